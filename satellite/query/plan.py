@@ -1,0 +1,78 @@
+"""What a query means: a Plan, the only form of a query that engines see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+
+class Field(Enum):
+    """What a term looks at."""
+
+    SERVICE = "service"
+    OPERATION = "operation"
+    SPAN_ID = "lightstep.span_id"
+    TRACE_ID = "lightstep.trace_id"
+    TRACER_ID = "lightstep.tracer_id"
+    TAG = "tag"
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One condition on one field of one span (explorer.md §4.4).
+
+    `values`: the span matches when its value equals one of them, as canonical text. Ids are lower case without
+    leading zeros or 0x. `patterns`: used instead of `values` when not empty; it matches when one RE2 pattern
+    matches the whole value. `negated`: the span matches exactly when it would not match the plain term, so a span
+    without the field matches.
+    """
+
+    field: Field
+    key: str
+    """The tag's key; for the other fields their own name."""
+    values: tuple[str, ...] = ()
+    patterns: tuple[str, ...] = ()
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Which spans: those that satisfy every term and every bound. `Plan()` is all spans."""
+
+    terms: tuple[Term, ...] = ()
+    oldest_ns: int | None = None
+    """Start time at or after this (ns since the epoch)."""
+    youngest_ns: int | None = None
+    """Start time before this."""
+    min_duration_ns: int | None = None
+    """Duration at least this."""
+    max_duration_ns: int | None = None
+    """Duration below this."""
+    since: int = 0
+    """Only spans whose arrival mark is greater."""
+    until: int | None = None
+    """Only spans whose arrival mark is not greater."""
+
+    def bounded(
+        self,
+        *,
+        oldest_ns: int | None = None,
+        youngest_ns: int | None = None,
+        min_duration_ns: int | None = None,
+        max_duration_ns: int | None = None,
+        since: int = 0,
+        until: int | None = None,
+    ) -> Plan:
+        """The same terms with these bounds in place of its own."""
+        return replace(
+            self,
+            oldest_ns=oldest_ns,
+            youngest_ns=youngest_ns,
+            min_duration_ns=min_duration_ns,
+            max_duration_ns=max_duration_ns,
+            since=since,
+            until=until,
+        )
+
+
+ALL = Plan()

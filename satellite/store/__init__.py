@@ -1,0 +1,192 @@
+"""The boundary between the product and the engines that keep spans.
+
+An engine answers questions about one project; it does not hand out rows to loop over. Its methods block and are
+called from worker threads, several at a time; each sees all writes that returned before it began. What a name
+means is said here once, and `tests/store/conformance.py` holds every engine to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from satellite.query.plan import Plan
+from satellite.spans import Span, SpanBatch
+
+Order = Literal["-latency", "latency", "-start", "start", "arrival"]
+"""Ties: by latency descending → start descending, span id; the mark decides what is left."""
+
+SuggestionKind = Literal["service", "operation", "key", "value"]
+
+
+class Written(msgspec.Struct, frozen=True):
+    """What became of one written batch."""
+
+    mark: int
+    """The mark after its last span; marks of one project only grow."""
+    stored: int
+    """Rows that are new."""
+    duplicates: int
+    """Rows that were there already and rows that took the place of an earlier version."""
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some of the matching spans, in order."""
+
+    spans: list[Span]
+    total: int
+    """All matching spans, this page or not."""
+    next_cursor: str | None
+    """Continues after the last span; None at the end. Spans that arrive between pages are in neither."""
+    mark: int
+    """The project's mark when the first page was made."""
+
+
+class Bucket(msgspec.Struct, frozen=True):
+    """One bar: durations in [from_us, to_us), see explorer.md §7."""
+
+    index: int
+    from_us: float
+    to_us: float
+    count: int
+    errors: int
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Over every matching span."""
+
+    buckets: list[Bucket]
+    """Ascending; empty ones left out."""
+    percentiles: dict[str, int]
+    """"p50", "p95", "p99", "p99.9" in µs, nearest rank; empty without spans."""
+    count: int
+    errors: int
+
+
+class Group(msgspec.Struct, frozen=True):
+    """The matching spans that share their values of the keys grouped by."""
+
+    values: list[str | None]
+    """One per key, canonical text; None: the span has no such key."""
+    count: int
+    errors: int
+    error_ratio: float
+    avg_latency_us: float
+    sum_us: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    traces: int
+    """Distinct trace ids."""
+    exemplar_span_ids: list[str]
+    """Up to 5, slowest first."""
+
+
+class Suggestion(msgspec.Struct, frozen=True):
+    """A name that occurs, and in how many matching spans."""
+
+    value: str
+    spans: int
+
+
+class Ledger(msgspec.Struct, frozen=True):
+    """`received = stored + sum(dropped) + evicted`, always."""
+
+    received: int = 0
+    """Spans that arrived for this project."""
+    stored: int = 0
+    """Spans it holds now."""
+    dropped: dict[str, int] = msgspec.field(default_factory=dict)
+    """By reason; "duplicate" for those kept once though sent again."""
+    evicted: int = 0
+    """Stored once, gone since: the byte budget, or a reset."""
+    duplicates: int = 0
+    """The same number as dropped["duplicate"]."""
+
+
+class ProjectStats(msgspec.Struct, frozen=True):
+    """One project at a glance."""
+
+    project: str
+    spans: int
+    bytes: int
+    recall_window_us: int
+    """Time between the arrivals of the oldest and the newest span held."""
+    mark: int
+    ledger: Ledger
+
+
+class Store(Protocol):
+    """The questions an engine answers. A project it never heard of is empty: no method but `project` minds."""
+
+    def write(
+        self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
+    ) -> Written:
+        """Keep the spans of one batch, visible to queries when it returns.
+
+        A span whose ids are kept already replaces the earlier one when it differs, and is left out when it is the
+        same; both count as duplicates, looked for among the spans of the duplicate window only.
+        `dropped` are spans of the same reports that nobody will write; they enter the ledger with the batch.
+
+        Raises:
+            Overloaded: the engine takes no more now; nothing was kept or counted.
+        """
+        ...
+
+    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+        """Up to `limit` matching spans in order. Raises BadRequest for a cursor it did not make."""
+        ...
+
+    def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
+        """Per id (upper half or None for any, lower half) all spans of that trace, by start, then span id."""
+        ...
+
+    def count(self, project: str, plan: Plan) -> int:
+        """How many spans match."""
+        ...
+
+    def funnel(self, project: str, plan: Plan) -> list[int]:
+        """How many spans match the plan's bounds with its first 0, 1, … all terms."""
+        ...
+
+    def histogram(self, project: str, plan: Plan) -> Histogram:
+        """Latencies of all matching spans."""
+        ...
+
+    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
+        """The matching spans by the values of one or more keys: "service", "operation", or a tag.
+
+        By mean latency descending, values ascending; groups with a None value last.
+        """
+        ...
+
+    def suggest(
+        self, project: str, kind: SuggestionKind, plan: Plan, *, key: str = "", text: str = "", limit: int = 100
+    ) -> list[Suggestion]:
+        """Services, operations, tag keys, or the values of `key`, among the matching spans.
+
+        Only those that contain `text`, letter case aside; by span count descending, then name.
+        """
+        ...
+
+    def mark(self, project: str) -> int:
+        """The mark after the last span that arrived; 0 before the first."""
+        ...
+
+    def projects(self) -> list[ProjectStats]:
+        """All projects, by name."""
+        ...
+
+    def reset(self, project: str) -> int:
+        """Empty it; its spans count as evicted, marks go on. Returns how many there were."""
+        ...
+
+    def drop(self, project: str) -> bool:
+        """Forget it, ledger and all. False when there was none."""
+        ...
+
+    def close(self) -> None:
+        """Free everything; no method is called afterwards."""
+        ...
