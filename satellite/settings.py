@@ -1,0 +1,506 @@
+"""Every setting: name, type, default, unit, help; and where its value comes from.
+
+The only module that knows flags, files and environment names. From the strongest source to the weakest, as the
+original had it: flags, the YAML file that the flag `--collector-base-config` names, the environment
+(`COLLECTOR_` and the name in capitals), the YAML file that `COLLECTOR_BASE_CONFIG` names, the defaults below.
+Keys of nested YAML join with `_`. Names of the original that mean nothing here are accepted without effect.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+import yaml
+from pydantic import AfterValidator, BeforeValidator, Field, Secret, ValidationError, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from satellite.tokens import is_project_name
+
+OFF = 0
+"""As a port: no listener."""
+
+ANY_FREE_PORT = -1
+"""As a port (ours): the system picks a free one; written `free`."""
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be: the text names its source, what is wrong and what would be right. Holds no secret.
+
+    Ours and not a SatelliteError: it ends the start and is never an answer to a client.
+    """
+
+
+class Original:
+    """Marks a field with the original's other names for it, newest first; lower case, without `COLLECTOR_`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+# Values as people write them
+
+
+def _port(value: object) -> object:
+    if isinstance(value, bool):  # YAML's `off` and `on`
+        if value:
+            message = "write a port's number, or 0 for no listener"
+            raise ValueError(message)
+        return OFF
+    words = {"off": OFF, "free": ANY_FREE_PORT}
+    return words.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _map(value: object) -> object:
+    """JSON in a text; a mapping stays."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value) if value.strip() else {}
+        except ValueError:
+            message = 'not JSON; write it as {"name": "value"}'
+            raise ValueError(message) from None
+    return value
+
+
+def _tags(value: object) -> object:
+    """`key:value,key:value`; the value may hold colons."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":") for part in value.split(",") if part.strip()]
+    if any(not key.strip() or not colon for key, colon, _ in pairs):
+        message = "write tags as key:value,key:value"
+        raise ValueError(message)
+    return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+def _names(value: object) -> object:
+    """A text with commas, or a list of such texts."""
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    return value
+
+
+def _project(name: str) -> str:
+    if not is_project_name(name):
+        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and more than dots)"
+        raise ValueError(message)
+    return name
+
+
+def _home(path: Path | str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
+
+
+Port = Annotated[int, BeforeValidator(_port), Field(ge=ANY_FREE_PORT, le=65535)]
+Bytes = Annotated[int, Field(ge=1)]
+Project = Annotated[str, AfterValidator(_project)]
+ProjectByToken = Annotated[dict[Annotated[str, Field(min_length=1)], Project], BeforeValidator(_map)]
+File = Annotated[Path, BeforeValidator(_home)]
+OptionalFile = Annotated[Path | None, BeforeValidator(_home)]
+
+
+class Settings(BaseSettings):
+    """All settings, checked and frozen; `load` finds their values."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    host: str = "0.0.0.0"  # noqa: S104 - reporters are other machines and pods
+    """Address that every listener binds: `0.0.0.0` all of IPv4, `::` all, `127.0.0.1` this machine only."""
+    grpc_secure_port: Port = 9292
+    """gRPC with TLS: what Istio's and Envoy's `lightstep` settings point at."""
+    grpc_plain_port: Port = 8184
+    """gRPC without TLS."""
+    http_secure_port: Port = 9191
+    """Reports over HTTPS."""
+    http_plain_port: Port = 8181
+    """Reports over HTTP."""
+    developer_plain_port: Port = 8360
+    """Reports over HTTP once more, at the port that tracers use for a developer satellite."""
+    admin_plain_port: Port = 8180
+    """`/_ready`, `/_live` and `/metrics` over HTTP."""
+    admin_secure_port: Port = 9090
+    """The same over HTTPS."""
+    explorer_port: Annotated[
+        Port, Original("diagnostics_plain_port", "diagnostic_port", "babysitter_port")
+    ] = 8000
+    """Explorer: the API under `/api/v1`, and `/diagnostics`; HTTP."""
+
+    access_tokens: Secret[ProjectByToken] = Secret({})
+    """The access tokens to let in, each with its project: `{"token": "project"}`. Empty: any token is let in and
+    names its own project. Rather use a file than a flag, which other users of the machine can see."""
+    access_tokens_file: OptionalFile = None
+    """A YAML or JSON file of more access tokens, in the form of `access_tokens`; read once at start."""
+    disable_access_token_checking: bool = False
+    """No token is looked at, all spans go to `project_name`."""
+    project_name: Annotated[str, Original("project_id")] = ""
+    """The one project when `disable_access_token_checking` is on; without effect when it is off."""
+
+    bytes_per_project: Annotated[Bytes, Original("reporter_bytes_per_project")] = 1_000_000_000
+    """Memory for the spans of one project; the oldest go first. With the traffic it decides the recall window."""
+    bytes_per_project_overrides: Annotated[
+        dict[Project, Bytes],
+        BeforeValidator(_map),
+        Original("reporter_bytes_per_project_overrides", "bytes_per_project_override"),
+    ] = {}
+    """Other values of `bytes_per_project` for some projects: `{"project": bytes}`."""
+    bytes_in_total: Bytes = 4_000_000_000
+    """Memory for the spans of all projects; beyond it the oldest spans go first, whoever's they are."""
+    duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    """How far back a span that comes again is recognised and kept once; 0 looks for none."""
+    max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
+        64 * 2**20
+    )
+    """The largest report, as sent and once more after decompression; a larger one is refused."""
+    max_waiting_bytes: Bytes = 256 * 2**20
+    """Reports that arrived and wait to be stored; beyond it senders are told to try later and `/_ready` says no."""
+    ingestion_tags: Annotated[dict[str, str], BeforeValidator(_tags)] = {}
+    """Tags that every span gets as it arrives: `key:value,key:value`."""
+
+    cert_dir: File = Path("~/.local/share/lightstep-satellite/certs")
+    """Folder of the satellite's own CA and certificate; they are made there when it is empty."""
+    san: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """More DNS names and IP addresses that the own certificate is for, with commas between them."""
+    tls_cert_prefix: OptionalFile = None
+    """A certificate of yours instead: `<prefix>.bundle.pem` (with its chain) and `<prefix>.key.pem`."""
+
+    logging_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines that are written."""
+    logging_format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text on a terminal, else JSON, one object per line."""
+    logging_verbose: bool = False
+    """The same as `logging_level` debug."""
+    shutdown_grace_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    """After SIGTERM or Ctrl-C: how long reports in hand may take before they are cut off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _developer_port_gives_way(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # The original's developer satellite has HTTP_PLAIN_PORT=8360; our own default must not stand in its way.
+        name = "developer_plain_port"
+        taken = {str(value).strip() for key, value in values.items() if key in PORTS}
+        default = cls.model_fields[name].default
+        return values | {name: OFF} if name not in values and str(default) in taken else values
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Settings:
+        if self.disable_access_token_checking and not is_project_name(self.project_name):
+            message = (
+                "disable_access_token_checking needs project_name: 1 to 64 letters, digits, '.', '_', '-'"
+            )
+            raise ValueError(message)
+        owners: dict[int, str] = {}
+        for name in PORTS:
+            port = getattr(self, name)
+            if port not in {OFF, ANY_FREE_PORT} and (other := owners.setdefault(port, name)) != name:
+                message = f"{other} and {name} are both {port}: change one, or turn it off with 0"
+                raise ValueError(message)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: `Settings()` is the defaults, wherever it is made; `load` reads the sources."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
+"""The settings that are a listener's port."""
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """All names of a setting: its own first, then the original's other ones."""
+    marks = (mark for mark in Settings.model_fields[name].metadata if isinstance(mark, Original))
+    return name, *(other for mark in marks for other in mark.names)
+
+
+_FIELDS = {known: name for name in Settings.model_fields for known in names_of(name)}
+
+_SAAS = "it concerns the connection to LightStep's servers, and there is none"
+_LOCAL = "metrics are at /metrics, spans are all kept, and the satellite does not trace itself"
+NO_EFFECT: Mapping[str, str] = (
+    dict.fromkeys(("satellite_key", "api_key", "pool", "guid", "satellite_type_flavor"), _SAAS)
+    | dict.fromkeys(("routing_tags", "forwarded_tags"), _SAAS)
+    | dict.fromkeys(("sample_percent", "sample_one_in_n"), _LOCAL)
+    | dict.fromkeys(
+        (
+            "lightstep_access_token",
+            "lightstep_collector_host",
+            "lightstep_collector_port",
+            "lightstep_collector_plaintext",
+            "lightstep_use_http",
+            "lightstep_verbose",
+        ),
+        _LOCAL,
+    )
+    | dict.fromkeys(
+        ("plain_port", "secure_port"), "each protocol has its own port: use the http_… and grpc_… ports"
+    )
+    | {"enable_meta_events": "spans of tracers about themselves are kept like all others"}
+)
+"""Names of the original that are accepted without effect, and why. See also NO_EFFECT_PREFIXES."""
+
+NO_EFFECT_PREFIXES: Mapping[str, str] = {
+    "logging_stderr_config_": "use logging_level and logging_format",
+    "rainbow_": _SAAS,
+    "space_station_": _SAAS,
+    "span_forwarding_": _SAAS,
+    "span_fowarding_": _SAAS,  # as LightStep's documentation spelled it
+    "statsd_": _LOCAL,
+}
+"""The same for all names that begin so."""
+
+
+def why_no_effect(name: str) -> str | None:
+    """The reason why this name of the original has no effect here; None when it is no such name."""
+    if name in NO_EFFECT:
+        return NO_EFFECT[name]
+    return next((why for prefix, why in NO_EFFECT_PREFIXES.items() if name.startswith(prefix)), None)
+
+
+# Where values come from
+
+
+class _Given(NamedTuple):
+    """One value that a source gives."""
+
+    key: str
+    """Lower case with `_`; may be no setting's name."""
+    value: Any
+    origin: str
+    """For people: `environment COLLECTOR_HOST`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One setting for the eye, secrets masked."""
+
+    name: str
+    value: Any
+    """What JSON can hold. Of `access_tokens` only how many there are, and their projects."""
+    origin: str
+    help: str
+    names: tuple[str, ...]
+    """The original's other names for it."""
+
+    @property
+    def text(self) -> str:
+        """The value on one line; "" for none."""
+        match self.value:
+            case None | {} | []:
+                return ""
+            case bool():
+                return str(self.value).lower()
+            case dict() | list():
+                return json.dumps(self.value)
+            case _:
+                return str(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The settings, and what there is to say about their sources."""
+
+    settings: Settings
+    origin: dict[str, str]
+    """By setting: `default`, `flag --host`, `environment COLLECTOR_HOST`, `file F: host`."""
+    no_effect: list[str] = field(default_factory=list)
+    """Names of the original that were given and do nothing here, each with its source and the reason."""
+    unknown: list[str] = field(default_factory=list)
+    """Environment names that nobody knows, each with the nearest known one."""
+
+    def shown(self) -> list[Shown]:
+        """Every setting in the order of `Settings`."""
+        return [
+            Shown(
+                name,
+                _masked(getattr(self.settings, name)),
+                self.origin[name],
+                help_of(name),
+                names_of(name)[1:],
+            )
+            for name in Settings.model_fields
+        ]
+
+
+def help_of(name: str) -> str:
+    """What a setting does, on one line."""
+    return " ".join((Settings.model_fields[name].description or "").split())
+
+
+def _masked(value: Any) -> Any:
+    match value:
+        case Secret():
+            projects = value.get_secret_value().values()
+            return {"tokens": len(projects), "projects": sorted(set(projects))} if projects else {}
+        case Path():
+            return str(value)
+        case tuple():
+            return list(value)
+        case _:
+            return value
+
+
+ENVIRONMENT_PREFIX = "COLLECTOR_"
+BASE_CONFIG = "collector_base_config"
+"""The flag, and in capitals the environment name, that names a YAML file."""
+
+
+def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
+    """The settings from all their sources.
+
+    Args:
+        flags: by name, in snake or kebab case without dashes before it; `collector_base_config` names a file.
+        environ: the environment; an empty value counts as none.
+
+    Raises:
+        BadSetting: a value that cannot be, an unknown flag or key of a file, a file that cannot be read.
+    """
+    given_flags = {_key(name): value for name, value in flags.items()}
+    flag_file = given_flags.pop(BASE_CONFIG, None)
+    environ_file = environ.get(BASE_CONFIG.upper())
+    strict_and_sources = [
+        (True, [_Given(key, value, f"flag --{key.replace('_', '-')}") for key, value in given_flags.items()]),
+        (True, _read_file(flag_file, "flag --collector-base-config")),
+        (False, list(_read_environment(environ))),
+        (True, _read_file(environ_file, "environment COLLECTOR_BASE_CONFIG")),
+    ]
+    chosen: dict[str, _Given] = {}
+    no_effect: list[str] = []
+    unknown: list[str] = []
+    for strict, source in strict_and_sources:
+        here: dict[str, _Given] = {}
+        for given in source:
+            if name := _FIELDS.get(given.key):
+                twin = here.setdefault(name, given)
+                if twin.value != given.value:
+                    message = f"{twin.origin} and {given.origin} are one setting and differ: remove one"
+                    raise BadSetting(message)
+            elif why := why_no_effect(given.key):
+                no_effect.append(f"{given.origin}: {why}")
+            elif strict:
+                message = f"{given.origin}: no such setting{_nearest(given.key)}; see `satellite settings`"
+                raise BadSetting(message)
+            else:
+                unknown.append(f"{given.origin}: no such setting{_nearest(given.key, environment=True)}")
+        chosen = here | chosen
+    settings = _check(chosen)
+    origin = {name: chosen[name].origin if name in chosen else "default" for name in Settings.model_fields}
+    if settings.access_tokens_file:
+        file = settings.access_tokens_file
+        settings = _with_tokens(settings, _read_tokens(file, origin["access_tokens_file"]), str(file))
+        also = f"file {file}"
+        origin["access_tokens"] = f"{origin['access_tokens']}, {also}" if "access_tokens" in chosen else also
+    if settings.developer_plain_port == OFF and "developer_plain_port" not in chosen:
+        origin["developer_plain_port"] = "another listener has its port"
+    return Loaded(settings, origin, no_effect, unknown)
+
+
+def _key(name: str) -> str:
+    return name.strip().lower().replace("-", "_")
+
+
+def _nearest(key: str, *, environment: bool = False) -> str:
+    near = difflib.get_close_matches(key, [*_FIELDS, *NO_EFFECT], n=1)
+    names = [ENVIRONMENT_PREFIX + name.upper() if environment else name for name in near]
+    return f", did you mean {names[0]}?" if names else ""
+
+
+def _read_environment(environ: Mapping[str, str]) -> Iterator[_Given]:
+    for name, value in sorted(environ.items()):
+        if name.startswith(ENVIRONMENT_PREFIX) and name != BASE_CONFIG.upper() and value:
+            yield _Given(name.removeprefix(ENVIRONMENT_PREFIX).lower(), value, f"environment {name}")
+
+
+def _read_file(file: Any, named_by: str) -> list[_Given]:
+    if not file:
+        return []
+    content = _read_yaml(Path(file), named_by)
+    return list(_flatten(content, "", str(file)))
+
+
+def _read_yaml(file: Path, named_by: str) -> dict[Any, Any]:
+    """The mapping in a YAML (or JSON) file; no error text shows what is in it, for there may be tokens."""
+    try:
+        content = yaml.safe_load(file.expanduser().read_text("utf-8"))
+    except OSError as error:
+        message = f"{named_by}: cannot read {file}: {error.strerror}"
+        raise BadSetting(message) from None
+    except UnicodeDecodeError:
+        message = f"{named_by}: {file} is no text in UTF-8"
+        raise BadSetting(message) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        message = f"{named_by}: {file}{place}: not YAML"
+        raise BadSetting(message) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        message = f"{named_by}: {file} must hold a mapping, `name: value` on each line"
+        raise BadSetting(message)
+    return content
+
+
+def _flatten(content: Mapping[Any, Any], prefix: str, file: str) -> Iterator[_Given]:
+    for name, value in content.items():
+        key = prefix + _key(str(name))
+        if isinstance(value, dict) and value and key not in _FIELDS and key not in NO_EFFECT:
+            yield from _flatten(value, f"{key}_", file)
+        elif value is not None and value != "":
+            yield _Given(key, value, f"file {file}: {key}")
+
+
+def _read_tokens(file: Path, named_by: str) -> dict[str, str]:
+    content = _read_yaml(file, named_by)
+    if not content or not all(isinstance(value, str) for pair in content.items() for value in pair):
+        # An empty list would let everybody in, which whoever names a file does not want.
+        message = (
+            f"{named_by}: {file} must hold at least one `token: project`, both as text (in quotes if digits)"
+        )
+        raise BadSetting(message)
+    return content
+
+
+def _with_tokens(settings: Settings, tokens: Mapping[str, str], origin: str) -> Settings:
+    listed = settings.access_tokens.get_secret_value()
+    if any(listed.get(token, project) != project for token, project in tokens.items()):
+        message = f"file {origin}: gives a token another project than access_tokens does"
+        raise BadSetting(message)
+    values = {name: getattr(settings, name) for name in settings.model_fields_set}
+    return _check(
+        {name: _Given(name, value, name) for name, value in values.items()}
+        | {"access_tokens": _Given("access_tokens", listed | dict(tokens), f"file {origin}")}
+    )
+
+
+def _check(chosen: Mapping[str, _Given]) -> Settings:
+    try:
+        return Settings(**{name: given.value for name, given in chosen.items()})
+    except ValidationError as error:
+        problems = []
+        for problem in error.errors(include_url=False, include_input=False, include_context=False):
+            text = problem["msg"].removeprefix("Value error, ")
+            name = str(problem["loc"][0]) if problem["loc"] else ""
+            # Below the setting's own name the place may be a token.
+            place = "" if name == "access_tokens" else "".join(f", {part}" for part in problem["loc"][1:])
+            problems.append(f"{chosen[name].origin}{place}: {text}" if name in chosen else text)
+        message = "; ".join(problems)
+    raise BadSetting(message)

@@ -1,0 +1,232 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from satellite.settings import ANY_FREE_PORT, OFF, BadSetting, Settings, load
+
+
+def write(file: Path, text: str) -> str:
+    file.write_text(text)
+    return str(file)
+
+
+def test_defaults_are_those_of_the_real_satellite() -> None:
+    settings = Settings()
+    assert (settings.grpc_secure_port, settings.grpc_plain_port) == (9292, 8184)
+    assert (settings.http_secure_port, settings.http_plain_port) == (9191, 8181)
+    assert (settings.admin_secure_port, settings.admin_plain_port) == (9090, 8180)
+    assert (settings.explorer_port, settings.developer_plain_port) == (8000, 8360)
+    assert settings.bytes_per_project == 1_000_000_000
+    assert settings.max_msg_size_bytes == 64 * 2**20
+    assert load({}, {}).settings == settings
+
+
+def test_nothing_is_read_behind_the_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOST", "10.0.0.1")
+    monkeypatch.setenv("COLLECTOR_HOST", "10.0.0.1")
+    assert Settings().host == load({}, {}).settings.host == "0.0.0.0"
+
+
+def test_settings_are_frozen_and_know_their_names() -> None:
+    with pytest.raises(ValidationError):
+        Settings().host = "::1"  # type: ignore[misc]
+    with pytest.raises(ValidationError):
+        Settings(hots="::1")  # type: ignore[call-arg]
+
+
+def test_precedence(tmp_path: Path) -> None:
+    """Flags, the flag's file, the environment, the environment's file, defaults: each loses to those before it."""
+    by_flag = write(tmp_path / "flag.yaml", "http_plain_port: 2\ngrpc_plain_port: 2")
+    by_environment = write(
+        tmp_path / "env.yaml", "http_plain_port: 4\ngrpc_plain_port: 4\nadmin_plain_port: 4\nexplorer_port: 5"
+    )
+    loaded = load(
+        {"http-plain-port": "1", "collector-base-config": by_flag},
+        {
+            "COLLECTOR_HTTP_PLAIN_PORT": "3",
+            "COLLECTOR_GRPC_PLAIN_PORT": "3",
+            "COLLECTOR_ADMIN_PLAIN_PORT": "3",
+            "COLLECTOR_BASE_CONFIG": by_environment,
+        },
+    )
+    names = ["http_plain_port", "grpc_plain_port", "admin_plain_port", "explorer_port", "http_secure_port"]
+    assert [getattr(loaded.settings, name) for name in names] == [1, 2, 3, 5, 9191]
+    assert [loaded.origin[name] for name in names] == [
+        "flag --http-plain-port",
+        f"file {by_flag}: grpc_plain_port",
+        "environment COLLECTOR_ADMIN_PLAIN_PORT",
+        f"file {by_environment}: explorer_port",
+        "default",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("variable", "field", "text", "value"),
+    [
+        ("BABYSITTER_PORT", "explorer_port", "8001", 8001),
+        ("DIAGNOSTIC_PORT", "explorer_port", "8001", 8001),
+        ("DIAGNOSTICS_PLAIN_PORT", "explorer_port", "8001", 8001),
+        ("REPORTER_BYTES_PER_PROJECT", "bytes_per_project", "100000000", 100_000_000),
+        ("BYTES_PER_PROJECT", "bytes_per_project", "5", 5),
+        ("REPORTER_BYTES_PER_PROJECT_OVERRIDES", "bytes_per_project_overrides", '{"a": 7}', {"a": 7}),
+        ("BYTES_PER_PROJECT_OVERRIDE", "bytes_per_project_overrides", '{"a": 7}', {"a": 7}),
+        ("MAX_MSG_SIZE_BYTES", "max_msg_size_bytes", "16777216", 16_777_216),
+        ("GRPC_MAX_MSG_SIZE_BYTES", "max_msg_size_bytes", "16777216", 16_777_216),
+        ("INGESTION_TAGS", "ingestion_tags", "a:b, url:http://x:1", {"a": "b", "url": "http://x:1"}),
+        ("GRPC_PLAIN_PORT", "grpc_plain_port", "0", OFF),
+        ("GRPC_PLAIN_PORT", "grpc_plain_port", "off", OFF),
+        ("GRPC_PLAIN_PORT", "grpc_plain_port", "free", ANY_FREE_PORT),
+        ("SAN", "san", "a.example, 10.0.0.1", ("a.example", "10.0.0.1")),
+        ("TLS_CERT_PREFIX", "tls_cert_prefix", "/etc/tls/satellite", Path("/etc/tls/satellite")),
+        ("TLS_CERT_PREFIX", "tls_cert_prefix", "", None),
+        ("LOGGING_VERBOSE", "logging_verbose", "true", True),
+        ("PROJECT_ID", "project_name", "mine", "mine"),
+    ],
+)
+def test_environment_names_of_the_original(variable: str, field: str, text: str, value: object) -> None:
+    assert getattr(load({}, {f"COLLECTOR_{variable}": text}).settings, field) == value
+
+
+def test_yaml_keys_nest_and_may_hold_maps(tmp_path: Path) -> None:
+    file = write(
+        tmp_path / "c.yaml",
+        """
+logging: {level: debug, stderr_config: {enabled: true}}
+bytes_per_project_override: {shop: 7}
+ingestion_tags: {team: blue}
+san: [a.example, b.example]
+grpc_plain_port: off
+statsd: {host: localhost}
+project_name:
+""",
+    )
+    loaded = load({"collector_base_config": file}, {})
+    assert loaded.settings.logging_level == "debug"
+    assert loaded.settings.bytes_per_project_overrides == {"shop": 7}
+    assert loaded.settings.ingestion_tags == {"team": "blue"}
+    assert loaded.settings.san == ("a.example", "b.example")
+    assert loaded.settings.grpc_plain_port == OFF
+    assert loaded.origin["project_name"] == "default"
+    assert [line.split(": ")[1] for line in loaded.no_effect] == [
+        "logging_stderr_config_enabled",
+        "statsd_host",
+    ]
+
+
+def test_names_for_the_saas_are_accepted_and_told(tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", "satellite_type: {flavor: micro}\nspan_fowarding: {buffer_size: 5}")
+    loaded = load(
+        {"collector_base_config": file},
+        {
+            "COLLECTOR_SATELLITE_KEY": "s3cret",
+            "COLLECTOR_PLAIN_PORT": "8383",
+            "COLLECTOR_SPACE_STATION_GRPC_ENDPOINT_ADDRESS": "x",
+            "COLLECTOR_ROUTING_TAGS": "a:b",
+            "COLLECTOR_SAMPLE_PERCENT": "10",
+            "GUID": "pod-1",
+        },
+    )
+    assert len(loaded.no_effect) == 7
+    assert not loaded.unknown
+    assert "s3cret" not in str(loaded)
+
+
+def test_unknown_environment_names_are_told_with_the_nearest() -> None:
+    loaded = load({}, {"COLLECTOR_HTTP_PLANE_PORT": "1", "COLLECTOR_XYZ": "1", "OTHER": "1"})
+    assert loaded.unknown == [
+        "environment COLLECTOR_HTTP_PLANE_PORT: no such setting, did you mean COLLECTOR_HTTP_PLAIN_PORT?",
+        "environment COLLECTOR_XYZ: no such setting",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "environ", "message"),
+    [
+        ({"hots": "x"}, {}, "flag --hots: no such setting, did you mean host?"),
+        ({}, {"COLLECTOR_EXPLORER_PORT": "99999"}, "environment COLLECTOR_EXPLORER_PORT: .*65535"),
+        ({}, {"COLLECTOR_EXPLORER_PORT": "http"}, "environment COLLECTOR_EXPLORER_PORT: .*integer"),
+        ({"bytes_per_project_overrides": "{"}, {}, "flag --bytes-per-project-overrides: not JSON"),
+        (
+            {"bytes_per_project_overrides": '{"a": "x"}'},
+            {},
+            "flag --bytes-per-project-overrides, a: .*integer",
+        ),
+        ({"ingestion_tags": "blue"}, {}, "flag --ingestion-tags: write tags as key:value"),
+        ({"logging_level": "loud"}, {}, "flag --logging-level: .*'debug'"),
+        ({"duplicate_window_seconds": "nan"}, {}, "flag --duplicate-window-seconds: .*finite"),
+        ({"http_plain_port": "8000"}, {}, "http_plain_port and explorer_port are both 8000"),
+        ({"disable_access_token_checking": "yes"}, {}, "needs project_name"),
+        (
+            {},
+            {"COLLECTOR_DIAGNOSTIC_PORT": "1", "COLLECTOR_BABYSITTER_PORT": "2"},
+            "are one setting and differ",
+        ),
+        ({"access_tokens_file": "/nowhere/t.yaml"}, {}, "flag --access-tokens-file: cannot read"),
+        ({}, {"COLLECTOR_BASE_CONFIG": "/nowhere/c.yaml"}, "environment COLLECTOR_BASE_CONFIG: cannot read"),
+    ],
+)
+def test_a_bad_value_names_its_source(flags: dict[str, str], environ: dict[str, str], message: str) -> None:
+    with pytest.raises(BadSetting, match=message):
+        load(flags, environ)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("hots: x", "hots: no such setting, did you mean host"),
+        ("http: {plain: {port: 1, prot: 2}}", "http_plain_prot: no such setting"),
+        ("explorer_port: on", "explorer_port: write a port's number"),
+        ("a: [", "line 1, column 5: not YAML"),
+        ("- a", "must hold a mapping"),
+    ],
+)
+def test_a_bad_file_names_the_place(tmp_path: Path, text: str, message: str) -> None:
+    file = write(tmp_path / "c.yaml", text)
+    with pytest.raises(BadSetting, match=message):
+        load({"collector-base-config": file}, {})
+
+
+def test_the_developer_port_gives_way_to_the_original_developer_satellite() -> None:
+    loaded = load({}, {"COLLECTOR_HTTP_PLAIN_PORT": "8360"})
+    assert loaded.settings.developer_plain_port == OFF
+    assert loaded.origin["developer_plain_port"] == "another listener has its port"
+    with pytest.raises(BadSetting, match="both 8360"):
+        load({"developer_plain_port": 8360}, {"COLLECTOR_HTTP_PLAIN_PORT": "8360"})
+
+
+def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
+    file = write(tmp_path / "t.yaml", "s3cret/2: bank\ns3cret/3: shop")
+    loaded = load({"access_tokens_file": file}, {"COLLECTOR_ACCESS_TOKENS": '{"s3cret/1": "shop"}'})
+    projects = {"s3cret/1": "shop", "s3cret/2": "bank", "s3cret/3": "shop"}
+    assert loaded.settings.access_tokens.get_secret_value() == projects
+    assert loaded.origin["access_tokens"] == f"environment COLLECTOR_ACCESS_TOKENS, file {file}"
+    shown = {setting.name: setting for setting in loaded.shown()}
+    assert shown["access_tokens"].value == {"tokens": 3, "projects": ["bank", "shop"]}
+    assert "s3cret" not in repr(loaded) + repr(shown)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "s3cret: ", "12: shop", "- s3cret", "s3cret: a b", "s3cret: [", "s3cret: bank"]
+)
+def test_a_bad_token_file_is_refused_without_saying_a_token(tmp_path: Path, text: str) -> None:
+    """An empty list among them: it must not let everybody in."""
+    file = write(tmp_path / "t.yaml", text)
+    with pytest.raises(BadSetting) as caught:
+        load({"access_tokens_file": file, "access_tokens": '{"s3cret": "shop"}'}, {})
+    assert "s3cret" not in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text", ['{"s3cret": "a b"}', '{"s3cret', '["s3cret"]', '{"s3cret": 5}', '{"": "shop"}']
+)
+def test_bad_tokens_are_refused_without_saying_them(text: str) -> None:
+    with pytest.raises(BadSetting, match="environment COLLECTOR_ACCESS_TOKENS") as caught:
+        load({}, {"COLLECTOR_ACCESS_TOKENS": text})
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_every_setting_says_what_it_does() -> None:
+    assert all(setting.help for setting in load({}, {}).shown())
