@@ -1,0 +1,118 @@
+"""What a tree means: its checks, and the Plan that engines get (explorer.md §4.3, §4.4)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from satellite.query import patterns
+from satellite.query.complaint import clipped, complaint, shown
+from satellite.query.forms import quoted
+from satellite.query.plan import Field, Plan, Term
+from satellite.query.predicate import FIELDS
+from satellite.query.tree import Tree, TreeTerm, Word
+
+_IDS = {Field.SPAN_ID, Field.TRACE_ID, Field.TRACER_ID}
+_ID_PREFIX = re.compile(r"^(?:0x)?0*(?=.)", re.DOTALL)
+
+
+def plan_of(text: str, tree: Tree, *, lenient: bool = False) -> Plan:
+    """The plan of a tree: terms in the order written, values without repeats.
+
+    Args:
+        text: the query the tree was read from, for errors.
+        tree: what was read.
+        lenient: take a bare custom key for a quoted one, and merge terms of one key that differ in values only.
+
+    Raises:
+        BadQuery: a bare custom key, a key twice, or a bad regular expression.
+    """
+    terms: dict[tuple[Field, str], Term] = {}
+    for written in tree.terms:
+        if tree.form == "predicate" and written.field is Field.TAG and not written.key.quoted and not lenient:
+            raise complaint(
+                text,
+                written.key.start,
+                f"attribute name {shown(written.key.text)} without quotes",
+                _quote_hint(written),
+            )
+        term = _term(written)
+        earlier = terms.get((term.field, term.key))
+        if earlier is not None:
+            merged = _merged(earlier, term)
+            if not lenient or merged is None:
+                raise complaint(text, written.key.start, f"key {shown(term.key)} twice", _merge_hint(merged))
+            term = merged
+        terms[term.field, term.key] = term
+    _check_patterns(text, [value for written in tree.terms if written.regexp for value in written.values])
+    return Plan(tuple(terms.values()))
+
+
+def notes_on(plan: Plan) -> tuple[str, ...]:
+    """What is worth knowing about a query that is right, but perhaps not what was meant; a sentence each."""
+    found = []
+    for term in plan.terms:
+        if (term.field, term.key, term.negated) == (Field.TAG, "error", False) and "false" in term.values:
+            found.append(
+                'spans without the tag do not match "error" IN ("false"); NOT IN ("true") finds them too'
+            )
+        if any(len(value) > 1 and value[0] == value[-1] == "'" for value in term.values):
+            found.append("single quotes are part of a value; texts go in double quotes")
+    return tuple(dict.fromkeys(found))
+
+
+def _quote_hint(written: TreeTerm) -> str:
+    if written.key.text.lower() in FIELDS:
+        return f"write {written.key.text.lower()} in lower case, or an attribute name in double quotes"
+    return (
+        f"put the attribute name in double quotes: {shown(quoted(written.key.text))} {written.operator} (…)"
+    )
+
+
+def _term(written: TreeTerm) -> Term:
+    key = written.key.text if written.field is Field.TAG else written.field.value
+    texts = [value.text for value in written.values]
+    if written.regexp:
+        return Term(written.field, key, patterns=tuple(dict.fromkeys(texts)), negated=written.negated)
+    if written.field in _IDS:
+        texts = [_ID_PREFIX.sub("", text.lower()) for text in texts]
+    return Term(written.field, key, tuple(dict.fromkeys(texts)), negated=written.negated)
+
+
+def _merged(one: Term, other: Term) -> Term | None:
+    """One term with the values of both; None when their operators differ."""
+    if (one.negated, bool(one.patterns)) != (other.negated, bool(other.patterns)):
+        return None
+    return replace(
+        one,
+        values=tuple(dict.fromkeys(one.values + other.values)),
+        patterns=tuple(dict.fromkeys(one.patterns + other.patterns)),
+    )
+
+
+def _merge_hint(merged: Term | None) -> str:
+    return (
+        "a key has one term; keep one of the two" if merged is None else "merge the value lists into one term"
+    )
+
+
+def _check_patterns(text: str, written: list[Word]) -> None:
+    if not written:
+        return
+    size = 0
+    for word in written:
+        size += len(word.text.encode())
+        if size > patterns.LIMIT:
+            raise complaint(
+                text,
+                word.start,
+                f"more than {patterns.LIMIT} bytes of regular expressions",
+                "list plain values with IN where no regular expression is needed",
+            )
+    fault = patterns.fault([word.text for word in written])
+    if fault is not None:
+        at, why = fault
+        what = f"invalid regular expression {shown(written[at].text)} ({clipped(why, 80)})"
+        raise complaint(
+            text, written[at].start, what, "the syntax is RE2's: no look-around, no back-references"
+        )

@@ -1,0 +1,186 @@
+"""The predicate language: text in, tree out. Its grammar is `predicate.lark`; what it says of an error is here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
+
+from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
+
+from satellite.errors import BadQuery
+from satellite.query.complaint import complaint, shown
+from satellite.query.plan import Field
+from satellite.query.tree import Tree, TreeTerm, Word
+
+FIELDS = {
+    "service": Field.SERVICE,
+    "component": Field.SERVICE,
+    "lightstep.component_name": Field.SERVICE,
+    "operation": Field.OPERATION,
+    "lightstep.span_id": Field.SPAN_ID,
+    "lightstep.trace_id": Field.TRACE_ID,
+    "lightstep.tracer_id": Field.TRACER_ID,
+}
+"""Keys written without quotes; as a chip each is a kind of its own (for the ids that is ours)."""
+
+QUOTES = '"\u201c\u201d'
+"""All are read as the first."""
+
+
+def read(text: str, *, lenient: bool = False) -> Tree:
+    """The terms of a query, as written.
+
+    An identifier with a colon right behind it starts chip text, anything else is form A. Lenient: only a known
+    chip does, so that `guid:x-request-id IN (…)` is a bare key.
+
+    Raises:
+        BadQuery: it does not parse.
+    """
+    if not text.strip():
+        return Tree()
+    head = _CHIP_HEAD.match(text)
+    chips = head is not None and (not lenient or head[1] == "tag" or head[1] in FIELDS)
+    try:
+        return cast(Tree, _GRAMMAR.parse(text, start="chips" if chips else "predicate"))
+    except UnexpectedInput as error:
+        raise _explained(text, error) from None
+
+
+class _TreeMaker(Transformer[Token, Tree]):
+    """Makes each piece while lark parses; method names are the grammar's rules."""
+
+    def predicate(self, terms: list[TreeTerm]) -> Tree:
+        return Tree("predicate", tuple(terms))
+
+    def chips(self, terms: list[TreeTerm]) -> Tree:
+        return Tree("chips", tuple(terms))
+
+    def operator(self, signs: list[Token]) -> list[str]:
+        return [sign.type for sign in signs]
+
+    def term(self, parts: list[Any]) -> TreeTerm:
+        key, signs, *values = parts
+        word, regexp = _word(key), "REGEXP" in signs
+        field = Field.TAG if word.quoted else FIELDS.get(word.text, Field.TAG)
+        return TreeTerm(
+            field, word, tuple(_word(value, regexp=regexp) for value in values), "NOT" in signs, regexp
+        )
+
+    def chip(self, parts: list[Token]) -> TreeTerm:
+        head, *words = (_word(part) for part in parts)
+        negated = head.text.startswith("-")
+        if parts[0].type == "TAG":
+            return TreeTerm(Field.TAG, words[0], tuple(words[1:]), negated)
+        name = head.text.removeprefix("-").removesuffix(":")
+        return TreeTerm(
+            FIELDS[name], Word(name, head.start + negated, head.end - 1, False), tuple(words), negated
+        )
+
+
+_GRAMMAR = Lark.open(
+    "predicate.lark", rel_to=__file__, parser="lalr", start=["predicate", "chips"], transformer=_TreeMaker()
+)
+_CHIP_HEAD = re.compile(r"\s*-?([\w.\-]+):")
+
+
+def _word(token: Token, *, regexp: bool = False) -> Word:
+    start = cast(int, token.start_pos)
+    if token[0] not in QUOTES:
+        return Word(str(token), start, start + len(token), False)
+    return Word(_unescaped(token[1:-1], regexp=regexp), start, start + len(token), True)
+
+
+def _unescaped(text: str, *, regexp: bool) -> str:
+    r"""What stands between two quotes: a backslash goes, and the character behind it stays what it is.
+
+    Within a regular expression that holds for quotes and backslashes only (ours), so that `\d` may be written as is.
+    """
+    escape = _REGEXP_ESCAPE if regexp else _ESCAPE
+    return escape.sub(lambda found: found[1] or (found[0] if found[0][0] == "\\" else '"'), text)
+
+
+_ESCAPE = re.compile(rf"\\(.)|[{QUOTES}]", re.DOTALL)
+_REGEXP_ESCAPE = re.compile(rf"\\([{QUOTES}\\])|\\.|[{QUOTES}]", re.DOTALL)
+
+
+# Errors
+
+_EXPECTED = {
+    "KEY": "a key",
+    "FIELD": "a chip (service:, operation:, tag:)",
+    "TAG_KEY": "an attribute name",
+    "IN": "IN",
+    "NOT": "NOT IN",
+    "MATCHES": "MATCHES REGEXP",
+    "REGEXP": "REGEXP",
+    "_OPEN": '"("',
+    "BARE": "a value",
+    "_EQUALS": '"="',
+    "_COMMA": '","',
+    "_CLOSE": '")"',
+    "_AND": "AND or the end",
+}
+"""What may come next, in the order in which a message names it; a terminal not here comes with one that is."""
+
+_UNCLOSED = 'a quote ends a text only before ",", ")", white space or the end; inside a text write \\"'
+_COMPARE = 'use IN or NOT IN with a list of values, such as "error" IN ("true"), or UQL'
+_OR = "there is no OR between terms: use IN / NOT IN with all values of a key in one list, or UQL"
+_CHIPS = "chips stand side by side, with nothing between them"
+_COMMA = "values are separated by commas; one with white space in it goes in double quotes"
+_EMPTY = "put at least one value between the parentheses"
+_NEXT = re.compile(rf"[{QUOTES}][^{QUOTES}]*+[{QUOTES}]?|[=!<>~|&]+|[^\s(),{QUOTES}]+|.", re.DOTALL)
+_COMPARISON = re.compile(r"[=!<>~]+")
+_COMPARISON_BEHIND_QUOTE = re.compile(rf"(?<=[{QUOTES}])[=!<>~]+")
+
+
+def _explained(text: str, error: UnexpectedInput) -> BadQuery:
+    """The complaint for what lark stumbled over."""
+    at, expected = len(text.rstrip()), _expected(error)
+    if not (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+        at = cast(int, error.pos_in_stream)
+    found = text[at : at + 1] and cast(re.Match[str], _NEXT.match(text, at))[0]
+    if (
+        isinstance(error, UnexpectedCharacters) and found[0] in QUOTES
+    ):  # closed, it would be a token of some kind
+        return complaint(text, at, "a quote that is never closed", _UNCLOSED)
+    if found == ")" and "BARE" in expected and "_CLOSE" not in expected:
+        return complaint(text, at, "an empty value list", _EMPTY)
+    names = [name for terminal, name in _EXPECTED.items() if terminal in expected]
+    listed = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+    hint = _hint(found, expected)
+    if expected >= {"IN", "NOT"}:
+        comparison = _comparison(text, at, error)
+        if comparison is not None:
+            at, found, hint = comparison.start(), comparison[0], _COMPARE
+    return complaint(text, at, f"expected {listed}, found {shown(found) if found else 'the end'}", hint)
+
+
+def _hint(found: str, expected: AbstractSet[str]) -> str | None:
+    match found.upper():
+        case "OR" | "||" if "_AND" in expected:
+            return _OR
+        case "AND" | "&&" if "FIELD" in expected:
+            return _CHIPS
+        case _ if found and expected >= {"_COMMA", "_CLOSE"}:
+            return _COMMA
+    return None
+
+
+def _expected(error: UnexpectedInput) -> AbstractSet[str]:
+    """The terminals that could have come."""
+    if isinstance(error, UnexpectedToken):
+        return cast(AbstractSet[str], error.expected)
+    return cast(AbstractSet[str], error.allowed) if isinstance(error, UnexpectedCharacters) else set()
+
+
+def _comparison(text: str, at: int, error: UnexpectedInput) -> re.Match[str] | None:
+    """The `=`, `!=`, `<`, `>` that stands where IN should: at the place of the error, or glued to the key before it."""
+    history = cast("list[Token] | None", getattr(error, "token_history", None))
+    key = history[0] if history else cast(UnexpectedToken, error).token
+    start = cast(int, key.start_pos)
+    if text[start] in QUOTES:
+        glued = _COMPARISON_BEHIND_QUOTE.search(text, start + 2, at)
+    else:
+        glued = _COMPARISON.search(text, start, at)
+    return glued or _COMPARISON.match(text, at)

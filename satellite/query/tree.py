@@ -1,0 +1,45 @@
+"""A query as written: its terms in order, each word with its place in the text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from satellite.query.plan import Field
+
+
+class Word(NamedTuple):
+    """A key or a value."""
+
+    text: str
+    """Without quotes and escapes."""
+    start: int
+    """Where it begins in the query, from 0, quotes included."""
+    end: int
+    """Where it ends: the place after its last character."""
+    quoted: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TreeTerm:
+    """One term or chip, names resolved (`component` is the service) but nothing checked."""
+
+    field: Field
+    key: Word
+    values: tuple[Word, ...]
+    """At least one; regular expressions when `regexp`."""
+    negated: bool = False
+    regexp: bool = False
+
+    @property
+    def operator(self) -> str:
+        """As the predicate form writes it."""
+        return ("NOT " if self.negated else "") + ("MATCHES REGEXP" if self.regexp else "IN")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """All terms of a query, as written; none for the empty query."""
+
+    form: Literal["predicate", "chips"] = "predicate"
+    terms: tuple[TreeTerm, ...] = ()
