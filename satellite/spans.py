@@ -5,7 +5,7 @@ A codec builds a batch, an engine keeps it, an endpoint shows rows of it. Nothin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from functools import lru_cache
@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.reporter import Reporter, decode_reporter
@@ -64,6 +65,8 @@ class Marks(IntFlag):
     """The server half of a span id shared with the client (Zipkin)."""
     CLAMPED = 128
     """A time or duration beyond 64 bits of nanoseconds was cut to the limit."""
+    FUTURE = 256
+    """It starts more than a day after its arrival."""
 
 
 SCHEMA = pa.schema(
@@ -81,7 +84,7 @@ SCHEMA = pa.schema(
         pa.field("status", pa.uint8()),  # Status
         pa.field("marks", pa.uint16()),  # Marks
         pa.field("tags", pa.list_(pa.int32())),  # positions in SpanBatch.tags, in the order sent
-        pa.field("logs", pa.list_(pa.binary())),  # satellite.model.Log
+        pa.field("logs", pa.list_(pa.binary())),  # satellite.model.Log; times before clock correction
         pa.field("references", pa.list_(pa.binary())),  # satellite.model.Reference; empty: just the parent
     ]
 )
@@ -111,7 +114,9 @@ class SpanBatch:
     @property
     def nbytes(self) -> int:
         """Bytes its buffers hold, shared or not."""
-        return int(sum(part.nbytes for part in (self.rows, self.tags, self.names, self.reporters, self.extras)))
+        return int(
+            sum(part.nbytes for part in (self.rows, self.tags, self.names, self.reporters, self.extras))
+        )
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers, without copying."""
@@ -162,6 +167,26 @@ class SpanBatch:
             columns[column] = _recode(columns[column], rank[codes])
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
+    def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
+        """The same spans, each with these tags after its own."""
+        known = len(self.tags)
+        extended = pa.concat_arrays(
+            [self.tags, pa.array([encode_tag(*tag) for tag in tags.items()], pa.binary())]
+        )
+        encoded = extended.dictionary_encode()  # a tag that was there already keeps one place
+        codes = encoded.indices.to_numpy()
+        lists = self.rows.column("tags")
+        counts = np.diff(lists.offsets.to_numpy())
+        flat = np.insert(
+            codes[_codes(lists)],
+            np.repeat(np.cumsum(counts), len(tags)),
+            np.tile(codes[known:], len(self)),
+        )
+        offsets = np.concatenate([[0], np.cumsum(counts + len(tags))]).astype(np.int32)
+        column = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat.astype(np.int32)))
+        rows = self.rows.set_column(SCHEMA.get_field_index("tags"), "tags", column)
+        return SpanBatch(rows, encoded.dictionary, self.names, self.reporters, self.extras)
+
     def spans(self, rows: Iterable[int] | None = None, first_mark: int = 1) -> list[Span]:
         """Rows (all when None) as objects; `first_mark` is the mark of row 0."""
         chosen = list(range(len(self))) if rows is None else [int(row) for row in rows]
@@ -191,7 +216,7 @@ class SpanBatch:
             duration_us=columns["duration_ns"][i] // 1000,
             error=columns["status"][i] == Status.ERROR,
             tags=tags,
-            logs=[_log(encoded) for encoded in columns["logs"][i]],
+            logs=[_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
             references=references,
             reporter=ReporterView(id_text(reporter.id), dict(reporter.attributes)),
             protocol=reporter.protocol,
@@ -292,21 +317,21 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True):
     """What only some protocols have: baggage, trace state, status message, offset_us."""
 
 
-def _log(encoded: bytes) -> Log:
+def _log(encoded: bytes, offset_us: int) -> Log:
     try:
         log = pb.Log.FromString(encoded)
-    except Exception:  # a log whose bytes are broken; the span's other parts are not
+    except DecodeError:  # a log whose bytes are broken; the span's other parts are not
         return Log(0, {"satellite.malformed_log": encoded})
     fields = dict(_log_field(entry) for entry in log.fields)
     if log.name:
         fields = {"event": log.name.decode("utf-8", "replace")} | fields
-    return Log(log.timestamp.seconds * 1_000_000 + log.timestamp.nanos // 1000, fields)
+    return Log(log.timestamp.seconds * 1_000_000 + log.timestamp.nanos // 1000 + offset_us, fields)
 
 
 def _log_field(encoded: bytes) -> tuple[str, TagValue]:
     try:
         return decode_tag(encoded)
-    except Exception:  # as above
+    except DecodeError:  # as above
         return "satellite.malformed_field", encoded
 
 
@@ -328,7 +353,7 @@ def encode_log(time_ns: int, fields: Iterable[tuple[str, TagValue]], name: str =
     return pb.Log(timestamp=time, fields=encoded, name=name.encode("utf-8", "replace")).SerializeToString()
 
 
-def encode_reference(follows: bool, trace_high: int, trace_low: int, span_id: int) -> bytes:
+def encode_reference(*, follows: bool, trace_high: int, trace_low: int, span_id: int) -> bytes:
     """One entry of the `references` column; trace 0: the span's own."""
     context = pb.Context(trace_id=trace_low, span_id=span_id, trace_id_high=trace_high)
     return pb.Reference(relationship=int(follows), span_context=context).SerializeToString()

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
 
@@ -162,7 +163,9 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
     return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(sorted(repaired), np.int32))
 
 
-def layout(values: pa.BinaryArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+def layout(
+    values: pa.BinaryArray,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
     """Where each value starts and ends, and the bytes they lie in; nothing is copied but the offsets."""
     _, offsets_buffer, data_buffer = values.buffers()
     if offsets_buffer is None or len(values) == 0:
@@ -220,7 +223,7 @@ def _repair(encoded: bytes, reader: Callable[[bytes], Any]) -> tuple[bytes | Non
     """(canonical bytes or None for an empty tag, whether UTF-8 was broken) of a tag out of the ordinary."""
     try:
         tag = reader(encoded)
-    except Exception:  # whatever the parser says: these bytes are no tag
+    except DecodeError:  # these bytes are no tag
         return encode_tag(MALFORMED_KEY, encoded), False
     kind = tag.WhichOneof("value")
     if not tag.key and kind is None:
@@ -283,7 +286,9 @@ def _varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
             return value, width
 
 
-def _gather(data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int64]) -> pa.BinaryArray:
+def _gather(
+    data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int64]
+) -> pa.BinaryArray:
     """The byte strings of these places and lengths."""
     offsets = np.concatenate([[0], np.cumsum(length)])
     picks = np.repeat(at - offsets[:-1], length) + np.arange(offsets[-1])

@@ -5,35 +5,9 @@ A protocol is one module that ends in its one WireProtocol; PROTOCOLS is the lis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from satellite.protocols import lightstep
+from satellite.protocols.wire import Reply, WireProtocol
 
-from satellite.report import Decoded, Receipt
+PROTOCOLS: tuple[WireProtocol, ...] = (lightstep.PROTOCOL,)
 
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer over HTTP, or (status and headers aside) over gRPC."""
-
-    status: int
-    """HTTP status; over gRPC only the refusal's code counts."""
-    content_type: str
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class WireProtocol:
-    """What the edges need to know of a protocol."""
-
-    name: str
-    """Also the name in metrics and in `Reporter.protocol`."""
-    http_routes: tuple[tuple[str, str], ...]
-    """(method, path) of each HTTP endpoint."""
-    grpc_methods: tuple[str, ...]
-    """Full paths of the unary methods, `/package.Service/Method`."""
-    content_types: tuple[str, ...]
-    """Request content types that `decode` understands over HTTP; the first is the answer's default."""
-    decode: Callable[[Sequence[bytes], int], Decoded]
-    """(bodies, when they arrived in ns) → one Report or error per body; never raises for what a body holds."""
-    encode: Callable[[Receipt, str], Reply]
-    """(receipt, content type of the request) → the answer in this protocol's words."""
+__all__ = ["PROTOCOLS", "Reply", "WireProtocol"]

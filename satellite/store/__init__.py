@@ -163,7 +163,14 @@ class Store(Protocol):
         ...
 
     def suggest(
-        self, project: str, kind: SuggestionKind, plan: Plan, *, key: str = "", text: str = "", limit: int = 100
+        self,
+        project: str,
+        kind: SuggestionKind,
+        plan: Plan,
+        *,
+        key: str = "",
+        text: str = "",
+        limit: int = 100,
     ) -> list[Suggestion]:
         """Services, operations, tag keys, or the values of `key`, among the matching spans.
 

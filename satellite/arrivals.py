@@ -1,0 +1,101 @@
+"""Who waits for spans, and how they are woken: by the arrival itself, never by looking again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+REMEMBERED = 16
+"""Projects that `latest` names at most (ours)."""
+
+
+class Watch:
+    """One waiter on one project; belongs to the event loop it was made in."""
+
+    def __init__(self) -> None:
+        self.dropped = False
+        """The project was dropped since the watch began; nothing more will come."""
+        self.closed = False
+        """The satellite stops; nothing more will come."""
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+
+    async def wait(self, timeout_s: float) -> bool:
+        """True when something arrived since the last call (or since the watch began), False when time ran out.
+
+        What arrives between two calls is not lost: the next call returns at once.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._event.wait()
+        except TimeoutError:
+            return False
+        self._event.clear()
+        return True
+
+    def wake(self) -> None:
+        """End the wait, or the next one; from any thread."""
+        with suppress(RuntimeError):  # its loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._event.set)
+
+
+class Arrivals:
+    """Tells the watches of a project that it changed. Safe to call from any thread, for waiters in any loop."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._watches: dict[str, set[Watch]] = {}
+        self._latest: dict[str, None] = {}
+        self._closed = False
+
+    @contextmanager
+    def watch(self, project: str) -> Iterator[Watch]:
+        """A watch that misses nothing which arrives within the block."""
+        watch = Watch()
+        with self._lock:
+            watch.closed = self._closed
+            self._watches.setdefault(project, set()).add(watch)
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                others = self._watches[project]
+                others.discard(watch)
+                if not others:
+                    del self._watches[project]
+
+    def notify(self, project: str) -> None:
+        """Spans of this project are visible to queries now."""
+        with self._lock:
+            self._latest.pop(project, None)
+            self._latest[project] = None
+            if len(self._latest) > REMEMBERED:
+                del self._latest[next(iter(self._latest))]
+            watches = list(self._watches.get(project, ()))
+        for watch in watches:
+            watch.wake()
+
+    def dropped(self, project: str) -> None:
+        """The project is gone; whoever waits for it stops waiting."""
+        with self._lock:
+            self._latest.pop(project, None)
+            watches = list(self._watches.get(project, ()))
+        for watch in watches:
+            watch.dropped = True
+            watch.wake()
+
+    def close(self) -> None:
+        """The satellite stops; every wait ends, and later ones end at once."""
+        with self._lock:
+            self._closed = True
+            watches = [watch for watches in self._watches.values() for watch in watches]
+        for watch in watches:
+            watch.closed = True
+            watch.wake()
+
+    def latest(self) -> list[str]:
+        """Projects that spans arrived for, the latest first, at most REMEMBERED."""
+        with self._lock:
+            return list(reversed(self._latest))

@@ -1,0 +1,412 @@
+"""The default engine: every span in memory, newest first to be kept, under a byte budget per project.
+
+A project is a row of segments in order of arrival. A batch that arrives becomes a small segment at once; a
+background thread merges neighbours geometrically and seals every `segment_spans` of them. Readers take the tuple of
+segments as it is and never wait; writers of one project take turns.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from satellite.errors import BadRequest
+from satellite.query.plan import Plan
+from satellite.spans import Span, SpanBatch
+from satellite.store import (
+    Group,
+    Histogram,
+    Ledger,
+    Order,
+    Page,
+    ProjectStats,
+    Suggestion,
+    SuggestionKind,
+    Written,
+    answers,
+)
+from satellite.store.recent import Keys, RecentIds, identities
+from satellite.store.segment import Segment
+
+SEGMENT_SPANS = 65_536
+"""Rows of a sealed segment: as many as 16-bit row numbers reach."""
+
+MERGE_WIDTH = 8
+"""So many neighbours of one size class become one of the next: a span is moved once per class."""
+
+MOST_LOOSE = 256
+"""Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
+
+MOST_RECENT = 2**21
+"""Identities remembered for finding duplicates, whatever the window: 16 MiB a project."""
+
+
+@dataclass(eq=False)
+class _Project:
+    recent: RecentIds
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever changes the project."""
+    merging: threading.Lock = field(default_factory=threading.Lock)
+    """Held while segments are merged, which needs `lock` only at its end."""
+    segments: tuple[Segment, ...] = ()
+    mark: int = 0
+    received: int = 0
+    evicted: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+
+    def place(self, segments: tuple[Segment, ...]) -> None:
+        self.segments = segments
+        self.bytes = sum(segment.nbytes for segment in segments)
+
+    def stats(self, name: str) -> ProjectStats:
+        with self.lock:
+            stored = sum(segment.alive for segment in self.segments)
+            window_ns = 0
+            if self.segments:
+                window_ns = self.segments[-1].newest_arrived_ns - self.segments[0].oldest_arrived_ns
+            duplicates = self.dropped.get("duplicate", 0)
+            ledger = Ledger(self.received, stored, dict(self.dropped), self.evicted, duplicates)
+            return ProjectStats(name, stored, self.bytes, window_ns // 1000, self.mark, ledger)
+
+
+class RecallStore:
+    """Store in memory; see the module."""
+
+    def __init__(
+        self,
+        bytes_per_project: int = 1_000_000_000,
+        overrides: Mapping[str, int] | None = None,
+        *,
+        bytes_in_total: int | None = None,
+        duplicate_window_seconds: float = 120,
+        segment_spans: int = SEGMENT_SPANS,
+    ) -> None:
+        """An empty store.
+
+        Args:
+            bytes_per_project: beyond it a project's oldest segments go; the newest stays whatever its size.
+            overrides: other budgets for some projects.
+            bytes_in_total: beyond it the oldest segment of the largest project goes.
+            duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again.
+            segment_spans: rows per sealed segment, at most 65,536.
+        """
+        self._budget = bytes_per_project
+        self._overrides = dict(overrides or {})
+        self._bytes_in_total = bytes_in_total
+        self._window_ns = int(duplicate_window_seconds * 1e9)
+        self._segment_spans = min(segment_spans, SEGMENT_SPANS)
+        self._projects: dict[str, _Project] = {}
+        self._lock = threading.Lock()
+        self._todo: deque[_Project] = deque()
+        self._busy = False
+        self._closed = False
+        self._wake = threading.Condition()
+        self._merger = threading.Thread(target=self._merge_forever, name="recall-merge", daemon=True)
+        self._merger.start()
+
+    # Writing
+
+    def write(
+        self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
+    ) -> Written:
+        """Keep a batch, see Store."""
+        home = self._home(project)
+        with home.lock:
+            home.received += len(batch) + sum((dropped or {}).values())
+            for reason, number in (dropped or {}).items():
+                home.dropped[reason] = home.dropped.get(reason, 0) + number
+            stored, duplicates = self._keep(home, batch, arrived_ns) if len(batch) else (0, 0)
+            if duplicates:
+                home.dropped["duplicate"] = home.dropped.get("duplicate", 0) + duplicates
+            self._evict(home, self._overrides.get(project, self._budget))
+            written = Written(home.mark, stored, duplicates)
+            loose = sum(1 for segment in home.segments if not segment.sealed)
+        if stored:
+            if loose > MOST_LOOSE:
+                self._merge(home)
+            self._schedule(home)
+            self._evict_largest()
+        return written
+
+    def _home(self, project: str) -> _Project:
+        home = self._projects.get(project)
+        if home is None:
+            with self._lock:
+                home = self._projects.setdefault(project, _Project(RecentIds(self._window_ns, MOST_RECENT)))
+        return home
+
+    def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> tuple[int, int]:
+        """(rows stored, duplicates) of a batch that is not empty."""
+        keys = identities(batch)
+        known = home.recent.known(keys)
+        duplicates = 0
+        if known.any() or len(np.unique(keys)) < len(keys):
+            rows, duplicates = _settle(home, batch, keys, known.tolist())
+            if not len(rows):
+                return 0, duplicates
+            if len(rows) < len(batch):
+                batch, keys = batch.take(rows).compact(), keys[rows]
+        home.recent.add(keys, arrived_ns)
+        segments = list(home.segments)
+        for start in range(0, len(batch), self._segment_spans):
+            part = batch.slice(start, min(start + self._segment_spans, len(batch)))
+            part = part if len(part) == len(batch) else part.compact()
+            segments.append(Segment.of(part, home.mark + 1, arrived_ns))
+            home.mark += len(part)
+        home.place(tuple(segments))
+        return len(batch), duplicates
+
+    @staticmethod
+    def _evict(home: _Project, budget: int) -> None:
+        while home.bytes > budget and len(home.segments) > 1:
+            home.evicted += home.segments[0].alive
+            home.place(home.segments[1:])
+
+    def _evict_largest(self) -> None:
+        if self._bytes_in_total is None:
+            return
+        while True:
+            homes = list(self._projects.values())
+            if sum(home.bytes for home in homes) <= self._bytes_in_total:
+                return
+            largest = max(homes, key=lambda home: home.bytes if len(home.segments) > 1 else 0)
+            if len(largest.segments) < 2:
+                return
+            with largest.lock:
+                self._evict(largest, largest.bytes - 1)
+
+    # Merging
+
+    def _schedule(self, home: _Project) -> None:
+        with self._wake:
+            if home not in self._todo:
+                self._todo.append(home)
+            self._wake.notify_all()
+
+    def _merge_forever(self) -> None:
+        while True:
+            with self._wake:
+                self._busy = False
+                self._wake.notify_all()
+                self._wake.wait_for(lambda: self._todo or self._closed)
+                if self._closed:
+                    return
+                home = self._todo.popleft()
+                self._busy = True
+            self._merge(home)
+
+    def _merge(self, home: _Project) -> None:
+        """Merge what there is to merge in one project."""
+        with home.merging:
+            while not self._closed:
+                segments = home.segments
+                first = sum(1 for segment in segments if segment.sealed)
+                step = merge_step([len(segment) for segment in segments[first:]], self._segment_spans)
+                if step is None:
+                    return
+                start, stop, sealed = first + step[0], first + step[1], step[2]
+                parts = segments[start:stop]
+                merged = Segment.merged(parts, sealed=sealed)
+                with home.lock:
+                    now = home.segments
+                    if parts[0] in now and now[now.index(parts[0]) :][: len(parts)] == parts:
+                        at = now.index(parts[0])
+                        home.place((*now[:at], merged, *now[at + len(parts) :]))
+                    # Otherwise a part was evicted, or a row of it replaced, meanwhile: look again.
+
+    def settle(self) -> None:
+        """Return when there is nothing left to merge."""
+        with self._wake:
+            self._wake.wait_for(lambda: not self._todo and not self._busy)
+
+    # Questions
+
+    def _segments(self, project: str) -> tuple[Segment, ...]:
+        home = self._projects.get(project)
+        return home.segments if home else ()
+
+    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+        """See Store."""
+        if limit < 1:
+            raise BadRequest("limit: must be at least 1")
+        home = self._projects.get(project)
+        if home is None:
+            return answers.find((), plan, order, limit, cursor, 0)
+        with home.lock:
+            segments, mark = home.segments, home.mark
+        return answers.find(segments, plan, order, limit, cursor, mark)
+
+    def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
+        """See Store."""
+        segments = self._segments(project)
+        return [answers.trace(segments, high, low) for high, low in trace_ids]
+
+    def count(self, project: str, plan: Plan) -> int:
+        """See Store."""
+        return answers.count(self._segments(project), plan)
+
+    def funnel(self, project: str, plan: Plan) -> list[int]:
+        """See Store."""
+        return answers.funnel(self._segments(project), plan)
+
+    def histogram(self, project: str, plan: Plan) -> Histogram:
+        """See Store."""
+        return answers.histogram(self._segments(project), plan)
+
+    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
+        """See Store."""
+        return answers.groups(self._segments(project), plan, by)
+
+    def suggest(
+        self,
+        project: str,
+        kind: SuggestionKind,
+        plan: Plan,
+        *,
+        key: str = "",
+        text: str = "",
+        limit: int = 100,
+    ) -> list[Suggestion]:
+        """See Store."""
+        return answers.suggest(self._segments(project), kind, plan, key, text, limit)
+
+    def mark(self, project: str) -> int:
+        """See Store."""
+        home = self._projects.get(project)
+        return home.mark if home else 0
+
+    def projects(self) -> list[ProjectStats]:
+        """See Store."""
+        return [home.stats(name) for name, home in sorted(self._projects.items())]
+
+    # Letting go
+
+    def reset(self, project: str) -> int:
+        """See Store."""
+        home = self._projects.get(project)
+        if home is None:
+            return 0
+        with home.lock:
+            removed = sum(segment.alive for segment in home.segments)
+            home.evicted += removed
+            home.place(())
+            home.recent.clear()
+        return removed
+
+    def drop(self, project: str) -> bool:
+        """See Store."""
+        with self._lock:
+            return self._projects.pop(project, None) is not None
+
+    def close(self) -> None:
+        """See Store."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()
+        self._merger.join()
+        self._projects.clear()
+
+
+def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool] | None:
+    """Which of the unsealed segments to merge next: (first, one after the last, whether that seals them).
+
+    The oldest are sealed as soon as one more would not fit; before that, MERGE_WIDTH newest neighbours of one size
+    class or smaller become one. None: leave them.
+    """
+    total = 0
+    for stop, size in enumerate(sizes):
+        if total + size > segment_spans:
+            return 0, stop, True
+        total += size
+    if total == segment_spans:
+        return 0, len(sizes), True
+    for size_class in sorted({_size_class(size) for size in sizes}):
+        start = len(sizes)
+        while start and _size_class(sizes[start - 1]) <= size_class:
+            start -= 1
+        if len(sizes) - start >= MERGE_WIDTH:
+            return start, len(sizes), False
+    return None
+
+
+def _size_class(size: int) -> int:
+    """Classes are powers of MERGE_WIDTH wide."""
+    return (size.bit_length() - 1) // 3
+
+
+def _settle(home: _Project, batch: SpanBatch, keys: Keys, known: list[bool]) -> tuple[np.ndarray, int]:
+    """Find the place of every span that came before: (rows of the batch to store, how many duplicates there are).
+
+    The same span again is left out; another version takes the place of the earlier one. This looks at each
+    duplicate alone: they are re-sent reports, few beside the rest.
+    """
+    keep = np.ones(len(batch), np.bool_)
+    latest: dict[int, int] = {}
+    duplicates = 0
+    for row, key in enumerate(keys.tolist()):
+        earlier = latest.get(key)
+        if earlier is None and not known[row]:
+            latest[key] = row
+            continue
+        [span] = batch.spans([row])
+        if earlier is not None:
+            [before] = batch.spans([earlier])
+            place = None
+        else:
+            place = _locate(home.segments, batch, row)
+            if place is None:  # evicted since
+                latest[key] = row
+                continue
+            [before] = home.segments[place[0]].spans([place[1]])
+        duplicates += 1
+        if _same(before, span):
+            keep[row] = False
+            continue
+        if place is None:
+            keep[earlier] = False
+        else:
+            segments = list(home.segments)
+            segments[place[0]] = segments[place[0]].without([place[1]])
+            home.place(tuple(segments))
+        latest[key] = row
+    return np.flatnonzero(keep), duplicates
+
+
+def _locate(segments: Sequence[Segment], batch: SpanBatch, row: int) -> tuple[int, int] | None:
+    """(segment, row) of the live span with the identity of a row of the batch; newest segments first."""
+    trace_low, span_id = int(batch.column("trace_low")[row]), batch.column("span_id")[row]
+    key = identities(batch.slice(row, row + 1))[0]
+    for position in range(len(segments) - 1, -1, -1):
+        segment = segments[position]
+        ids = segment.batch.column("span_id")
+        for found in segment.rows_of_trace(None, trace_low):
+            if ids[found] == span_id and identities(segment.batch.slice(found, found + 1))[0] == key:
+                return position, found
+    return None
+
+
+def _same(before: Span, after: Span) -> bool:
+    """Whether two versions say the same; marks aside, which depend on the moment of arrival."""
+    return _content(before) == _content(after)
+
+
+def _content(span: Span) -> tuple[object, ...]:
+    return (
+        span.trace_id,
+        span.parent_span_id,
+        span.service,
+        span.operation,
+        span.kind,
+        span.start_us,
+        span.duration_us,
+        span.error,
+        span.tags,
+        span.logs,
+        span.references,
+        span.extra,
+    )

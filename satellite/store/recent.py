@@ -1,0 +1,77 @@
+"""Which spans came lately: the identities of the last minutes, for finding those that are sent again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.spans import Marks, SpanBatch
+
+Keys = npt.NDArray[np.uint64]
+
+_FANOUT = 4
+
+
+def identities(batch: SpanBatch) -> Keys:
+    """One number per span, equal for the same (trace, span id, half of a shared id).
+
+    A mixed hash of 64 bits: among ten million spans two differing ones share it with a chance of 1 in 370,000.
+    """
+    shared = (batch.column("marks") & np.uint16(Marks.SHARED)).astype(np.uint64)
+    key: Keys = np.bitwise_xor(batch.column("trace_low"), shared)
+    for salt in (batch.column("span_id"), np.uint64(0)):
+        key = (key ^ (key >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
+        key = (key ^ (key >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + salt
+    return key
+
+
+@dataclass(slots=True)
+class _Run:
+    keys: Keys
+    newest_ns: int
+
+
+class RecentIds:
+    """A set of identities that forgets; sorted runs, merged geometrically, 8 bytes a span."""
+
+    def __init__(self, window_ns: int, most: int) -> None:
+        """Remembers for `window_ns` after arrival, and no more than about `most` identities."""
+        self._window_ns = window_ns
+        self._most = most
+        self._runs: list[_Run] = []
+
+    def known(self, keys: Keys) -> npt.NDArray[np.bool_]:
+        """Which of the keys are remembered."""
+        found = np.zeros(len(keys), np.bool_)
+        for run in self._runs:
+            place = np.searchsorted(run.keys, keys)
+            place[place == len(run.keys)] = 0
+            found |= run.keys[place] == keys
+        return found
+
+    def add(self, keys: Keys, arrived_ns: int) -> None:
+        """Remember these, and forget what is too old."""
+        self._runs.append(_Run(np.sort(keys), arrived_ns))
+        while len(self._runs) > 1 and len(self._runs[-2].keys) <= _FANOUT * len(self._runs[-1].keys):
+            newer, older = self._runs.pop(), self._runs.pop()
+            if len(newer.keys) + len(older.keys) > self._most // _FANOUT:
+                self._runs += [
+                    older,
+                    newer,
+                ]  # runs stay small beside the whole, so that they can be forgotten
+                break
+            merged = np.sort(np.concatenate([older.keys, newer.keys]), kind="stable")
+            self._runs.append(_Run(merged, newer.newest_ns))
+        self._forget(arrived_ns)
+
+    def _forget(self, now_ns: int) -> None:
+        while self._runs and self._runs[0].newest_ns < now_ns - self._window_ns:
+            self._runs.pop(0)
+        while sum(len(run.keys) for run in self._runs) > self._most and len(self._runs) > 1:
+            self._runs.pop(0)
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._runs.clear()
