@@ -1,0 +1,70 @@
+"""`satellite istio`: the settings that point Istio at a satellite."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+from satellite.errors import BadRequest
+from satellite.istio import (
+    GENERATIONS,
+    TOKEN,
+    Generation,
+    default_address,
+    generation_for,
+    generation_named,
+    settings_for,
+    traps_of,
+)
+
+
+def istio(
+    generation: Annotated[
+        str, typer.Option(help="One of: " + ", ".join(one.name for one in GENERATIONS) + ".")
+    ] = "",
+    version: Annotated[
+        str, typer.Option(help="The version of Istio, such as 1.8: chooses the generation.")
+    ] = "",
+    address: Annotated[
+        str,
+        typer.Option(help=f"host:port as the proxies reach the satellite. [default: {default_address()}]"),
+    ] = "",
+    token: Annotated[str, typer.Option(help="The access token; Istio wants one.")] = TOKEN,
+    plain: Annotated[bool, typer.Option("--plain", help="Without TLS.")] = False,
+    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002 - the flag's name
+) -> None:
+    """Print the settings that make Istio report here, as YAML with its pitfalls; without options for all generations."""
+    try:
+        chosen = _chosen(generation, version)
+        texts = [settings_for(one, address=address, token=token, plain=plain) for one in chosen]
+    except BadRequest as error:
+        raise typer.BadParameter(f"{error.message}; {error.hint}") from error
+    if format == "json":
+        entries = [
+            {
+                "generation": one.name,
+                "istio": one.versions,
+                "title": one.title,
+                "protocol": one.protocol,
+                "traps": traps_of(one, plain=plain),
+                "settings": text,
+            }
+            for one, text in zip(chosen, texts, strict=True)
+        ]
+        print(json.dumps(entries, indent=2, ensure_ascii=False))
+    elif format == "text":
+        print("---\n".join(texts), end="")
+    else:
+        raise typer.BadParameter("--format is text or json")
+
+
+def _chosen(generation: str, version: str) -> list[Generation]:
+    if generation and version:
+        raise BadRequest("both --generation and --version", hint="one of them is enough")
+    if generation:
+        return [generation_named(generation)]
+    if version:
+        return [generation_for(version)]
+    return list(GENERATIONS)
