@@ -1,0 +1,397 @@
+"""The plainest engine: a dictionary of rows, and a loop for every question. Other engines must give its answers.
+
+Nothing here is shared with an engine but what the contract names: spans as `SpanBatch.spans` shows them, and values
+as `text_of` writes them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from threading import RLock
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.errors import BadRequest
+from satellite.query.plan import Field, Plan, Term
+from satellite.reporter import decode_reporter
+from satellite.spans import PARENT_TAG, SCHEMA, Marks, Span, SpanBatch
+from satellite.store import (
+    Bucket,
+    Group,
+    Histogram,
+    Ledger,
+    Order,
+    Page,
+    ProjectStats,
+    Suggestion,
+    SuggestionKind,
+    Written,
+)
+from satellite.tags import decode_tag, text_of
+
+Identity = tuple[int, int, bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One kept span, with what `Span` does not show exactly."""
+
+    span: Span
+    identity: Identity
+    """Lower half of the trace id, span id, whether it is the server half of a shared id (wire-protocols.md §11)."""
+    content: tuple[Any, ...]
+    """All its columns, dictionary entries in place of codes: two arrivals with equal contents are the same."""
+    high: int
+    start_ns: int
+    duration_ns: int
+    tracer_id: int
+    tags: dict[str, str]
+    """Canonical text; of a repeated key the last value."""
+    attributes: dict[str, str]
+    """The same for the reporter's."""
+    arrived_ns: int
+    nbytes: int
+
+    @property
+    def mark(self) -> int:
+        """Its arrival mark."""
+        return self.span.mark
+
+    def value(self, field: Field, key: str) -> str | None:
+        """`val` of explorer.md §4.4; None when absent."""
+        match field:
+            case Field.SERVICE:
+                return self.span.service
+            case Field.OPERATION:
+                return self.span.operation
+            case Field.SPAN_ID:
+                return f"{self.identity[1]:x}"
+            case Field.TRACE_ID:
+                return f"{(self.high << 64) | self.identity[0]:x}"
+            case Field.TRACER_ID:
+                return f"{self.tracer_id:x}"
+            case Field.TAG:
+                return self.tags.get(key, self.attributes.get(key))
+
+    def of_key(self, key: str) -> str | None:
+        """Its value of a key to group by."""
+        return self.value({"service": Field.SERVICE, "operation": Field.OPERATION}.get(key, Field.TAG), key)
+
+    def is_of_trace(self, value: str) -> bool:
+        """Whether a query's trace id means it: an upper half that one side lacks does not count (§4.4)."""
+        try:
+            high, low = divmod(int(value, 16), 2**64)
+        except ValueError:
+            return False
+        if low == self.identity[0] and (high == self.high or not high or not self.high):
+            return True
+        return value == self.tags.get("otlp.trace_id", "").lower().lstrip("0")
+
+    def satisfies(self, term: Term) -> bool:
+        """Whether one term holds."""
+        text = self.value(term.field, term.key)
+        if term.patterns:
+            hit = text is not None and any(full_match(pattern, text) for pattern in term.patterns)
+        elif term.field is Field.TRACE_ID:
+            hit = any(self.is_of_trace(value) for value in term.values)
+        else:
+            hit = text is not None and text in term.values
+        return hit != term.negated
+
+    def within(self, plan: Plan) -> bool:
+        """Whether all bounds hold."""
+        return (
+            (plan.oldest_ns is None or self.start_ns >= plan.oldest_ns)
+            and (plan.youngest_ns is None or self.start_ns < plan.youngest_ns)
+            and (plan.min_duration_ns is None or self.duration_ns >= plan.min_duration_ns)
+            and (plan.max_duration_ns is None or self.duration_ns < plan.max_duration_ns)
+            and self.mark > plan.since
+            and (plan.until is None or self.mark <= plan.until)
+        )
+
+    def sort_key(self, order: Order) -> tuple[int, ...]:
+        """Its place in an order; distinct for distinct rows."""
+        span_id = self.identity[1]
+        match order:
+            case "-latency":
+                return (-self.duration_ns, -self.start_ns, span_id, self.mark)
+            case "latency":
+                return (self.duration_ns, self.start_ns, span_id, self.mark)
+            case "-start":
+                return (-self.start_ns, span_id, self.mark)
+            case "start":
+                return (self.start_ns, span_id, self.mark)
+            case "arrival":
+                return (self.mark,)
+
+
+@lru_cache(maxsize=65536)
+def full_match(pattern: str, text: str) -> bool:
+    """Whether an RE2 pattern matches the whole text."""
+    matched = pc.match_substring_regex(pa.array([text], pa.string()), pattern=f"^(?:{pattern})$")
+    return bool(matched[0].as_py())
+
+
+def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
+    """The spans of a batch; marks are still those of `SpanBatch.spans`."""
+    encoded = batch.tags.to_pylist()
+    texts = [(key, text_of(value)) for key, value in map(decode_tag, encoded)]
+    dictionaries = {
+        "name": batch.names.to_pylist(),
+        "reporter": batch.reporters.to_pylist(),
+        "extra": batch.extras.to_pylist(),
+    }
+    columns = {name: batch.rows.column(name).to_pylist() for name in SCHEMA.names}
+    tags = [dict(texts[code] for code in codes) for codes in columns["tags"]]
+    columns["tags"] = [[encoded[code] for code in codes] for codes in columns["tags"]]
+    for name, entries in dictionaries.items():
+        columns[name] = [entries[code] for code in columns[name]]
+    rows = []
+    for i, span in enumerate(batch.spans()):
+        reporter = decode_reporter(columns["reporter"][i])
+        rows.append(
+            Row(
+                span=span,
+                identity=(
+                    columns["trace_low"][i],
+                    columns["span_id"][i],
+                    bool(columns["marks"][i] & Marks.SHARED),
+                ),
+                content=tuple(columns[name][i] for name in SCHEMA.names),
+                high=columns["trace_high"][i],
+                start_ns=columns["start_ns"][i],
+                duration_ns=columns["duration_ns"][i],
+                tracer_id=reporter.id,
+                tags=tags[i],
+                attributes=reporter.texts(),
+                arrived_ns=arrived_ns,
+                nbytes=batch.nbytes // len(batch),
+            )
+        )
+    return rows
+
+
+@dataclass(slots=True)
+class _Project:
+    rows: dict[Identity, Row] = field(default_factory=dict)
+    """In the order of arrival."""
+    mark: int = 0
+    received: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)
+    evicted: int = 0
+
+    def ledger(self) -> Ledger:
+        dropped = dict(self.dropped)
+        return Ledger(self.received, len(self.rows), dropped, self.evicted, dropped.get("duplicate", 0))
+
+
+class NaiveStore:
+    """Keeps everything, for ever; its duplicate window has no end. Implements Store."""
+
+    def __init__(self) -> None:
+        """Nothing in it."""
+        self._projects: dict[str, _Project] = {}
+        self._lock = RLock()
+
+    def write(
+        self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
+    ) -> Written:
+        """As in Store."""
+        arrived = rows_of(batch, arrived_ns)
+        with self._lock:
+            kept = self._projects.setdefault(project, _Project())
+            duplicates = 0
+            for row in arrived:
+                earlier = kept.rows.get(row.identity)
+                if earlier is not None:
+                    duplicates += 1
+                    if earlier.content == row.content:
+                        continue
+                    del kept.rows[row.identity]
+                kept.mark += 1
+                span = msgspec.structs.replace(row.span, mark=kept.mark)
+                kept.rows[row.identity] = replace(row, span=span)
+            if duplicates:
+                kept.dropped["duplicate"] += duplicates
+            kept.dropped.update(dropped or {})
+            kept.received += len(arrived) + sum((dropped or {}).values())
+            return Written(kept.mark, len(arrived) - duplicates, duplicates)
+
+    def _all(self, project: str) -> list[Row]:
+        with self._lock:
+            return list(self._projects.get(project, _Project()).rows.values())
+
+    def _matching(self, project: str, plan: Plan) -> list[Row]:
+        rows = (row for row in self._all(project) if row.within(plan))
+        return [row for row in rows if all(row.satisfies(term) for term in plan.terms)]
+
+    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+        """As in Store."""
+        mark, after = self.mark(project), None
+        if cursor is not None:
+            mark, after = _read_cursor(cursor, order)
+        pinned = replace(plan, until=mark if plan.until is None else min(mark, plan.until))
+        rows = sorted(self._matching(project, pinned), key=lambda row: row.sort_key(order))
+        left = [row for row in rows if after is None or row.sort_key(order) > after]
+        shown = left[:limit]
+        more = len(left) > len(shown)
+        next_cursor = _cursor(order, mark, shown[-1].sort_key(order)) if more and shown else None
+        return Page([row.span for row in shown], len(rows), next_cursor, mark)
+
+    def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
+        """As in Store."""
+        rows = sorted(self._all(project), key=lambda row: row.sort_key("start"))
+        return [
+            [row.span for row in rows if row.identity[0] == low and high in (None, row.high)]
+            for high, low in trace_ids
+        ]
+
+    def count(self, project: str, plan: Plan) -> int:
+        """As in Store."""
+        return len(self._matching(project, plan))
+
+    def funnel(self, project: str, plan: Plan) -> list[int]:
+        """As in Store."""
+        return [
+            self.count(project, replace(plan, terms=plan.terms[:most])) for most in range(len(plan.terms) + 1)
+        ]
+
+    def histogram(self, project: str, plan: Plan) -> Histogram:
+        """As in Store."""
+        rows = self._matching(project, plan)
+        counts, errors = Counter[int](), Counter[int]()
+        for row in rows:
+            index = bucket_index(row.duration_ns)
+            counts[index] += 1
+            errors[index] += row.span.error
+        buckets = [
+            Bucket(i, 10 ** (i / 20), 10 ** ((i + 1) / 20), counts[i], errors[i]) for i in sorted(counts)
+        ]
+        durations = sorted(row.span.duration_us for row in rows)
+        wanted = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999} if rows else {}
+        percentiles = {name: nearest_rank(durations, thousandths) for name, thousandths in wanted.items()}
+        return Histogram(buckets, percentiles, len(rows), errors.total())
+
+    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
+        """As in Store."""
+        members = defaultdict[tuple[str | None, ...], list[Row]](list)
+        for row in self._matching(project, plan):
+            members[tuple(row.of_key(key) for key in by)].append(row)
+        found = [_group(list(values), rows) for values, rows in members.items()]
+
+        def place(group: Group) -> tuple[Any, ...]:
+            values = [(value is None, value or "") for value in group.values]
+            return None in group.values, -group.avg_latency_us, values
+
+        return sorted(found, key=place)
+
+    def suggest(
+        self,
+        project: str,
+        kind: SuggestionKind,
+        plan: Plan,
+        *,
+        key: str = "",
+        text: str = "",
+        limit: int = 100,
+    ) -> list[Suggestion]:
+        """As in Store."""
+        counts = Counter[str]()
+        for row in self._matching(project, plan):
+            match kind:
+                case "service":
+                    counts[row.span.service] += 1
+                case "operation":
+                    counts[row.span.operation] += 1
+                case "key":
+                    counts.update(row.tags.keys() - {PARENT_TAG})
+                case "value":
+                    counts.update([row.tags[key]] if key in row.tags else [])
+        fitting = [(name, spans) for name, spans in counts.items() if text.casefold() in name.casefold()]
+        fitting.sort(key=lambda entry: (-entry[1], entry[0]))
+        return [Suggestion(name, spans) for name, spans in fitting[:limit]]
+
+    def mark(self, project: str) -> int:
+        """As in Store."""
+        with self._lock:
+            return self._projects.get(project, _Project()).mark
+
+    def projects(self) -> list[ProjectStats]:
+        """As in Store."""
+        with self._lock:
+            return [_stats(name, kept) for name, kept in sorted(self._projects.items())]
+
+    def reset(self, project: str) -> int:
+        """As in Store."""
+        with self._lock:
+            kept = self._projects.get(project, _Project())
+            gone = len(kept.rows)
+            kept.evicted += gone
+            kept.rows.clear()
+            return gone
+
+    def drop(self, project: str) -> bool:
+        """As in Store."""
+        with self._lock:
+            return self._projects.pop(project, None) is not None
+
+    def close(self) -> None:
+        """As in Store."""
+        self._projects.clear()
+
+
+def bucket_index(duration_ns: int) -> int:
+    """floor(20 · log10(µs)), exactly: µs^20 has one decimal digit more than that."""
+    return len(str(max(duration_ns // 1000, 1) ** 20)) - 1
+
+
+def nearest_rank(ordered: Sequence[int], thousandths: int) -> int:
+    """The ceil(p · n)-th smallest of sorted values."""
+    return ordered[-(-thousandths * len(ordered) // 1000) - 1]
+
+
+def _group(values: list[str | None], rows: list[Row]) -> Group:
+    rows = sorted(rows, key=lambda row: row.sort_key("-latency"))
+    durations = sorted(row.span.duration_us for row in rows)
+    errors = sum(row.span.error for row in rows)
+    return Group(
+        values=values,
+        count=len(rows),
+        errors=errors,
+        error_ratio=errors / len(rows),
+        avg_latency_us=sum(durations) / len(rows),
+        sum_us=sum(durations),
+        p50_us=nearest_rank(durations, 500),
+        p95_us=nearest_rank(durations, 950),
+        p99_us=nearest_rank(durations, 990),
+        traces=len({(row.high, row.identity[0]) for row in rows}),
+        exemplar_span_ids=[row.span.span_id for row in rows[:5]],
+    )
+
+
+def _stats(name: str, kept: _Project) -> ProjectStats:
+    rows = kept.rows.values()
+    arrivals = [row.arrived_ns for row in rows]
+    window_us = (max(arrivals) - min(arrivals)) // 1000 if arrivals else 0
+    nbytes = sum(row.nbytes for row in rows)
+    return ProjectStats(name, len(rows), nbytes, window_us, kept.mark, kept.ledger())
+
+
+def _cursor(order: Order, mark: int, last: tuple[int, ...]) -> str:
+    return msgspec.json.encode((order, mark, last)).decode()
+
+
+def _read_cursor(cursor: str, order: Order) -> tuple[int, tuple[int, ...]]:
+    try:
+        made_for, mark, last = msgspec.json.decode(cursor, type=tuple[str, int, tuple[int, ...]])
+    except msgspec.MsgspecError as error:
+        raise BadRequest("no cursor of this satellite") from error
+    if made_for != order:
+        raise BadRequest(f"this cursor continues the order {made_for!r}, not {order!r}")
+    return mark, last
