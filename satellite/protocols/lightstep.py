@@ -75,7 +75,7 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
 def _fault(body: bytes) -> BadReport | None:
     try:
         shallow.Report.FromString(body)  # upb reads the same schema and never panics
-        _parse([body])
+        _report(_parse([body]), 0)
     except BadReport as fault:
         return fault
     except DecodeError as error:

@@ -1,0 +1,89 @@
+"""The pieces of the recall engine that are worth a look of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satellite.store.latency import EDGES_US, bounds_us, bucket_of, nearest_rank, rank
+from satellite.store.recall import merge_step
+from satellite.store.recent import RecentIds
+
+SECOND = 1_000_000_000
+
+
+@given(st.integers(0, 10**15))
+def test_a_duration_lies_within_its_bucket(duration_us: int) -> None:
+    [index] = bucket_of(np.array([duration_us * 1000])).tolist()
+    start, stop = bounds_us(index)
+    assert start * (1 - 1e-12) <= max(duration_us, 1) < stop * (1 + 1e-12)
+
+
+def test_edges_are_where_the_reference_says() -> None:
+    assert [EDGES_US[i] for i in (0, 20, 73, 83, 119, 120)] == [1, 10, 4467, 14126, 891251, 1_000_000]
+    assert bucket_of(np.array([999_999_000, 1_000_000_000, -5_000])).tolist() == [119, 120, 0]
+
+
+@given(st.integers(1, 2000), st.sampled_from([50.0, 95.0, 99.0, 99.9, 100.0]))
+def test_nearest_rank(count: int, percent: float) -> None:
+    place = rank(percent, count)
+    below = sum(1 for i in range(count) if (i + 1) * 1000 < round(percent * 10) * count)
+    assert place == below
+    assert nearest_rank(np.arange(count), percent) == place
+
+
+@given(st.lists(st.integers(1, 40), max_size=60))
+def test_merging_keeps_everything_and_leaves_few(arrivals: list[int]) -> None:
+    loose: list[int] = []
+    sealed: list[int] = []
+    moved = 0
+    for size in arrivals:
+        loose.append(size)
+        while (step := merge_step(loose, 100)) is not None:
+            start, stop, seals = step
+            merged = sum(loose[start:stop])
+            assert 0 < merged <= 100
+            moved += merged
+            if seals:
+                assert start == 0
+                sealed.append(merged)
+                del loose[:stop]
+            else:
+                loose[start:stop] = [merged]
+    assert sum(loose) + sum(sealed) == sum(arrivals)
+    assert len(loose) < 30
+    assert moved <= 4 * sum(arrivals)
+
+
+def keys(*numbers: int) -> np.ndarray:
+    return np.array(numbers, np.uint64)
+
+
+def test_recent_ids_know_what_came_and_forget_in_time() -> None:
+    recent = RecentIds(10 * SECOND, most=1000)
+    for second in range(30):
+        assert not recent.known(keys(second)).any()
+        recent.add(keys(second, second + 1000), second * SECOND)
+        assert recent.known(keys(second, second + 1000, 5000)).tolist() == [True, True, False]
+        assert recent.known(keys(max(second - 9, 0))).all()
+    recent.clear()
+    assert not recent.known(keys(29)).any()
+
+
+def test_recent_ids_are_bounded() -> None:
+    recent = RecentIds(10**6 * SECOND, most=400)
+    for number in range(2000):
+        recent.add(keys(number), 0)
+    held = sum(len(run.keys) for run in recent._runs)
+    assert 200 <= held <= 500
+    assert recent.known(keys(1999, 1900)).all()
+
+
+@pytest.mark.parametrize("window_seconds", [0, 1])
+def test_what_is_older_than_the_window_goes(window_seconds: int) -> None:
+    recent = RecentIds(window_seconds * SECOND, most=1000)
+    recent.add(keys(*range(100)), 0)
+    recent.add(keys(200), 3 * SECOND)
+    assert not recent.known(keys(5)).any()
