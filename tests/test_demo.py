@@ -332,7 +332,7 @@ def run(*arguments: str, environment: dict[str, str] | None = None) -> Result:
 
 @pytest.fixture
 def ca_file(collector: Collector, tmp_path: Path) -> str:
-    file = tmp_path / "cacert.pem"
+    file = tmp_path / "ca.pem"
     collector.ca.cert_pem.write_to_path(str(file))
     return str(file)
 

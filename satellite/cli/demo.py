@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,14 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.1
 """How often the clock is looked at; reports go once a second for each proxy, spread over the second."""
+
+
+class Format(StrEnum):
+    """How the result is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
 
 EXAMPLE_QUERY = 'service IN ("ratings.default") AND "http.status_code" IN ("500")'
 
@@ -52,15 +61,15 @@ def demo(
         ),
     ] = None,
     gateway: Annotated[bool, typer.Option(help="Let requests come through an ingress gateway.")] = True,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002 - the flag's name
+    format_: Annotated[
+        Format, typer.Option("--format", help="A progress bar and a line to read, or JSON.")
+    ] = Format.TEXT,
 ) -> None:
     """Send Bookinfo traffic (with some errors and slow calls in it) to a satellite, by gRPC over TLS as Envoy does."""
     # gRPC's core writes its own lines to the screen about what is said in our words below; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from satellite.demo import Bookinfo, Sender, Undeliverable
 
-    if format not in {"text", "json"}:
-        raise typer.BadParameter("--format is text or json")
     console = Console(stderr=True)
     try:
         settings = load({}, os.environ).settings
@@ -83,7 +92,7 @@ def demo(
 
     started = time.monotonic()
     try:
-        with _progress(console, hidden=format == "json") as progress:
+        with _progress(console, hidden=format_ is Format.JSON) as progress:
             _run(bookinfo, sender, progress, duration)
     except KeyboardInterrupt:
         pass  # the way to end it
@@ -91,7 +100,7 @@ def demo(
         sender.send(report)
     totals = sender.finish()
 
-    if format == "json":
+    if format_ is Format.JSON:
         result = {
             "seed": seed,
             "requests": bookinfo.requests,
@@ -106,9 +115,10 @@ def demo(
     else:
         if totals.last_refusal:
             console.print(f"Last refusal: {totals.last_refusal}", style="red", markup=False, soft_wrap=True)
+        project = "--project <the token's project> " if token else ""
         print(
             f"{totals.spans_sent:,} spans of {bookinfo.requests:,} visits sent in {time.monotonic() - started:.0f} s, "
-            f"{totals.spans_refused:,} refused (seed {seed}). Try: satellite spans '{EXAMPLE_QUERY}'"
+            f"{totals.spans_refused:,} refused (seed {seed}). Try: satellite spans {project}'{EXAMPLE_QUERY}'"
         )
     if not totals.spans_sent:
         raise typer.Exit(1)
@@ -164,7 +174,7 @@ def _ca_pem(given: Path | None, settings: Settings) -> bytes:
 def _own_ca(settings: Settings) -> Path:
     if settings.tls_cert_prefix:
         return Path(f"{settings.tls_cert_prefix}.bundle.pem")
-    return settings.cert_dir / "cacert.pem"
+    return settings.cert_dir / "ca.pem"
 
 
 def _listed_token(settings: Settings) -> str:

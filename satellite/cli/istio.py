@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -18,6 +19,14 @@ from satellite.istio import (
     settings_for,
     traps_of,
 )
+from satellite.protocols import PROTOCOLS
+
+
+class Format(StrEnum):
+    """How the settings are written."""
+
+    TEXT = "text"
+    JSON = "json"
 
 
 def istio(
@@ -33,7 +42,9 @@ def istio(
     ] = "",
     token: Annotated[str, typer.Option(help="The access token; Istio wants one.")] = TOKEN,
     plain: Annotated[bool, typer.Option("--plain", help="Without TLS.")] = False,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002 - the flag's name
+    format_: Annotated[
+        Format, typer.Option("--format", help="YAML with comments, or JSON around it.")
+    ] = Format.TEXT,
 ) -> None:
     """Print the settings that make Istio report here, as YAML with its pitfalls; without options for all generations."""
     try:
@@ -41,23 +52,28 @@ def istio(
         texts = [settings_for(one, address=address, token=token, plain=plain) for one in chosen]
     except BadRequest as error:
         raise typer.BadParameter(f"{error.message}; {error.hint}") from error
-    if format == "json":
-        entries = [
-            {
-                "generation": one.name,
-                "istio": one.versions,
-                "title": one.title,
-                "protocol": one.protocol,
-                "traps": traps_of(one, plain=plain),
-                "settings": text,
-            }
-            for one, text in zip(chosen, texts, strict=True)
-        ]
-        print(json.dumps(entries, indent=2, ensure_ascii=False))
-    elif format == "text":
+    spoken = {protocol.name for protocol in PROTOCOLS}
+    if unspoken := [one.name for one in chosen if one.protocol not in spoken]:
+        typer.echo(
+            f"satellite istio: this version of the satellite does not take OTLP yet, which {', '.join(unspoken)} sends.",
+            err=True,
+        )
+    if format_ is Format.TEXT:
         print("---\n".join(texts), end="")
-    else:
-        raise typer.BadParameter("--format is text or json")
+        return
+    entries = [
+        {
+            "generation": one.name,
+            "istio": one.versions,
+            "title": one.title,
+            "protocol": one.protocol,
+            "accepted": one.protocol in spoken,
+            "traps": traps_of(one, plain=plain),
+            "settings": text,
+        }
+        for one, text in zip(chosen, texts, strict=True)
+    ]
+    print(json.dumps(entries, indent=2, ensure_ascii=False))
 
 
 def _chosen(generation: str, version: str) -> list[Generation]:
