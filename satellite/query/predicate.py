@@ -136,13 +136,14 @@ _COMPARISON_BEHIND_QUOTE = re.compile(rf"(?<=[{QUOTES}])[=!<>~]+")
 
 def _explained(text: str, error: UnexpectedInput) -> BadQuery:
     """The complaint for what lark stumbled over."""
-    at, expected = len(text.rstrip()), _expected(error)
-    if not (isinstance(error, UnexpectedToken) and error.token.type == "$END"):
+    expected = _expected(error)
+    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
+        at, found = len(text.rstrip()), ""
+    else:
         at = cast(int, error.pos_in_stream)
-    found = text[at : at + 1] and cast(re.Match[str], _NEXT.match(text, at))[0]
-    if (
-        isinstance(error, UnexpectedCharacters) and found[0] in QUOTES
-    ):  # closed, it would be a token of some kind
+        found = cast(re.Match[str], _NEXT.match(text, at))[0]
+    # A quote that is closed would be a token, if an unexpected one.
+    if isinstance(error, UnexpectedCharacters) and found[0] in QUOTES:
         return complaint(text, at, "a quote that is never closed", _UNCLOSED)
     if found == ")" and "BARE" in expected and "_CLOSE" not in expected:
         return complaint(text, at, "an empty value list", _EMPTY)
