@@ -1,1 +1,81 @@
-"""."""
+"""A LightStep satellite for dev clusters and tests: keeps every span, answers like Explorer, lets a test wait.
+
+    from satellite import Satellite
+
+    with Satellite() as satellite:
+        ...  # let a program report to satellite.grpc_target
+        satellite.client.project("my-token").expect('service IN ("checkout")', count=1)
+
+The names below are loaded when first used: importing the package costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from satellite.app import Satellite
+    from satellite.client import AsyncClient, Client, Unreachable
+    from satellite.errors import (
+        AccessDenied,
+        BadQuery,
+        BadReport,
+        BadRequest,
+        Exceeded,
+        NotFound,
+        NotMet,
+        Overloaded,
+        SatelliteError,
+        StoreFailed,
+        TooLarge,
+    )
+    from satellite.spans import Span
+
+    __version__: str
+
+__all__ = [
+    "AccessDenied",
+    "AsyncClient",
+    "BadQuery",
+    "BadReport",
+    "BadRequest",
+    "Client",
+    "Exceeded",
+    "NotFound",
+    "NotMet",
+    "Overloaded",
+    "Satellite",
+    "SatelliteError",
+    "Span",
+    "StoreFailed",
+    "TooLarge",
+    "Unreachable",
+    "__version__",
+]
+
+_ELSEWHERE = {
+    "Satellite": "app",
+    "AsyncClient": "client",
+    "Client": "client",
+    "Unreachable": "client",
+    "Span": "spans",
+}
+"""Module of each public name; the others are errors."""
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "__version__":
+        from importlib.metadata import version
+
+        value: Any = version("mock-lightstep-satellite")
+    else:
+        value = getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,154 @@
+"""Waiting for spans on the server, ended by their arrival (testing.md §7.3)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, NoReturn
+
+import msgspec
+from anyio import to_thread
+
+from satellite.arrivals import Arrivals
+from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
+from satellite.explore.explanation import explain
+from satellite.explore.window import plan_of
+from satellite.query.plan import Plan
+from satellite.spans import Span
+from satellite.store import Store
+
+TIMEOUT_MS_DEFAULT = 5_000
+TIMEOUT_MS_MAX = 60_000
+"""Longer waits would outlive proxies and test runners; wait again instead (testing.md §7.3)."""
+SPANS_MAX = 1_000
+"""Spans in an answer; `total` counts them all."""
+
+_Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
+
+
+class Range(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many spans are right."""
+
+    min: _Count = 1
+    max: _Count | None = None
+    """None: no bound."""
+
+
+class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is waited for: `count` matching spans that arrived after the mark `since`."""
+
+    query: str = ""
+    since: _Count = 0
+    count: Range = Range()
+    timeout_ms: _Count = TIMEOUT_MS_DEFAULT
+    quiet_ms: _Count = 0
+    """The count must have held for this long without another matching span."""
+
+
+class Met(msgspec.Struct, frozen=True):
+    """The spans came."""
+
+    spans: list[Span]
+    """In order of arrival, the first SPANS_MAX."""
+    total: int
+    mark: int
+    """Arrival mark of this answer: `since` for what comes next."""
+
+
+async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expectation) -> Met:
+    """The spans, as soon as their number is right and has been for `quiet_ms`.
+
+    Raises:
+        BadQuery: the query is none.
+        BadRequest: numbers that can never be met, or a timeout over TIMEOUT_MS_MAX.
+        Exceeded: more spans than `count.max`, at once.
+        NotMet: the time is over.
+        NotFound: the project was dropped meanwhile.
+        StoreFailed: the satellite stops.
+    """
+    _check(wanted)
+    plan = plan_of(wanted.query, since=wanted.since)
+    low, high = wanted.count.min, wanted.count.max
+    quiet_s = wanted.quiet_ms / 1000
+    clock = asyncio.get_running_loop().time
+    changed = clock()
+    deadline = changed + wanted.timeout_ms / 1000
+    with arrivals.watch(project) as watch:
+        count: int | None = None
+        while True:
+            now_at = clock()
+            held = await to_thread.run_sync(store.count, project, plan)
+            if count is not None and held != count:
+                changed = clock()
+            count = held
+            if high is not None and count > high:
+                await _fail(Exceeded, store, arrivals, project, plan, wanted, count)
+            right = count >= low
+            quiet_until = changed + quiet_s
+            if right and (not quiet_s or quiet_until <= min(now_at, deadline)):
+                page = await to_thread.run_sync(_page, store, project, plan)
+                if low <= page.total and (high is None or page.total <= high):
+                    return page  # else it changed between the two looks, and the watch knows: judge again
+            if watch.dropped:
+                raise NotFound(f"project {project} was dropped during the wait")
+            if watch.closed:
+                raise StoreFailed("the satellite stops; the wait ends without a result")
+            if now_at >= deadline:
+                await _fail(NotMet, store, arrivals, project, plan, wanted, count)
+            until = min(deadline, quiet_until) if right else deadline
+            await watch.wait(max(until - clock(), 0))
+
+
+def _check(wanted: Expectation) -> None:
+    low, high = wanted.count.min, wanted.count.max
+    if wanted.timeout_ms > TIMEOUT_MS_MAX:
+        raise BadRequest(f"timeout_ms is at most {TIMEOUT_MS_MAX}", hint="wait again, with the same since")
+    if high is not None and high < low:
+        raise BadRequest("count.max is less than count.min")
+    if high == 0 and not wanted.quiet_ms:
+        raise BadRequest(
+            "expecting no spans needs quiet_ms, the time for which none may come",
+            hint="quiet_ms: 500 waits half a second",
+        )
+    if wanted.quiet_ms > wanted.timeout_ms:
+        raise BadRequest("quiet_ms is longer than timeout_ms: this could never be met")
+
+
+def _page(store: Store, project: str, plan: Plan) -> Met:
+    page = store.find(project, plan, order="arrival", limit=SPANS_MAX)
+    return Met(page.spans, page.total, page.mark)
+
+
+async def _fail(
+    error: type[SatelliteError],
+    store: Store,
+    arrivals: Arrivals,
+    project: str,
+    plan: Plan,
+    wanted: Expectation,
+    count: int,
+) -> NoReturn:
+    explanation = await to_thread.run_sync(explain, store, project, plan, arrivals.latest())
+    message = f"expected {_in_words(wanted.count)}, got {count}"
+    if error is NotMet:
+        message += f" within {wanted.timeout_ms / 1000:g} s"
+        if count >= wanted.count.min:
+            message += f": enough, but never for {wanted.quiet_ms / 1000:g} s without another"
+    raise error(
+        f"{message} (project {project})",
+        project=project,
+        query=wanted.query,
+        since=wanted.since,
+        count=count,
+        expected=msgspec.to_builtins(wanted.count),
+        explanation=msgspec.to_builtins(explanation),
+    )
+
+
+def _in_words(count: Range) -> str:
+    low, high = count.min, count.max
+    noun = "span" if (low if high is None else high) == 1 else "spans"
+    if high is None:
+        return f"at least {low} {noun}"
+    if low == high:
+        return f"{low} {noun}" if low else "no spans"
+    return f"{low} to {high} {noun}" if low else f"at most {high} {noun}"

@@ -1,0 +1,235 @@
+"""The fixtures `satellite` (a server for the session) and `spans` (a project of its own for each test).
+
+    def test_checkout(spans):
+        subprocess.run(["./checkout"], env=os.environ | spans.env(), check=True)
+        spans.expect('service IN ("checkout") AND "http.status_code" IN ("200")', count=1, timeout=5)
+
+Costs a test run that does not use them nothing: all else is imported with the first use. Each xdist worker has a
+server of its own; with `--satellite-url` or SATELLITE_URL all tests share the one that runs there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import socket
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+if TYPE_CHECKING:
+    from satellite.app import Satellite
+    from satellite.client import Client, Count
+    from satellite.spans import Span
+
+_FAILED = pytest.StashKey[bool]()
+_PORTS = {"grpc_target": 9292, "grpc_plain_target": 8184, "https_url": 9191, "http_url": 8181}
+"""Where a satellite listens by default; those of a running one that answer are used."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --satellite-url."""
+    parser.getgroup("satellite").addoption(
+        "--satellite-url",
+        default=None,
+        metavar="URL",
+        help="use the satellite whose Explorer is there (also: SATELLITE_URL) instead of starting one",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember which tests failed: their projects are kept."""
+    report = yield
+    if report.failed:
+        item.stash[_FAILED] = True
+    return report
+
+
+@dataclass(frozen=True)
+class RemoteSatellite:
+    """A satellite that runs elsewhere, with the addresses that answer from here; "" for those that do not."""
+
+    url: str
+    client: Client
+    grpc_target: str
+    grpc_plain_target: str
+    http_url: str
+    https_url: str
+    ca_file: Path | None
+    """Its CA, fetched from its plain HTTP port; None when that does not answer."""
+
+
+@pytest.fixture(scope="session")
+def satellite(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Satellite | RemoteSatellite]:
+    """A satellite for the whole session: in this process on free ports, or the running one that was named."""
+    url = pytestconfig.getoption("--satellite-url") or os.environ.get("SATELLITE_URL")
+    if url:
+        from satellite.client import Client
+
+        with Client(url) as client:
+            client.projects()  # fails here, with a clear message, when nothing answers
+            yield _remote(url, client, tmp_path_factory)
+    else:
+        from satellite.app import Satellite
+
+        with Satellite() as started:
+            yield started
+
+
+@pytest.fixture
+def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite) -> Iterator[Spans]:
+    """A fresh project for this test; dropped afterwards, unless the test failed."""
+    from satellite.errors import NotFound
+
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
+    fresh = Spans(satellite, _token(request.node.name, worker))
+    yield fresh
+    if not request.node.stash.get(_FAILED, False):
+        with suppress(NotFound):
+            satellite.client.project(fresh.project).drop()
+
+
+class Spans:
+    """The spans of one test: where to send them, and how to wait for them."""
+
+    def __init__(self, satellite: Satellite | RemoteSatellite, token: str) -> None:
+        self.token = token
+        """The access token to report with; in open mode also the project's name."""
+        self.project = token
+        self.satellite = satellite
+        self._asked = satellite.client.project(token)
+
+    def __repr__(self) -> str:
+        return f"<Spans of project {self.project} at {self.satellite.url}>"
+
+    @property
+    def grpc_target(self) -> str:
+        """host:port of gRPC with TLS; its certificate is signed by `ca_file`."""
+        return self._address("grpc_target")
+
+    @property
+    def grpc_plain_target(self) -> str:
+        """host:port of gRPC without TLS."""
+        return self._address("grpc_plain_target")
+
+    @property
+    def http_url(self) -> str:
+        """Base URL for reports over HTTP."""
+        return self._address("http_url")
+
+    @property
+    def https_url(self) -> str:
+        """Base URL for reports over HTTP with TLS."""
+        return self._address("https_url")
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority that signed the satellite's certificate, PEM."""
+        file = self.satellite.ca_file
+        if file is None:
+            raise LookupError(f"the CA of the satellite at {self.satellite.url} could not be fetched")
+        return Path(file)
+
+    def _address(self, name: str) -> str:
+        address = str(getattr(self.satellite, name) or "")
+        if not address:
+            raise LookupError(
+                f"the satellite at {self.satellite.url} has no {name}: port {_PORTS[name]} is silent"
+            )
+        return address
+
+    def env(self) -> dict[str, str]:
+        """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
+
+        LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
+        """
+        found = {name: str(getattr(self.satellite, name) or "") for name in _PORTS}
+        host, _, port = found["grpc_target"].rpartition(":")
+        ca_file = str(self.satellite.ca_file or "")
+        env = {
+            "LIGHTSTEP_ACCESS_TOKEN": self.token,
+            "LIGHTSTEP_HOST": host,
+            "LIGHTSTEP_PORT": port,
+            "LS_ACCESS_TOKEN": self.token,
+            "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={self.token}",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
+            "SATELLITE_URL": self.satellite.url,
+            "SATELLITE_PROJECT": self.project,
+            "SATELLITE_CA_FILE": ca_file,
+            **{f"SATELLITE_{name.upper()}": address for name, address in found.items()},
+        }
+        return {name: value for name, value in env.items() if value}
+
+    def expect(
+        self,
+        query: str = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,
+        quiet: float = 0.0,
+        since: int | None = None,
+    ) -> list[Span]:
+        """Wait until so many matching spans have arrived (see `Client`); since the test began unless `since` is set.
+
+        Raises:
+            NotMet: they did not come; its text says what did.
+            Exceeded: more came.
+        """
+        return self._asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
+
+    def find(self, query: str = "", **bounds: Any) -> list[Span]:
+        """The matching spans that are there now, in order of arrival; empty before the first arrives."""
+        from satellite.errors import NotFound
+
+        try:
+            return self._asked.spans(query, order="arrival", **bounds)
+        except NotFound:  # the project begins with its first report
+            return []
+
+    def mark(self) -> int:
+        """Where the test's spans stand in their order of arrival: `since` for what comes next."""
+        return self._asked.mark()
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Every span of a trace, by start. Raises NotFound."""
+        return self._asked.trace(trace_id)
+
+
+def _token(test: str, worker: str) -> str:
+    """At most 64 letters, digits, `.`, `_`, `-`: in open mode such a token is the project's name."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", test)[:40].strip("-.")
+    return f"{readable}-{worker[:12]}-{secrets.token_hex(4)}"
+
+
+def _remote(url: str, client: Client, folders: pytest.TempPathFactory) -> RemoteSatellite:
+    host = urlsplit(url).hostname or ""
+    written = f"[{host}]" if ":" in host else host
+    found = {name: f"{written}:{port}" if _answers(host, port) else "" for name, port in _PORTS.items()}
+    for name, scheme in (("http_url", "http"), ("https_url", "https")):
+        found[name] = found[name] and f"{scheme}://{found[name]}"
+    ca_file = None
+    if found["http_url"]:
+        import httpx
+
+        reply = httpx.get(f"{found['http_url']}/ca.pem", trust_env=False)
+        if reply.is_success:
+            ca_file = folders.mktemp("satellite") / "ca.pem"
+            ca_file.write_bytes(reply.content)
+    return RemoteSatellite(url=url, client=client, ca_file=ca_file, **found)
+
+
+def _answers(host: str, port: int) -> bool:
+    try:
+        with closing(socket.create_connection((host, port), timeout=2)):
+            return True
+    except OSError:
+        return False

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import pytest
+
+from satellite.errors import BadRequest, NotFound
+from satellite.explore.trace import Node, trace, tree
+from satellite.spans import ReporterView, Span
+from satellite.store.recall import RecallStore
+from tests import bookinfo
+
+
+def span(span_id: str, parent: str | None = None, start_us: int = 0, mark: int = 0) -> Span:
+    return Span(
+        trace_id="00000000b00c0002",
+        span_id=span_id,
+        parent_span_id=parent,
+        service="a",
+        operation="b",
+        kind=None,
+        start_us=start_us,
+        duration_us=1,
+        error=False,
+        tags={},
+        logs=[],
+        references=[],
+        reporter=ReporterView("0", {}),
+        protocol="lightstep",
+        mark=mark,
+    )
+
+
+def shape(nodes: list[Node]) -> list[object]:
+    """Nested [id, [children]]; the id of a missing span has a question mark."""
+    return [[node.span_id + ("" if node.span else "?"), shape(node.children)] for node in nodes]
+
+
+def test_children_stand_below_their_parent_by_start() -> None:
+    spans = [span("c", "a", 2), span("b", "a", 1), span("a"), span("d", "b", 3)]
+    assert shape(tree(spans)) == [["a", [["b", [["d", []]]], ["c", []]]]]
+
+
+def test_several_roots_by_start_then_id() -> None:
+    assert shape(tree([span("b", start_us=1), span("c"), span("a", start_us=1)])) == [
+        ["c", []],
+        ["a", []],
+        ["b", []],
+    ]
+
+
+def test_orphans_share_the_row_of_their_missing_parent() -> None:
+    spans = [span("a", start_us=5), span("b", "x", 1), span("c", "x", 2), span("d", "y", 9)]
+    assert shape(tree(spans)) == [["x?", [["b", []], ["c", []]]], ["a", []], ["y?", [["d", []]]]]
+
+
+def test_the_last_of_several_spans_with_one_id_counts() -> None:
+    [node] = tree([span("a", start_us=2, mark=7), span("a", start_us=1, mark=3)])
+    assert node.span is not None
+    assert node.span.mark == 7
+
+
+def test_a_cycle_is_cut_at_its_latest_start() -> None:
+    spans = [span("a", "c", 1), span("b", "a", 2), span("c", "b", 3), span("d", "a", 4)]
+    assert shape(tree(spans)) == [["c", [["a", [["b", []], ["d", []]]]]]]
+
+
+def test_a_span_that_is_its_own_parent_is_a_root() -> None:
+    assert shape(tree([span("a", "a"), span("b", "a")])) == [["a", [["b", []]]]]
+
+
+def test_a_chain_deeper_than_the_interpreter_recurses() -> None:
+    spans = [span(f"{i:016x}", f"{i - 1:016x}" if i else None, i) for i in range(5000)]
+    [node] = tree(spans)
+    depth = 0
+    while node.children:
+        [node] = node.children
+        depth += 1
+    assert depth == 4999
+
+
+def test_every_span_of_a_trace(store: RecallStore) -> None:
+    found = trace(store, "p", "00000000B00C0002")
+    assert [one.span_id for one in found] == [f"{bookinfo.span_id(2, n):016x}" for n in range(1, 9)]
+
+
+def test_32_digits_find_the_spans_that_a_64_bit_tracer_sent(store: RecallStore) -> None:
+    assert len(trace(store, "p", "0123456789abcdef00000000b00c0002")) == 8
+    assert len(trace(store, "p", "000000000000000000000000b00c0002")) == 8
+
+
+def test_a_trace_that_is_not_held(store: RecallStore) -> None:
+    with pytest.raises(NotFound, match="00000000deadbeef"):
+        trace(store, "p", "00000000DEADBEEF")
+
+
+@pytest.mark.parametrize(
+    "bad", ["", "b00c0002", "0" * 17, "0" * 31, "0" * 33, "g" * 16, "００００００００００００００００"]
+)
+def test_what_is_no_trace_id(store: RecallStore, bad: str) -> None:
+    with pytest.raises(BadRequest, match="16 or 32"):
+        trace(store, "p", bad)
