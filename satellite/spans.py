@@ -167,6 +167,15 @@ class SpanBatch:
             columns[column] = _recode(columns[column], rank[codes])
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
+    def content(self, row: int) -> tuple[Any, ...]:
+        """Everything that one row says, dictionary entries in place of codes: equal for equal spans of any batch."""
+        values = [self.rows.column(name)[row].as_py() for name in SCHEMA.names]
+        for dictionary, column in _DICTIONARIES.items():
+            i = SCHEMA.get_field_index(column)
+            codes = values[i] if isinstance(values[i], list) else [values[i]]
+            values[i] = [getattr(self, dictionary)[code].as_py() for code in codes]
+        return tuple(values)
+
     def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
         """The same spans, each with these tags after its own."""
         known = len(self.tags)

@@ -44,7 +44,7 @@ def store() -> Iterator[RecallStore]:
 
 def make(store: RecallStore, tokens: Tokens | None = None, **options: Any) -> Intake:
     clock = itertools.count(1_700_000_000_000_000_000, 1_000)
-    settings = {"clock_ns": lambda: next(clock), "max_waiting_bytes": 1_000_000} | options
+    settings: dict[str, Any] = {"clock_ns": lambda: next(clock), "max_waiting_bytes": 1_000_000} | options
     return Intake(store, tokens or Tokens.open(), Arrivals(), **settings)
 
 

@@ -353,18 +353,16 @@ def _settle(home: _Project, batch: SpanBatch, keys: Keys, known: list[bool]) -> 
         if earlier is None and not known[row]:
             latest[key] = row
             continue
-        [span] = batch.spans([row])
         if earlier is not None:
-            [before] = batch.spans([earlier])
-            place = None
+            before, place = batch.content(earlier), None
         else:
             place = _locate(home.segments, batch, row)
             if place is None:  # evicted since
                 latest[key] = row
                 continue
-            [before] = home.segments[place[0]].spans([place[1]])
+            before = home.segments[place[0]].batch.content(place[1])
         duplicates += 1
-        if _same(before, span):
+        if before == batch.content(row):
             keep[row] = False
             continue
         if place is None:
@@ -388,25 +386,3 @@ def _locate(segments: Sequence[Segment], batch: SpanBatch, row: int) -> tuple[in
             if ids[found] == span_id and identities(segment.batch.slice(found, found + 1))[0] == key:
                 return position, found
     return None
-
-
-def _same(before: Span, after: Span) -> bool:
-    """Whether two versions say the same; marks aside, which depend on the moment of arrival."""
-    return _content(before) == _content(after)
-
-
-def _content(span: Span) -> tuple[object, ...]:
-    return (
-        span.trace_id,
-        span.parent_span_id,
-        span.service,
-        span.operation,
-        span.kind,
-        span.start_us,
-        span.duration_us,
-        span.error,
-        span.tags,
-        span.logs,
-        span.references,
-        span.extra,
-    )

@@ -24,6 +24,9 @@ Mask = npt.NDArray[np.bool_]
 OVERHEAD_BYTES = 8192
 """What a segment costs besides its buffers: Python and Arrow objects, measured at about this."""
 
+FULL_TRACE_TAG = "otlp.trace_id"
+"""Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
+
 _COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
 
 
@@ -238,6 +241,9 @@ class Segment:
             texts = [_id_text((h << 64) | i) for h, i in zip(high.tolist(), low.tolist(), strict=True)]
             return matching(pa.array(texts, pa.string()), term)
         hit = np.zeros(len(self), np.bool_)
+        if upper and len(codes := self.index.codes_of(FULL_TRACE_TAG)):
+            ids = pc.utf8_ltrim(pc.utf8_lower(texts_of(self.tags_at(codes), FULL_TRACE_TAG)), characters="0")
+            hit[self.index.rows_of(FULL_TRACE_TAG, codes[matching(ids, term)])] = True
         for value in term.values:
             try:
                 number = int(value, 16)
