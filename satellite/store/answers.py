@@ -181,8 +181,13 @@ def _render(parts: Sequence[tuple[Segment, Ints]], owners: Sequence[tuple[int, i
 
 def trace(segments: Sequence[Segment], high: int | None, low: int) -> list[Span]:
     """Every span of one trace, by start, then span id."""
-    spans = [span for segment in segments for span in segment.spans(segment.rows_of_trace(high, low))]
-    return sorted(spans, key=lambda span: (span.start_us, span.span_id, span.mark))
+    found = [
+        (int(segment.start_ns[row]), span.span_id, span.mark, span)
+        for segment in segments
+        if (rows := segment.rows_of_trace(high, low))
+        for row, span in zip(rows, segment.spans(rows), strict=True)
+    ]
+    return [span for *_, span in sorted(found, key=lambda place: place[:3])]
 
 
 # Latencies
@@ -253,11 +258,13 @@ def groups(segments: Sequence[Segment], plan: Plan, by: Sequence[str]) -> list[G
     _, firsts, group = np.unique(combined, return_index=True, return_inverse=True)
     duration_us = np.concatenate([_of(segment.duration_ns, mask) for segment, mask in hits]) // 1000
     is_error = np.concatenate([_of(segment.is_error, mask) for segment, mask in hits])
-    trace_low, span_id = (
+    trace_low, span_id, start_ns = (
         np.concatenate([_of(segment.batch.column(name), mask) for segment, mask in hits])
-        for name in ("trace_low", "span_id")
+        for name in ("trace_low", "span_id", "start_ns")
     )
-    order = np.lexsort((span_id, duration_us, group))
+    order = np.lexsort(
+        (~span_id, start_ns, duration_us, group)
+    )  # each group backwards: as the order "-latency"
     bounds = np.concatenate([[0], np.cumsum(np.bincount(group))])
     traces = _distinct_per_group(group, trace_low)
     names = [list(known) for known in texts]

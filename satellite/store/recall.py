@@ -126,7 +126,7 @@ class RecallStore:
             self._evict(home, self._overrides.get(project, self._budget))
             written = Written(home.mark, stored, duplicates)
             loose = sum(1 for segment in home.segments if not segment.sealed)
-        if stored:
+        if len(batch):
             if loose > MOST_LOOSE:
                 self._merge(home)
             self._schedule(home)
@@ -141,10 +141,10 @@ class RecallStore:
         return home
 
     def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> tuple[int, int]:
-        """(rows stored, duplicates) of a batch that is not empty."""
+        """(rows that are new, duplicates) of a batch that is not empty."""
         keys = identities(batch)
         known = home.recent.known(keys)
-        duplicates = 0
+        size, duplicates = len(batch), 0
         if known.any() or len(np.unique(keys)) < len(keys):
             rows, duplicates = _settle(home, batch, keys, known.tolist())
             if not len(rows):
@@ -159,7 +159,7 @@ class RecallStore:
             segments.append(Segment.of(part, home.mark + 1, arrived_ns))
             home.mark += len(part)
         home.place(tuple(segments))
-        return len(batch), duplicates
+        return size - duplicates, duplicates
 
     @staticmethod
     def _evict(home: _Project, budget: int) -> None:
