@@ -28,6 +28,10 @@ ANY_FREE_PORT = -1
 """As a port (ours): the system picks a free one; written `free`."""
 
 
+CERTIFICATES = Path("mock-lightstep-satellite", "certs")
+"""The default of `cert_dir` below the user's folder for state (XDG Base Directory Specification 0.8)."""
+
+
 class BadSetting(ValueError):
     """A setting that cannot be: the text names its source, what is wrong and what would be right. Holds no secret.
 
@@ -167,8 +171,9 @@ class Settings(BaseSettings):
     ingestion_tags: Annotated[dict[str, str], BeforeValidator(_tags)] = {}
     """Tags that every span gets as it arrives: `key:value,key:value`."""
 
-    cert_dir: File = Path("~/.local/share/lightstep-satellite/certs")
-    """Folder of the satellite's own CA and certificate; they are made there when it is empty."""
+    cert_dir: File = Path("~/.local/state", CERTIFICATES)
+    """Folder of the satellite's own CA and certificate; they are made there when it is empty. When the environment
+    has XDG_STATE_HOME, the default is there instead of in `~/.local/state`."""
     san: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
     """More DNS names and IP addresses that the own certificate is for, with commas between them."""
     tls_cert_prefix: OptionalFile = None
@@ -233,28 +238,30 @@ def names_of(name: str) -> tuple[str, ...]:
 
 _FIELDS = {known: name for name in Settings.model_fields for known in names_of(name)}
 
-_SAAS = "it concerns the connection to LightStep's servers, and there is none"
-_LOCAL = "metrics are at /metrics, spans are all kept, and the satellite does not trace itself"
-NO_EFFECT: Mapping[str, str] = (
-    dict.fromkeys(("satellite_key", "api_key", "pool", "guid", "satellite_type_flavor"), _SAAS)
-    | dict.fromkeys(("routing_tags", "forwarded_tags"), _SAAS)
-    | dict.fromkeys(("sample_percent", "sample_one_in_n"), _LOCAL)
-    | dict.fromkeys(
-        (
-            "lightstep_access_token",
-            "lightstep_collector_host",
-            "lightstep_collector_port",
-            "lightstep_collector_plaintext",
-            "lightstep_use_http",
-            "lightstep_verbose",
-        ),
-        _LOCAL,
-    )
-    | dict.fromkeys(
-        ("plain_port", "secure_port"), "each protocol has its own port: use the http_… and grpc_… ports"
-    )
-    | {"enable_meta_events": "spans of tracers about themselves are kept like all others"}
-)
+_SAAS = "it is for the connection to LightStep's servers, and there is none"
+_ALL_SPANS = "every span is kept, none is sampled"
+_OWN_SPANS = "the satellite does not trace itself"
+_STATSD = "metrics are at /metrics of the admin ports, for Prometheus"
+NO_EFFECT: Mapping[str, str] = {
+    "api_key": _SAAS,
+    "enable_meta_events": "spans of tracers about themselves are kept like all others",
+    "forwarded_tags": _SAAS,
+    "guid": _SAAS,
+    "lightstep_access_token": _OWN_SPANS,
+    "lightstep_collector_host": _OWN_SPANS,
+    "lightstep_collector_plaintext": _OWN_SPANS,
+    "lightstep_collector_port": _OWN_SPANS,
+    "lightstep_use_http": _OWN_SPANS,
+    "lightstep_verbose": _OWN_SPANS,
+    "plain_port": "no port takes every protocol: use the http_… and grpc_… ports",
+    "pool": _SAAS,
+    "routing_tags": _SAAS,
+    "sample_one_in_n": _ALL_SPANS,
+    "sample_percent": _ALL_SPANS,
+    "satellite_key": _SAAS,
+    "satellite_type_flavor": "there is one kind of satellite",
+    "secure_port": "no port takes every protocol: use the http_… and grpc_… ports",
+}
 """Names of the original that are accepted without effect, and why. See also NO_EFFECT_PREFIXES."""
 
 NO_EFFECT_PREFIXES: Mapping[str, str] = {
@@ -263,7 +270,7 @@ NO_EFFECT_PREFIXES: Mapping[str, str] = {
     "space_station_": _SAAS,
     "span_forwarding_": _SAAS,
     "span_fowarding_": _SAAS,  # as LightStep's documentation spelled it
-    "statsd_": _LOCAL,
+    "statsd_": _STATSD,
 }
 """The same for all names that begin so."""
 
@@ -304,12 +311,12 @@ class Shown:
     def text(self) -> str:
         """The value on one line; "" for none."""
         match self.value:
-            case None | {} | []:
-                return ""
             case bool():
                 return str(self.value).lower()
             case dict() | list():
-                return json.dumps(self.value)
+                return json.dumps(self.value) if self.value else ""
+            case None:
+                return ""
             case _:
                 return str(self.value)
 
@@ -363,12 +370,15 @@ BASE_CONFIG = "collector_base_config"
 """The flag, and in capitals the environment name, that names a YAML file."""
 
 
-def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
+def load(
+    flags: Mapping[str, Any], environ: Mapping[str, str], *, assignments: Mapping[str, Any] | None = None
+) -> Loaded:
     """The settings from all their sources.
 
     Args:
         flags: by name, in snake or kebab case without dashes before it; `collector_base_config` names a file.
         environ: the environment; an empty value counts as none.
+        assignments: flags too, given as `--set name=value`.
 
     Raises:
         BadSetting: a value that cannot be, an unknown flag or key of a file, a file that cannot be read.
@@ -376,8 +386,11 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
     given_flags = {_key(name): value for name, value in flags.items()}
     flag_file = given_flags.pop(BASE_CONFIG, None)
     environ_file = environ.get(BASE_CONFIG.upper())
+    assigned = {_key(name): value for name, value in (assignments or {}).items()}
+    by_flag = [_Given(key, value, f"flag --{key.replace('_', '-')}") for key, value in given_flags.items()]
+    by_flag += [_Given(key, value, f"flag --set {key}") for key, value in assigned.items()]
     strict_and_sources = [
-        (True, [_Given(key, value, f"flag --{key.replace('_', '-')}") for key, value in given_flags.items()]),
+        (True, by_flag),
         (True, _read_file(flag_file, "flag --collector-base-config")),
         (False, list(_read_environment(environ))),
         (True, _read_file(environ_file, "environment COLLECTOR_BASE_CONFIG")),
@@ -401,6 +414,9 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str]) -> Loaded:
             else:
                 unknown.append(f"{given.origin}: no such setting{_nearest(given.key, environment=True)}")
         chosen = here | chosen
+    state = Path(environ.get("XDG_STATE_HOME", ""))
+    if state.is_absolute():  # a relative one does not count, says the specification
+        chosen.setdefault("cert_dir", _Given("cert_dir", state / CERTIFICATES, "environment XDG_STATE_HOME"))
     settings = _check(chosen)
     origin = {name: chosen[name].origin if name in chosen else "default" for name in Settings.model_fields}
     if settings.access_tokens_file:

@@ -17,10 +17,12 @@ from contextlib import contextmanager
 from typing import Any, Literal, Protocol, TextIO
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
+
+from satellite.errors import AccessDenied, SatelliteError
 
 # Logs
 
@@ -93,7 +95,7 @@ def logs_to(stream: TextIO, *, level: LogLevel = "info", format: LogFormat = "au
             foreign_pre_chain=_STAMPS,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(as_text=format == "text" or (format == "auto" and stream.isatty())),
+                *_renderers(format, on_terminal=stream.isatty()),
             ],
         )
     )
@@ -110,11 +112,11 @@ def logs_to(stream: TextIO, *, level: LogLevel = "info", format: LogFormat = "au
         ours.setLevel(before[2])
 
 
-def _renderers(*, as_text: bool) -> list[structlog.typing.Processor]:
-    if as_text:
+def _renderers(form: LogFormat, *, on_terminal: bool) -> list[structlog.typing.Processor]:
+    if form == "text" or (form == "auto" and on_terminal):
         return [
             structlog.dev.ConsoleRenderer(
-                colors=sys.platform != "win32", exception_formatter=structlog.dev.plain_traceback
+                colors=on_terminal, exception_formatter=structlog.dev.plain_traceback
             )
         ]
     return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
@@ -126,8 +128,6 @@ PROJECTS_MAX = 100
 """Projects with a label of their own (ours); the rest share OTHER, so that tests with a project each do no harm."""
 
 OTHER = "other"
-
-_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class LedgerFigures(Protocol):
@@ -166,7 +166,7 @@ class Metrics:
         registry = self.registry
         ProcessCollector(registry=registry)
         self._reports = Counter(
-            "satellite_reports", "Reports answered.", ["protocol", "outcome"], registry=registry
+            "satellite_reports", "Reports, kept or refused.", ["protocol", "outcome"], registry=registry
         )
         self._refusals = Counter(
             "satellite_report_refusals",
@@ -175,17 +175,10 @@ class Metrics:
             registry=registry,
         )
         self._report_spans = Counter(
-            "satellite_report_spans", "Spans kept, by wire protocol.", ["protocol"], registry=registry
+            "satellite_report_spans", "New spans kept, by wire protocol.", ["protocol"], registry=registry
         )
         self._report_bytes = Counter(
             "satellite_report_bytes", "Size of reports after decompression.", ["protocol"], registry=registry
-        )
-        self._report_seconds = Histogram(
-            "satellite_report_seconds",
-            "From a report's last byte to its answer.",
-            ["protocol"],
-            buckets=_SECONDS,
-            registry=registry,
         )
         self._tokens_invalid = Counter(
             "satellite_access_tokens_invalid", "Reports with an unknown access token.", registry=registry
@@ -196,11 +189,14 @@ class Metrics:
             ["project"],
             registry=registry,
         )
-        self._handshakes_failed = Counter(
-            "satellite_tls_handshakes_failed",
-            "Connections lost before TLS stood.",
-            ["listener"],
+        self._connections_failed = Counter(
+            "satellite_connections_failed",
+            "Connections that came to nothing: a failed TLS handshake, the wrong port.",
+            ["kind", "port"],
             registry=registry,
+        )
+        self._failures = Counter(
+            "satellite_failures", "What should not happen: see the log.", ["what"], registry=registry
         )
         self._waiting_bytes = Gauge(
             "satellite_waiting_bytes", "Size of reports that wait to be stored.", registry=registry
@@ -211,30 +207,28 @@ class Metrics:
         build = Gauge("satellite_build_info", "Always 1.", ["version", "python"], registry=registry)
         build.labels(version(), ".".join(map(str, sys.version_info[:3]))).set(1)
 
-    def report_kept(self, protocol: str, *, spans: int, size_bytes: int, seconds: float) -> None:
-        """A report was stored: how many spans, how large, how long from its last byte to the answer."""
-        self._report(protocol, "kept", size_bytes, seconds)
-        self._report_spans.labels(protocol).inc(spans)
-
-    def report_refused(self, protocol: str, reason: str, *, size_bytes: int, seconds: float) -> None:
-        """Nothing of a report was kept. `reason` is the error's code, one of a few."""
-        self._report(protocol, "refused", size_bytes, seconds)
-        self._refusals.labels(protocol, reason).inc()
-        if reason == "access_denied":
+    def count_report(self, protocol: str, size_bytes: int, refusal: str | None) -> None:
+        """One report. `refusal` is the error's code (one of a few) when nothing of it was kept."""
+        self._reports.labels(protocol, "refused" if refusal else "kept").inc()
+        self._report_bytes.labels(protocol).inc(size_bytes)
+        if refusal:
+            self._refusals.labels(protocol, refusal).inc()
+        if refusal == AccessDenied.code:
             self._tokens_invalid.inc()
 
-    def _report(self, protocol: str, outcome: str, size_bytes: int, seconds: float) -> None:
-        self._reports.labels(protocol, outcome).inc()
-        self._report_bytes.labels(protocol).inc(size_bytes)
-        self._report_seconds.labels(protocol).observe(max(seconds, 0.0))
+    def count_spans(self, project: str, protocol: str, kept: int, client_dropped: float) -> None:
+        """Spans of one project; those that its tracers lost count from 0 up."""
+        self._report_spans.labels(protocol).inc(kept)
+        if client_dropped > 0:
+            self._client_dropped.labels(self._labels.of(project)).inc(client_dropped)
 
-    def client_dropped(self, project: str, spans: float) -> None:
-        """A tracer said that it lost so many spans; negative numbers are not counted."""
-        self._client_dropped.labels(self._labels.of(project)).inc(max(spans, 0.0))
+    def count_failed_connection(self, kind: str, port: int) -> None:
+        """A connection that came to nothing. `kind` is one of a few words."""
+        self._connections_failed.labels(kind, str(port)).inc()
 
-    def handshake_failed(self, listener: str) -> None:
-        """A connection ended before TLS stood. `listener` is its setting's name, `grpc_secure_port`."""
-        self._handshakes_failed.labels(listener).inc()
+    def count_failure(self, what: str) -> None:
+        """Something that should not happen did. `what` is one of a few words."""
+        self._failures.labels(what).inc()
 
     def watch_waiting(self, waiting_bytes: Callable[[], float], *, max_bytes: int) -> None:
         """At each scrape, ask how many bytes wait to be stored."""
@@ -249,6 +243,68 @@ class Metrics:
         """(body, content type) of /metrics: the format that the `Accept` header asks for, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(self.registry), content_type
+
+
+QUIET_SECONDS = 10.0
+"""Between two log lines about the same thing (ours): some tracers send a refused report again at once, for ever."""
+
+
+class Witness:
+    """Hears what happens at the edges and in the intake, counts all of it and logs the first of each kind.
+
+    Lines about the same thing (a protocol and a reason, a port and a kind of failure) come once in QUIET_SECONDS; the
+    next one says in `unlogged` how many it stands for. Methods may be called from any thread.
+    """
+
+    def __init__(
+        self, metrics: Metrics, log: structlog.stdlib.BoundLogger, *, clock_seconds: Callable[[], float]
+    ) -> None:
+        """Args: `clock_seconds` only grows; where it starts does not matter."""
+        self._metrics = metrics
+        self._log = log
+        self._clock_seconds = clock_seconds
+        self._lock = threading.Lock()
+        self._quiet: dict[tuple[str, ...], tuple[float, int]] = {}
+
+    def report_received(
+        self, protocol: str, size_bytes: int, refusal: SatelliteError | None, peer: str
+    ) -> None:
+        """One report was kept or refused."""
+        self._metrics.count_report(protocol, size_bytes, refusal.code if refusal else None)
+        if refusal:
+            self._warn(
+                "report.refused",
+                (protocol, refusal.code),
+                protocol=protocol,
+                reason=refusal.code,
+                message=refusal.message,
+                peer=peer,
+            )
+
+    def spans_written(self, project: str, protocol: str, stored: int, client_dropped: float) -> None:
+        """Spans of one project became visible."""
+        self._metrics.count_spans(project, protocol, stored, client_dropped)
+        self._log.debug("spans.stored", project=project, protocol=protocol, spans=stored)
+
+    def connection_failed(self, kind: str, port: int, peer: str, detail: str) -> None:
+        """A connection came to nothing (an `OnTrap` of http_listeners)."""
+        self._metrics.count_failed_connection(kind, port)
+        self._warn("connection.failed", (kind, str(port)), kind=kind, port=port, peer=peer, detail=detail)
+
+    def failed(self, what: str, error: Exception) -> None:
+        """Something that should not happen did."""
+        self._metrics.count_failure(what)
+        self._log.error("satellite.failed", what=what, exc_info=error)
+
+    def _warn(self, event: str, sort: tuple[str, ...], **keys: Any) -> None:
+        key = (event, *sort)
+        now = self._clock_seconds()
+        with self._lock:
+            quiet_until, unlogged = self._quiet.get(key, (now, 0))
+            speak = now >= quiet_until
+            self._quiet[key] = (now + QUIET_SECONDS, 0) if speak else (quiet_until, unlogged + 1)
+        if speak:
+            self._log.warning(event, **keys, **({"unlogged": unlogged} if unlogged else {}))
 
 
 class ProjectLabels:

@@ -1,8 +1,12 @@
+import json
 from pathlib import Path
 
 import pytest
+import typer
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
+from satellite.cli.settings import EVERYDAY, settings
 from satellite.settings import ANY_FREE_PORT, OFF, BadSetting, Settings, load
 
 
@@ -230,3 +234,82 @@ def test_bad_tokens_are_refused_without_saying_them(text: str) -> None:
 
 def test_every_setting_says_what_it_does() -> None:
     assert all(setting.help for setting in load({}, {}).shown())
+
+
+def test_certificates_go_where_state_goes() -> None:
+    certificates = Path("mock-lightstep-satellite", "certs")
+    assert load({}, {}).settings.cert_dir == Path.home() / ".local" / "state" / certificates
+    loaded = load({}, {"XDG_STATE_HOME": "/var/state"})
+    assert loaded.settings.cert_dir == Path("/var/state") / certificates
+    assert loaded.origin["cert_dir"] == "environment XDG_STATE_HOME"
+    assert load({"cert_dir": "here"}, {"XDG_STATE_HOME": "/var/state"}).settings.cert_dir == Path("here")
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    for name in ("HOST", "BASE_CONFIG", "POOL"):
+        monkeypatch.delenv(f"COLLECTOR_{name}", raising=False)
+    app = typer.Typer()
+    app.command()(settings)
+    return app
+
+
+def shown(command: typer.Typer, *arguments: str, **environ: str) -> dict[str, dict[str, object]]:
+    result = CliRunner().invoke(command, [*arguments, "--format", "json"], env=environ)
+    assert result.exit_code == 0, result.output
+    return {entry["name"]: entry for entry in json.loads(result.stdout)["settings"]}
+
+
+def test_the_command_shows_value_and_origin(command: typer.Typer, tmp_path: Path) -> None:
+    file = write(tmp_path / "c.yaml", "explorer_port: 1\ngrpc_plain_port: 1")
+    entries = shown(
+        command,
+        *("--san", "a.example,b.example", "--san", "c.example"),
+        *("--set", "bytes-in-total=7", "--set", "ingestion_tags=a:b=c"),
+        *("--explorer-port", "2", "--collector_base_config", file),
+        COLLECTOR_HOST="127.0.0.1",
+        COLLECTOR_ACCESS_TOKENS='{"s3cret": "shop"}',
+    )
+    assert {name: (entry["value"], entry["origin"]) for name, entry in entries.items()} == {
+        name: (entry["value"], "default") for name, entry in entries.items()
+    } | {
+        "san": (["a.example", "b.example", "c.example"], "flag --san"),
+        "bytes_in_total": (7, "flag --set bytes_in_total"),
+        "ingestion_tags": ({"a": "b=c"}, "flag --set ingestion_tags"),
+        "explorer_port": (2, "flag --explorer-port"),
+        "grpc_plain_port": (1, f"file {file}: grpc_plain_port"),
+        "host": ("127.0.0.1", "environment COLLECTOR_HOST"),
+        "access_tokens": ({"tokens": 1, "projects": ["shop"]}, "environment COLLECTOR_ACCESS_TOKENS"),
+    }
+
+
+def test_the_table_has_a_row_for_each_setting_and_no_secret(command: typer.Typer) -> None:
+    result = CliRunner().invoke(
+        command, [], env={"COLLECTOR_ACCESS_TOKENS": '{"s3cret": "shop"}', "COLLECTOR_POOL": "x"}
+    )
+    assert result.exit_code == 0
+    assert all(name in result.stdout for name in Settings.model_fields)
+    assert '{"tokens": 1' in result.stdout
+    assert "accepted, no effect: environment COLLECTOR_POOL" in result.stderr
+    assert "s3cret" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--set", "hots=x"], "satellite: flag --set hots: no such setting, did you mean host?"),
+        (["--set", "host"], "write --set name=value"),
+        (["--host", "a", "--set", "host=b"], "flag --host and flag --set host are one setting and differ"),
+        (["--explorer-port", "x"], "satellite: flag --explorer-port: "),
+    ],
+)
+def test_the_command_says_what_is_wrong(command: typer.Typer, arguments: list[str], message: str) -> None:
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
+
+
+def test_everyday_flags_show_their_help(command: typer.Typer) -> None:
+    result = CliRunner().invoke(command, ["--help"], env={"COLUMNS": "200"})
+    assert all(f"--{name.replace('_', '-')}" in result.output for name in EVERYDAY)
+    assert "Default: 9292" in result.output

@@ -1,0 +1,113 @@
+# From a fresh clone, with Python 3.11+ and make: `make run`, `make demo` beside it, `make test`. `make help` lists all.
+#
+#   make run ARGS="--http-plain-port 8080"      arguments for the command behind run, demo, unit and bench
+#   make test PYTHON=/opt/python3.12/bin/python3  another Python; the environment is made anew after `make clean`
+#   make test WORKERS=0                           tests in one process
+
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+WORKERS ?= auto
+ARGS ?=
+
+# The newest Python that is new enough; empty when there is none.
+ifndef PYTHON
+PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 python3 python; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; \
+	done)
+endif
+
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock))
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help run demo test unit interop lint types format protos docs check-generated lock bench clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(INSTALLED) ## a satellite with its certificates in certs/; Ctrl-C ends it
+	@exec $(BIN)/satellite serve --cert-dir certs $(ARGS)
+
+demo: $(INSTALLED) ## Bookinfo traffic to the satellite of `make run`
+	@COLLECTOR_CERT_DIR=certs exec $(BIN)/satellite demo $(ARGS)
+
+test: lint types check-generated ## everything that CI runs
+	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory interop
+
+unit: $(INSTALLED) ## the fast tests, under a minute
+	$(BIN)/python -m pytest -m "not interop" -n $(WORKERS) -q $(ARGS)
+
+interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and real processes
+	$(BIN)/python -m pytest -m interop -q $(ARGS)
+
+lint: $(INSTALLED) ## ruff, the formatter, and who may import whom
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/lint-imports --no-logo
+
+types: $(INSTALLED) ## mypy --strict
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## rewrite the sources as the formatter and ruff's safe fixes want them
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+protos: $(INSTALLED) ## fill satellite/pb from protos/
+	$(BIN)/python protos/generate.py
+
+docs: $(INSTALLED) ## write the generated pages of docs/
+	$(BIN)/python docs/generate.py
+
+check-generated: $(INSTALLED) ## whether satellite/pb and docs/ are what `make protos docs` writes
+	$(BIN)/python protos/generate.py --check
+	$(BIN)/python docs/generate.py --check
+
+bench: $(INSTALLED) ## measure; see bench/README.md
+	$(BIN)/python -m bench $(ARGS)
+
+UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-annotate --no-emit-index-url
+
+lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and tests/interop/*.lock
+	$(PIP) install uv
+	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
+	for wanted in tests/interop/*.in; do \
+		test ! -e "$$wanted" || $(UV_COMPILE) --upgrade "$$wanted" -o "$${wanted%.in}.lock" || exit 1; \
+	done
+
+clean: ## remove environments and caches; certificates stay
+	rm -rf $(VENV) .interop .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	find satellite tests bench docs protos -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The environment: made once, filled again when the locks change.
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed and was not found." \
+		"Install one, or name it: make PYTHON=/path/to/python3" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "$(PYTHON) is no Python 3.11 or newer." >&2; exit 1; }
+	@echo "Making $(VENV) with $$("$(PYTHON)" --version)" >&2
+	@"$(PYTHON)" -m venv $(VENV) || "$(PYTHON)" -m virtualenv --quiet $(VENV) || { rm -rf $(VENV); \
+		echo "$(PYTHON) cannot make a virtual environment: its modules venv and ensurepip are missing." \
+		"On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+
+$(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
+	@echo "Installing the locked dependencies" >&2
+	@$(PIP) install --require-hashes -r requirements-dev.lock || { \
+		echo "The dependencies could not be installed: is the package index reachable (see pip config list)?" >&2; exit 1; }
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Clients that cannot live beside our own dependencies; tests/interop/<name>.lock says what is in .interop/<name>.
+.interop/%/.installed: tests/interop/%.lock $(INSTALLED)
+	@echo "Installing the real client $*" >&2
+	@rm -rf $(@D)
+	@$(BIN)/python -m venv $(@D) || { echo "no environment for the client $*" >&2; exit 1; }
+	@$(@D)/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes -r $< || { \
+		rm -rf $(@D); echo "The client $* could not be installed: is the package index reachable?" >&2; exit 1; }
+	@touch $@

@@ -1,0 +1,105 @@
+"""Write the pages of docs/ that come from code: `python docs/generate.py [--check]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from satellite.cli.settings import EVERYDAY
+from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES, Settings, help_of, names_of
+
+HERE = Path(__file__).parent
+
+_SETTINGS_INTRODUCTION = """\
+<!-- Made by docs/generate.py from satellite/settings.py: `make docs`. -->
+# Settings
+
+`satellite settings` prints each setting with its value and where the value comes from. The sources, strongest first,
+are those of the original, in its order:
+
+1. flags: `--set name=value` for any setting, and `--name value` for the everyday ones (marked † below);
+2. the YAML file that the flag `--collector-base-config` names;
+3. the environment: `COLLECTOR_` and the name in capitals;
+4. the YAML file that the environment variable `COLLECTOR_BASE_CONFIG` names;
+5. the defaults below.
+
+In YAML, keys of several levels join with `_`: `logging: {level: debug}` is `logging_level`. An empty environment
+variable counts as none. Unknown flags and keys of a file are refused; unknown `COLLECTOR_…` variables are logged.
+Ports: `0` or `off` means no listener, `free` any free port.
+"""
+
+_NO_EFFECT_INTRODUCTION = """\
+## Accepted without effect
+
+Names of the original that mean nothing here. They are accepted, and logged once.
+"""
+
+
+def settings_page() -> str:
+    """Every setting and every name that is accepted without effect, as Markdown."""
+    rows = [
+        (
+            f"`{name}`" + (" †" if name in EVERYDAY else ""),
+            _default(name),
+            "<br>".join(f"`{ENVIRONMENT_PREFIX}{known.upper()}`" for known in names_of(name)),
+            help_of(name),
+        )
+        for name in Settings.model_fields
+    ]
+    ignored = dict(NO_EFFECT) | {f"{prefix}…": why for prefix, why in NO_EFFECT_PREFIXES.items()}
+    return "\n".join(
+        [
+            _SETTINGS_INTRODUCTION,
+            *_table(("setting", "default", "environment", "what it does"), rows),
+            "",
+            _NO_EFFECT_INTRODUCTION,
+            *_table(("name", "why"), [(f"`{name}`", why) for name, why in sorted(ignored.items())]),
+            "",
+        ]
+    )
+
+
+def _default(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = field.default.get_secret_value() if name == "access_tokens" else field.default
+    match default:
+        case None | "" | ():
+            return ""
+        case dict():
+            return f"`{json.dumps(default)}`" if default else ""
+        case bool():
+            return f"`{str(default).lower()}`"
+        case _:
+            return f"`{default}`"
+
+
+def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page}
+"""The generated pages, by file name."""
+
+
+def main() -> None:
+    """Write the pages, or with --check say whether those committed are current."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is stale")
+    check = parser.parse_args().check
+    stale = []
+    for name, make in PAGES.items():
+        page = make()
+        if not check:
+            (HERE / name).write_text(page, "utf-8")
+        elif not (HERE / name).exists() or (HERE / name).read_text("utf-8") != page:
+            stale.append(name)
+    if stale:
+        sys.exit(f"stale, run `make docs`: {', '.join(stale)}")
+
+
+if __name__ == "__main__":
+    main()
