@@ -256,22 +256,20 @@ def groups(segments: Sequence[Segment], plan: Plan, by: Sequence[str]) -> list[G
             combined * len(known) + key, return_inverse=True
         )  # dense again: never overflows
     _, firsts, group = np.unique(combined, return_index=True, return_inverse=True)
-    duration_us = np.concatenate([_of(segment.duration_ns, mask) for segment, mask in hits]) // 1000
+    duration_ns = np.concatenate([_of(segment.duration_ns, mask) for segment, mask in hits])
     is_error = np.concatenate([_of(segment.is_error, mask) for segment, mask in hits])
     trace_low, span_id, start_ns = (
         np.concatenate([_of(segment.batch.column(name), mask) for segment, mask in hits])
         for name in ("trace_low", "span_id", "start_ns")
     )
-    order = np.lexsort(
-        (~span_id, start_ns, duration_us, group)
-    )  # each group backwards: as the order "-latency"
+    order = np.lexsort((~span_id, start_ns, duration_ns, group))  # within a group: "-latency" backwards
     bounds = np.concatenate([[0], np.cumsum(np.bincount(group))])
     traces = _distinct_per_group(group, trace_low)
     names = [list(known) for known in texts]
     found = []
     for i, (first, last) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
         rows = order[first:last]
-        durations = duration_us[rows]
+        durations = duration_ns[rows] // 1000
         slowest = rows[::-1][:EXEMPLARS]
         wrong = int(np.count_nonzero(is_error[rows]))
         total = int(durations.sum())

@@ -20,8 +20,8 @@ def identities(batch: SpanBatch) -> Keys:
     A mixed hash of 64 bits: among ten million spans two differing ones share it with a chance of 1 in 370,000.
     """
     shared = (batch.column("marks") & np.uint16(Marks.SHARED)).astype(np.uint64)
-    key: Keys = np.bitwise_xor(batch.column("trace_low"), shared)
-    for salt in (batch.column("span_id"), np.uint64(0)):
+    key: Keys = batch.column("trace_low")
+    for salt in (batch.column("span_id"), shared):
         key = (key ^ (key >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
         key = (key ^ (key >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + salt
     return key
