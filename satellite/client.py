@@ -1,0 +1,398 @@
+"""Asking a satellite from a program: `Client`, and `AsyncClient` with the same methods to await.
+
+What a request is and what a reply means are plain values and functions; the clients only send them. Errors are
+those of `satellite.errors`, raised here as the satellite raised them there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from typing import Any, Generic, Self, TypeVar
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from satellite.errors import BadRequest, SatelliteError
+from satellite.spans import Span
+
+Count = int | str | tuple[int, int | None]
+"""How many spans: 3 or "==3" exactly, ">=1", "<=4", (1, 4) from 1 to 4, (1, None) 1 and more; 0 none at all."""
+
+DEFAULT_URL = "http://localhost:8000"
+PAGE = 1000
+"""Spans in one request, the API's limit."""
+PATIENCE_S = 30.0
+"""For an answer, beside the time that an `expect` waits."""
+
+T = TypeVar("T")
+
+
+class Unreachable(SatelliteError):
+    """No satellite answers at this URL."""
+
+    code = "unreachable"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+
+
+# Requests and replies
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request, and the type of its answer."""
+
+    answer: type[T]
+    method: str
+    path: str
+    params: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    waits_s: float = 0.0
+    """How long the satellite may take its time."""
+
+
+class _Spans(msgspec.Struct):
+    spans: list[Span]
+    next_cursor: str | None = None
+
+
+class _Mark(msgspec.Struct):
+    mark: int
+
+
+class _Removed(msgspec.Struct):
+    removed: int
+
+
+def _call(answer: type[T], method: str, project: str, what: str, **params: Any) -> Call[T]:
+    given = {name: value for name, value in params.items() if value is not None}
+    return Call(answer, method, f"/api/v1/projects/{quote(project, safe='')}/{what}".rstrip("/"), given)
+
+
+def _expectation(
+    project: str, query: str, count: Count, timeout: float, quiet: float, since: int | None
+) -> Call[_Spans]:
+    low, high = count_range(count)
+    body = {
+        "query": query,
+        "since": since or 0,
+        "count": {"min": low, "max": high},
+        "timeout_ms": round(timeout * 1000),
+        "quiet_ms": round(quiet * 1000),
+    }
+    call = _call(_Spans, "POST", project, "expect")
+    return Call(_Spans, call.method, call.path, body=body, waits_s=timeout)
+
+
+def _pages(
+    project: str, query: str, limit: int | None, params: dict[str, Any]
+) -> Generator[Call[_Spans], _Spans, list[Span]]:
+    """Asks page after page until there are `limit` spans, or all."""
+    spans: list[Span] = []
+    cursor: str | None = None
+    while limit is None or len(spans) < limit:
+        size = PAGE if limit is None else min(PAGE, limit - len(spans))
+        page = yield _call(_Spans, "GET", project, "spans", query=query, limit=size, cursor=cursor, **params)
+        spans += page.spans
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return spans
+
+
+def count_range(count: Count) -> tuple[int, int | None]:
+    """(least, most) of a Count; most None for no bound. Raises BadRequest for what is none."""
+    if isinstance(count, tuple):
+        return count
+    match = re.fullmatch(r"\s*(==|>=|<=|)\s*(\d+)\s*", str(count))
+    if match is None:
+        raise BadRequest(f"not a count of spans: {count!r}", hint="3, '==3', '>=1', '<=4', or (1, 4)")
+    sign, number = match[1], int(match[2])
+    return {">=": (number, None), "<=": (0, number)}.get(sign, (number, number))
+
+
+def _read(call: Call[T], reply: httpx.Response) -> T:
+    """The answer; raises the error that the reply holds."""
+    try:
+        if reply.is_success:
+            return msgspec.json.decode(reply.content or b"null", type=call.answer)
+        raise _error(msgspec.json.decode(reply.content)["error"])
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        message = f"{reply.request.url} answered {reply.status_code}, but not as a satellite does"
+        raise SatelliteError(message, hint="the URL is that of the Explorer, usually port 8000") from error
+
+
+def _error(body: dict[str, Any]) -> SatelliteError:
+    kinds = [SatelliteError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    details = {name: value for name, value in body.items() if name not in {"code", "message", "hint"}}
+    kind = next((kind for kind in kinds if kind.code == body["code"]), SatelliteError)
+    lines = [body["message"]]
+    if isinstance(explanation := details.get("explanation"), dict):
+        lines += [f"  {line}" for line in explanation.get("lines", ())]
+    return kind("\n".join(lines), hint=body.get("hint"), **details)
+
+
+def _failed(url: str, error: httpx.HTTPError) -> Unreachable:
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(f"the satellite at {url} did not answer in time")
+    return Unreachable(
+        f"no satellite answers at {url} ({error})",
+        hint="is it running, and is this the Explorer's address (`satellite serve` prints it)?",
+    )
+
+
+def _options(url: str, transport: Any) -> dict[str, Any]:
+    host = urlsplit(url).hostname
+    if host is None:
+        raise BadRequest(f"not a URL: {url!r}", hint=f"such as {DEFAULT_URL}")
+    # A proxy from the environment cannot reach this machine's own addresses.
+    own = host == "localhost" or host.startswith("127.") or host == "::1"
+    return {"base_url": url.rstrip("/"), "transport": transport, "trust_env": not own}
+
+
+def _patience(call: Call[Any]) -> httpx.Timeout:
+    return httpx.Timeout(PATIENCE_S + call.waits_s, connect=PATIENCE_S)
+
+
+# Sync
+
+
+class Client:
+    """Asks the satellite whose Explorer is at this URL. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.Client(**_options(url, transport))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close its connections."""
+        self._http.close()
+
+    def send(self, call: Call[T]) -> T:
+        """The answer to one request. Raises Unreachable, or what the satellite raised."""
+        try:
+            reply = self._http.request(
+                call.method, call.path, params=call.params, json=call.body, timeout=_patience(call)
+            )
+        except httpx.HTTPError as error:
+            raise _failed(self.url, error) from error
+        return _read(call, reply)
+
+    def projects(self) -> list[dict[str, Any]]:
+        """All projects with what they hold, by name."""
+        projects: list[dict[str, Any]] = self.send(Call(dict, "GET", "/api/v1/projects"))["projects"]
+        return projects
+
+    def project(self, name: str) -> Project:
+        """One project's questions; it need not exist yet."""
+        return Project(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Asks about one project.
+
+    `bounds` are the parameters of the HTTP API: oldest_us, youngest_us, min_latency_us, max_latency_us, since.
+    """
+
+    client: Client
+    name: str
+
+    def services(self, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+        """service, spans, errors, operations of each service, alphabetical."""
+        call = _call(dict, "GET", self.name, "services", query=query, **bounds)
+        services: list[dict[str, Any]] = self.client.send(call)["services"]
+        return services
+
+    def spans(
+        self, query: str = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+    ) -> list[Span]:
+        """The matching spans in order, all of them or the first `limit`, however many pages they take."""
+        pages = _pages(self.name, query, limit, {"order": order, **bounds})
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                spans: list[Span] = end.value
+                return spans
+            page = self.client.send(call)
+
+    def trace(self, trace_id: str) -> list[Span]:
+        """Every span of a trace, by start. Raises NotFound."""
+        return self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}")).spans
+
+    def histogram(self, query: str = "", **bounds: int | None) -> dict[str, Any]:
+        """buckets, percentiles, count, errors of all matching spans."""
+        return self.client.send(_call(dict, "GET", self.name, "histogram", query=query, **bounds))
+
+    def groups(self, by: str, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+        """The matching spans by the values of keys, separated by commas."""
+        call = _call(dict, "GET", self.name, "groups", by=by, query=query, **bounds)
+        groups: list[dict[str, Any]] = self.client.send(call)["groups"]
+        return groups
+
+    def suggest(
+        self, kind: str, *, key: str | None = None, text: str = "", query: str = ""
+    ) -> list[dict[str, Any]]:
+        """Names (service, operation, key, value) and in how many spans they occur, most frequent first."""
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=query)
+        suggestions: list[dict[str, Any]] = self.client.send(call)["suggestions"]
+        return suggestions
+
+    def mark(self) -> int:
+        """Where the project stands in its order of arrival: `since` for what comes next."""
+        return self.client.send(_call(_Mark, "POST", self.name, "mark")).mark
+
+    def expect(
+        self,
+        query: str,
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,
+        quiet: float = 0.0,
+        since: int | None = None,
+    ) -> list[Span]:
+        """Wait on the satellite until that many matching spans have arrived after the mark `since`.
+
+        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`.
+
+        Raises:
+            NotMet: they did not come in time; its text says what did.
+            Exceeded: more came.
+        """
+        return self.client.send(_expectation(self.name, query, count, timeout, quiet, since)).spans
+
+    def reset(self) -> int:
+        """Remove all its spans; how many there were."""
+        return self.client.send(_call(_Removed, "POST", self.name, "reset")).removed
+
+    def drop(self) -> None:
+        """Forget it. Raises NotFound."""
+        self.client.send(_call(type(None), "DELETE", self.name, ""))
+
+
+# Async
+
+
+class AsyncClient:
+    """`Client` with methods to await."""
+
+    def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx.AsyncClient(**_options(url, transport))
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._http.aclose()
+
+    async def send(self, call: Call[T]) -> T:
+        """As `Client.send`."""
+        try:
+            reply = await self._http.request(
+                call.method, call.path, params=call.params, json=call.body, timeout=_patience(call)
+            )
+        except httpx.HTTPError as error:
+            raise _failed(self.url, error) from error
+        return _read(call, reply)
+
+    async def projects(self) -> list[dict[str, Any]]:
+        """As `Client.projects`."""
+        projects: list[dict[str, Any]] = (await self.send(Call(dict, "GET", "/api/v1/projects")))["projects"]
+        return projects
+
+    def project(self, name: str) -> AsyncProject:
+        """As `Client.project`."""
+        return AsyncProject(self, name)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncProject:
+    """`Project` with methods to await."""
+
+    client: AsyncClient
+    name: str
+
+    async def services(self, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+        """As `Project.services`."""
+        call = _call(dict, "GET", self.name, "services", query=query, **bounds)
+        services: list[dict[str, Any]] = (await self.client.send(call))["services"]
+        return services
+
+    async def spans(
+        self, query: str = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+    ) -> list[Span]:
+        """As `Project.spans`."""
+        pages = _pages(self.name, query, limit, {"order": order, **bounds})
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                spans: list[Span] = end.value
+                return spans
+            page = await self.client.send(call)
+
+    async def trace(self, trace_id: str) -> list[Span]:
+        """As `Project.trace`."""
+        call = _call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}")
+        return (await self.client.send(call)).spans
+
+    async def histogram(self, query: str = "", **bounds: int | None) -> dict[str, Any]:
+        """As `Project.histogram`."""
+        return await self.client.send(_call(dict, "GET", self.name, "histogram", query=query, **bounds))
+
+    async def groups(self, by: str, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+        """As `Project.groups`."""
+        call = _call(dict, "GET", self.name, "groups", by=by, query=query, **bounds)
+        groups: list[dict[str, Any]] = (await self.client.send(call))["groups"]
+        return groups
+
+    async def suggest(
+        self, kind: str, *, key: str | None = None, text: str = "", query: str = ""
+    ) -> list[dict[str, Any]]:
+        """As `Project.suggest`."""
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=query)
+        suggestions: list[dict[str, Any]] = (await self.client.send(call))["suggestions"]
+        return suggestions
+
+    async def mark(self) -> int:
+        """As `Project.mark`."""
+        return (await self.client.send(_call(_Mark, "POST", self.name, "mark"))).mark
+
+    async def expect(
+        self,
+        query: str,
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        quiet: float = 0.0,
+        since: int | None = None,
+    ) -> list[Span]:
+        """As `Project.expect`."""
+        return (await self.client.send(_expectation(self.name, query, count, timeout, quiet, since))).spans
+
+    async def reset(self) -> int:
+        """As `Project.reset`."""
+        return (await self.client.send(_call(_Removed, "POST", self.name, "reset"))).removed
+
+    async def drop(self) -> None:
+        """As `Project.drop`."""
+        await self.client.send(_call(type(None), "DELETE", self.name, ""))

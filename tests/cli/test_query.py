@@ -1,0 +1,206 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from satellite.api import create_api
+from satellite.arrivals import Arrivals
+from satellite.cli import query
+from satellite.reporter import Reporter
+from satellite.spans import SpanBuilder
+from satellite.store.recall import RecallStore
+from tests import bookinfo
+from tests.serving import serving, silent_url
+
+app = typer.Typer()
+for verb in (query.services, query.spans, query.trace, query.wait):
+    app.command()(verb)
+
+
+def run(*arguments: str, **environment: str | None) -> Result:
+    return CliRunner().invoke(app, arguments, env={"COLUMNS": "160", "TERM": "dumb", **environment})
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[SimpleNamespace]:
+    """Project default holds the Bookinfo spans."""
+    store, arrivals = RecallStore(), Arrivals()
+    store.write("default", bookinfo.batch(), arrived_ns=1)
+    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+        yield SimpleNamespace(store=store, arrivals=arrivals, url=url)
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def _at_the_url(served: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SATELLITE_URL", served.url)
+    monkeypatch.delenv("SATELLITE_PROJECT", raising=False)
+
+
+def as_json(*arguments: str) -> Any:
+    result = run(*arguments, "--format", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_services() -> None:
+    lines = run("services").stdout.splitlines()
+    assert lines[0].split() == ["service", "spans", "errors", "operations"]
+    assert lines[3].split() == ["productpage.default", "36", "0", "3"]
+    assert as_json("services")["services"][0]["service"] == bookinfo.DETAILS
+
+
+def test_spans() -> None:
+    lines = run("spans", bookinfo.Q3.text).stdout.splitlines()
+    assert lines[1].split() == [
+        "reviews.default",
+        "ratings.default.svc.cluster.local:9080/*",
+        "3.6",
+        "ms",
+        "2023-11-14",
+        "22:13:28.007",
+        "00000000b00c0008",
+    ]
+    assert lines[-1] == "2 spans"
+    assert len(as_json("spans", "--limit", "7", "--order", "arrival")["spans"]) == 7
+
+
+def test_a_bare_key_will_do_on_the_command_line() -> None:
+    assert len(as_json("spans", 'http.status_code IN ("500")')["spans"]) == 2
+
+
+def test_spans_of_the_last_minutes() -> None:
+    assert as_json("spans", "--since", "5m") == {"spans": []}
+    assert len(as_json("spans", "--since", "36500d")["spans"]) == 50
+
+
+def test_a_trace_as_a_tree() -> None:
+    lines = run("trace", "00000000b00c0008").stdout.splitlines()
+    assert lines[0] == "trace 00000000b00c0008: 8 spans, 5 services, 2 errors"
+    assert "istio-ingressgateway.istio-system" in lines[1]
+    depths = [len(line) - len(line.lstrip(" │├└─")) for line in lines]
+    assert depths == [0, 4, 8, 12, 16, 12, 16, 20, 24]
+    assert [line.endswith("!") for line in lines] == [False] * 7 + [True] * 2
+
+
+def test_a_trace_with_a_missing_span(served: SimpleNamespace) -> None:
+    builder = SpanBuilder()
+    builder.add(
+        reporter=Reporter("lightstep", service="[red]a"),
+        operation="b",
+        trace_low=1,
+        span_id=2,
+        parent_id=3,
+        start_ns=0,
+        duration_ns=-5000,
+    )
+    served.store.write("orphans", builder.build(), arrived_ns=1)
+    lines = run("trace", "0" * 15 + "1", "--project", "orphans").stdout.splitlines()
+    assert lines[1] == "└── missing span 0000000000000003"
+    assert lines[2] == "    └── [red]a  b  -5 µs"
+    served.store.drop("orphans")
+
+
+def test_a_trace_in_json() -> None:
+    found = as_json("trace", "00000000b00c0002")
+    assert (found["trace_id"], len(found["spans"])) == ("00000000b00c0002", 8)
+
+
+def test_wait_is_met() -> None:
+    result = run("wait", bookinfo.Q3.text, "--count", "2")
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (0, "2 spans")
+
+
+def test_wait_in_vain_says_why() -> None:
+    result = run("wait", 'service IN ("nobody")', "--timeout", "1ms")
+    assert result.exit_code == 1
+    assert "expected at least 1 span, got 0 within 0.001 s" in result.stderr
+    assert "<- fails here" in result.stderr
+
+
+def test_wait_for_fewer_than_came() -> None:
+    assert run("wait", "--count", "1").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("wait", "--count", "many"),
+        ("wait", "--timeout", "soon"),
+        ("wait", "--timeout", "2h"),
+        ("wait", "--count", "0"),
+        ("wait", "error = true"),
+        ("spans", "--limit", "0"),
+        ("spans", "--order", "random"),
+        ("spans", "--since", "yesterday"),
+        ("spans", "--format", "xml"),
+        ("trace", "b00c"),
+        ("services", "--url", "localhost"),
+    ],
+)
+def test_usage(arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 2
+    assert result.stderr
+    assert not result.stdout
+
+
+def test_a_bad_query_shows_the_place() -> None:
+    assert '\nservice IN ("a") OR x\n                 ^\n' in run("spans", 'service IN ("a") OR x').stderr
+
+
+@pytest.mark.parametrize("arguments", [("wait",), ("spans",), ("services",), ("trace", "0" * 16)])
+def test_nobody_there(arguments: tuple[str, ...]) -> None:
+    with silent_url() as url:
+        result = run(*arguments, "--url", url)
+    assert result.exit_code == 3
+    assert url in result.stderr
+
+
+def test_what_is_not_there() -> None:
+    assert run("trace", "0" * 16).exit_code == 1
+    assert run("services", "--project", "nobody").exit_code == 1
+
+
+def test_which_project(served: SimpleNamespace) -> None:
+    store, arrivals = RecallStore(), Arrivals()
+    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+        assert run("spans", "--url", url).exit_code == 1
+        assert run("wait", "--url", url, "--timeout", "1ms").exit_code == 1
+        store.write("only", bookinfo.batch(range(1)), arrived_ns=1)
+        assert len(json.loads(run("spans", "--url", url, "--format", "json").stdout)["spans"]) == 6
+        store.write("other", bookinfo.batch(range(2)), arrived_ns=1)
+        result = run("spans", "--url", url)
+        assert result.exit_code == 2
+        assert "only, other" in result.stderr
+        found = run("spans", "--url", url, "--format", "json", SATELLITE_PROJECT="other").stdout
+        assert len(json.loads(found)["spans"]) == 14
+    store.close()
+
+
+@pytest.mark.parametrize(
+    ("duration_us", "text"),
+    [
+        (0, "0 µs"),
+        (999, "999 µs"),
+        (15_300, "15.3 ms"),
+        (812_800, "812.8 ms"),
+        (1_500_000, "1.5 s"),
+        (-2000, "-2 ms"),
+    ],
+)
+def test_latency(duration_us: int, text: str) -> None:
+    assert query.latency(duration_us) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("500ms", 0.5), ("30s", 30), ("5m", 300), ("1.5h", 5400), ("1d", 86400)]
+)
+def test_durations(text: str, seconds: float) -> None:
+    assert query.seconds(text) == pytest.approx(seconds)

@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from satellite.api import create_api
+from satellite.arrivals import Arrivals
+from satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
+from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
+from satellite.spans import Span
+from satellite.store.recall import RecallStore
+from tests import bookinfo
+from tests.serving import serving, silent_url
+
+
+class Served:
+    """A satellite's API at a URL; project p holds the Bookinfo spans."""
+
+    def __init__(self, store: RecallStore, arrivals: Arrivals, url: str) -> None:
+        self.store = store
+        self.arrivals = arrivals
+        self.url = url
+
+    def arrive(self, project: str, k: int) -> None:
+        self.store.write(project, bookinfo.batch(range(k, k + 1)), arrived_ns=1)
+        self.arrivals.notify(project)
+
+
+@pytest.fixture(scope="module")
+def served() -> Iterator[Served]:
+    store, arrivals = RecallStore(), Arrivals()
+    store.write("p", bookinfo.batch(), arrived_ns=1)
+    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+        yield Served(store, arrivals, url)
+    store.close()
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[Client]:
+    with Client(served.url) as client:
+        yield client
+
+
+@pytest.fixture
+def project(client: Client) -> Project:
+    return client.project("p")
+
+
+def test_projects(client: Client) -> None:
+    assert {project["project"]: project["spans"] for project in client.projects()}["p"] == bookinfo.SPANS
+
+
+def test_spans_of_all_pages_or_the_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("satellite.client.PAGE", 10)
+    spans = project.spans(order="arrival")
+    assert [span.mark for span in spans] == list(range(1, 89))
+    assert project.spans(order="arrival", limit=15) == spans[:15]
+    assert project.spans(limit=0) == []
+
+
+def test_spans_are_typed(project: Project) -> None:
+    [span] = project.spans(bookinfo.Q11.text)
+    assert isinstance(span, Span)
+    assert span.tags["span.kind"] == "client"
+    assert span.reporter.attributes["lightstep.tracer_platform_version"] == 201402
+
+
+def test_bounds(project: Project) -> None:
+    assert len(project.spans(min_latency_us=800_000, max_latency_us=None)) == 12
+    assert project.spans(since=project.mark()) == []
+
+
+def test_questions(project: Project) -> None:
+    assert len(project.services()) == 5
+    assert len(project.trace("00000000b00c0002")) == 8
+    assert project.histogram(bookinfo.Q2.text)["percentiles"]["p95"] == 905_300
+    assert project.groups("service")[0]["values"] == [bookinfo.RATINGS]
+    assert project.suggest("value", key="error") == [{"value": "true", "spans": 2}]
+
+
+def test_expect_is_met_by_what_is_there(project: Project) -> None:
+    assert len(project.expect(bookinfo.Q3.text, 2)) == 2
+
+
+def test_expect_is_met_by_an_arrival(client: Client, served: Served) -> None:
+    project = client.project("arriving")
+    since = project.mark()
+    thread = threading.Thread(target=served.arrive, args=("arriving", 2))
+    thread.start()
+    spans = project.expect('service IN ("ratings.default")', 1, timeout=30, since=since)
+    thread.join()
+    assert [span.duration_us for span in spans] == [10_000]
+
+
+def test_none_for_a_while(project: Project) -> None:
+    assert project.expect(count=0, query='service IN ("nobody")', quiet=0.001) == []
+    with pytest.raises(BadRequest, match="quiet_ms"):
+        project.expect('service IN ("nobody")', 0)
+
+
+def test_a_wait_in_vain_explains_itself(project: Project) -> None:
+    query = 'service IN ("reviews.default") AND "http.status_code" IN ("201")'
+    with pytest.raises(NotMet) as failure:
+        project.expect(query, 1, timeout=0)
+    assert str(failure.value).split("\n")[:4] == [
+        "expected 1 span, got 0 within 0 s (project p)",
+        '  service IN ("reviews.default")     ->   20 spans',
+        '  AND "http.status_code" IN ("201")  ->    0 spans   <- fails here',
+        '      values seen for "http.status_code": 200 (19), 500 (1)',
+    ]
+    assert failure.value.details["explanation"]["arrived"] == bookinfo.SPANS
+    with pytest.raises(Exceeded, match="expected 1 span, got 2"):
+        project.expect(bookinfo.Q3.text, 1)
+
+
+def test_errors_are_those_of_the_satellite(client: Client, project: Project) -> None:
+    with pytest.raises(BadQuery) as failure:
+        project.spans("error = true")
+    assert failure.value.details["column"] == 7
+    with pytest.raises(NotFound, match="nobody"):
+        client.project("nobody").services()
+    with pytest.raises(NotFound):
+        project.trace("00000000deadbeef")
+    with pytest.raises(BadRequest):
+        project.trace("b00c")
+
+
+def test_reset_and_drop(client: Client, served: Served) -> None:
+    served.arrive("passing", 2)
+    project = client.project("passing")
+    assert project.reset() == 8
+    assert project.spans() == []
+    project.drop()
+    with pytest.raises(NotFound):
+        project.drop()
+
+
+def test_nobody_there() -> None:
+    with silent_url() as url, Client(url) as client, pytest.raises(Unreachable, match=url):
+        client.projects()
+
+
+def answering(*replies: httpx.Response | Exception) -> httpx.MockTransport:
+    waiting = list(replies)
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        reply = waiting.pop(0)
+        if isinstance(reply, Exception):
+            raise reply
+        return reply
+
+    return httpx.MockTransport(answer)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        httpx.Response(502, text="<html>"),
+        httpx.Response(404, json={"detail": "Not Found"}),
+        httpx.Response(404, json=[]),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={"mark": "high"}),
+    ],
+)
+def test_something_else_answers(reply: httpx.Response) -> None:
+    with (
+        Client("http://satellite", transport=answering(reply)) as client,
+        pytest.raises(SatelliteError, match="not as a satellite does"),
+    ):
+        client.project("p").mark()
+
+
+def test_an_error_that_this_version_does_not_know() -> None:
+    reply = httpx.Response(418, json={"error": {"code": "teapot", "message": "short and stout", "pot": 1}})
+    with (
+        Client("http://satellite", transport=answering(reply)) as client,
+        pytest.raises(SatelliteError, match="short and stout") as failure,
+    ):
+        client.projects()
+    assert failure.value.details == {"pot": 1}
+
+
+def test_no_answer_in_time() -> None:
+    with (
+        Client("http://satellite", transport=answering(httpx.ReadTimeout("slow"))) as client,
+        pytest.raises(Unreachable, match="did not answer in time"),
+    ):
+        client.projects()
+
+
+def test_what_is_no_url() -> None:
+    with pytest.raises(BadRequest, match="localhost"):
+        Client("localhost")
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [
+        (1, (1, 1)),
+        (0, (0, 0)),
+        ("3", (3, 3)),
+        ("==3", (3, 3)),
+        (">= 2", (2, None)),
+        ("<=4", (0, 4)),
+        ((1, 4), (1, 4)),
+        ((2, None), (2, None)),
+    ],
+)
+def test_counts(count: Count, expected: tuple[int, int | None]) -> None:
+    assert count_range(count) == expected
+
+
+@pytest.mark.parametrize("count", ["", "many", "-1", -1, ">1", "1..2"])
+def test_what_is_no_count(count: Count) -> None:
+    with pytest.raises(BadRequest, match="not a count"):
+        count_range(count)
+
+
+def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("satellite.client.PAGE", 50)
+
+    async def ask() -> dict[str, Any]:
+        async with AsyncClient(served.url) as client:
+            project = client.project("p")
+            other = client.project("elsewhere")
+            served.arrive("elsewhere", 1)
+            found = {
+                "projects": await client.projects(),
+                "services": await project.services(),
+                "spans": await project.spans(),
+                "trace": await project.trace("00000000b00c0002"),
+                "histogram": await project.histogram(),
+                "groups": await project.groups("operation"),
+                "suggest": await project.suggest("service"),
+                "mark": await project.mark(),
+                "expect": await project.expect(bookinfo.Q3.text, 2),
+                "reset": await other.reset(),
+            }
+            await other.drop()
+            with pytest.raises(NotMet):
+                await project.expect(bookinfo.Q3.text, 3, timeout=0)
+            return found
+
+    found = asyncio.run(ask())
+    with Client(served.url) as client:
+        project = client.project("p")
+        assert found["services"] == project.services()
+        assert found["spans"] == project.spans()
+        assert found["trace"] == project.trace("00000000b00c0002")
+        assert found["histogram"] == project.histogram()
+        assert found["groups"] == project.groups("operation")
+        assert found["suggest"] == project.suggest("service")
+        assert found["mark"] == project.mark()
+        assert found["expect"] == project.expect(bookinfo.Q3.text, 2)
+        assert found["reset"] == 8
+        assert "elsewhere" in {stats["project"] for stats in found["projects"]}
+
+
+def test_the_async_client_with_nobody_there() -> None:
+    async def ask() -> None:
+        with silent_url() as url:
+            async with AsyncClient(url) as client:
+                with pytest.raises(Unreachable, match=url):
+                    await client.projects()
+
+    asyncio.run(ask())
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    from satellite.client import AsyncProject
+
+    def public(kind: type) -> set[str]:
+        return {name for name in dir(kind) if not name.startswith("_")}
+
+    assert public(Client) == public(AsyncClient)
+    assert public(Project) == public(AsyncProject)
