@@ -56,8 +56,8 @@ class ReportsApp:
         clock_ns: Callable[[], int],
         body_bytes_max: int,
         reading_bytes_max: int,
-        ca_pem: Callable[[], bytes],
-        on_abort: Callable[[WireProtocol], None],
+        ca_pem: Callable[[], bytes | None],
+        on_abort: Callable[[int, str], None],
     ) -> None:
         """An ASGI application.
 
@@ -67,8 +67,8 @@ class ReportsApp:
             clock_ns: ns since the epoch, for the answers to what is refused here.
             body_bytes_max: of one body, as sent and once more after decompression.
             reading_bytes_max: of all bodies that are being read; more are told to try later.
-            ca_pem: the certificate that clients should trust, for `/ca.pem`.
-            on_abort: hears of clients that left before their body was complete.
+            ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
+            on_abort: hears of clients that left before their body was complete: our port, the client's address.
         """
         self._intake = intake
         self._clock_ns = clock_ns
@@ -108,7 +108,7 @@ class ReportsApp:
             if request.encoding in _GZIP:
                 body = await _inflate(body, self._body_bytes_max)
         except _Aborted:
-            self._on_abort(protocol)
+            self._on_abort(scope["server"][1], peer)
             return
         except SatelliteError as refusal:
             self._intake.refuse(protocol.name, refusal, peer=peer)
@@ -160,7 +160,11 @@ class ReportsApp:
         method, path = scope["method"], scope["path"]
         allowed = self._methods.get(path)
         if path == "/ca.pem" and method in ("GET", "HEAD"):
-            await _answer(send, 200, b"application/x-pem-file", self._ca_pem())
+            pem = self._ca_pem()
+            if pem is None:
+                await _answer(send, 404, _TEXT, b"there is no CA to offer\n")
+            else:
+                await _answer(send, 200, b"application/x-pem-file", pem)
         elif allowed is None:
             await _answer(send, 404, _TEXT, b"no such path; this port takes reports of spans\n")
         elif method == "OPTIONS":

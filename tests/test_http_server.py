@@ -62,7 +62,7 @@ class Edge:
 
     intake: FakeIntake = field(default_factory=FakeIntake)
     reading_bytes_max: int = 10 * LIMIT
-    aborted: list[str] = field(default_factory=list)
+    aborted: list[tuple[int, str]] = field(default_factory=list)
     read: int = 0
     """How many times a body's next part was asked for."""
 
@@ -87,6 +87,7 @@ class Edge:
             "path": path,
             "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
             "client": ("10.1.2.3", 4567),
+            "server": ("10.9.9.9", 8181),
         }
         sent: list[MutableMapping[str, Any]] = []
 
@@ -104,7 +105,7 @@ class Edge:
             body_bytes_max=LIMIT,
             reading_bytes_max=self.reading_bytes_max,
             ca_pem=lambda: b"the CA",
-            on_abort=lambda protocol: self.aborted.append(protocol.name),
+            on_abort=lambda port, peer: self.aborted.append((port, peer)),
         )
         asyncio.run(app(scope, receive, send))
         if not sent:
@@ -252,7 +253,7 @@ def test_the_intakes_refusals(refusal: SatelliteError, status: int) -> None:
 def test_a_client_that_leaves_is_counted_and_not_answered() -> None:
     edge = Edge()
     assert edge.ask(b"half of", gone=True) is None
-    assert edge.aborted == ["lightstep"]
+    assert edge.aborted == [(8181, "10.1.2.3:4567")]
     assert (edge.intake.came, edge.intake.refused) == ([], [])
 
 

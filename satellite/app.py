@@ -1,0 +1,472 @@
+"""Put together, start, run, stop: the only module that knows everything.
+
+`App` is one satellite in the current event loop, `Satellite` one in a thread of this process. Everything else is
+given what it needs; the clock, the settings and the host's name are read here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import ssl
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from satellite.api import create_api
+from satellite.arrivals import Arrivals
+from satellite.errors import SatelliteError
+from satellite.grpc_server import GrpcServer
+from satellite.http_listeners import HttpListeners
+from satellite.http_server import ReportsApp
+from satellite.intake import Intake
+from satellite.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
+from satellite.protocols import PROTOCOLS
+from satellite.settings import ANY_FREE_PORT, OFF, Loaded, load
+from satellite.store import Store
+from satellite.store.recall import RecallStore
+from satellite.telemetry import Metrics, Witness, get_logger, version
+from satellite.tls import CertificateStore
+from satellite.tokens import Tokens
+
+if TYPE_CHECKING:
+    from satellite.client import Client
+
+log = get_logger(__name__)
+
+_READINESS_SECONDS = 1
+_CERTIFICATES_SECONDS = 60
+
+PURPOSES = {
+    "grpc_secure_port": "reports over gRPC",
+    "grpc_plain_port": "reports over gRPC",
+    "http_secure_port": "reports over HTTP",
+    "http_plain_port": "reports over HTTP",
+    "developer_plain_port": "reports over HTTP",
+    "admin_plain_port": "health and metrics",
+    "admin_secure_port": "health and metrics",
+    "explorer_port": "Explorer and its API",
+}
+"""What answers at the port of each setting, in the order they are shown."""
+
+
+class CannotListen(SatelliteError):
+    """A port that cannot be bound; the message names it and its setting."""
+
+    code = "cannot_listen"
+
+
+class App:
+    """One satellite: open the store, start the servers, wait to be told, stop in reverse."""
+
+    def __init__(self, loaded: Loaded, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
+        """Nothing is opened before `run`."""
+        self._loaded = loaded
+        self._settings = loaded.settings
+        self._clock_ns = clock_ns
+        self._state = "starting"
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told = asyncio.Event()
+        self.listeners: list[Listener] = []
+        """The ports that answer, in the order of PURPOSES; from `started` on."""
+
+    async def run(self, started: Callable[[], None] = lambda: None, *, signals: bool = False) -> None:
+        """Serve until `stop`, or with `signals` until SIGTERM or SIGINT; `started` is called when all ports answer.
+
+        A second signal does not wait for anything.
+
+        Raises:
+            CannotListen: a port is taken, or not allowed.
+            BadCertificates: there is nothing to serve TLS with, and it cannot be made.
+        """
+        self._loop = asyncio.get_running_loop()
+        async with AsyncExitStack() as opened:
+            self._open(opened)
+            await self._listen(opened)
+            async with asyncio.TaskGroup() as tasks:
+                await self._http.start()
+                await self._grpc.start()
+                listening = tasks.create_task(self._http.run())
+                chores = [tasks.create_task(self._follow_readiness()), tasks.create_task(self._renew())]
+                if signals:
+                    self._obey_signals(opened)
+                self._state = ""
+                self._announce()
+                started()
+                await self._told.wait()
+                await self._stop()
+                await listening
+                for chore in chores:
+                    chore.cancel()
+        log.info("satellite.stopped")
+
+    def stop(self) -> None:
+        """Tell it to stop; from any thread, more than once if you like."""
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: it has stopped
+                self._loop.call_soon_threadsafe(self._told.set)
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The file with the CA that clients should trust; None without TLS ports."""
+        if self._certificates is None:
+            return None
+        prefix = self._settings.tls_cert_prefix
+        return Path(f"{prefix}.bundle.pem") if prefix else self._certificates.folder / "ca.pem"
+
+    def listener(self, setting: str) -> Listener | None:
+        """The listener of a port setting; None when it is off."""
+        return next((one for one in self.listeners if one.setting == setting), None)
+
+    # Open, start
+
+    def _open(self, opened: AsyncExitStack) -> None:
+        settings = self._settings
+        self._store: Store = RecallStore(
+            settings.bytes_per_project,
+            settings.bytes_per_project_overrides,
+            bytes_in_total=settings.bytes_in_total,
+            duplicate_window_seconds=settings.duplicate_window_seconds,
+        )
+        opened.push_async_callback(asyncio.to_thread, self._store.close)
+        self._metrics = Metrics()
+        self._metrics.watch_projects(self._store.projects)
+        self._tokens = Tokens.configured(
+            settings.access_tokens.get_secret_value(),
+            disable_access_token_checking=settings.disable_access_token_checking,
+            project_name=settings.project_name,
+        )
+        self._arrivals = Arrivals()
+        self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
+        self._intake = Intake(
+            self._store,
+            self._tokens,
+            self._arrivals,
+            clock_ns=self._clock_ns,
+            max_waiting_bytes=settings.max_waiting_bytes,
+            ingestion_tags=settings.ingestion_tags,
+            observer=self._witness,
+        )
+        opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
+        self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
+
+    async def _listen(self, opened: AsyncExitStack) -> None:
+        settings = self._settings
+        secure = any(self._port(name) is not None for name in PURPOSES if "secure" in name)
+        self._certificates = self._open_certificates() if secure else None
+        if self._certificates is not None:
+            await asyncio.to_thread(self._certificates.refresh)
+        self._traps = Traps(self._clock_ns)
+        diagnostics = self._diagnostics()
+        self._grpc = GrpcServer(
+            self._intake,
+            protocols=PROTOCOLS,
+            message_bytes_max=settings.max_msg_size_bytes,
+            ready=lambda: not self._why_not_ready(),
+        )
+        opened.push_async_callback(self._grpc.stop, 0)
+        self._http = HttpListeners(clock_ns=self._clock_ns, on_trap=self._trapped)
+        opened.callback(self._http.stop_accepting)
+        reports = ReportsApp(
+            self._intake,
+            protocols=PROTOCOLS,
+            clock_ns=self._clock_ns,
+            body_bytes_max=settings.max_msg_size_bytes,
+            reading_bytes_max=settings.max_waiting_bytes,
+            ca_pem=self._ca_pem,
+            on_abort=lambda port, peer: self._trapped("left_in_mid_report", port, peer, ""),
+        )
+        api = create_api(store=self._store, arrivals=self._arrivals, version=version())
+        admin = create_admin(diagnostics, self._metrics.exposition)
+        explorer = create_explorer(diagnostics, api, self._ca_pem)
+        for setting, purpose in PURPOSES.items():
+            port = self._port(setting)
+            if port is None:
+                continue
+            tls = "secure" in setting
+            app = {"http": reports, "developer": reports, "admin": admin, "explorer": explorer}.get(
+                setting.split("_")[0]
+            )
+            bound = self._bind(setting, port, app, tls=tls)
+            listener = Listener(setting, purpose, _address(settings.host, bound), bound, tls)
+            self.listeners.append(listener)
+        diagnostics.listeners = self.listeners
+
+    def _bind(self, setting: str, port: int, app: Any, *, tls: bool) -> int:
+        host = self._settings.host
+        try:
+            if app is None:
+                return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
+            context: ssl.SSLContext | None = self._tls.ssl_context() if tls else None
+            return self._http.listen(app, host, port, context)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise CannotListen(
+                f"cannot listen at {_address(host, port)} ({setting}): {reason}",
+                hint=f"choose another port with --set {setting}=PORT, or turn it off with 0",
+            ) from error
+
+    def _port(self, setting: str) -> int | None:
+        """What to bind: 0 for any free port, None when it is off."""
+        port: int = getattr(self._settings, setting)
+        return {OFF: None, ANY_FREE_PORT: 0}.get(port, port)
+
+    @property
+    def _tls(self) -> CertificateStore:
+        assert self._certificates is not None
+        return self._certificates
+
+    def _open_certificates(self) -> CertificateStore:
+        return CertificateStore(
+            self._settings.cert_dir,
+            clock=lambda: datetime.fromtimestamp(self._clock_ns() / 1e9, UTC),
+            host_name=socket.gethostname(),
+            names=self._settings.san,
+            prefix=self._settings.tls_cert_prefix,
+        )
+
+    def _ca_pem(self) -> bytes | None:
+        return None if self._certificates is None else self._certificates.ca_pem
+
+    def _diagnostics(self) -> Diagnostics:
+        certificates = self._certificates
+        return Diagnostics(
+            version=version(),
+            started_ns=self._clock_ns(),
+            clock_ns=self._clock_ns,
+            why_not_ready=self._why_not_ready,
+            projects=self._store.projects,
+            intake=self._intake,
+            waiting_bytes_max=self._settings.max_waiting_bytes,
+            token_mode=self._tokens.mode,
+            certificates=certificates.describe if certificates else list,
+            certificate_warnings=(lambda: certificates.warnings) if certificates else list,
+            traps=self._traps,
+            settings=[Setting(one.name, one.value, one.origin) for one in self._loaded.shown()],
+            notes=[f"accepted without effect: {text}" for text in self._loaded.no_effect],
+            problems=self._loaded.unknown,
+        )
+
+    def _announce(self) -> None:
+        for text in self._loaded.no_effect:
+            log.info("setting.no_effect", what=text)
+        for text in self._loaded.unknown:
+            log.warning("setting.unknown", what=text)
+        log.info(
+            "satellite.started",
+            version=version(),
+            listeners={one.setting: one.address for one in self.listeners},
+        )
+
+    # Run
+
+    def _why_not_ready(self) -> str:
+        return self._state or ("" if self._intake.ready else "too many reports are waiting")
+
+    async def _follow_readiness(self) -> None:
+        while True:
+            self._grpc.show_readiness()
+            await asyncio.sleep(_READINESS_SECONDS)
+
+    async def _renew(self) -> None:
+        told: Sequence[str] = ()
+        while self._certificates is not None:
+            if await asyncio.to_thread(self._certificates.refresh):
+                log.info("certificate.reloaded")
+            warnings = self._certificates.warnings
+            if warnings != told:
+                told = warnings
+                for text in warnings:
+                    log.warning("certificate.problem", what=text)
+            await asyncio.sleep(_CERTIFICATES_SECONDS)
+
+    def _trapped(self, kind: str, port: int, peer: str, detail: str) -> None:
+        self._traps.note(kind, port, peer, detail)
+        self._witness.connection_failed(kind, port, peer, detail)
+
+    def _obey_signals(self, opened: AsyncExitStack) -> None:
+        loop = asyncio.get_running_loop()
+        numbers = (signal.SIGTERM, signal.SIGINT)
+
+        def obey() -> None:
+            disobey()  # the next one has its usual effect
+            self._told.set()
+
+        def disobey() -> None:
+            for number in numbers:
+                loop.remove_signal_handler(number)
+
+        for number in numbers:
+            loop.add_signal_handler(number, obey)
+        opened.callback(disobey)
+
+    # Stop
+
+    async def _stop(self) -> None:
+        """Take nothing new, answer what is in hand, within the bound; the intake and the store close after it."""
+        self._state = "stopping"
+        log.info("satellite.stopping")
+        grace = self._settings.shutdown_grace_seconds
+        self._arrivals.close()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._grpc.stop(grace))
+            tasks.create_task(self._http.stop(grace))
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def run(main: Callable[[], Any]) -> None:
+    """Run a coroutine in an event loop of its own, uvloop where there is one."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+class Satellite:
+    """A satellite in a thread of this process, on free ports of 127.0.0.1, with certificates of its own.
+
+        with Satellite() as satellite:
+            ...  # let a program report to satellite.grpc_target
+            satellite.client.project("default").expect(count=1)
+
+    It answers when the block begins, and leaves nothing behind when it ends. Any number at a time.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        """Keyword arguments are settings (`satellite settings` lists them); a port of 0 is off, -1 any free one."""
+        self._given = settings
+        self._app: App | None = None
+
+    def __enter__(self) -> Self:
+        """Start it.
+
+        Raises:
+            BadSetting: a setting that cannot be.
+            CannotListen: a port that was asked for is taken.
+        """
+        if self._app is not None:
+            raise RuntimeError("this Satellite runs already; make another one")
+        self._folder = tempfile.TemporaryDirectory(prefix="satellite-")
+        try:
+            defaults = {
+                "host": "127.0.0.1",
+                "cert_dir": Path(self._folder.name, "certs"),
+                **dict.fromkeys(PURPOSES, ANY_FREE_PORT),
+                "developer_plain_port": OFF,
+                "admin_secure_port": OFF,
+                "shutdown_grace_seconds": 5.0,
+            }
+            self._app = App(load(defaults | self._given, {}))
+            started: Future[None] = Future()
+            self._thread = threading.Thread(
+                target=self._serve, args=(self._app, started), name="satellite", daemon=True
+            )
+            self._thread.start()
+            try:
+                started.result()
+            except BaseException:
+                self._app.stop()
+                self._thread.join()
+                raise
+        except BaseException:
+            self._app = None
+            self._folder.cleanup()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop it and remove its files."""
+        app = self._running
+        if "client" in self.__dict__:
+            self.__dict__.pop("client").close()
+        app.stop()
+        self._thread.join()
+        self._folder.cleanup()
+        self._app = None
+
+    @staticmethod
+    def _serve(app: App, started: Future[None]) -> None:
+        try:
+            run(lambda: app.run(lambda: started.set_result(None)))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    @property
+    def url(self) -> str:
+        """The Explorer and its API: `http://127.0.0.1:PORT`."""
+        return self._url("http", "explorer_port")
+
+    @property
+    def grpc_target(self) -> str:
+        """`localhost:port` of gRPC with TLS; its certificate is signed by `ca_file`."""
+        return self._target("grpc_secure_port", "localhost")
+
+    @property
+    def grpc_plain_target(self) -> str:
+        """`127.0.0.1:port` of gRPC without TLS."""
+        return self._target("grpc_plain_port")
+
+    @property
+    def http_url(self) -> str:
+        """Base URL of reports over HTTP."""
+        return self._url("http", "http_plain_port")
+
+    @property
+    def https_url(self) -> str:
+        """Base URL of reports over HTTP with TLS; its certificate is signed by `ca_file`."""
+        return self._url("https", "http_secure_port")
+
+    @property
+    def admin_url(self) -> str:
+        """Base URL of `/_ready`, `/_live` and `/metrics`."""
+        return self._url("http", "admin_plain_port")
+
+    @property
+    def ca_file(self) -> Path | None:
+        """The CA that clients should trust, PEM; None when all TLS ports are off."""
+        return self._running.ca_file
+
+    @cached_property
+    def client(self) -> Client:
+        """A client of this satellite; closed with it."""
+        from satellite.client import Client
+
+        return Client(self.url)
+
+    @property
+    def _running(self) -> App:
+        if self._app is None:
+            raise RuntimeError("this Satellite does not run; use `with Satellite() as satellite:`")
+        return self._app
+
+    def _target(self, setting: str, host: str = "") -> str:
+        """`host:port`, "" when the port is off."""
+        listener = self._running.listener(setting)
+        if listener is None:
+            return ""
+        return f"{host}:{listener.port}" if host and self._given.get("host") is None else listener.address
+
+    def _url(self, scheme: str, setting: str) -> str:
+        target = self._target(setting)
+        return f"{scheme}://{target}" if target else ""
