@@ -46,7 +46,7 @@ class Row:
     identity: Identity
     """Lower half of the trace id, span id, whether it is the server half of a shared id (wire-protocols.md §11)."""
     content: tuple[Any, ...]
-    """All its columns, dictionary entries in place of codes: two arrivals with equal contents are the same."""
+    """Its columns but `marks`, dictionary entries in place of codes: arrivals with equal contents are the same."""
     high: int
     start_ns: int
     duration_ns: int
@@ -124,9 +124,9 @@ class Row:
             case "latency":
                 return (self.duration_ns, self.start_ns, span_id, self.mark)
             case "-start":
-                return (-self.start_ns, span_id, self.mark)
+                return (-self.start_ns, -self.duration_ns, span_id, self.mark)
             case "start":
-                return (self.start_ns, span_id, self.mark)
+                return (self.start_ns, self.duration_ns, span_id, self.mark)
             case "arrival":
                 return (self.mark,)
 
@@ -163,7 +163,7 @@ def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
                     columns["span_id"][i],
                     bool(columns["marks"][i] & Marks.SHARED),
                 ),
-                content=tuple(columns[name][i] for name in SCHEMA.names),
+                content=tuple(columns[name][i] for name in SCHEMA.names if name != "marks"),
                 high=columns["trace_high"][i],
                 start_ns=columns["start_ns"][i],
                 duration_ns=columns["duration_ns"][i],
@@ -246,7 +246,7 @@ class NaiveStore:
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """As in Store."""
-        rows = sorted(self._all(project), key=lambda row: row.sort_key("start"))
+        rows = sorted(self._all(project), key=lambda row: (row.start_ns, row.identity[1], row.mark))
         return [
             [row.span for row in rows if row.identity[0] == low and high in (None, row.high)]
             for high, low in trace_ids
@@ -370,7 +370,7 @@ def _group(values: list[str | None], rows: list[Row]) -> Group:
         p50_us=nearest_rank(durations, 500),
         p95_us=nearest_rank(durations, 950),
         p99_us=nearest_rank(durations, 990),
-        traces=len({(row.high, row.identity[0]) for row in rows}),
+        traces=len({row.identity[0] for row in rows}),
         exemplar_span_ids=[row.span.span_id for row in rows[:5]],
     )
 

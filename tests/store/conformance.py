@@ -1,0 +1,1187 @@
+"""What every engine must answer; an engine's test file subclasses StoreConformance and gives the `store` fixture.
+
+Where the contract in `satellite/store/__init__.py` leaves room, this is what it means (ours):
+
+* Orders, each with its ties: `-latency` is duration descending, start descending, span id ascending, mark ascending;
+  `latency` is duration ascending, start ascending, span id, mark; `-start` is start descending, duration descending,
+  span id, mark; `start` is start ascending, duration ascending, span id, mark; `arrival` is the mark. Times compare
+  in ns, span ids as unsigned numbers. A trace is by start, then span id, then mark.
+* A cursor pins the mark of its first page: what arrives later is on no later page and in no later total.
+* A span's ids are the lower half of its trace id, its span id, and whether it is the server half of a shared id.
+  Two arrivals are the same when all else is too, to the ns, types and order of tags included, `marks` excepted.
+  A replaced version is gone from every answer; the version in its place has a mark of its own, as just arrived.
+* A batch is worked through in order: of a span that stands in it twice the later version is kept.
+* Statistics (percentiles, sums, means) are of whole µs, rounded down, as `Span.duration_us` shows them.
+* Suggested keys and values are those of the spans' own tags, `parent_span_guid` aside; reporter attributes match in
+  queries and group spans, but are not suggested. A span counts once per name.
+* Traces of a group are counted by the lower halves of their ids. Its exemplars stand in the order `-latency`.
+* Groups with a None come last; where means and values before it agree, None is after every text.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypedDict, Unpack
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from satellite.errors import BadRequest
+from satellite.query.plan import ALL, Field, Plan, Term
+from satellite.reporter import Reporter
+from satellite.spans import (
+    SCHEMA,
+    Kind,
+    Marks,
+    Span,
+    SpanBatch,
+    SpanBuilder,
+    Status,
+    encode_log,
+    encode_reference,
+)
+from satellite.store import Order, ProjectStats, Store, Suggestion
+from satellite.tags import TagValue, encode_tag
+from tests import bookinfo
+
+SECOND_NS = 1_000_000_000
+NOW_NS = bookinfo.START_US * 1000
+ORDERS: tuple[Order, ...] = ("-latency", "latency", "-start", "start", "arrival")
+
+REPORTER = Reporter("lightstep", "shop", 0xF00D, (("host", "h1"), ("region", "eu"), ("weight", 7)))
+OTHER_REPORTER = Reporter("lightstep", "bank", 2**64 - 2, (("host", "h2"),))
+
+
+class Row(TypedDict, total=False):
+    """What SpanBuilder.add takes; all of it has a default here."""
+
+    reporter: Reporter
+    operation: str
+    trace_low: int
+    trace_high: int
+    span_id: int
+    parent_id: int
+    start_ns: int
+    duration_ns: int
+    kind: Kind
+    status: Status
+    marks: Marks
+    tags: Sequence[tuple[str, TagValue]]
+    logs: Sequence[bytes]
+    references: Sequence[bytes]
+    extra: dict[str, TagValue] | None
+
+
+def batch_of(rows: Sequence[Row]) -> SpanBatch:
+    """These rows; what a row does not say is the same for all."""
+    builder = SpanBuilder()
+    for row in rows:
+        given: Row = {
+            "reporter": REPORTER,
+            "operation": "buy",
+            "trace_low": 1,
+            "span_id": 1,
+            "start_ns": NOW_NS,
+            "duration_ns": 1_000_000,
+        }
+        builder.add(**(given | row))
+    return builder.build()
+
+
+def one(**row: Unpack[Row]) -> SpanBatch:
+    """A batch of one span."""
+    return batch_of([row])
+
+
+def tagged(*tags: dict[str, TagValue]) -> SpanBatch:
+    """One span per dictionary of tags, span ids from 1."""
+    return batch_of([{"span_id": i + 1, "tags": list(tags[i].items())} for i in range(len(tags))])
+
+
+def where(field: Field, *values: str, negated: bool = False) -> Plan:
+    """One term on something that is no tag."""
+    return Plan((Term(field, field.value, values, negated=negated),))
+
+
+def tag(key: str, *values: str, negated: bool = False) -> Plan:
+    """One term on a tag."""
+    return Plan((Term(Field.TAG, key, values, negated=negated),))
+
+
+def matches(key: str, *patterns: str, negated: bool = False) -> Plan:
+    """One term of patterns on a tag."""
+    return Plan((Term(Field.TAG, key, patterns=patterns, negated=negated),))
+
+
+def find(store: Store, plan: Plan = ALL, order: Order = "arrival", project: str = "p") -> list[Span]:
+    """All matching spans, which are few."""
+    page = store.find(project, plan, order=order, limit=1000)
+    assert page.total == len(page.spans)
+    assert page.next_cursor is None
+    return page.spans
+
+
+def ids(store: Store, plan: Plan = ALL, order: Order = "arrival") -> list[int]:
+    """The span ids of all matching spans."""
+    return [int(span.span_id, 16) for span in find(store, plan, order)]
+
+
+def stats(store: Store, project: str = "p") -> ProjectStats:
+    """One project's line of `projects()`."""
+    return {found.project: found for found in store.projects()}[project]
+
+
+def assert_balanced(store: Store) -> None:
+    """The ledger's equation, and what the ledger and the other answers say of the same thing."""
+    for found in store.projects():
+        ledger = found.ledger
+        assert ledger.received == ledger.stored + sum(ledger.dropped.values()) + ledger.evicted
+        assert ledger.duplicates == ledger.dropped.get("duplicate", 0)
+        assert ledger.stored == found.spans == store.count(found.project, ALL)
+        assert found.mark == store.mark(found.project)
+
+
+def paged(store: Store, project: str, plan: Plan, order: Order, limit: int) -> list[Span]:
+    """All matching spans, page by page."""
+    found: list[Span] = []
+    cursor = None
+    while True:
+        page = store.find(project, plan, order=order, limit=limit, cursor=cursor)
+        assert len(page.spans) <= limit
+        found += page.spans
+        cursor = page.next_cursor
+        if cursor is None:
+            assert page.total == len(found)
+            return found
+
+
+def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
+    """The answer to every question about one plan, in a form that is equal for engines that agree.
+
+    Marks are left out (only their order is promised) and floats rounded to 12 digits.
+    """
+    found: dict[str, Any] = {"count": store.count(project, plan), "funnel": store.funnel(project, plan)}
+    for order in ORDERS:
+        spans = paged(store, project, plan, order, limit=7)
+        found[f"find {order}"] = [msgspec.structs.replace(span, mark=0) for span in spans]
+    found["histogram"] = store.histogram(project, plan)
+    for by in (["service"], ["operation"], ["tag"], ["host"], ["service", "tag"]):
+        found[f"groups {by}"] = store.groups(project, plan, by)
+    for kind in ("service", "operation", "key"):
+        found[f"suggest {kind}"] = store.suggest(project, kind, plan)
+    for key in ("tag", "host", "http.status_code"):
+        found[f"suggest value {key}"] = store.suggest(project, "value", plan, key=key)
+    found["suggest like"] = store.suggest(project, "key", plan, text="T", limit=2)
+    return {question: rounded(msgspec.to_builtins(answer)) for question, answer in found.items()}
+
+
+def rounded(answer: Any) -> Any:
+    """The same with floats to 12 digits, whatever contains them."""
+    match answer:
+        case float() if math.isfinite(answer):
+            return float(f"{answer:.12g}")
+        case list() | tuple():
+            return [rounded(part) for part in answer]
+        case dict():
+            return {key: rounded(part) for key, part in answer.items()}
+        case _:
+            return answer
+
+
+class StoreConformance:
+    """The suite; a subclass gives `store`, an empty engine."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        """An empty engine, closed afterwards."""
+        raise NotImplementedError
+
+    # The worked example (explorer.md §15)
+
+    @pytest.mark.parametrize("chunk", [12, 5, 1])
+    @pytest.mark.parametrize("answer", bookinfo.ANSWERS, ids=lambda answer: answer.name)
+    def test_bookinfo_query(self, store: Store, answer: bookinfo.Answer, chunk: int) -> None:
+        write_bookinfo(store, chunk)
+        histogram = store.histogram("p", answer.plan)
+        spans = find(store, answer.plan)
+        assert store.count("p", answer.plan) == histogram.count == len(spans) == answer.spans
+        assert len({span.trace_id for span in spans}) == answer.traces
+        assert histogram.errors == sum(span.error for span in spans) == answer.errors
+        expected = {"p50": answer.p50_us, "p95": answer.p95_us, "p99": answer.p99_us}
+        given = {name: value for name, value in expected.items() if value is not None}
+        assert {name: histogram.percentiles[name] for name in given} == given
+
+    def test_bookinfo_histogram(self, store: Store) -> None:
+        write_bookinfo(store)
+        histogram = store.histogram("p", bookinfo.Q2.plan)
+        assert {bucket.index: bucket.count for bucket in histogram.buckets} == bookinfo.Q2_BUCKETS
+        assert [bucket.index for bucket in histogram.buckets] == sorted(bookinfo.Q2_BUCKETS)
+        edges = {bucket.index: (round(bucket.from_us), round(bucket.to_us)) for bucket in histogram.buckets}
+        assert {index: edges[index] for index in bookinfo.BUCKET_EDGES_US} == bookinfo.BUCKET_EDGES_US
+        assert set(histogram.percentiles) == {"p50", "p95", "p99", "p99.9"}
+
+    @pytest.mark.parametrize(
+        ("plan", "key", "expected"),
+        [
+            (bookinfo.Q1.plan, "operation", bookinfo.Q1_BY_OPERATION),
+            (ALL, "service", bookinfo.ALL_BY_SERVICE),
+            (ALL, "istio.canonical_revision", bookinfo.ALL_BY_REVISION),
+        ],
+        ids=["operation", "service", "revision"],
+    )
+    def test_bookinfo_groups(
+        self, store: Store, plan: Plan, key: str, expected: Sequence[bookinfo.GroupAnswer]
+    ) -> None:
+        write_bookinfo(store, 5)
+        found = [
+            bookinfo.GroupAnswer(
+                group.values[0], group.count, round(group.avg_latency_us, 1), round(group.error_ratio, 4)
+            )
+            for group in store.groups("p", plan, [key])
+        ]
+        assert found == list(expected)
+
+    def test_bookinfo_trace(self, store: Store) -> None:
+        write_bookinfo(store, 5)
+        traces = store.traces("p", [(None, bookinfo.trace_low(2)), (None, bookinfo.trace_low(0)), (None, 1)])
+        assert [len(trace) for trace in traces] == [8, 6, 0]
+        assert [int(span.span_id, 16) & 15 for span in traces[0]] == [1, 2, 3, 4, 5, 6, 7, 8]
+        assert traces[0][4].span_id == "0000000b00c00025"
+
+    # Spans come back as they were sent
+
+    def test_a_span_comes_back_whole(self, store: Store) -> None:
+        batch = one(
+            trace_high=0xAB,
+            trace_low=2**64 - 1,
+            span_id=2**63 + 5,
+            parent_id=2**63 + 1,
+            operation="покупка ☃ 𝄞",
+            start_ns=NOW_NS + 1_234_567,
+            duration_ns=-1_500,
+            kind=Kind.SERVER,
+            status=Status.ERROR,
+            marks=Marks.NEGATIVE_DURATION | Marks.OFFSET_APPLIED,
+            tags=[
+                ("ключ", "värde"),
+                ("n", 500),
+                ("f", 0.5),
+                ("b", True),
+                ("raw", b"\x00\xff"),
+                ("none", None),
+            ],
+            logs=[encode_log(NOW_NS, [("event", "x")])],
+            references=[encode_reference(follows=True, trace_high=0, trace_low=77, span_id=78)],
+            extra={"offset_us": 3},
+        )
+        store.write("p", batch, arrived_ns=NOW_NS)
+        (span,) = find(store)
+        assert span == batch.spans(first_mark=span.mark)[0]
+        assert (span.trace_id, span.span_id) == ("00000000000000abffffffffffffffff", "8000000000000005")
+        assert span.duration_us == -2
+        assert span.mark == store.mark("p")
+
+    def test_empty_batch(self, store: Store) -> None:
+        written = store.write("p", batch_of([]), arrived_ns=NOW_NS)
+        assert (written.mark, written.stored, written.duplicates) == (0, 0, 0)
+        assert answers(store, "p", ALL)["count"] == 0
+
+    def test_a_slice_is_written_without_the_rest(self, store: Store) -> None:
+        whole = bookinfo.batch()
+        store.write("p", whole.slice(8, 20), arrived_ns=NOW_NS)
+        assert [msgspec.structs.replace(span, mark=0) for span in find(store)] == [
+            msgspec.structs.replace(span, mark=0) for span in whole.spans(range(8, 20))
+        ]
+        assert {found.spans for found in store.suggest("p", "key", ALL) if found.value == "component"} == {12}
+
+    def test_an_unknown_project_is_empty(self, store: Store) -> None:
+        asked = answers(store, "nobody", tag("a", "b"))
+        assert asked["count"] == 0
+        assert asked["funnel"] == [0, 0]
+        assert asked["histogram"] == {"buckets": [], "percentiles": {}, "count": 0, "errors": 0}
+        assert not any(
+            answer for question, answer in asked.items() if question.startswith(("find", "gro", "sug"))
+        )
+        assert store.traces("nobody", [(None, 1), (0, 1)]) == [[], []]
+        assert store.mark("nobody") == 0
+        assert store.reset("nobody") == 0
+        assert store.drop("nobody") is False
+        assert "nobody" not in {found.project for found in store.projects()}
+
+    # Terms
+
+    @pytest.mark.parametrize(
+        ("plan", "expected"),
+        [
+            (where(Field.SERVICE, "shop"), [1, 3]),
+            (where(Field.SERVICE, "Shop"), []),
+            (where(Field.SERVICE, "shop", negated=True), [2]),
+            (where(Field.SERVICE, "bank", "shop"), [1, 2, 3]),
+            (where(Field.OPERATION, "buy/*"), [1]),
+            (where(Field.OPERATION, "buy/*", negated=True), [2, 3]),
+            (where(Field.TRACER_ID, "f00d"), [1, 3]),
+            (where(Field.TRACER_ID, "fffffffffffffffe"), [2]),
+            (Plan((Term(Field.SERVICE, "service", patterns=("b.*", "x")),)), [2]),
+            (Plan((Term(Field.OPERATION, "operation", patterns=("buy.*",)),)), [1, 2]),
+            (Plan((Term(Field.OPERATION, "operation", patterns=("buy.",), negated=True),)), [1, 3]),
+        ],
+    )
+    def test_service_operation_and_tracer(self, store: Store, plan: Plan, expected: list[int]) -> None:
+        rows: list[Row] = [
+            {"span_id": 1, "operation": "buy/*"},
+            {"span_id": 2, "operation": "buy2", "reporter": OTHER_REPORTER},
+            {"span_id": 3, "operation": "продать"},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, plan) == expected
+
+    @pytest.mark.parametrize(
+        "text", ["500", "-7", "0", "true", "false", "0.5", "", "AP8=", '["a",1]', '{"k":true}']
+    )
+    def test_a_value_matches_by_its_text_whatever_its_type(self, store: Store, text: str) -> None:
+        values: dict[str, list[TagValue]] = {
+            "500": ["500", 500, 500.0],
+            "-7": ["-7", -7, -7.0],
+            "0": ["0", 0, 0.0, -0.0],
+            "true": ["true", True],
+            "false": ["false", False],
+            "0.5": ["0.5", 0.5],
+            "": ["", None],
+            "AP8=": ["AP8=", b"\x00\xff"],
+            '["a",1]': ['["a",1]', ["a", 1]],
+            '{"k":true}': ['{"k":true}', {"k": True}],
+        }
+        everything = [value for group in values.values() for value in group]
+        store.write("p", tagged(*({"tag": value} for value in everything), {"gat": text}), arrived_ns=NOW_NS)
+        expected = [
+            i + 1 for i, value in enumerate(everything) if any(value is same for same in values[text])
+        ]
+        rest = [i for i in range(1, len(everything) + 2) if i not in expected]
+        assert ids(store, tag("tag", text)) == expected
+        assert ids(store, tag("tag", text, "no such value")) == expected
+        assert ids(store, tag("tag", text, negated=True)) == rest
+        groups = {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"])}
+        assert groups == {same: len(group) for same, group in values.items()} | {None: 1}
+        assert Suggestion(text, len(expected)) in store.suggest("p", "value", ALL, key="tag")
+
+    def test_values_are_exact(self, store: Store) -> None:
+        texts = ["GET", "get", "GET ", "GETS", "GE", "ġet", "x\ny", "5e2", "0500", "500.0"]
+        store.write("p", tagged(*({"tag": text} for text in texts)), arrived_ns=NOW_NS)
+        for i, text in enumerate(texts):
+            assert ids(store, tag("tag", text)) == [i + 1]
+        assert ids(store, tag("tag", "500", "G.*", "*")) == []
+
+    def test_keys_are_exact(self, store: Store) -> None:
+        keys = ["a", "ab", "A", "a.b", "ключ", "k" * 127, "k" * 128, "k" * 300, ""]
+        store.write("p", tagged(*({key: "1"} for key in keys)), arrived_ns=NOW_NS)
+        for i, key in enumerate(keys):
+            assert ids(store, tag(key, "1")) == [i + 1]
+
+    def test_long_values(self, store: Store) -> None:
+        texts = ["x" * length for length in (126, 127, 128, 129, 16383, 16384, 100_000)]
+        store.write("p", tagged(*({"tag": text} for text in texts)), arrived_ns=NOW_NS)
+        for i, text in enumerate(texts):
+            assert ids(store, tag("tag", text)) == [i + 1]
+        assert ids(store, matches("tag", "x{128}", "x{127}")) == [2, 3]
+        assert {found.value for found in store.suggest("p", "value", ALL, key="tag")} == set(texts)
+
+    def test_whole_numbers_beyond_a_float(self, store: Store) -> None:
+        numbers = [2**53, 2**53 + 1, 2**63 - 1, -(2**63), 2**64]
+        store.write("p", tagged(*({"tag": number} for number in numbers)), arrived_ns=NOW_NS)
+        for i, number in enumerate(numbers):
+            assert ids(store, tag("tag", str(number))) == [i + 1]
+
+    def test_absent_is_not_empty(self, store: Store) -> None:
+        store.write("p", tagged({"tag": ""}, {"tag": None}, {"other": "x"}), arrived_ns=NOW_NS)
+        assert ids(store, tag("tag", "")) == [1, 2]
+        assert ids(store, tag("tag", "", negated=True)) == [3]
+        assert ids(store, tag("tag", "x", negated=True)) == [1, 2, 3]
+        assert ids(store, matches("tag", ".*")) == [1, 2]
+        assert ids(store, matches("tag", ".*", negated=True)) == [3]
+        assert ids(store, tag("nowhere", "", negated=True)) == [1, 2, 3]
+
+    def test_patterns_match_the_whole_value(self, store: Store) -> None:
+        texts: list[TagValue] = ["GET", "GETS", "forGET", "get", "GET\n", 500, 50, "a|b", True]
+        store.write("p", tagged(*({"tag": text} for text in texts)), arrived_ns=NOW_NS)
+        assert ids(store, matches("tag", "GET")) == [1]
+        assert ids(store, matches("tag", "GET|get")) == [1, 4]
+        assert ids(store, matches("tag", "GE", "T")) == []
+        assert ids(store, matches("tag", ".*GET.*")) == [1, 2, 3]
+        assert ids(store, matches("tag", "(?s).*GET.*")) == [1, 2, 3, 5]
+        assert ids(store, matches("tag", "(?i)get")) == [1, 4]
+        assert ids(store, matches("tag", "5..", "[ab]|t.*")) == [6, 9]
+        assert ids(store, matches("tag", r"a\|b", "5.")) == [7, 8]
+        assert ids(store, matches("tag", "5..", negated=True)) == [1, 2, 3, 4, 5, 7, 8, 9]
+
+    def test_the_last_of_a_repeated_key_counts(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1, "tags": [("tag", "a"), ("other", "x"), ("tag", "b")]},
+            {"span_id": 2, "tags": [("tag", "b"), ("tag", "a")]},
+            {"span_id": 3, "tags": [("tag", "a"), ("tag", "a")]},
+            {"span_id": 4, "tags": [("tag", "c"), ("tag", 5), ("tag", "5")]},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, tag("tag", "a")) == [2, 3]
+        assert ids(store, tag("tag", "b")) == [1]
+        assert ids(store, tag("tag", "c")) == []
+        assert ids(store, tag("tag", "a", negated=True)) == [1, 4]
+        assert ids(store, matches("tag", "[ac]")) == [2, 3]
+        assert find(store, tag("tag", "b"))[0].tags == {"tag": "b", "other": "x"}
+        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"])} == {
+            "a": 2,
+            "b": 1,
+            "5": 1,
+        }
+        assert store.suggest("p", "value", ALL, key="tag") == [
+            Suggestion("a", 2),
+            Suggestion("5", 1),
+            Suggestion("b", 1),
+        ]
+        assert store.suggest("p", "key", ALL) == [Suggestion("tag", 4), Suggestion("other", 1)]
+
+    def test_reporter_attributes_stand_in_for_tags(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1},
+            {"span_id": 2, "tags": [("host", "own")]},
+            {"span_id": 3, "reporter": OTHER_REPORTER},
+            {"span_id": 4, "tags": [("host", None)]},
+            {"span_id": 5, "reporter": Reporter("lightstep", "none")},
+            {"span_id": 6, "reporter": Reporter("lightstep", "two", 1, (("host", "h1"), ("host", "h3")))},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, tag("host", "h1")) == [1]
+        assert ids(store, tag("host", "h1", negated=True)) == [2, 3, 4, 5, 6]
+        assert ids(store, tag("host", "own", "h2")) == [2, 3]
+        assert ids(store, matches("host", "h.")) == [1, 3, 6]
+        assert ids(store, tag("weight", "7")) == [1, 2, 4]
+        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["host"])} == {
+            "h1": 1,
+            "own": 1,
+            "h2": 1,
+            "": 1,
+            None: 1,
+            "h3": 1,
+        }
+
+    def test_ids(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"trace_low": 2**63 + 1, "span_id": 2**64 - 1},
+            {"trace_low": 2**63 + 1, "span_id": 2, "trace_high": 0xABC},
+            {"trace_low": 5, "span_id": 3, "trace_high": 2**64 - 1},
+            {"trace_low": 5, "span_id": 4},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        most = 2**64 - 1
+        assert ids(store, where(Field.SPAN_ID, "ffffffffffffffff", "2")) == [most, 2]
+        assert ids(store, where(Field.SPAN_ID, "2", negated=True)) == [most, 3, 4]
+        assert ids(store, where(Field.SPAN_ID, "no id")) == []
+        assert ids(store, where(Field.TRACE_ID, "8000000000000001")) == [most, 2]
+        assert ids(store, where(Field.TRACE_ID, "5", negated=True)) == [most, 2]
+        assert ids(store, where(Field.TRACE_ID, "no id", negated=True)) == [most, 2, 3, 4]
+
+    def test_trace_ids_of_128_bits(self, store: Store) -> None:
+        """An upper half that one side lacks does not count; the tag that keeps a cut id does (explorer.md §4.4)."""
+        full = "abc8000000000000001"
+        rows: list[Row] = [
+            {"span_id": 1, "trace_low": 2**63 + 1, "trace_high": 0xABC},
+            {"span_id": 2, "trace_low": 2**63 + 1, "trace_high": 0xABD},
+            {"span_id": 3, "trace_low": 2**63 + 1},
+            {"span_id": 4, "trace_low": 9, "tags": [("otlp.trace_id", full.zfill(32).upper())]},
+            {"span_id": 5, "trace_low": 9, "trace_high": 0xABC},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, where(Field.TRACE_ID, full)) == [1, 3, 4]
+        assert ids(store, where(Field.TRACE_ID, full, negated=True)) == [2, 5]
+        assert ids(store, where(Field.TRACE_ID, "8000000000000001")) == [1, 2, 3]
+        assert ids(store, tag("otlp.trace_id", full.zfill(32).upper())) == [4]
+
+    def test_terms_are_all_needed_and_funnel_counts_them(self, store: Store) -> None:
+        store.write(
+            "p", tagged({"a": 1}, {"a": 1, "b": 2}, {"b": 2}, {"a": 1, "b": 2, "c": 3}), arrived_ns=NOW_NS
+        )
+        plan = Plan(tag("a", "1").terms + tag("b", "2").terms + tag("c", "3", negated=True).terms)
+        assert ids(store, plan) == [2]
+        assert store.funnel("p", plan) == [4, 3, 2, 1]
+        assert store.funnel("p", replace(plan, since=1)) == [3, 2, 2, 1]
+        assert store.funnel("p", ALL) == [4]
+
+    # Bounds
+
+    def test_bounds(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": i + 1, "start_ns": NOW_NS + i, "duration_ns": i - 2} for i in range(6)
+        ]  # durations: -2, -1, 0, 1, 2, 3 ns
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, Plan(oldest_ns=NOW_NS + 2)) == [3, 4, 5, 6]
+        assert ids(store, Plan(youngest_ns=NOW_NS + 2)) == [1, 2]
+        assert ids(store, Plan(oldest_ns=NOW_NS + 2, youngest_ns=NOW_NS + 3)) == [3]
+        assert ids(store, Plan(oldest_ns=NOW_NS + 3, youngest_ns=NOW_NS + 3)) == []
+        assert ids(store, Plan(min_duration_ns=0)) == [3, 4, 5, 6]
+        assert ids(store, Plan(max_duration_ns=0)) == [1, 2]
+        assert ids(store, Plan(min_duration_ns=-1, max_duration_ns=2)) == [2, 3, 4]
+        assert ids(store, Plan(oldest_ns=NOW_NS + 10)) == []
+        assert ids(store, Plan(youngest_ns=NOW_NS)) == []
+        histogram = store.histogram("p", Plan(min_duration_ns=2, oldest_ns=NOW_NS + 5))
+        assert histogram.count == 1
+
+    def test_marks_bound(self, store: Store) -> None:
+        marks = [0]
+        for first in (1, 4, 7):
+            rows: list[Row] = [{"span_id": first + i} for i in range(3)]
+            written = store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+            assert written.mark == store.mark("p") > marks[-1]
+            marks.append(written.mark)
+        assert ids(store, Plan(since=marks[1])) == [4, 5, 6, 7, 8, 9]
+        assert ids(store, Plan(until=marks[1])) == [1, 2, 3]
+        assert ids(store, Plan(since=marks[1], until=marks[2])) == [4, 5, 6]
+        assert ids(store, Plan(since=marks[3])) == []
+        assert ids(store, Plan(until=0)) == []
+        assert store.count("p", Plan(since=marks[2] + 1)) == 2
+        assert store.count("p", Plan(since=marks[3] + 100)) == 0
+        assert store.count("p", Plan(until=marks[3] + 100)) == 9
+        assert store.histogram("p", Plan(since=marks[2])).count == 3
+        assert store.suggest("p", "service", Plan(until=marks[2])) == [Suggestion("shop", 6)]
+
+    def test_marks_grow_with_arrival(self, store: Store) -> None:
+        write_bookinfo(store, 5)
+        marks = [span.mark for span in find(store)]
+        assert marks == sorted(set(marks))
+        assert marks[-1] == store.mark("p")
+        for mark in (marks[0], marks[40], marks[-1]):
+            assert [span.mark for span in find(store, Plan(since=mark))] == [m for m in marks if m > mark]
+            assert [span.mark for span in find(store, Plan(until=mark))] == [m for m in marks if m <= mark]
+
+    # Order and pages
+
+    @pytest.mark.parametrize(
+        ("order", "expected"),
+        [
+            ("-latency", [5, 4, 3, 2, 1, 2**63 + 9, 6]),
+            ("latency", [6, 1, 2**63 + 9, 2, 3, 4, 5]),
+            ("-start", [4, 2, 1, 2**63 + 9, 6, 3, 5]),
+            ("start", [5, 3, 6, 1, 2**63 + 9, 2, 4]),
+            ("arrival", [2**63 + 9, 6, 5, 4, 3, 2, 1]),
+        ],
+    )
+    def test_orders_and_their_ties(self, store: Store, order: Order, expected: list[int]) -> None:
+        rows: list[Row] = [
+            {"span_id": 2**63 + 9, "start_ns": 50, "duration_ns": 1},
+            {"span_id": 6, "start_ns": 40, "duration_ns": -8},
+            {"span_id": 5, "start_ns": 10, "duration_ns": 2**62},
+            {"span_id": 4, "start_ns": 50, "duration_ns": 9},
+            {"span_id": 3, "start_ns": 20, "duration_ns": 9},
+            {"span_id": 2, "start_ns": 50, "duration_ns": 2},
+            {"span_id": 1, "start_ns": 50, "duration_ns": 1},
+        ]
+        for row in rows:
+            store.write("p", one(**row), arrived_ns=NOW_NS)
+        assert ids(store, ALL, order) == expected
+        both = [int(span.span_id, 16) for span in paged(store, "p", ALL, order, limit=2)]
+        assert both == expected
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_the_mark_decides_what_is_left(self, store: Store, order: Order) -> None:
+        for trace in (7, 3, 9, 1, 2**63):
+            store.write("p", one(trace_low=trace), arrived_ns=NOW_NS)
+        assert [int(span.trace_id, 16) for span in find(store, ALL, order)] == [7, 3, 9, 1, 2**63]
+        assert [int(span.trace_id, 16) for span in paged(store, "p", ALL, order, 1)] == [7, 3, 9, 1, 2**63]
+
+    @pytest.mark.parametrize("order", ORDERS)
+    @pytest.mark.parametrize("limit", [1, 12, 35, 36, 1000])
+    def test_pages_make_the_whole(self, store: Store, order: Order, limit: int) -> None:
+        write_bookinfo(store, 5)
+        plan = bookinfo.Q1.plan
+        assert paged(store, "p", plan, order, limit) == find(store, plan, order)
+
+    @pytest.mark.parametrize("order", ORDERS)
+    def test_later_arrivals_are_on_no_page(self, store: Store, order: Order) -> None:
+        write_bookinfo(store, 12)
+        whole = find(store, ALL, order)
+        first = store.find("p", ALL, order=order, limit=30)
+        extreme: list[Row] = [
+            {"span_id": i + 1, "start_ns": NOW_NS + sign * 10**15, "duration_ns": sign * 10**15}
+            for i, sign in enumerate((-1, 1))
+        ]
+        store.write("p", batch_of(extreme), arrived_ns=NOW_NS)
+        second = store.find("p", ALL, order=order, limit=30, cursor=first.next_cursor)
+        store.write("p", one(span_id=3), arrived_ns=NOW_NS)
+        third = store.find("p", ALL, order=order, limit=30, cursor=second.next_cursor)
+        assert first.spans + second.spans + third.spans == whole
+        assert third.next_cursor is None
+        assert [page.total for page in (first, second, third)] == [88, 88, 88]
+        assert first.mark == second.mark == third.mark < store.mark("p")
+
+    @pytest.mark.parametrize("cursor", ["nonsense", "AAAA", "{}", "☃", "1", "-1:-1"])
+    def test_a_cursor_of_somebody_else(self, store: Store, cursor: str) -> None:
+        store.write("p", one(), arrived_ns=NOW_NS)
+        with pytest.raises(BadRequest):
+            store.find("p", ALL, order="-latency", limit=10, cursor=cursor)
+
+    # Traces
+
+    def test_traces(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"trace_low": 1, "span_id": 4, "start_ns": 20},
+            {"trace_low": 2**63, "span_id": 1, "start_ns": 0, "trace_high": 7},
+            {"trace_low": 1, "span_id": 3, "start_ns": 20},
+            {"trace_low": 1, "span_id": 2**63, "start_ns": 10, "trace_high": 7},
+            {"trace_low": 1, "span_id": 1, "start_ns": 30, "trace_high": 8},
+        ]
+        for row in rows:
+            store.write("p", one(**row), arrived_ns=NOW_NS)
+        asked: list[tuple[int | None, int]] = [
+            (None, 1),
+            (7, 1),
+            (0, 1),
+            (9, 1),
+            (None, 2**63),
+            (None, 2),
+            (None, 1),
+        ]
+        found = [[int(span.span_id, 16) for span in trace] for trace in store.traces("p", asked)]
+        assert found == [[2**63, 3, 4, 1], [2**63], [3, 4], [], [1], [], [2**63, 3, 4, 1]]
+        assert store.traces("p", []) == []
+
+    # Histogram and groups
+
+    def test_histogram_edges(self, store: Store) -> None:
+        """Durations at the very edges of buckets, in ns: (duration, bucket)."""
+        cases = [
+            (-(10**15), 0),
+            (-1, 0),
+            (0, 0),
+            (999, 0),
+            (1_000, 0),
+            (1_999, 0),
+            (2_000, 6),
+            (9_999, 19),
+            (10_000, 20),
+            (99_999, 39),
+            (100_000, 40),
+            (999_999_999, 119),
+            (1_000_000_000, 120),
+            (4_466_000, 72),
+            (4_467_000, 73),
+            (10**18, 300),
+            (10**18 - 1, 299),
+            (2**63 - 1, 319),
+        ]
+        rows: list[Row] = [{"span_id": i + 1, "duration_ns": ns} for i, (ns, _) in enumerate(cases)]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        expected: dict[int, int] = {}
+        for _, index in cases:
+            expected[index] = expected.get(index, 0) + 1
+        histogram = store.histogram("p", ALL)
+        assert {bucket.index: bucket.count for bucket in histogram.buckets} == expected
+        for bucket in histogram.buckets:
+            assert bucket.from_us == pytest.approx(10 ** (bucket.index / 20), rel=1e-9)
+            assert bucket.to_us == pytest.approx(10 ** ((bucket.index + 1) / 20), rel=1e-9)
+
+    @pytest.mark.parametrize("count", [1, 2, 3, 19, 20, 21, 100, 999, 1000, 1001])
+    def test_percentiles_are_nearest_ranks(self, store: Store, count: int) -> None:
+        rows: list[Row] = [
+            {
+                "span_id": i,
+                "duration_ns": i * 1000 + i % 1000,
+                "status": Status.ERROR if i % 3 == 0 else Status.OK,
+            }
+            for i in range(count, 0, -1)
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        thousandths = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999}
+        expected = {name: -(-part * count // 1000) for name, part in thousandths.items()}
+        histogram = store.histogram("p", ALL)
+        assert histogram.percentiles == expected
+        assert histogram.errors == sum(bucket.errors for bucket in histogram.buckets) == count // 3
+        (group,) = store.groups("p", ALL, ["service"])
+        assert (group.p50_us, group.p95_us, group.p99_us) == tuple(list(expected.values())[:3])
+        assert group.sum_us == count * (count + 1) // 2
+        assert group.avg_latency_us == pytest.approx((count + 1) / 2)
+        assert group.errors == count // 3
+        assert group.error_ratio == pytest.approx((count // 3) / count)
+        assert group.exemplar_span_ids == [f"{i:016x}" for i in range(count, max(count - 5, 0), -1)]
+
+    def test_groups_by_several_keys(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1, "duration_ns": 5_000, "tags": [("tag", "a")]},
+            {"span_id": 2, "duration_ns": 7_000, "tags": [("tag", "a")], "trace_low": 2},
+            {"span_id": 3, "duration_ns": 6_000, "tags": [("tag", "b")]},
+            {"span_id": 4, "duration_ns": 6_000, "tags": [("tag", 1)], "reporter": OTHER_REPORTER},
+            {"span_id": 5, "duration_ns": 90_000},
+            {"span_id": 6, "duration_ns": 9_000, "tags": [("tag", "")]},
+        ]
+        for row in rows:
+            store.write("p", one(**row), arrived_ns=NOW_NS)
+        found = store.groups("p", ALL, ["service", "tag"])
+        assert [(group.values, group.count, group.sum_us, group.traces) for group in found] == [
+            (["shop", ""], 1, 9, 1),
+            (["bank", "1"], 1, 6, 1),
+            (["shop", "a"], 2, 12, 2),
+            (["shop", "b"], 1, 6, 1),
+            (["shop", None], 1, 90, 1),
+        ]
+        assert [group.values for group in store.groups("p", tag("tag", "a"), ["tag", "operation"])] == [
+            ["a", "buy"]
+        ]
+
+    def test_exemplars_are_the_slowest(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": i + 1, "duration_ns": duration, "start_ns": start}
+            for i, (duration, start) in enumerate([(1, 0), (9, 0), (9, 5), (3, 0), (9, 0), (2, 0), (8, 0)])
+        ]
+        for row in rows:
+            store.write("p", one(**row), arrived_ns=NOW_NS)
+        (group,) = store.groups("p", ALL, ["operation"])
+        assert [int(span_id, 16) for span_id in group.exemplar_span_ids] == [3, 2, 5, 7, 4]
+
+    # Suggestions
+
+    def test_suggestions(self, store: Store) -> None:
+        write_bookinfo(store, 5)
+        assert store.suggest("p", "service", ALL) == [
+            Suggestion(bookinfo.PRODUCTPAGE, 36),
+            Suggestion(bookinfo.REVIEWS, 20),
+            Suggestion(bookinfo.DETAILS, 12),
+            Suggestion(bookinfo.GATEWAY, 12),
+            Suggestion(bookinfo.RATINGS, 8),
+        ]
+        assert store.suggest("p", "service", ALL, text="PAGE") == [Suggestion(bookinfo.PRODUCTPAGE, 36)]
+        assert store.suggest("p", "service", ALL, limit=2) == [
+            Suggestion(bookinfo.PRODUCTPAGE, 36),
+            Suggestion(bookinfo.REVIEWS, 20),
+        ]
+        assert store.suggest("p", "operation", bookinfo.Q1.plan) == [
+            Suggestion(bookinfo.DETAILS_CALL, 12),
+            Suggestion(bookinfo.PAGE_CALL, 12),
+            Suggestion(bookinfo.REVIEWS_CALL, 12),
+        ]
+        assert store.suggest("p", "key", bookinfo.Q3.plan) == [
+            Suggestion("component", 2),
+            Suggestion("error", 2),
+            Suggestion("http.method", 2),
+            Suggestion("http.status_code", 2),
+            Suggestion("span.kind", 2),
+            Suggestion("istio.canonical_revision", 1),
+        ]
+        assert store.suggest("p", "key", ALL, text="HTTP") == [
+            Suggestion("http.method", 88),
+            Suggestion("http.status_code", 88),
+        ]
+        assert store.suggest("p", "value", ALL, key="http.status_code") == [
+            Suggestion("200", 86),
+            Suggestion("500", 2),
+        ]
+        assert store.suggest("p", "value", bookinfo.Q3.plan, key="http.status_code", text="0") == [
+            Suggestion("500", 2)
+        ]
+        assert store.suggest("p", "value", ALL, key="nowhere") == []
+        assert store.suggest("p", "value", tag("component", "none"), key="span.kind") == []
+
+    def test_suggestions_look_for_plain_text_letter_case_aside(self, store: Store) -> None:
+        texts = ["ÄRGER", "ärgerlich", "a.c", "abc", "50%", "(x", "Ящик"]
+        store.write("p", tagged(*({"tag": text, text: 1} for text in texts)), arrived_ns=NOW_NS)
+        for text, expected in {
+            "ärger": ["ÄRGER", "ärgerlich"],
+            "ÄRGERL": ["ärgerlich"],
+            "A.C": ["a.c"],
+            "%": ["50%"],
+            "(": ["(x"],
+            "ящ": ["Ящик"],
+            "_": [],
+        }.items():
+            for kind in ("key", "value"):
+                found = store.suggest("p", kind, ALL, key="tag", text=text)
+                assert sorted(name.value for name in found) == sorted(expected)
+                assert {name.spans for name in found} <= {1}
+
+    def test_the_parent_tag_and_reporter_attributes_are_not_suggested(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1, "parent_id": 9, "tags": [("parent_span_guid", "9"), ("tag", "x")]},
+            {"span_id": 2, "tags": [("parent_span_guid", "9")]},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert store.suggest("p", "key", ALL) == [Suggestion("tag", 1)]
+        assert store.suggest("p", "value", ALL, key="host") == []
+        assert ids(store, tag("parent_span_guid", "9")) == [1, 2]
+
+    # Duplicates
+
+    @pytest.mark.parametrize("between", [0, 1, 40])
+    def test_the_same_again_is_left_out(self, store: Store, between: int) -> None:
+        first = store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        assert (first.stored, first.duplicates) == (88, 0)
+        for i in range(between):
+            store.write("p", one(span_id=i + 1), arrived_ns=NOW_NS)
+        mark = store.mark("p")
+        again = store.write("p", bookinfo.batch(), arrived_ns=NOW_NS + SECOND_NS)
+        assert (again.stored, again.duplicates) == (0, 88)
+        assert again.mark == store.mark("p") >= mark
+        assert store.count("p", Plan(since=mark)) == 0
+        assert store.count("p", ALL) == 88 + between
+        assert stats(store).ledger.dropped == {"duplicate": 88}
+        assert stats(store).ledger.received == 176 + between
+        assert_balanced(store)
+
+    @pytest.mark.parametrize("between", [0, 1, 40])
+    def test_another_version_takes_the_place(self, store: Store, between: int) -> None:
+        store.write("p", one(span_id=99, tags=[("v", 1)]), arrived_ns=NOW_NS)
+        for i in range(between):
+            store.write("p", one(span_id=i + 1), arrived_ns=NOW_NS)
+        mark = store.mark("p")
+        row: Row = {"span_id": 99, "tags": [("v", 2)], "duration_ns": 5_000, "operation": "sell"}
+        written = store.write("p", one(**row), arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (0, 1)
+        assert store.mark("p") > mark
+        assert ids(store) == [*range(1, between + 1), 99]
+        assert ids(store, Plan(since=mark)) == [99]
+        assert store.count("p", tag("v", "1")) == 0
+        assert store.count("p", tag("v", "2")) == 1
+        assert store.suggest("p", "value", ALL, key="v") == [Suggestion("2", 1)]
+        assert Suggestion("sell", 1) in store.suggest("p", "operation", ALL)
+        assert len(store.traces("p", [(None, 1)])[0]) == between + 1
+        assert store.histogram("p", tag("v", "2")).percentiles["p50"] == 5
+        assert stats(store).ledger.duplicates == 1
+        assert_balanced(store)
+
+    def test_duplicates_within_a_batch(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1},
+            {"span_id": 2, "tags": [("v", 1)]},
+            {"span_id": 1},
+            {"span_id": 3},
+            {"span_id": 2, "tags": [("v", 2)]},
+            {"span_id": 2, "tags": [("v", 3)]},
+        ]
+        written = store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (3, 3)
+        assert sorted(ids(store)) == [1, 2, 3]
+        assert ids(store)[-1] == 2
+        assert [span.tags for span in find(store, where(Field.SPAN_ID, "2"))] == [{"v": 3}]
+        assert stats(store).ledger.dropped == {"duplicate": 3}
+        assert_balanced(store)
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"operation": "other"},
+            {"start_ns": NOW_NS + 1},
+            {"duration_ns": 1_000_001},
+            {"parent_id": 3},
+            {"trace_high": 4},
+            {"kind": Kind.CLIENT},
+            {"status": Status.ERROR},
+            {"tags": [("a", 1), ("b", 3)]},
+            {"tags": [("a", 1)]},
+            {"tags": [("a", "1"), ("b", 2)]},
+            {"logs": [encode_log(NOW_NS + 1, [("event", "x")])]},
+            {"references": [encode_reference(follows=False, trace_high=0, trace_low=1, span_id=9)]},
+            {"reporter": OTHER_REPORTER},
+            {"extra": {"state": "y"}},
+        ],
+        ids=lambda change: next(iter(change)),
+    )
+    def test_whatever_differs_makes_another_version(self, store: Store, change: Row) -> None:
+        row: Row = {
+            "tags": [("a", 1), ("b", 2)],
+            "logs": [encode_log(NOW_NS, [("event", "x")])],
+            "references": [encode_reference(follows=False, trace_high=0, trace_low=1, span_id=8)],
+            "extra": {"state": "x"},
+        }
+        store.write("p", batch_of([{"span_id": 7}, row]), arrived_ns=NOW_NS)
+        mark = store.mark("p")
+        store.write("p", batch_of([{"span_id": 8}, row]), arrived_ns=NOW_NS)
+        assert ids(store, Plan(since=mark)) == [8]
+        mark = store.mark("p")
+        changed = one(**(row | change))
+        written = store.write("p", changed, arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (0, 1)
+        (kept,) = find(store, Plan(since=mark))
+        assert kept == changed.spans(first_mark=kept.mark)[0]
+        assert store.count("p", ALL) == 3
+
+    def test_which_spans_are_the_same_span(self, store: Store) -> None:
+        """Not by span id alone, and not the two halves of a shared one (wire-protocols.md §11)."""
+        rows: list[Row] = [
+            {"trace_low": 1, "span_id": 1},
+            {"trace_low": 2, "span_id": 1},
+            {"trace_low": 1, "span_id": 2},
+            {"trace_low": 1, "span_id": 1, "marks": Marks.SHARED},
+            {"trace_low": 1 ^ Marks.SHARED, "span_id": 1},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        written = store.write("q", batch_of(rows), arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (5, 0)
+        written = store.write("p", one(trace_high=5, duration_ns=7, marks=Marks.SHARED), arrived_ns=NOW_NS)
+        assert written.duplicates == 1
+        durations = [(span.trace_id, span.duration_us) for span in store.traces("p", [(None, 1)])[0]]
+        assert sorted(durations) == [
+            ("0000000000000001", 1000),
+            ("0000000000000001", 1000),
+            ("00000000000000050000000000000001", 0),
+        ]
+
+    def test_a_replaced_version_may_come_back(self, store: Store) -> None:
+        for version in (1, 2, 1, 1, 2, 2, 2, 1):
+            store.write("p", one(tags=[("v", version)]), arrived_ns=NOW_NS)
+        assert [span.tags for span in find(store)] == [{"v": 1}]
+        assert stats(store).ledger.dropped == {"duplicate": 7}
+        assert_balanced(store)
+
+    # Ledger, projects, reset, drop
+
+    def test_ledger(self, store: Store) -> None:
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS, dropped={"no_context": 2, "no_id": 1})
+        store.write("p", batch_of([]), arrived_ns=NOW_NS, dropped={"no_id": 4})
+        ledger = stats(store).ledger
+        assert (ledger.received, ledger.stored, ledger.evicted) == (95, 88, 0)
+        assert {reason: count for reason, count in ledger.dropped.items() if count} == {
+            "no_context": 2,
+            "no_id": 5,
+        }
+        assert_balanced(store)
+
+    def test_projects(self, store: Store) -> None:
+        assert store.projects() == []
+        for i, project in enumerate(["zoo", "ärger", "Bär", "alpha"]):
+            rows: list[Row] = [{"span_id": n + 1, "operation": project} for n in range(i + 1)]
+            store.write(project, batch_of(rows), arrived_ns=NOW_NS)
+        found = store.projects()
+        assert [(each.project, each.spans) for each in found] == [
+            ("Bär", 3),
+            ("alpha", 4),
+            ("zoo", 1),
+            ("ärger", 2),
+        ]
+        assert all(each.bytes > 0 for each in found)
+        assert {name.value for name in store.suggest("Bär", "operation", ALL)} == {"Bär"}
+        assert [span.operation for span in find(store, project="zoo")] == ["zoo"]
+        assert len(store.traces("alpha", [(None, 1)])[0]) == 4
+        assert_balanced(store)
+
+    def test_projects_do_not_see_each_other(self, store: Store) -> None:
+        store.write("p", bookinfo.batch(range(6)), arrived_ns=NOW_NS)
+        before = answers(store, "p", ALL)
+        mark = store.mark("p")
+        store.write("q", bookinfo.batch(), arrived_ns=NOW_NS)
+        store.write("q", tagged({"tag": "x"}), arrived_ns=NOW_NS)
+        assert answers(store, "p", ALL) == before
+        assert store.mark("p") == mark
+        store.reset("q")
+        store.drop("q")
+        assert answers(store, "p", ALL) == before
+
+    def test_recall_window(self, store: Store) -> None:
+        store.write("p", one(span_id=1), arrived_ns=NOW_NS)
+        assert stats(store).recall_window_us == 0
+        store.write("p", one(span_id=2), arrived_ns=NOW_NS + 3 * SECOND_NS + 7_000)
+        assert stats(store).recall_window_us == 3_000_007
+        store.reset("p")
+        assert stats(store).recall_window_us == 0
+
+    def test_reset(self, store: Store) -> None:
+        write_bookinfo(store, 5)
+        store.write("p", bookinfo.batch(range(1)), arrived_ns=NOW_NS, dropped={"no_id": 1})
+        mark = store.mark("p")
+        assert store.reset("p") == 88
+        assert store.reset("p") == 0
+        assert store.count("p", ALL) == 0
+        assert store.mark("p") == mark
+        assert store.traces("p", [(None, bookinfo.trace_low(0))]) == [[]]
+        ledger = stats(store).ledger
+        assert (ledger.received, ledger.stored, ledger.evicted) == (95, 0, 88)
+        assert ledger.dropped == {"duplicate": 6, "no_id": 1}
+        written = store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (88, 0)
+        assert store.count("p", Plan(since=mark)) == 88
+        assert store.mark("p") > mark
+        assert_balanced(store)
+
+    def test_drop(self, store: Store) -> None:
+        write_bookinfo(store)
+        assert store.drop("p") is True
+        assert store.drop("p") is False
+        assert store.projects() == []
+        assert store.count("p", ALL) == 0
+        assert store.mark("p") == 0
+        assert store.write("p", bookinfo.batch(), arrived_ns=NOW_NS).stored == 88
+        assert stats(store).ledger.received == 88
+
+    # Many spans, small and large batches, many threads
+
+    def test_the_size_of_batches_does_not_matter(self, store: Store) -> None:
+        whole = SpanBatch.concat([bookinfo.batch(), mixed(300)])
+        store.write("large", whole, arrived_ns=NOW_NS)
+        for i in range(len(whole)):
+            store.write("tiny", whole.slice(i, i + 1), arrived_ns=NOW_NS + i)
+        for i in range(0, len(whole), 90):
+            store.write("middling", whole.slice(i, min(i + 90, len(whole))), arrived_ns=NOW_NS + i)
+        for plan in (
+            ALL,
+            bookinfo.Q4.plan,
+            tag("tag", "3", "a"),
+            tag("tag", "3", negated=True),
+            matches("host", "h[13]"),
+            Plan(where(Field.SERVICE, "shop").terms, oldest_ns=NOW_NS + 50, max_duration_ns=2_000_000),
+        ):
+            expected = answers(store, "large", plan)
+            assert answers(store, "tiny", plan) == expected
+            assert answers(store, "middling", plan) == expected
+        asked: list[tuple[int | None, int]] = [(None, trace) for trace in (1, 2, bookinfo.trace_low(3))]
+        assert unmarked(store.traces("tiny", asked)) == unmarked(store.traces("large", asked))
+        assert_balanced(store)
+
+    many_spans = 70_000
+    """More than a segment of 65,536 holds; a multiple of 70."""
+
+    def test_many_spans(self, store: Store) -> None:
+        """In one write and again in several."""
+        count = self.many_spans
+        large = numbered(count)
+        store.write("p", large, arrived_ns=NOW_NS)
+        for start in range(0, count, count * 3 // 7):
+            store.write(
+                "q", large.slice(start, min(start + count * 3 // 7, count)), arrived_ns=NOW_NS + start
+            )
+        for project in ("p", "q"):
+            assert store.count(project, ALL) == count
+            assert store.count(project, tag("shard", "3")) == count // 10
+            slow = Plan(tag("shard", "3").terms, min_duration_ns=count // 7 * 6_000)
+            assert store.count(project, slow) == count // 70
+            histogram = store.histogram(project, ALL)
+            thousandths = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999}
+            assert histogram.percentiles == {
+                name: -(-part * count // 1000) - 1 for name, part in thousandths.items()
+            }
+            assert sum(bucket.count for bucket in histogram.buckets) == count
+            page = store.find(project, tag("shard", "9"), order="-latency", limit=3)
+            assert [span.duration_us for span in page.spans] == [count - 1, count - 11, count - 21]
+            assert page.total == count // 10
+            first = store.find(project, tag("shard", "9"), order="arrival", limit=2)
+            second = store.find(
+                project, tag("shard", "9"), order="arrival", limit=2, cursor=first.next_cursor
+            )
+            assert [span.duration_us for span in first.spans + second.spans] == [9, 19, 29, 39]
+            traces = store.traces(project, [(None, i // 7 + 1) for i in (0, 65_536 % count, count - 1)])
+            for trace, start in zip(traces, (0, 65_536 % count // 7 * 7, count - 7), strict=True):
+                assert [span.duration_us for span in trace] == list(range(start, start + 7))
+            groups = store.groups(project, ALL, ["shard"])
+            assert [(group.values, group.count) for group in groups] == [
+                ([str(shard)], count // 10) for shard in range(9, -1, -1)
+            ]
+            assert groups[0].traces == count // 10
+            assert store.suggest(project, "value", ALL, key="shard", limit=1) == [
+                Suggestion("0", count // 10)
+            ]
+        for start in (0, 65_530 % count, count - 10):
+            written = store.write("p", large.slice(start, start + 10), arrived_ns=NOW_NS)
+            assert (written.stored, written.duplicates) == (0, 10)
+        assert_balanced(store)
+
+    def test_readers_see_whole_batches(self, store: Store) -> None:
+        size, writers, writes = 10, 3, 25
+
+        def write(writer: int) -> None:
+            for i in range(writes):
+                rows: list[Row] = [
+                    {"trace_low": writer + 1, "span_id": i * size + n + 1, "tags": [("n", n)]}
+                    for n in range(size)
+                ]
+                written = store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+                assert written.stored == size
+                assert store.count("p", where(Field.TRACE_ID, str(writer + 1))) == (i + 1) * size
+
+        with ThreadPoolExecutor(writers) as pool:
+            running = [pool.submit(write, writer) for writer in range(writers)]
+            seen = 0
+            while not all(future.done() for future in running):
+                mark = store.mark("p")
+                count = store.count("p", ALL)
+                assert count % size == 0
+                assert count >= seen
+                assert store.count("p", Plan(until=mark)) <= count
+                assert store.histogram("p", tag("n", "0", "9")).count % 2 == 0
+                assert sum(group.count for group in store.groups("p", ALL, ["n"])) % size == 0
+                assert store.find("p", ALL, order="-latency", limit=3).total % size == 0
+                assert sum(len(trace) for trace in store.traces("p", [(None, 1)])) % size == 0
+                seen = count
+            for future in running:
+                future.result()
+        assert store.count("p", ALL) == size * writers * writes
+        marks = [span.mark for span in find(store)]
+        assert marks == sorted(set(marks))
+        assert_balanced(store)
+
+
+def write_bookinfo(store: Store, chunk: int = 12) -> None:
+    """The fixture into project p, so many traces in a batch."""
+    for first in range(0, bookinfo.TRACES, chunk):
+        traces = range(first, min(first + chunk, bookinfo.TRACES))
+        store.write("p", bookinfo.batch(traces), arrived_ns=NOW_NS + first * SECOND_NS)
+
+
+def mixed(count: int) -> SpanBatch:
+    """Spans of all sorts."""
+    values: list[TagValue] = ["a", 3, 3.0, "3", None, True, "ä", 0.25, b"\x01", ["x"]]
+    rows: list[Row] = [
+        {
+            "trace_low": i % 40 + 1,
+            "trace_high": 6 if i % 40 == 7 else 0,
+            "span_id": i + 1,
+            "parent_id": i % 5,
+            "start_ns": NOW_NS + i * 37 % 101,
+            "duration_ns": (i * 7919 % 1009 - 10) * 5_003,
+            "operation": f"op{i % 7}",
+            "reporter": (REPORTER, OTHER_REPORTER, Reporter("otlp", "third"))[i % 3],
+            "kind": Kind(i % 6),
+            "status": Status(i % 3),
+            "tags": [("tag", values[i % 10])] * (i % 4 > 0)
+            + [("host", f"h{i % 6}")] * (i % 2)
+            + [("tag", i % 3)] * (i % 11 == 0),
+        }
+        for i in range(count)
+    ]
+    return batch_of(rows)
+
+
+def numbered(count: int) -> SpanBatch:
+    """So many spans, made as columns: span i is in trace i // 7 + 1, lasts i µs, and has tag shard = i % 10."""
+    i = np.arange(count, dtype=np.int64)
+    zeros = np.zeros(count, np.int64)
+    nothing = pa.ListArray.from_arrays(pa.array(np.zeros(count + 1, np.int32)), pa.array([], pa.binary()))
+    codes = np.stack([i % 10, np.full(count, 10)], axis=1).ravel()
+    offsets = np.arange(count + 1, dtype=np.int32) * 2
+    columns = {
+        "trace_high": zeros,
+        "trace_low": i // 7 + 1,
+        "span_id": i + 1,
+        "parent_id": zeros,
+        "start_ns": NOW_NS + i,
+        "duration_ns": i * 1000,
+        "name": zeros,
+        "reporter": zeros,
+        "extra": zeros,
+        "kind": zeros,
+        "status": zeros,
+        "marks": zeros,
+    }
+    arrays = {name: pa.array(values).cast(SCHEMA.field(name).type) for name, values in columns.items()}
+    arrays["tags"] = pa.ListArray.from_arrays(pa.array(offsets), pa.array(codes.astype(np.int32)))
+    arrays["logs"] = arrays["references"] = nothing
+    tags = [encode_tag("shard", n) for n in range(10)] + [encode_tag("every", "one")]
+    return SpanBatch(
+        rows=pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA),
+        tags=pa.array(tags, pa.binary()),
+        names=pa.array([b"count"], pa.binary()),
+        reporters=pa.array([REPORTER.encode()], pa.binary()),
+        extras=pa.array([b""], pa.binary()),
+    )
+
+
+def unmarked(traces: Sequence[Sequence[Span]]) -> list[list[Span]]:
+    """The same spans without their marks."""
+    return [[msgspec.structs.replace(span, mark=0) for span in trace] for trace in traces]

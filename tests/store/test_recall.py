@@ -1,0 +1,194 @@
+"""The default engine: the suite, the same answers as the oracle's, and its own promises (budget, window, merging)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from satellite.query.plan import ALL, Field, Plan
+from satellite.store import Store
+from satellite.store.recall import RecallStore
+from tests import bookinfo
+from tests.store.conformance import (
+    NOW_NS,
+    SECOND_NS,
+    StoreConformance,
+    answers,
+    assert_balanced,
+    find,
+    numbered,
+    one,
+    stats,
+    tag,
+    unmarked,
+    where,
+)
+from tests.store.naive import NaiveStore
+from tests.store.strategies import TRACES, Question, Step, play, questions, steps
+
+MIB = 2**20
+
+
+class TestRecall(StoreConformance):
+    """The suite on the engine as it is used."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        """An empty engine, closed afterwards."""
+        with closing(RecallStore()) as store:
+            yield store
+
+
+class TestRecallInSmallSegments(StoreConformance):
+    """The suite again, with segments so small that they are sealed and merged all the time."""
+
+    @pytest.fixture
+    def store(self) -> Iterator[Store]:
+        """An empty engine, closed afterwards."""
+        with closing(RecallStore(segment_spans=50)) as store:
+            yield store
+
+
+# The oracle
+
+COMPARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@COMPARED
+@given(steps, st.lists(questions, min_size=1, max_size=4), st.sampled_from((5, 50, 65_536)), st.booleans())
+def test_answers_are_the_oracle_s(
+    history: list[Step], asked: list[Question], segment_spans: int, settled: bool
+) -> None:
+    oracle = NaiveStore()
+    expected_marks = play(oracle, "p", history)
+    with closing(RecallStore(segment_spans=segment_spans)) as store:
+        marks = play(store, "p", history)
+        if settled:
+            store.settle()
+        for question in [Question(ALL, None, None), *asked]:
+            expected = answers(oracle, "p", question.for_marks(expected_marks))
+            assert answers(store, "p", question.for_marks(marks)) == expected
+        ids: list[tuple[int | None, int]] = [(high, low) for low in TRACES for high in (None, 0, 7)]
+        assert unmarked(store.traces("p", ids)) == unmarked(oracle.traces("p", ids))
+        assert [found.ledger for found in store.projects()] == [found.ledger for found in oracle.projects()]
+        assert_balanced(store)
+
+
+def test_merging_changes_no_answer() -> None:
+    plans = (ALL, bookinfo.Q2.plan, bookinfo.Q6.plan, tag("http.status_code", "500"))
+    with closing(RecallStore(segment_spans=50)) as store:
+        whole = bookinfo.batch()
+        for i in range(len(whole)):
+            store.write("p", whole.slice(i, i + 1), arrived_ns=NOW_NS)
+        before = [answers(store, "p", plan) for plan in plans]
+        marks = [span.mark for span in find(store)]
+        store.settle()
+        assert [answers(store, "p", plan) for plan in plans] == before
+        assert [span.mark for span in find(store)] == marks
+
+
+# The byte budget
+
+
+def test_the_oldest_go_when_the_budget_is_full() -> None:
+    with closing(RecallStore(bytes_per_project=2 * MIB, segment_spans=1_000)) as store:
+        whole = numbered(50_000)
+        for i in range(0, len(whole), 500):
+            arrived_ns = NOW_NS + i * SECOND_NS // 500
+            store.write("p", whole.slice(i, i + 500).compact(), arrived_ns=arrived_ns)
+            now = stats(store)
+            assert now.bytes <= 2 * MIB
+            assert now.ledger.received == now.spans + now.ledger.evicted == i + 500
+            assert_balanced(store)
+        store.settle()
+        now = stats(store)
+        assert 0 < now.spans < 50_000
+        assert now.bytes <= 2 * MIB
+        kept = store.find("p", ALL, order="arrival", limit=1)
+        assert kept.spans[0].duration_us == 50_000 - now.spans
+        newest = store.find("p", ALL, order="-latency", limit=1)
+        assert newest.spans[0].duration_us == 49_999
+        assert newest.total == now.spans
+        assert 0 < now.recall_window_us < 99 * 1_000_000
+        assert now.recall_window_us >= (now.spans // 500 - 1) * 1_000_000
+        assert now.mark == 50_000
+        assert store.count("p", where(Field.SPAN_ID, "1")) == 0
+        assert store.traces("p", [(None, 1)]) == [[]]
+        assert store.count("p", Plan(until=1)) == 0
+
+
+def test_an_evicted_span_may_come_again() -> None:
+    with closing(RecallStore(bytes_per_project=MIB, segment_spans=1_000)) as store:
+        whole = numbered(30_000)
+        for i in range(0, len(whole), 500):
+            store.write("p", whole.slice(i, i + 500).compact(), arrived_ns=NOW_NS)
+        assert store.count("p", where(Field.SPAN_ID, "1")) == 0
+        written = store.write("p", whole.slice(0, 1).compact(), arrived_ns=NOW_NS)
+        assert (written.stored, written.duplicates) == (1, 0)
+        assert store.count("p", where(Field.SPAN_ID, "1")) == 1
+        assert_balanced(store)
+
+
+def test_a_batch_larger_than_the_budget_is_kept_until_the_next() -> None:
+    with closing(RecallStore(bytes_per_project=1)) as store:
+        store.write("p", bookinfo.batch(range(6)), arrived_ns=NOW_NS)
+        assert stats(store).spans == 44
+        store.write("p", bookinfo.batch(range(6, 12)), arrived_ns=NOW_NS)
+        assert stats(store).spans == 44
+        assert stats(store).ledger.evicted == 44
+        assert store.traces("p", [(None, bookinfo.trace_low(0))]) == [[]]
+        assert_balanced(store)
+
+
+def test_some_projects_have_budgets_of_their_own() -> None:
+    with closing(RecallStore(MIB, {"small": MIB // 8, "large": 64 * MIB}, segment_spans=1_000)) as store:
+        whole = numbered(20_000)
+        for i in range(0, len(whole), 200):
+            for project in ("small", "other", "large"):
+                store.write(project, whole.slice(i, i + 200).compact(), arrived_ns=NOW_NS)
+        store.settle()
+        spans = {found.project: found.spans for found in store.projects()}
+        assert 0 < spans["small"] < spans["other"] < spans["large"] == 20_000
+        assert stats(store, "small").bytes <= MIB // 8
+        assert stats(store, "other").bytes <= MIB
+        assert_balanced(store)
+
+
+def test_the_largest_project_gives_way_when_all_together_are_too_large() -> None:
+    with closing(RecallStore(64 * MIB, bytes_in_total=3 * MIB, segment_spans=1_000)) as store:
+        store.write("quiet", bookinfo.batch(), arrived_ns=NOW_NS)
+        whole = numbered(40_000)
+        for i in range(0, len(whole), 500):
+            for project in ("a", "b"):
+                store.write(project, whole.slice(i, i + 500).compact(), arrived_ns=NOW_NS)
+            assert sum(found.bytes for found in store.projects()) <= 3 * MIB
+        assert stats(store, "quiet").spans == 88
+        for project in ("a", "b"):
+            now = stats(store, project)
+            assert 0 < now.spans < 40_000
+            assert now.ledger.evicted == 40_000 - now.spans
+        assert_balanced(store)
+
+
+# The duplicate window
+
+
+@pytest.mark.parametrize("between", [0, 300])
+def test_duplicates_are_found_within_the_window_only(between: int) -> None:
+    with closing(RecallStore(duplicate_window_seconds=10, segment_spans=50)) as store:
+        store.write("p", one(trace_low=9), arrived_ns=NOW_NS)
+        for i in range(between):
+            store.write("p", one(span_id=i + 2), arrived_ns=NOW_NS + i * SECOND_NS // 100)
+        store.write("p", one(span_id=1_000), arrived_ns=NOW_NS + 8 * SECOND_NS)
+        again = store.write("p", one(trace_low=9), arrived_ns=NOW_NS + 9 * SECOND_NS)
+        assert (again.stored, again.duplicates) == (0, 1)
+        for i in range(5):
+            store.write("p", one(trace_low=7, span_id=i + 1), arrived_ns=NOW_NS + (60 + i * 20) * SECOND_NS)
+        late = store.write("p", one(trace_low=9), arrived_ns=NOW_NS + 200 * SECOND_NS)
+        assert (late.stored, late.duplicates) == (1, 0)
+        assert store.count("p", where(Field.TRACE_ID, "9")) == 2
+        assert_balanced(store)
