@@ -520,6 +520,7 @@ _ADVICE = (
         "Hostname Verification",
         "its certificate does not have this host's name (`satellite serve --san NAME`)",
     ),
+    ("create security handshaker", "the CA file holds no certificate that can be read (--ca FILE)"),
     ("WRONG_VERSION_NUMBER", "that port does not speak TLS. Use the TLS port (9292), or --plain"),
     ("Socket closed", "hangs up without TLS. Use the plain port (8184), or leave --plain out"),
     ("DNS resolution failed", "no such host (--address)"),

@@ -173,7 +173,11 @@ def _comments(generation: Generation, target: Target) -> str:
         ]
         if generation.since >= 6:
             lines.append("  satellite cert secret --namespace istio-system | kubectl apply -f -")
-        lines.append("")
+        lines += [
+            "With the satellite in the cluster it has the CA; so put in front of `satellite`:",
+            "  kubectl --namespace lightstep exec deploy/lightstep-satellite --",
+            "",
+        ]
     lines.append("Watch for:")
     for trap in traps_of(generation, plain=not target.tls):
         lines += textwrap.wrap(f"* {trap}", 108, subsequent_indent="  ")

@@ -390,6 +390,7 @@ def test_refused_spans_are_counted_and_shown(collector: Collector) -> None:
     [
         ("nothing there", "Is the satellite running?"),
         ("another CA", "Which CA?"),
+        ("a CA file without a certificate", "holds no certificate"),
         ("TLS to a plain port", "does not speak TLS"),
         ("plain to a TLS port", "leave --plain out"),
         ("no CA file", "--ca FILE"),
@@ -404,6 +405,8 @@ def test_why_nothing_can_be_delivered(
         collector.server.stop(None).wait()
     elif case == "another CA":
         trustme.CA().cert_pem.write_to_path(ca_file)
+    elif case == "a CA file without a certificate":
+        Path(ca_file).write_text("nothing")
     elif case == "TLS to a plain port":
         arguments[1] = collector.plain
     elif case == "plain to a TLS port":
