@@ -1,0 +1,238 @@
+"""`satellite cert`: make, show and export the satellite's certificates, and print the Kubernetes Secret of its CA."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from satellite.cli.settings import settings_from_cli
+from satellite.errors import SatelliteError
+from satellite.settings import Settings
+from satellite.tls import BadCertificates, Certificate, CertificateStore, kubernetes_secret
+
+app = typer.Typer(
+    name="cert",
+    help="Make, show and export the satellite's certificates. Private keys are never shown.",
+    no_args_is_help=True,
+)
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--dir",
+        "--cert-dir",
+        metavar="FOLDER",
+        help="Where the satellite keeps its own CA and certificate. Else the setting `cert_dir`.",
+    ),
+]
+Prefix = Annotated[
+    Path | None,
+    typer.Option(
+        "--prefix",
+        metavar="PATH",
+        help="Own certificates: PATH.bundle.pem and PATH.key.pem. Else, without --dir, the setting `tls_cert_prefix`.",
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(
+        "--collector-base-config", metavar="FILE", help="A YAML file of settings, as `serve` takes it."
+    ),
+]
+AnswerFormat = Annotated[Format, typer.Option("--format", help="How to print the answer.")]
+
+
+@app.command()
+def make(
+    folder: Folder = None,
+    san: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--san",
+            metavar="NAME",
+            help="Another DNS name or IP address it is for; repeatable. Else the setting `san`.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool,
+        typer.Option(
+            "--force", help="A new server certificate, for exactly the names wanted now. The CA stays."
+        ),
+    ] = False,
+    config: Config = None,
+    answer_format: AnswerFormat = Format.TABLE,
+) -> None:
+    """Make the CA and the server certificate, as far as they are missing or due; show them."""
+    settings = _settings(cert_dir=folder, san=san, collector_base_config=config)
+    with _failures_shown():
+        store = _store(settings.cert_dir, names=settings.san)
+        if force:
+            store.renew()
+        _show(store, answer_format)
+    if settings.tls_cert_prefix is not None:
+        _warn(f"the settings name other certificates, which are served instead: {settings.tls_cert_prefix}")
+
+
+@app.command()
+def show(
+    folder: Folder = None,
+    prefix: Prefix = None,
+    config: Config = None,
+    answer_format: AnswerFormat = Format.TABLE,
+) -> None:
+    """Show the certificates that are there; makes none."""
+    with _failures_shown():
+        _show(_served(folder, prefix, config, make=False), answer_format)
+
+
+@app.command()
+def export(
+    folder: Folder = None,
+    prefix: Prefix = None,
+    config: Config = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write it there instead of to the screen."),
+    ] = None,
+) -> None:
+    """Print the CA certificate (PEM) that clients must trust; makes it when it is missing. Never a key."""
+    with _failures_shown():
+        pem = _ca_pem(_served(folder, prefix, config))
+        if output is None:
+            typer.echo(pem, nl=False)
+            return
+        try:
+            output.write_bytes(pem)
+        except OSError as failure:
+            raise BadCertificates(f"{output} cannot be written: {failure.strerror}") from failure
+
+
+@app.command()
+def secret(
+    folder: Folder = None,
+    namespace: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--namespace",
+            "-n",
+            metavar="NAME",
+            help="A namespace whose workloads have sidecars; repeatable. Else only `default`.",
+        ),
+    ] = None,
+    prefix: Prefix = None,
+    config: Config = None,
+) -> None:
+    """Print the Secret `lightstep.cacert` with the CA certificate, for `kubectl apply -f -`.
+
+    Istio's sidecars need it in every namespace they run in; without it they send no spans, and say nothing.
+    """
+    with _failures_shown():
+        pem = _ca_pem(_served(folder, prefix, config))
+        documents = [kubernetes_secret(pem, name) for name in dict.fromkeys(namespace or ["default"])]
+        typer.echo("".join(documents), nl=False)
+
+
+def _settings(**flags: object) -> Settings:
+    return settings_from_cli(flags).settings
+
+
+def _served(
+    folder: Path | None, prefix: Path | None, config: Path | None, *, make: bool = True
+) -> CertificateStore:
+    """The certificates that `serve` has with these settings; a folder that is named beats a prefix that is not."""
+    settings = _settings(cert_dir=folder, tls_cert_prefix=prefix, collector_base_config=config)
+    own = settings.tls_cert_prefix if prefix is not None or folder is None else None
+    return _store(settings.cert_dir, names=settings.san, prefix=own, make=make)
+
+
+def _store(
+    folder: Path, *, names: Sequence[str], prefix: Path | None = None, make: bool = True
+) -> CertificateStore:
+    return CertificateStore(
+        folder,
+        clock=lambda: datetime.now(UTC),
+        host_name=socket.gethostname(),
+        names=names,
+        prefix=prefix,
+        make=make,
+    )
+
+
+def _ca_pem(store: CertificateStore) -> bytes:
+    pem = store.ca_pem
+    if pem is None:
+        raise BadCertificates(
+            "the bundle does not bring its CA certificate",
+            hint="append the root certificate to it, or give clients the CA file that issued yours",
+        )
+    return pem
+
+
+def _show(store: CertificateStore, answer_format: Format) -> None:
+    certificates, warnings = store.describe(), store.warnings
+    if answer_format is Format.JSON:
+        answer = {"certificates": certificates, "warnings": warnings}
+        typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))
+        return
+    console = Console()
+    for certificate in certificates:
+        console.print(_table(certificate))
+    for warning in warnings:
+        _warn(warning)
+
+
+def _warn(warning: str) -> None:
+    typer.echo(f"warning: {warning}", err=True)
+
+
+def _table(certificate: Certificate) -> Table:
+    table = Table(
+        title=f"{certificate.role} certificate", title_justify="left", show_header=False, min_width=60
+    )
+    table.add_column(style="bold", no_wrap=True)
+    table.add_column(overflow="fold")
+    rows = {
+        "subject": certificate.subject,
+        "issuer": certificate.issuer,
+        "names": "\n".join(certificate.names),
+        "valid from": f"{certificate.not_before:%Y-%m-%d %H:%M} UTC",
+        "valid until": f"{certificate.not_after:%Y-%m-%d %H:%M} UTC",
+        "SHA-256": certificate.sha256,
+        "source": certificate.source,
+        "file": certificate.file,
+    }
+    for label, value in rows.items():
+        if value:
+            table.add_row(label, escape(value))
+    return table
+
+
+@contextmanager
+def _failures_shown() -> Iterator[None]:
+    """A refusal or failure as two lines on the error output, exit code 1."""
+    try:
+        yield
+    except SatelliteError as failure:
+        typer.echo(f"error: {failure.message}", err=True)
+        if failure.hint:
+            typer.echo(f"hint: {failure.hint}", err=True)
+        raise typer.Exit(1) from failure
