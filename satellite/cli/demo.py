@@ -35,21 +35,21 @@ EXAMPLE_QUERY = 'service IN ("ratings.default") AND "http.status_code" IN ("500"
 
 def demo(
     address: Annotated[
-        str, typer.Option(help="host:port of the satellite. [default: localhost and its gRPC port]")
+        str, typer.Option(help="host:port of the satellite. Default: localhost and its gRPC port.")
     ] = "",
     ca: Annotated[
         Path | None,
         typer.Option(
-            help="CA certificate to trust. [default: the CA that `satellite serve` made on this machine]"
+            help="CA certificate to trust. Default: the CA that `satellite serve` made on this machine."
         ),
     ] = None,
     plain: Annotated[bool, typer.Option("--plain", help="Without TLS.")] = False,
     token: Annotated[
-        str, typer.Option(help="Access token. [default: none, so the project is `default`]")
+        str, typer.Option(help="Access token. Default: none, so the project is `default`.")
     ] = "",
     rate: Annotated[float, typer.Option(min=0.01, help="Page visits a second, 6 to 8 spans each.")] = 5.0,
     duration: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds. [default: until Ctrl-C]", show_default=False)
+        float | None, typer.Option(min=0.1, help="Seconds. Default: until Ctrl-C.", show_default=False)
     ] = None,
     traces: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many visits.", show_default=False)
@@ -57,7 +57,7 @@ def demo(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Of everything random, ids included. [default: another each time]", show_default=False
+            help="Of everything random, ids included. Default: another each time.", show_default=False
         ),
     ] = None,
     gateway: Annotated[bool, typer.Option(help="Let requests come through an ingress gateway.")] = True,

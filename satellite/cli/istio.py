@@ -38,7 +38,7 @@ def istio(
     ] = "",
     address: Annotated[
         str,
-        typer.Option(help=f"host:port as the proxies reach the satellite. [default: {default_address()}]"),
+        typer.Option(help=f"host:port as the proxies reach the satellite. Default: {default_address()}."),
     ] = "",
     token: Annotated[str, typer.Option(help="The access token; Istio wants one.")] = TOKEN,
     plain: Annotated[bool, typer.Option("--plain", help="Without TLS.")] = False,
