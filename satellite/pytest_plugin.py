@@ -29,8 +29,13 @@ if TYPE_CHECKING:
     from satellite.spans import Span
 
 _FAILED = pytest.StashKey[bool]()
-_PORTS = {"grpc_target": 9292, "grpc_plain_target": 8184, "https_url": 9191, "http_url": 8181}
-"""Where a satellite listens by default; those of a running one that answer are used."""
+_SETTINGS = {
+    "grpc_target": "grpc_secure_port",
+    "grpc_plain_target": "grpc_plain_port",
+    "http_url": "http_plain_port",
+    "https_url": "http_secure_port",
+}
+"""Each address, and the setting of its port."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,7 +68,7 @@ class RemoteSatellite:
     http_url: str
     https_url: str
     ca_file: Path | None
-    """Its CA, fetched from its plain HTTP port; None when that does not answer."""
+    """A copy of its CA; None when it has none."""
 
 
 @pytest.fixture(scope="session")
@@ -136,15 +141,13 @@ class Spans:
         """The certificate authority that signed the satellite's certificate, PEM."""
         file = self.satellite.ca_file
         if file is None:
-            raise LookupError(f"the CA of the satellite at {self.satellite.url} could not be fetched")
+            raise LookupError(f"the satellite at {self.satellite.url} serves no TLS")
         return Path(file)
 
     def _address(self, name: str) -> str:
         address = str(getattr(self.satellite, name) or "")
         if not address:
-            raise LookupError(
-                f"the satellite at {self.satellite.url} has no {name}: port {_PORTS[name]} is silent"
-            )
+            raise LookupError(f"the satellite at {self.satellite.url} has no {name} that answers from here")
         return address
 
     def env(self) -> dict[str, str]:
@@ -152,7 +155,7 @@ class Spans:
 
         LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
         """
-        found = {name: str(getattr(self.satellite, name) or "") for name in _PORTS}
+        found = {name: str(getattr(self.satellite, name) or "") for name in _SETTINGS}
         host, _, port = found["grpc_target"].rpartition(":")
         ca_file = str(self.satellite.ca_file or "")
         env = {
@@ -211,20 +214,27 @@ def _token(test: str, worker: str) -> str:
 
 
 def _remote(url: str, client: Client, folders: pytest.TempPathFactory) -> RemoteSatellite:
-    host = urlsplit(url).hostname or ""
-    written = f"[{host}]" if ":" in host else host
-    found = {name: f"{written}:{port}" if _answers(host, port) else "" for name, port in _PORTS.items()}
-    for name, scheme in (("http_url", "http"), ("https_url", "https")):
-        found[name] = found[name] and f"{scheme}://{found[name]}"
-    ca_file = None
-    if found["http_url"]:
-        import httpx
+    """Its listeners are those in its diagnostics, at the host of its URL, when they can be reached."""
+    import httpx
 
-        reply = httpx.get(f"{found['http_url']}/ca.pem", trust_env=False)
-        if reply.is_success:
-            ca_file = folders.mktemp("satellite") / "ca.pem"
-            ca_file.write_bytes(reply.content)
-    return RemoteSatellite(url=url, client=client, ca_file=ca_file, **found)
+    host = urlsplit(url).hostname or ""
+    with httpx.Client(base_url=client.url, trust_env=False) as http:
+        diagnostics = http.get("/diagnostics", params={"format": "json"})
+        ca = http.get("/ca.pem")
+    listeners = diagnostics.json()["listeners"] if diagnostics.is_success else []
+    ports = {listener["setting"]: listener["port"] for listener in listeners}
+    found = {}
+    for name, setting in _SETTINGS.items():
+        port = ports.get(setting)
+        target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        scheme, _, kind = name.partition("_")
+        address = f"{scheme}://{target}" if kind == "url" else target
+        found[name] = address if port and _answers(host, port) else ""
+    ca_file = None
+    if ca.is_success:
+        ca_file = folders.mktemp("satellite") / "ca.pem"
+        ca_file.write_bytes(ca.content)
+    return RemoteSatellite(url=client.url, client=client, ca_file=ca_file, **found)
 
 
 def _answers(host: str, port: int) -> bool:
