@@ -46,7 +46,7 @@ class Row:
     identity: Identity
     """Lower half of the trace id, span id, whether it is the server half of a shared id (wire-protocols.md §11)."""
     content: tuple[Any, ...]
-    """Its columns but `marks`, dictionary entries in place of codes: arrivals with equal contents are the same."""
+    """All its columns, dictionary entries in place of codes: two arrivals with equal contents are the same."""
     high: int
     start_ns: int
     duration_ns: int
@@ -163,7 +163,7 @@ def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
                     columns["span_id"][i],
                     bool(columns["marks"][i] & Marks.SHARED),
                 ),
-                content=tuple(columns[name][i] for name in SCHEMA.names if name != "marks"),
+                content=tuple(columns[name][i] for name in SCHEMA.names),
                 high=columns["trace_high"][i],
                 start_ns=columns["start_ns"][i],
                 duration_ns=columns["duration_ns"][i],
