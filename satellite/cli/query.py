@@ -88,7 +88,9 @@ def spans(
     """Spans that match a query; all spans without one."""
     with _asking(url, project) as asked:
         found = asked.spans(_strict(query), order=order, limit=limit, oldest_us=_oldest_us(since))
-    _show_spans(found, format_)
+    _show_spans(found, format_, rows=limit)
+    if len(found) == limit and format_ is Format.TABLE:
+        _console().print(f"there may be more than --limit {limit}")
 
 
 def trace(
@@ -123,7 +125,7 @@ def wait(
         found = asked.expect(
             _strict(query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark
         )
-    _show_spans(found, format_)
+    _show_spans(found, format_, rows=50)
 
 
 def _strict(query: str) -> str:
@@ -202,12 +204,12 @@ def _table(first: str, **columns: Any) -> Table:
     return table
 
 
-def _show_spans(found: list[Span], format_: Format) -> None:
+def _show_spans(found: list[Span], format_: Format, *, rows: int) -> None:
     if format_ is Format.JSON:
         _write_json({"spans": found})
         return
     table = _table("service", operation="left", latency="right", start="left", trace="left")
-    for span in found:
+    for span in found[:rows]:
         table.add_row(
             Text(span.service),
             Text(span.operation),
@@ -218,7 +220,8 @@ def _show_spans(found: list[Span], format_: Format) -> None:
         )
     console = _console()
     console.print(table)
-    console.print(f"{len(found)} span{'' if len(found) == 1 else 's'}")
+    shown = f", the first {rows} shown" if len(found) > rows else ""
+    console.print(f"{len(found)} span{'' if len(found) == 1 else 's'}{shown}")
 
 
 def latency(duration_us: int) -> str:

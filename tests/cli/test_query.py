@@ -71,6 +71,13 @@ def test_spans() -> None:
     assert len(as_json("spans", "--limit", "7", "--order", "arrival")["spans"]) == 7
 
 
+def test_a_table_says_when_it_is_not_all() -> None:
+    assert run("spans", "--limit", "7").stdout.splitlines()[-1] == "there may be more than --limit 7"
+    lines = run("wait").stdout.splitlines()
+    assert (len(lines), lines[-1]) == (52, "88 spans, the first 50 shown")
+    assert len(as_json("wait")["spans"]) == 88
+
+
 def test_a_bare_key_will_do_on_the_command_line() -> None:
     assert len(as_json("spans", 'http.status_code IN ("500")')["spans"]) == 2
 
