@@ -29,7 +29,9 @@ def generate(target: Path) -> None:
 def main() -> None:
     """Generate, or with --check say whether what is committed is current."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when satellite/pb is stale")
+    parser.add_argument(
+        "--check", action="store_true", help="write nothing; exit 1 when satellite/pb is stale"
+    )
     if not parser.parse_args().check:
         generate(TARGET)
         return

@@ -20,7 +20,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
-from satellite.protocols.wire import WireProtocol
+from satellite.protocols.wire import RequestHead, WireProtocol
 from satellite.report import Receipt
 
 TOKEN_METADATA = "lightstep-access-token"  # noqa: S105 - a name, not a token
@@ -121,7 +121,7 @@ class GrpcServer:
         await self._server.stop(grace_seconds)
 
     def _handler(self, protocol: WireProtocol) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        submit, encode = self._intake.submit, protocol.encode
+        submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
 
         async def report(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
             token = ""
@@ -131,7 +131,7 @@ class GrpcServer:
             receipt = await submit(protocol, body, header_token=token, peer=_address(context.peer()))
             if receipt.refusal is not None:
                 await _refuse(context, receipt.refusal)
-            return encode(receipt, "application/grpc").body
+            return encode(receipt, head).body
 
         return report
 

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
-from satellite.protocols.wire import WireProtocol
+from satellite.protocols.wire import RequestHead, WireProtocol
 from satellite.report import Receipt
 
 Scope = MutableMapping[str, Any]
@@ -77,27 +77,35 @@ class ReportsApp:
         self._reading_bytes = 0
         self._ca_pem = ca_pem
         self._on_abort = on_abort
-        self._routes = {route: protocol for protocol in protocols for route in protocol.http_routes}
+        self._routes: defaultdict[tuple[str, str], list[WireProtocol]] = defaultdict(list)
+        for protocol in protocols:
+            for route in protocol.http_routes:
+                self._routes[route].append(protocol)
         self._methods: defaultdict[str, list[str]] = defaultdict(list, {"/ca.pem": ["GET", "HEAD"]})
         for method, path in self._routes:
             self._methods[path].append(method)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        protocol = self._routes.get((scope["method"], scope["path"]))
-        if protocol is not None:
-            await self._report(protocol, scope, receive, send)
+        candidates = self._routes.get((scope["method"], scope["path"]))
+        if candidates is not None:
+            await self._report(candidates, scope, receive, send)
         else:
             await self._rest(scope, send)
 
-    async def _report(self, protocol: WireProtocol, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _report(
+        self, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
+    ) -> None:
         request = _RequestHeaders(scope["headers"])
+        protocol = next(
+            (one for one in candidates if request.content_type in one.content_types), candidates[0]
+        )
         client = scope["client"]
         peer = f"{client[0]}:{client[1]}" if client else ""
         extra: Headers = []
         try:
             try:
-                _check(protocol, request)
+                _check(candidates, request)
                 body = await self._body(request, receive)
             except SatelliteError:
                 if request.expects_continue:
@@ -116,8 +124,8 @@ class ReportsApp:
             receipt = Receipt(now_ns, now_ns, refusal)
         else:
             receipt = await self._intake.submit(protocol, body, header_token=request.token, peer=peer)
-        accepted = request.accept if request.accept in protocol.content_types else request.content_type
-        reply = protocol.encode(receipt, accepted)
+        head = RequestHead(scope["path"], request.content_type, request.accept, request.user_agent)
+        reply = protocol.encode(receipt, head)
         if reply.status == 503:
             extra.append((b"retry-after", b"1"))
         await _answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
@@ -192,10 +200,10 @@ class _Aborted(Exception):
 class _RequestHeaders:
     """The few headers that matter, in one pass."""
 
-    __slots__ = ("accept", "content_type", "encoding", "expects_continue", "length", "token")
+    __slots__ = ("accept", "content_type", "encoding", "expects_continue", "length", "token", "user_agent")
 
     def __init__(self, headers: Headers) -> None:
-        self.accept = self.content_type = self.encoding = self.token = ""
+        self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
         self.length = 0
         self.expects_continue = False
         for name, value in headers:
@@ -209,6 +217,8 @@ class _RequestHeaders:
                 self.encoding = value.decode("latin-1").strip().lower()
             elif name == b"accept":
                 self.accept = _media_type(value)
+            elif name == b"user-agent":
+                self.user_agent = value.decode("latin-1")
             elif name == b"expect":
                 self.expects_continue = True
 
@@ -217,9 +227,10 @@ def _media_type(value: bytes) -> str:
     return value.split(b";", 1)[0].split(b",", 1)[0].strip().lower().decode("latin-1")
 
 
-def _check(protocol: WireProtocol, request: _RequestHeaders) -> None:
-    if request.content_type and request.content_type not in protocol.content_types:
-        expected = ", ".join(protocol.content_types)
+def _check(candidates: Sequence[WireProtocol], request: _RequestHeaders) -> None:
+    understood = [content_type for protocol in candidates for content_type in protocol.content_types]
+    if request.content_type and request.content_type not in understood:
+        expected = ", ".join(understood)
         raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
     if request.encoding not in ("", "identity", *_GZIP):
         raise BadReport(f"content encoding {request.encoding[:80]!r} is not gzip")

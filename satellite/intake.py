@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 import numpy as np
@@ -183,9 +183,9 @@ class Intake:
             return Overloaded("too many reports are waiting; send again later", hint="retry with back-off")
         return None
 
-    def _refused(self, item: _Waiting, refusal: SatelliteError) -> Receipt:
+    def _refused(self, item: _Waiting, refusal: SatelliteError, echo: Any = None) -> Receipt:
         self.refuse(item.protocol.name, refusal, size_bytes=len(item.body), peer=item.peer)
-        return Receipt(item.received_ns, self._clock_ns(), refusal)
+        return Receipt(item.received_ns, self._clock_ns(), refusal, echo=echo)
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing more, finish what waits, end the thread. False when that took longer than `timeout_s`."""
@@ -234,15 +234,17 @@ class Intake:
         receipts: dict[int, Receipt] = {}
         shares: dict[str, _Share] = {}
         for item, outcome in zip(items, decoded.reports, strict=True):
+            if isinstance(outcome, SatelliteError):
+                receipts[id(item)] = self._refused(item, outcome)
+                continue
             try:
-                report = _accepted(outcome)
-                project = self._tokens.project(_token_of(report, item))
+                project = self._tokens.project(_token_of(outcome, item))
             except SatelliteError as refusal:
-                receipts[id(item)] = self._refused(item, refusal)
+                receipts[id(item)] = self._refused(item, refusal, outcome.echo)
                 continue
             share = shares.setdefault(project, _Share())
-            share.rows.append(report.rows)
-            share.members.append((item, report))
+            share.rows.append(outcome.rows)
+            share.members.append((item, outcome))
         for project, share in shares.items():
             failure = self._write(project, protocol, decoded, share, arrived_ns)
             for item, report in share.members:
@@ -284,11 +286,13 @@ class Intake:
 
     def _receipt(self, item: _Waiting, report: Report, refusal: SatelliteError | None) -> Receipt:
         if refusal is not None:
-            return self._refused(item, refusal)
+            return self._refused(item, refusal, report.echo)
         if self._observer:
             self._observer.report_received(item.protocol.name, len(item.body), None, item.peer)
         stored = report.rows.stop - report.rows.start
-        return Receipt(item.received_ns, self._clock_ns(), None, stored, report.dropped, report.warnings)
+        return Receipt(
+            item.received_ns, self._clock_ns(), None, stored, report.dropped, report.warnings, report.echo
+        )
 
     def _remember(self, project: str, report: Report, now_ns: int) -> None:
         known = self._reporters.setdefault(project, {})
@@ -313,12 +317,6 @@ class Intake:
     def forget(self, project: str) -> None:
         """Its project was dropped."""
         self._reporters.pop(project, None)
-
-
-def _accepted(outcome: Report | SatelliteError) -> Report:
-    if isinstance(outcome, SatelliteError):
-        raise outcome
-    return outcome
 
 
 def _token_of(report: Report, item: _Waiting) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from satellite.errors import SatelliteError
 from satellite.reporter import Reporter
@@ -24,6 +25,8 @@ class Report:
     """For the sender, about this report."""
     counters: dict[str, float] = field(default_factory=dict)
     """What the client counted, by its own name: `spans.dropped` and others."""
+    echo: Any = None
+    """What the protocol's answer must repeat of the request (Thrift: the sequence id)."""
 
 
 @dataclass(slots=True)
@@ -50,3 +53,5 @@ class Receipt:
     """Spans kept."""
     dropped: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    echo: Any = None
+    """`Report.echo`; None when the body was no report."""

@@ -20,7 +20,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
 from satellite.grpc_server import GrpcServer
 from satellite.pb import lightstep_collector_pb2
-from satellite.protocols.wire import Reply, WireProtocol
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt
 
 METHOD = "/lightstep.collector.CollectorService/Report"
@@ -31,8 +31,8 @@ def _decode(_bodies: object, _arrived_ns: int) -> Decoded:
     raise NotImplementedError
 
 
-def _encode(receipt: Receipt, content_type: str) -> Reply:
-    return Reply(200, content_type, b"stored %d" % receipt.stored)
+def _encode(receipt: Receipt, _head: RequestHead) -> Reply:
+    return Reply(200, "", b"stored %d" % receipt.stored)
 
 
 PROTOCOL = WireProtocol("lightstep", (), (METHOD,), ("application/octet-stream",), _decode, _encode)

@@ -6,8 +6,8 @@ A protocol is one module that ends in its one WireProtocol; PROTOCOLS is the lis
 from __future__ import annotations
 
 from satellite.protocols import lightstep
-from satellite.protocols.wire import Reply, WireProtocol
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 PROTOCOLS: tuple[WireProtocol, ...] = (lightstep.PROTOCOL,)
 
-__all__ = ["PROTOCOLS", "Reply", "WireProtocol"]
+__all__ = ["PROTOCOLS", "Reply", "RequestHead", "WireProtocol"]

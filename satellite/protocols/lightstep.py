@@ -23,7 +23,7 @@ from google.protobuf.message import DecodeError
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
-from satellite.protocols.wire import Reply, WireProtocol
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.spans import PARENT_TAG, SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
@@ -391,7 +391,7 @@ _READ = {
 }
 
 
-def encode(receipt: Receipt, _content_type: str) -> Reply:
+def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """A ReportResponse with both timestamps; plain text only for «try later», so that Python tracers keep the spans."""
     refusal = receipt.refusal
     if isinstance(refusal, Overloaded):

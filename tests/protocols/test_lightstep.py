@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep import PROTOCOL, decode, encode
+from satellite.protocols.wire import RequestHead
 from satellite.report import Decoded, Receipt, Report
 from satellite.spans import Span
 
@@ -285,11 +286,11 @@ def test_a_mutated_report_never_harms_its_neighbours(place: int, byte: int, cut:
 
 
 def answer(receipt: Receipt) -> pb.ReportResponse:
-    return pb.ReportResponse.FromString(encode(receipt, "application/octet-stream").body)
+    return pb.ReportResponse.FromString(encode(receipt, RequestHead()).body)
 
 
 def test_an_accepted_report_is_answered_with_times_and_warnings_but_no_errors() -> None:
-    reply = encode(Receipt(NOW_NS, NOW_NS + 1_000_000, warnings=["odd"]), "application/octet-stream")
+    reply = encode(Receipt(NOW_NS, NOW_NS + 1_000_000, warnings=["odd"]), RequestHead())
     response = pb.ReportResponse.FromString(reply.body)
     assert (reply.status, reply.content_type) == (200, "application/octet-stream")
     assert response.receive_timestamp.ToNanoseconds() == NOW_NS
@@ -298,7 +299,7 @@ def test_an_accepted_report_is_answered_with_times_and_warnings_but_no_errors() 
 
 
 def test_the_small_response_vector() -> None:
-    reply = encode(Receipt(NOW_NS, NOW_NS + 1_000_000), "application/octet-stream")
+    reply = encode(Receipt(NOW_NS, NOW_NS + 1_000_000), RequestHead())
     assert reply.body.hex() == "12060881e2cfaa061a0a0881e2cfaa0610c0843d"
 
 
@@ -308,13 +309,13 @@ def test_the_small_response_vector() -> None:
 )
 def test_permanent_refusals_are_parseable(refusal: BadReport, status: int) -> None:
     receipt = Receipt(NOW_NS, NOW_NS, refusal)
-    assert encode(receipt, "application/octet-stream").status == status
+    assert encode(receipt, RequestHead()).status == status
     [said] = answer(receipt).errors
     assert "%" not in said
 
 
 def test_overload_is_plain_text_so_that_clients_send_again() -> None:
-    reply = encode(Receipt(NOW_NS, NOW_NS, Overloaded("later")), "application/octet-stream")
+    reply = encode(Receipt(NOW_NS, NOW_NS, Overloaded("later")), RequestHead())
     assert (reply.status, reply.content_type) == (503, "text/plain; charset=utf-8")
 
 
