@@ -114,8 +114,6 @@ def encodings_of(key: str, text: str) -> list[bytes]:
         found.append(encode_tag(key, number))
         if number == 0:
             found.append(encode_tag(key, -0.0))
-    elif integer is not None and int(number) == integer:
-        found.append(encode_tag(key, number))
     return found
 
 

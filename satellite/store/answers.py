@@ -302,7 +302,11 @@ def _distinct_per_group(group: Ints, values: npt.NDArray[Any]) -> Ints:
 
 
 def _group_place(group: Group) -> tuple[Any, ...]:
-    return (None in group.values, -group.avg_latency_us, [value or "" for value in group.values])
+    return (
+        None in group.values,
+        -group.avg_latency_us,
+        [(value is None, value or "") for value in group.values],
+    )
 
 
 def _numbered(segment: Segment, mask: Mask | None, key: str, known: dict[str | None, int]) -> Ints:

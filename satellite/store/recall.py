@@ -117,12 +117,11 @@ class RecallStore:
         """Keep a batch, see Store."""
         home = self._home(project)
         with home.lock:
-            home.received += len(batch) + sum((dropped or {}).values())
-            for reason, number in (dropped or {}).items():
-                home.dropped[reason] = home.dropped.get(reason, 0) + number
             stored, duplicates = self._keep(home, batch, arrived_ns) if len(batch) else (0, 0)
-            if duplicates:
-                home.dropped["duplicate"] = home.dropped.get("duplicate", 0) + duplicates
+            home.received += len(batch) + sum((dropped or {}).values())
+            for reason, number in {**(dropped or {}), "duplicate": duplicates}.items():
+                if number:
+                    home.dropped[reason] = home.dropped.get(reason, 0) + number
             self._evict(home, self._overrides.get(project, self._budget))
             written = Written(home.mark, stored, duplicates)
             loose = sum(1 for segment in home.segments if not segment.sealed)
