@@ -77,6 +77,7 @@ class App:
         self._state = "starting"
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = asyncio.Event()
+        self._certificates: CertificateStore | None = None
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES; from `started` on."""
 
@@ -176,7 +177,7 @@ class App:
         )
         opened.push_async_callback(self._grpc.stop, 0)
         self._http = HttpListeners(clock_ns=self._clock_ns, on_trap=self._trapped)
-        opened.callback(self._http.stop_accepting)
+        opened.callback(self._http.close)
         reports = ReportsApp(
             self._intake,
             protocols=PROTOCOLS,

@@ -27,6 +27,8 @@ HEAD_BYTES_MAX = 65_536
 
 _TLS_HELLO = b"\x16\x03"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0"
+_BACKLOG = 2048
+_ACCEPT_AGAIN_SECONDS = 0.1
 _LINGER_SECONDS = 0.05
 """How long a TLS peer may take to say goodbye when we stop and it has all its answers."""
 
@@ -92,7 +94,8 @@ class HttpListeners:
         """Own the handshakes and the time limits until `stop`."""
         async with asyncio.TaskGroup() as tasks:
             for listener in self._listeners:
-                listener.tasks = tasks
+                if listener.context is not None:
+                    listener.accepting = tasks.create_task(listener.accept_tls(tasks))
             while not self._stopping.is_set():
                 self._show_date()
                 now = asyncio.get_running_loop().time()
@@ -102,14 +105,15 @@ class HttpListeners:
                     async with asyncio.timeout(1):
                         await self._stopping.wait()
 
-    def stop_accepting(self) -> None:
-        """Close the listening sockets; open connections live on."""
+    def close(self) -> None:
+        """Let go of ports that `run` never served."""
         for listener in self._listeners:
             listener.close()
 
     async def stop(self, grace_seconds: float) -> None:
         """Return when all requests in hand are answered and their connections closed, or cut off in time."""
-        self.stop_accepting()
+        for listener in self._listeners:
+            await listener.stop_accepting()
         self._stopping.set()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace_seconds
@@ -152,8 +156,6 @@ class HttpListeners:
 class _Listener:
     """One port with its connections."""
 
-    tasks: asyncio.TaskGroup
-
     def __init__(
         self, owner: HttpListeners, app: Any, listening: socket.socket, context: ssl.SSLContext | None
     ) -> None:
@@ -173,19 +175,60 @@ class _Listener:
         )
         self.config.load()
         self.state = ServerState()
-        self.doors: set[_Door] = set()
+        self.accepting: asyncio.Task[None] | None = None
+        self._handshakes: set[asyncio.Task[None]] = set()
         self._socket = listening
         self._server: asyncio.Server | None = None
 
     @property
     def open_connections(self) -> int:
         """Connections, those in their handshake included."""
-        return len(self.state.connections) + len(self.doors)
+        return len(self.state.connections) + len(self._handshakes)
 
     async def start(self) -> None:
+        if self.context is None:
+            loop = asyncio.get_running_loop()
+            self._server = await loop.create_server(self.connection, sock=self._socket, backlog=_BACKLOG)
+        else:
+            self._socket.listen(_BACKLOG)
+
+    async def accept_tls(self, tasks: asyncio.TaskGroup) -> None:
+        """Accept for ever. The loop's own TLS server would keep to itself why a handshake failed."""
         loop = asyncio.get_running_loop()
-        factory = self.connection if self.context is None else lambda: _Door(self)
-        self._server = await loop.create_server(factory, sock=self._socket, backlog=2048)
+        while True:
+            try:
+                accepted, peer = await loop.sock_accept(self._socket)
+            except OSError:  # no file descriptor left, or the peer has gone again
+                await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
+                continue
+            if self.open_connections >= self.owner.connections_max:
+                accepted.close()
+                continue
+            task = tasks.create_task(self._shake_hands(accepted, f"{peer[0]}:{peer[1]}"))
+            self._handshakes.add(task)
+            task.add_done_callback(self._shook_hands)
+
+    async def _shake_hands(self, accepted: socket.socket, peer: str) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                self.connection, accepted, ssl=self.context, ssl_handshake_timeout=self.owner.head_seconds
+            )
+        except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
+            self.trap(_trap_kind(error), peer, _reason(error))
+            accepted.close()
+
+    def _shook_hands(self, task: asyncio.Task[None]) -> None:
+        self._handshakes.discard(task)
+        self.owner.connection_closed()
+
+    async def stop_accepting(self) -> None:
+        """Close the listening socket, give up handshakes; open connections live on."""
+        tasks = [*self._handshakes, *([self.accepting] if self.accepting else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:  # the loop must have let go of the socket before it is closed
+            await asyncio.wait(tasks)
+        self.close()
 
     def connection(self) -> _Connection:
         return _Connection(self)
@@ -205,8 +248,8 @@ class _Listener:
 
     def cut_off(self, *, only_written: bool) -> None:
         """Abort what is still open; with `only_written` only what has nothing left to send."""
-        for peer in [*self.state.connections, *self.doors]:
-            transport: Any = peer.transport
+        for connection in list(self.state.connections):
+            transport: Any = connection.transport
             if not (only_written and transport.get_write_buffer_size()):
                 transport.abort()
 
@@ -279,66 +322,6 @@ class _Connection(HttpToolsProtocol):
         head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nretry-after: 1\r\n"
         self.transport.write(head % (status, len(text)) + b"connection: close\r\n\r\n" + text)
         self.transport.close()
-
-
-class _Door(asyncio.Protocol):
-    """A connection of a TLS port until its handshake is done, then an HTTP connection takes over.
-
-    The loop's own TLS listener would keep to itself why a handshake failed.
-    """
-
-    transport: asyncio.Transport
-
-    def __init__(self, listener: _Listener) -> None:
-        self._listener = listener
-        self._early = bytearray()
-        self._lost = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        self.transport = transport
-        self._listener.doors.add(self)
-        if self._listener.open_connections > self._listener.owner.connections_max:
-            transport.abort()
-        else:
-            transport.pause_reading()
-            self._listener.tasks.create_task(self._open(transport))
-
-    def data_received(self, data: bytes) -> None:
-        self._early += data  # came between the end of the handshake and the change of hands
-
-    def connection_lost(self, _exc: Exception | None) -> None:
-        self._lost = True
-        self._leave()
-
-    async def _open(self, transport: asyncio.Transport) -> None:
-        name = transport.get_extra_info("peername")
-        peer = f"{name[0]}:{name[1]}" if name else ""
-        assert self._listener.context is not None
-        try:
-            secured = await asyncio.get_running_loop().start_tls(
-                transport,
-                self,
-                self._listener.context,
-                server_side=True,
-                ssl_handshake_timeout=self._listener.owner.head_seconds,
-            )
-        except (OSError, TimeoutError) as error:  # SSLError is an OSError
-            self._listener.trap(_trap_kind(error), peer, _reason(error))
-            transport.abort()
-            self._leave()
-            return
-        if secured is None or self._lost:
-            return
-        connection = self._listener.connection()
-        secured.set_protocol(connection)
-        connection.connection_made(secured)
-        self._leave()
-        if self._early:
-            connection.data_received(bytes(self._early))
-
-    def _leave(self) -> None:
-        self._listener.doors.discard(self)
-        self._listener.owner.connection_closed()
 
 
 def _reason(error: Exception) -> str:

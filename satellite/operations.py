@@ -240,9 +240,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "
 
 
 def _text(value: Any) -> str:
+    if value in (None, "", [], {}):
+        return "–"
     match value:
-        case None | "" | [] | {}:
-            return "–"
         case bool():
             return "yes" if value else "no"
         case dict():

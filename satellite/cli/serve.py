@@ -100,8 +100,8 @@ def healthcheck(loaded: Loaded) -> None:
         raise typer.Exit(2)
     try:
         connection.request("GET", "/_ready")
-        answer = connection.getresponse()
-        text = answer.read(1000).decode("utf-8", "replace").strip()
+        with connection.getresponse() as answer:
+            text = answer.read(1000).decode("utf-8", "replace").strip()
     except (OSError, http.client.HTTPException) as error:
         typer.echo(f"satellite: nothing answers at {connection.host}:{connection.port}: {error}", err=True)
         raise typer.Exit(1) from error

@@ -1,0 +1,249 @@
+"""The whole satellite in this process: started, used over real sockets, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+import socket
+import ssl
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import grpc
+import httpx
+import pytest
+
+from satellite import Satellite
+from satellite.app import App, CannotListen
+from satellite.pb.lightstep_collector_pb2 import ReportRequest, ReportResponse
+from satellite.settings import ANY_FREE_PORT, OFF, BadSetting, load
+
+METHOD = "/lightstep.collector.CollectorService/Report"
+
+
+def request(token: str = "shop", spans: int = 1, first_id: int = 1) -> bytes:
+    report = ReportRequest()
+    report.auth.access_token = token
+    tag = report.reporter.tags.add()
+    tag.key, tag.string_value = "lightstep.component_name", "checkout"
+    for number in range(first_id, first_id + spans):
+        span = report.spans.add()
+        span.span_context.trace_id, span.span_context.span_id = 7, number
+        span.operation_name = "pay"
+        span.start_timestamp.seconds = 1_700_000_000
+        span.duration_micros = 1000
+    return report.SerializeToString()
+
+
+def call(target: str, body: bytes, ca: bytes | None = None, **options: Any) -> ReportResponse:
+    """As Envoy does it: `:authority` is the cluster's name."""
+    arguments = [("grpc.default_authority", "lightstep")]
+    if ca is None:
+        channel = grpc.insecure_channel(target, options=arguments)
+    else:
+        arguments += [("grpc.ssl_target_name_override", "lightstep-satellite.lightstep")]
+        channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(ca), options=arguments)
+    with channel:
+        answer: bytes = channel.unary_unary(METHOD)(body, timeout=20, **options)  # type: ignore[arg-type]
+        return ReportResponse.FromString(answer)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Any:
+    with Satellite() as running:
+        yield running
+
+
+def ca_of(running: Satellite) -> Path:
+    assert running.ca_file is not None
+    return running.ca_file
+
+
+def test_grpc_over_tls_as_envoy_does_it(shared: Satellite) -> None:
+    answer = call(shared.grpc_target, request("tls", 3), ca_of(shared).read_bytes())
+    assert answer.receive_timestamp.seconds > 0
+    assert not answer.errors
+    spans = shared.client.project("tls").expect('service IN ("checkout") AND operation IN ("pay")', count=3)
+    assert {span.operation for span in spans} == {"pay"}
+
+
+def test_grpc_plain_and_gzip(shared: Satellite) -> None:
+    call(shared.grpc_plain_target, request("plain", 2), compression=grpc.Compression.Gzip)
+    assert len(shared.client.project("plain").spans()) == 2
+
+
+def test_http_plain_tls_and_gzip(shared: Satellite) -> None:
+    trusted = ssl.create_default_context(cafile=str(ca_of(shared)))
+    headers = {"content-type": "application/octet-stream", "content-encoding": "gzip"}
+    with httpx.Client(verify=trusted, trust_env=False) as client:
+        for number, base in enumerate((shared.http_url, shared.https_url)):
+            body = gzip.compress(request("http", 1, number + 1))
+            answer = client.post(f"{base}/api/v2/reports", content=body, headers=headers)
+            assert answer.status_code == 200
+            assert ReportResponse.FromString(answer.content).HasField("transmit_timestamp")
+            assert client.get(f"{base}/ca.pem").content == ca_of(shared).read_bytes()
+    assert len(shared.client.project("http").spans()) == 2
+
+
+def test_bad_input_is_refused_and_shown(shared: Satellite) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        call(shared.grpc_plain_target, b"\xff no report")
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    answer = httpx.post(
+        f"{shared.http_url}/api/v2/reports", content=b"{}", headers={"content-type": "text/html"}
+    )
+    assert answer.status_code == 400
+    assert "text/html" in ReportResponse.FromString(answer.content).errors[0]
+    shown = httpx.get(f"{shared.url}/diagnostics?format=json").json()
+    assert [refusal["code"] for refusal in shown["refusals"][:2]] == ["bad_report", "bad_report"]
+    assert "satellite_report_refusals_total" in httpx.get(f"{shared.admin_url}/metrics").text
+
+
+def test_diagnostics_of_a_real_one(shared: Satellite) -> None:
+    call(shared.grpc_plain_target, request("diagnosed"))
+    shown = httpx.get(f"{shared.url}/diagnostics?format=json").json()
+    assert shown["checks"] == {"ready": True, "alive": True, "configuration": True}
+    assert {listener["setting"] for listener in shown["listeners"]} >= {"grpc_secure_port", "explorer_port"}
+    assert "lightstep-satellite.lightstep" in shown["certificates"][0]["names"]
+    project = next(one for one in shown["projects"] if one["project"] == "diagnosed")
+    assert project["reporters"][0]["service"] == "checkout"
+    assert httpx.get(f"{shared.url}/diagnostics").status_code == 200
+    assert "diagnosed" in httpx.get(f"{shared.url}/").text
+
+
+def test_health(shared: Satellite) -> None:
+    assert httpx.get(f"{shared.admin_url}/_ready").status_code == 200
+    assert httpx.get(f"{shared.admin_url}/_live").status_code == 200
+
+
+def test_settings_as_keyword_arguments() -> None:
+    with Satellite(
+        access_tokens={"secret-1": "shop"}, max_msg_size_bytes=1000, admin_plain_port=0
+    ) as running:
+        call(running.grpc_plain_target, request("secret-1"))
+        for body, code in ((request("other"), "INVALID_ARGUMENT"), (bytes(2000), "RESOURCE_EXHAUSTED")):
+            with pytest.raises(grpc.RpcError) as caught:
+                call(running.grpc_plain_target, body)
+            assert caught.value.code().name == code
+            assert "other" not in str(caught.value.details())
+        assert [one["project"] for one in running.client.projects()] == ["shop"]
+        assert running.admin_url == ""
+        page = httpx.get(f"{running.url}/diagnostics").text
+        assert "secret-1" not in page
+    with pytest.raises(BadSetting):
+        Satellite(no_such_setting=1).__enter__()
+
+
+def test_many_times_in_one_process_and_nothing_stays() -> None:
+    before = set(threading.enumerate())
+    folders, ports = [], []
+    for _ in range(3):
+        with Satellite() as running:
+            call(running.grpc_plain_target, request())
+            assert len(running.client.project("shop").spans()) == 1
+            folders.append(ca_of(running).parent)
+            ports.append(int(running.url.rpartition(":")[2]))
+    for thread in set(threading.enumerate()) - before:
+        if "_poll_wrapper" not in thread.name:  # gRPC's own, one for the process
+            thread.join(10)
+            assert not thread.is_alive(), thread.name
+    assert not any(folder.exists() for folder in folders)
+    for port in ports:
+        with pytest.raises(OSError):
+            socket.create_connection(("127.0.0.1", port))
+
+
+def test_several_at_once() -> None:
+    def one(number: int) -> int:
+        with Satellite() as running:
+            call(running.grpc_target, request("here", number), ca_of(running).read_bytes())
+            return len(running.client.project("here").spans())
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(one, [1, 2, 3, 4])) == [1, 2, 3, 4]
+
+
+def test_outside_its_block_there_is_nothing() -> None:
+    satellite = Satellite()
+    with pytest.raises(RuntimeError, match="does not run"):
+        _ = satellite.url
+    with satellite, pytest.raises(RuntimeError, match="runs already"):
+        satellite.__enter__()
+    with satellite:  # and once more
+        assert satellite.client.projects() == []
+
+
+@pytest.mark.parametrize("setting", ["grpc_plain_port", "http_plain_port", "explorer_port"])
+def test_a_port_that_is_taken_is_named_with_its_setting(setting: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(CannotListen) as caught:
+            Satellite(**{setting: port}).__enter__()
+    assert f"127.0.0.1:{port} ({setting})" in caught.value.message
+    assert "in use" in caught.value.message
+    with Satellite() as running:  # nothing of the failure is in the way
+        assert running.client.projects() == []
+
+
+def test_without_tls_no_certificate_is_made(tmp_path: Path) -> None:
+    with Satellite(grpc_secure_port=0, http_secure_port=0, cert_dir=tmp_path / "certs") as running:
+        assert (running.grpc_target, running.https_url, running.ca_file) == ("", "", None)
+        assert httpx.get(f"{running.http_url}/ca.pem").status_code == 404
+        call(running.grpc_plain_target, request())
+    assert not (tmp_path / "certs").exists()
+
+
+def test_reports_in_hand_are_answered_when_it_stops(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Half of a body has arrived when the stop begins; the rest comes, and the spans count."""
+    ports = dict.fromkeys(
+        (
+            "grpc_secure_port",
+            "http_secure_port",
+            "developer_plain_port",
+            "admin_secure_port",
+            "admin_plain_port",
+            "grpc_plain_port",
+        ),
+        OFF,
+    )
+    flags = {
+        "host": "127.0.0.1",
+        "cert_dir": tmp_path,
+        "explorer_port": ANY_FREE_PORT,
+        "http_plain_port": ANY_FREE_PORT,
+    }
+    app = App(load(ports | flags, {"COLLECTOR_POOL": "mine", "COLLECTOR_HOTS": "x"}))
+
+    async def main() -> bytes:
+        up = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            run = tasks.create_task(app.run(up.set))
+            await up.wait()
+            listener = app.listener("http_plain_port")
+            assert listener is not None
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.port)
+            body = request()
+            writer.write(
+                b"POST /api/v2/reports HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+                b"Content-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n" % len(body)
+            )
+            await reader.readuntil(b"100 Continue\r\n\r\n")
+            app.stop()
+            app.stop()
+            writer.write(body)
+            answer = await reader.read()
+            writer.close()
+            await run
+            return answer
+
+    with caplog.at_level(logging.INFO, "satellite"):
+        answer = asyncio.run(main())
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    events = [json.dumps(record.msg, default=str) for record in caplog.records]
+    assert any("setting.no_effect" in event and "COLLECTOR_POOL" in event for event in events)
+    assert any("setting.unknown" in event and "COLLECTOR_HOTS" in event for event in events)
+    assert "satellite.stopped" in events[-1]
