@@ -221,7 +221,6 @@ def test_health_follows_readiness_and_lets_watchers_go() -> None:
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
             async with asyncio.timeout(20):
                 await server.stop(60)  # the watcher is still there
-            assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
 
     asyncio.run(run())
 
