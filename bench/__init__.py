@@ -1,0 +1,1 @@
+"""The benchmark, see README.md: `python -m bench`, or `make bench`."""

@@ -1,0 +1,48 @@
+"""`python -m bench`: ask the questions, print a table for each, keep the numbers in results/."""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+from bench import duplicates, engine, figures, ingest, memory, queries, start, transport, wakeup
+from bench.workbench import Workbench
+
+QUESTIONS = {
+    "start": start,
+    "ingest": ingest,
+    "transport": transport,
+    "memory": memory,
+    "queries": queries,
+    "wakeup": wakeup,
+    "engine": engine,
+    "duplicates": duplicates,
+}
+
+
+def main() -> None:
+    """Run what the arguments name."""
+    parser = argparse.ArgumentParser(
+        prog="python -m bench", description="Measure the satellite on this machine."
+    )
+    parser.add_argument(
+        "--only", action="append", choices=QUESTIONS, metavar="NAME", help=", ".join(QUESTIONS)
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer spans; not kept")
+    given = parser.parse_args()
+    names = given.only or list(QUESTIONS)
+    record = figures.about()
+    found: list[figures.Figure] = []
+    began = time.perf_counter()
+    with Workbench(quick=given.quick) as bench:
+        for name in names:
+            answer = list(QUESTIONS[name].measure(bench))
+            figures.show(answer, title=f"\n{name}")
+            found += answer
+    print(f"\n{time.perf_counter() - began:.0f} s")
+    if not given.quick:
+        print(figures.keep(record, found, latest=not given.only))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""How long the satellite takes to answer when it holds many spans: over its HTTP API, one connection, one at a time."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.figures import Figure
+from bench.server import path
+from bench.workbench import Loaded, Workbench
+
+RARE = 'service IN ("reviews.default") AND "http.status_code" IN ("503")'
+"""One span in 400."""
+COMMON = '"http.method" IN ("GET")'
+"""Three of four."""
+UNIQUE_KEY = "order.id"
+
+
+@dataclass(frozen=True)
+class Question:
+    """One request, and what is expected of it."""
+
+    what: str
+    targets: Sequence[str]
+    """Asked in turn."""
+    floor_ms: float | None = None
+    goal_ms: float | None = None
+    method: str = "GET"
+
+
+def questions(loaded: Loaded) -> list[Question]:
+    """All that are asked."""
+
+    def asked(what: str, **parameters: Any) -> list[str]:
+        return [path(loaded.project, what, **parameters)]
+
+    return [
+        Question("API call that asks nothing of the store", asked("mark"), method="POST"),
+        Question("tag + histogram, rare", asked("histogram", query=RARE), 20, 10),
+        Question("tag + histogram, common", asked("histogram", query=COMMON), 20, 10),
+        Question("histogram of everything", asked("histogram")),
+        Question(
+            "trace by id", [path(loaded.project, f"traces/{one}") for one in loaded.trace_ids], goal_ms=5
+        ),
+        Question("suggest services", asked("suggest", kind="service")),
+        Question("suggest operations", asked("suggest", kind="operation")),
+        Question("suggest keys", asked("suggest", kind="key")),
+        Question("suggest values of a common key", asked("suggest", kind="value", key="http.status_code")),
+        Question(
+            "suggest values of a key, with a query",
+            asked("suggest", kind="value", key="http.status_code", query=COMMON),
+        ),
+        Question("suggest values of a unique key", asked("suggest", kind="value", key=UNIQUE_KEY)),
+        Question(
+            "suggest values of a unique key by text", asked("suggest", kind="value", key=UNIQUE_KEY, q="abcd")
+        ),
+        Question("50 slowest spans, rare", asked("spans", query=RARE)),
+        Question("50 slowest spans, common", asked("spans", query=COMMON)),
+        Question("50 newest spans", asked("spans", order="-start")),
+        Question("groups by service and operation", asked("groups")),
+        Question("services with their operations", asked("services")),
+    ]
+
+
+def measure(bench: Workbench) -> Iterator[Figure]:
+    """Milliseconds from the request to its whole answer."""
+    loaded = bench.loaded
+    note = f"{loaded.spans:,} spans"
+    connection = http.client.HTTPConnection("127.0.0.1", loaded.server.ports["explorer_port"], timeout=120)
+    for question in questions(loaded):
+        values = []
+        for turn in range(bench.repeats + 1):
+            target = question.targets[turn % len(question.targets)]
+            began = time.perf_counter()
+            connection.request(question.method, target)
+            reply = connection.getresponse()
+            body = reply.read()
+            values.append((time.perf_counter() - began) * 1000)
+            assert reply.status == 200, (target, body)
+        # The first of each kind warms what the server remembers of a question.
+        yield Figure(
+            "queries",
+            question.what,
+            "ms",
+            values[1:],
+            floor=question.floor_ms,
+            goal=question.goal_ms,
+            note=note,
+        )
+    connection.close()
