@@ -11,6 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import numpy as np
 
@@ -62,6 +63,10 @@ class _Project:
     def place(self, segments: tuple[Segment, ...]) -> None:
         self.segments = segments
         self.bytes = sum(segment.nbytes for segment in segments)
+
+    def append(self, segments: Sequence[Segment]) -> None:
+        self.segments += tuple(segments)
+        self.bytes += sum(segment.nbytes for segment in segments)
 
     def stats(self, name: str) -> ProjectStats:
         with self.lock:
@@ -124,7 +129,7 @@ class RecallStore:
                     home.dropped[reason] = home.dropped.get(reason, 0) + number
             self._evict(home, self._overrides.get(project, self._budget))
             written = Written(home.mark, stored, duplicates)
-            loose = sum(1 for segment in home.segments if not segment.sealed)
+            loose = _loose(home.segments)
         if len(batch):
             if loose > MOST_LOOSE:
                 self._merge(home)
@@ -151,13 +156,13 @@ class RecallStore:
             if len(rows) < len(batch):
                 batch, keys = batch.take(rows).compact(), keys[rows]
         home.recent.add(keys, arrived_ns)
-        segments = list(home.segments)
+        arrived: list[Segment] = []
         for start in range(0, len(batch), self._segment_spans):
             part = batch.slice(start, min(start + self._segment_spans, len(batch)))
             part = part if len(part) == len(batch) else part.compact()
-            segments.append(Segment.of(part, home.mark + 1, arrived_ns))
+            arrived.append(Segment.of(part, home.mark + 1, arrived_ns))
             home.mark += len(part)
-        home.place(tuple(segments))
+        home.append(arrived)
         return size - duplicates, duplicates
 
     @staticmethod
@@ -204,7 +209,7 @@ class RecallStore:
         with home.merging:
             while not self._closed:
                 segments = home.segments
-                first = sum(1 for segment in segments if segment.sealed)
+                first = len(segments) - _loose(segments)
                 step = merge_step([len(segment) for segment in segments[first:]], self._segment_spans)
                 if step is None:
                     return
@@ -309,6 +314,11 @@ class RecallStore:
             self._wake.notify_all()
         self._merger.join()
         self._projects.clear()
+
+
+def _loose(segments: Sequence[Segment]) -> int:
+    """How many are not sealed; they are the last ones."""
+    return sum(1 for _ in takewhile(lambda segment: not segment.sealed, reversed(segments)))
 
 
 def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool] | None:
