@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 
 from bench import duplicates, engine, figures, ingest, memory, queries, start, transport, wakeup
@@ -36,12 +37,15 @@ def main() -> None:
     began = time.perf_counter()
     with Workbench(quick=given.quick) as bench:
         for name in names:
+            summary = (QUESTIONS[name].__doc__ or name).splitlines()[0]
+            print(f"{name}: {summary}", file=sys.stderr)
             answer = list(QUESTIONS[name].measure(bench))
-            figures.show(answer, title=f"\n{name}")
+            figures.show(answer)
+            print()
             found += answer
-    print(f"\n{time.perf_counter() - began:.0f} s")
+    print(f"{time.perf_counter() - began:.0f} s")
     if not given.quick:
-        print(figures.keep(record, found, latest=not given.only))
+        print(figures.keep(record, found, only=given.only or ()))
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 from bench.envoy_spans import Reports
 from bench.figures import Figure
-from bench.queries import COMMON, RARE, UNIQUE_KEY
+from bench.queries import COMMON, ENOUGH, RARE, SECONDS_MAX, UNIQUE_KEY
 from bench.workbench import Workbench
 from satellite.explore.window import plan_of
 from satellite.protocols import lightstep
@@ -88,8 +88,8 @@ def _questions(
 
 def _times_ms(ask: Callable[[], object], repeats: int) -> list[float]:
     ask()
-    values = []
-    for _ in range(repeats):
+    values: list[float] = []
+    while len(values) < repeats and (len(values) < ENOUGH or sum(values) < SECONDS_MAX * 1000):
         began = time.perf_counter()
         ask()
         values.append((time.perf_counter() - began) * 1000)

@@ -135,13 +135,17 @@ def about() -> dict[str, Any]:
     }
 
 
-def keep(record: dict[str, Any], figures: Sequence[Figure], *, latest: bool) -> Path:
-    """Write `results/<date>-<commit>.json`, and `results/latest.md` when asked; returns the first."""
+def keep(record: dict[str, Any], figures: Sequence[Figure], *, only: Sequence[str] = ()) -> Path:
+    """Write them to `results/<date>-<commit>.json` (with `only` after it) and return that file.
+
+    A run of all questions is also the new `results/latest.md`.
+    """
     RESULTS.mkdir(exist_ok=True)
-    file = RESULTS / f"{record['date'][:10]}-{record['commit']}.json"
-    content = msgspec.json.encode(record | {"figures": figures})
+    file = RESULTS / ("-".join([record["date"][:10], record["commit"], *only]) + ".json")
+    medians = [{**msgspec.to_builtins(figure), "median": figure.median} for figure in figures]
+    content = msgspec.json.encode(record | {"figures": medians})
     file.write_bytes(msgspec.json.format(content, indent=1) + b"\n")
-    if latest:
+    if not only:
         (RESULTS / "latest.md").write_text(markdown(record, figures), "utf-8")
     return file
 

@@ -49,7 +49,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:
         for name, body in bodies().items():
             file.write_bytes(body)
             _calls_per_second(server, file, 0.5)
-            values = [_calls_per_second(server, file, bench.seconds / 2) for _ in range(bench.rounds)]
+            values = [_calls_per_second(server, file, bench.seconds * 2 / 3) for _ in range(bench.rounds)]
             yield Figure("transport", f"h2load, {name}", "reports/s", values, "more")
 
 
