@@ -85,6 +85,7 @@ class _Waiting:
     body: bytes
     header_token: str
     peer: str
+    project: str | None
     received_ns: int
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Receipt]
@@ -151,14 +152,23 @@ class Intake:
         return self._open and not self._full
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        project: str | None = None,
     ) -> Receipt:
         """The receipt, once the spans of this body are visible to queries or it is known why they never will be.
 
-        Never raises for what a body holds; `Receipt.refusal` says what was wrong.
+        Never raises for what a body holds; `Receipt.refusal` says what was wrong. With a `project` no token is
+        looked at: that is for whoever imports spans, not for reporters.
         """
         loop = asyncio.get_running_loop()
-        item = _Waiting(protocol, body, header_token, peer, self._clock_ns(), loop, loop.create_future())
+        item = _Waiting(
+            protocol, body, header_token, peer, project, self._clock_ns(), loop, loop.create_future()
+        )
         with self._changed:
             refusal = self._refuse_full(len(body))
             if refusal is None:
@@ -238,7 +248,7 @@ class Intake:
                 receipts[id(item)] = self._refused(item, outcome)
                 continue
             try:
-                project = self._tokens.project(_token_of(outcome, item))
+                project = item.project or self._tokens.project(_token_of(outcome, item))
             except SatelliteError as refusal:
                 receipts[id(item)] = self._refused(item, refusal, outcome.echo)
                 continue

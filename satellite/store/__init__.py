@@ -7,7 +7,7 @@ means is said here once, and `tests/store/conformance.py` holds every engine to 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, Protocol
 
 import msgspec
@@ -137,6 +137,10 @@ class Store(Protocol):
 
     def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
         """Up to `limit` matching spans in order. Raises BadRequest for a cursor it did not make."""
+        ...
+
+    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
+        """All matching spans, whole, in order of arrival; for writing them out again. Those of one moment."""
         ...
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Plan
-from satellite.spans import PARENT_TAG, Span, id_text
+from satellite.spans import PARENT_TAG, Span, SpanBatch, id_text
 from satellite.store import Bucket, Group, Histogram, Order, Page, Suggestion, SuggestionKind
 from satellite.store.latency import PERCENTILES, bounds_us, nearest_rank, rank
 from satellite.store.segment import Mask, Segment
@@ -49,6 +49,12 @@ def _size(segment: Segment, mask: Mask | None) -> int:
 def count(segments: Sequence[Segment], plan: Plan) -> int:
     """How many spans match."""
     return sum(_size(segment, mask) for segment, mask in _matches(segments, plan))
+
+
+def batches(segments: Sequence[Segment], plan: Plan) -> Iterator[SpanBatch]:
+    """The matching rows of each segment."""
+    for segment, mask in _matches(segments, plan):
+        yield segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
 
 
 def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:

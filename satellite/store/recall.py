@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
@@ -244,6 +244,10 @@ class RecallStore:
         with home.lock:
             segments, mark = home.segments, home.mark
         return answers.find(segments, plan, order, limit, cursor, mark)
+
+    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
+        """See Store."""
+        return answers.batches(self._segments(project), plan)
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """See Store."""

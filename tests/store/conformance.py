@@ -624,6 +624,16 @@ class StoreConformance:
 
     # Traces
 
+    def test_batches_hold_the_matches_whole(self, store: Store) -> None:
+        write_bookinfo(store, 5)
+        for plan in (ALL, tag("http.status_code", "500"), tag("no", "such")):
+            found = [span for batch in store.batches("p", plan) for span in batch.spans()]
+            page = store.find("p", plan, order="arrival", limit=1000).spans
+            assert [msgspec.structs.replace(span, mark=0) for span in found] == [
+                msgspec.structs.replace(span, mark=0) for span in page
+            ]
+        assert list(store.batches("unheard of", ALL)) == []
+
     def test_traces(self, store: Store) -> None:
         rows: list[Row] = [
             {"trace_low": 1, "span_id": 4, "start_ns": 20},

@@ -7,7 +7,7 @@ as `text_of` writes them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from threading import RLock
@@ -57,6 +57,8 @@ class Row:
     """The same for the reporter's."""
     arrived_ns: int
     nbytes: int
+    batch: SpanBatch
+    """It alone."""
 
     @property
     def mark(self) -> int:
@@ -172,6 +174,7 @@ def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
                 attributes=reporter.texts(),
                 arrived_ns=arrived_ns,
                 nbytes=batch.nbytes // len(batch),
+                batch=batch.slice(i, i + 1),
             )
         )
     return rows
@@ -243,6 +246,11 @@ class NaiveStore:
         more = len(left) > len(shown)
         next_cursor = _cursor(order, mark, shown[-1].sort_key(order)) if more and shown else None
         return Page([row.span for row in shown], len(rows), next_cursor, mark)
+
+    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
+        """One batch per span."""
+        for row in sorted(self._matching(project, plan), key=lambda row: row.mark):
+            yield row.batch
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """As in Store."""
