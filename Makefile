@@ -18,7 +18,9 @@ PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 endif
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock))
+INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock)) \
+	$(patsubst tests/interop/%/package-lock.json,.interop/%/.installed,$(wildcard tests/interop/*/package-lock.json)) \
+	$(patsubst tests/interop/%/go.sum,.interop/%/.installed,$(wildcard tests/interop/*/go.sum))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -116,3 +118,32 @@ $(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
 		echo "The package index is not reachable, so there is no client $* and its tests skip." >&2; \
 		touch $(@D).unreachable; exit 0; }
 	@test -e $(@D).unreachable || touch $@
+
+# The same for npm: tests/interop/<name>/package-lock.json (no registry's address in it) into .interop/<name>/node_modules.
+.interop/%/.installed: tests/interop/%/package-lock.json
+	@rm -rf $(@D) $(@D).missing $(@D).unreachable
+	@if ! npm --version >/dev/null 2>&1; then \
+		echo "There is no npm, so there is no client $* and its tests skip." >&2; \
+		mkdir -p $(dir $(@D)) && echo "npm is not installed" >$(@D).missing; exit 0; fi; \
+	echo "Installing the real client $*" >&2; \
+	mkdir -p $(@D) && cp tests/interop/$*/package.json $< $(@D) || exit 1; \
+	if npm ci --prefix $(@D) --ignore-scripts --no-audit --no-fund --loglevel=error >&2; then touch $@; exit 0; fi; \
+	rm -rf $(@D); \
+	if npm view npm version >/dev/null 2>&1; then echo "The client $* could not be installed." >&2; exit 1; fi; \
+	echo "The npm registry is not reachable, so there is no client $* and its tests skip." >&2; \
+	touch $(@D).unreachable
+
+# And for Go: the tools of tests/interop/<name>/go.mod, and the programs beside it, into .interop/<name>.
+.interop/%/.installed: tests/interop/%/go.sum tests/interop/%/go.mod
+	@rm -rf $(@D) $(@D).missing $(@D).unreachable
+	@if ! go version >/dev/null 2>&1; then \
+		echo "There is no Go, so there is no client $* and its tests skip." >&2; \
+		mkdir -p $(dir $(@D)) && echo "Go is not installed" >$(@D).missing; exit 0; fi; \
+	echo "Building the real client $*" >&2; \
+	mkdir -p $(@D); \
+	if go -C tests/interop/$* mod download && \
+		go -C tests/interop/$* build -o $(abspath $(@D))/ $(if $(wildcard tests/interop/$*/*.go),./...) tool; then touch $@; exit 0; fi; \
+	rm -rf $(@D); \
+	if go list -m golang.org/x/net@latest >/dev/null 2>&1; then echo "The client $* could not be built." >&2; exit 1; fi; \
+	echo "The Go module proxy is not reachable, so there is no client $* and its tests skip." >&2; \
+	touch $(@D).unreachable

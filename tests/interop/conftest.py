@@ -16,14 +16,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.interop)
 
 
-def interpreter(name: str) -> Path:
-    """The Python of the environment .interop/<name>, which `make interop` makes."""
+def environment(name: str) -> Path:
+    """The folder .interop/<name>, which `make interop` makes; skips where it could not, and says why."""
     folder = ROOT / ".interop" / name
     if not (folder / ".installed").exists():
+        if (missing := folder.with_suffix(".missing")).exists():
+            pytest.skip(f"no client {name}: {missing.read_text().strip()}")
         if folder.with_suffix(".unreachable").exists():
             pytest.skip(f"the package index was not reachable when `make interop` wanted the client {name}")
         pytest.fail(f"there is no {folder.relative_to(ROOT)}: `make interop` makes it", pytrace=False)
-    return folder / "bin" / "python"
+    return folder
+
+
+def interpreter(name: str) -> Path:
+    """The Python of the environment .interop/<name>."""
+    return environment(name) / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
