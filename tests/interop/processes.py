@@ -55,9 +55,15 @@ class Tracer:
     """A process with a real tracer (tests/interop/clients), which does what it is told line by line."""
 
     def __init__(
-        self, interpreter: Path, script: str, *, ca_file: Path | None = None, **options: Any
+        self,
+        interpreter: Path,
+        script: str,
+        *,
+        ca_file: Path | None = None,
+        env: Mapping[str, str] = {},
+        **options: Any,
     ) -> None:
-        """`options` go to the tracer; without `ca_file` it trusts what its libraries trust."""
+        """`options` go to the tracer; without `ca_file` (or what `env` says) it trusts what its libraries trust."""
         trust = {} if ca_file is None else {"REQUESTS_CA_BUNDLE": str(ca_file)}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `__exit__`
         self._process = subprocess.Popen(
@@ -66,7 +72,7 @@ class Tracer:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=environment(PYTHONWARNINGS="ignore", **trust),
+            env=environment(PYTHONWARNINGS="ignore", **trust, **env),
         )
 
     def __enter__(self) -> Self:
