@@ -1,0 +1,308 @@
+"""Spans one after the other: what the codecs share that read a span at a time (Zipkin, Jaeger, Datadog).
+
+Owns ids, times and the meaning of well-known tags, and `Rows`, which puts spans in columns and meets each distinct tag
+once only. Reading a format is the codec's own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+import pyarrow as pa
+
+from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.protocols.wire import Reply
+from satellite.report import Receipt, Report
+from satellite.reporter import Reporter
+from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status
+from satellite.tags import TagValue, encode_tag, text_of
+
+VALUES_MAX = 4_000_000
+"""Values one body may hold (ours). A report of 64 MiB holds about three million; hostile ones fit sixty million into it,
+each of which costs a hundred bytes of memory once it is read."""
+
+SPAN_BYTES_MAX = 4 * 2**20
+"""A longer span is dropped (ours): what such a message may unfold to is thirty times its size."""
+
+TOKEN_TAGS = ("lightstep.access_token", "access_token")
+SERVICE_TAG = "lightstep.service_name"
+TRANSPORT_TAGS = frozenset((*TOKEN_TAGS, SERVICE_TAG))
+"""Tags that speak to the satellite: used, and never stored."""
+
+KIND_TAG = "span.kind"
+MASK = 2**64 - 1
+
+_LIMIT_NS = 2**63 - 1
+_FUTURE_NS = 86_400_000_000_000
+_HEX = re.compile(r"[0-9a-fA-F]{1,32}")
+_ID_TEXT_MAX = 128
+_KINDS = {kind.name: kind for kind in Kind}
+
+
+class SpanId(NamedTuple):
+    """What an id says; a trace's has two halves, of a span's only `low` counts."""
+
+    high: int
+    low: int
+    text: str = ""
+    """The text sent, when the number cannot be turned back into it."""
+
+
+NO_ID = SpanId(0, 0)
+
+
+def read_id(value: Any) -> SpanId:
+    """The id behind a text or a number of any size.
+
+    Up to 32 hex digits are read as such, short ones as if padded on the left, UUIDs without their dashes; of any other
+    text a stable 64-bit hash is the id. No text, 0 and what is neither: NO_ID. Rule: LightStep's clients sent all of it.
+    """
+    if type(value) is str:
+        if _HEX.fullmatch(value):
+            number = int(value, 16)
+            return SpanId(number >> 64, number & MASK)
+        if not value:
+            return NO_ID
+        if len(value) == 36 and _HEX.fullmatch(digits := value.replace("-", "")):
+            number = int(digits, 16)
+            return SpanId(number >> 64, number & MASK, value)
+        text = sound_text(value[:_ID_TEXT_MAX])
+        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
+        return SpanId(0, int.from_bytes(digest), text)
+    if isinstance(value, int) and -(2**63) <= value < 2**128:
+        return SpanId(value >> 64, value & MASK) if value >= 0 else SpanId(0, value & MASK)
+    return NO_ID
+
+
+class Times(NamedTuple):
+    """When a span was, in ns."""
+
+    start_ns: int
+    duration_ns: int
+    marks: Marks
+
+
+def read_times(start_ns: int, duration_ns: int, received_ns: int) -> Times:
+    """Start and duration as they may be kept; 0 or a start beyond 64 bits: none was sent."""
+    if 0 < start_ns <= received_ns + _FUTURE_NS and 0 <= duration_ns <= _LIMIT_NS:
+        return Times(start_ns, duration_ns, Marks(0))
+    marks = Marks(0)
+    if start_ns == 0 or not -_LIMIT_NS <= start_ns <= _LIMIT_NS:
+        start_ns, marks = received_ns, Marks.TIME_INVENTED
+    if start_ns > received_ns + _FUTURE_NS:
+        marks |= Marks.FUTURE
+    if duration_ns < 0:
+        marks |= Marks.NEGATIVE_DURATION
+    if not -_LIMIT_NS <= duration_ns <= _LIMIT_NS:
+        marks |= Marks.CLAMPED
+        duration_ns = _LIMIT_NS if duration_ns > 0 else -_LIMIT_NS
+    return Times(start_ns, duration_ns, marks)
+
+
+def whole_number(value: Any) -> int:
+    """The integer that a number or a text of digits stands for; 0 for anything else."""
+    if type(value) is int:
+        return value
+    if isinstance(value, float) and math.isfinite(value):
+        return int(value)
+    if isinstance(value, str) and len(value) <= 40:
+        try:
+            return int(value)
+        except ValueError:
+            return 0
+    return 0
+
+
+def log_time_ns(time_ns: int) -> int:
+    """A time that fits the model's logs."""
+    return max(-_LIMIT_NS, min(_LIMIT_NS, time_ns))
+
+
+def clean_text(value: bytes) -> str:
+    """Text, with U+FFFD in place of invalid UTF-8."""
+    return value.decode("utf-8", "replace")
+
+
+def plain_value(value: Any) -> TagValue:
+    """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text."""
+    if value is None or isinstance(value, str | bool | float | bytes):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 256 else hex(value)
+    try:
+        return msgspec.json.encode(value).decode()
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):
+        return None
+
+
+def is_true(value: TagValue) -> bool:
+    """Whether an `error` tag says so in LightStep's and Jaeger's reading: true, a number not 0, the text "true"."""
+    return value.lower() == "true" if isinstance(value, str) else bool(value)
+
+
+def kind_of(value: TagValue) -> Kind:
+    """The kind a text names, in any letter case; UNSPECIFIED when it names none."""
+    return _KINDS.get(text_of(value).upper(), Kind.UNSPECIFIED)
+
+
+class Rows:
+    """Puts spans in columns. Dictionaries are joint; a codec keeps one for all bodies of a call."""
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
+        self._appends = [column.append for column in self._columns.values()]
+        self._tags: dict[bytes, int] = {}
+        self._known_tags: dict[tuple[Any, ...], int] = {}
+        self._names: dict[str, int] = {}
+        self._broken_tags: set[int] = set()
+        self._reporters: dict[bytes, int] = {}
+        self._extras: dict[bytes, int] = {}
+
+    def __len__(self) -> int:
+        """Spans added so far."""
+        return len(self._columns["span_id"])
+
+    def reporter(self, reporter: Reporter) -> int:
+        """The code of a reporter, for `add`."""
+        return self._reporters.setdefault(reporter.encode(), len(self._reporters))
+
+    def tag(self, key: str, value: TagValue) -> int:
+        """The code of a tag, for `add`."""
+        kind = type(value)
+        if kind is float:  # 0.0 and -0.0 are equal, and not the same
+            return self._tag(encode_tag(key, value))
+        known = (key, kind, value)
+        code = self._known_tags.get(known)
+        if code is None:
+            sound = sound_text(key), sound_text(value) if kind is str else value
+            code = self._known_tags[known] = self._tag(encode_tag(*sound))
+            if sound != known[::2]:
+                self._broken_tags.add(code)
+        return code
+
+    def _tag(self, encoded: bytes) -> int:
+        return self._tags.setdefault(encoded, len(self._tags))
+
+    def add(
+        self,
+        *,
+        reporter: int,
+        operation: str,
+        trace: SpanId,
+        span_id: SpanId,
+        times: Times,
+        parent: int = 0,
+        kind: Kind = Kind.UNSPECIFIED,
+        status: Status = Status.UNSET,
+        marks: Marks = Marks(0),
+        tags: Sequence[int] = (),
+        logs: Sequence[bytes] = (),
+        references: Sequence[bytes] = (),
+        extra: dict[str, TagValue] | None = None,
+    ) -> bool:
+        """Add one span, unless it has neither trace nor span id: then False.
+
+        Args:
+            reporter: as `reporter` gave it.
+            operation: what was done.
+            trace: its trace; the text of an odd id goes to `extra["trace_id_text"]`.
+            span_id: its id; likewise `extra["span_id_text"]`.
+            times: as `read_times` gave them; their marks are joined with `marks`.
+            parent: the parent's id, 0 for none.
+            kind: what part it plays.
+            status: how it ended.
+            marks: what else was out of the ordinary.
+            tags: as `tag` gave them, in order.
+            logs: as `encode_log` gives them.
+            references: as `encode_reference` gives them; none when there is but the parent.
+            extra: what only its protocol has.
+        """
+        has_trace = trace.high or trace.low
+        if not has_trace or not span_id.low:
+            if not has_trace and not span_id.low:
+                return False
+            marks |= Marks.ZERO_ID
+        if self._broken_tags and not self._broken_tags.isdisjoint(tags):
+            marks |= Marks.BAD_UTF8
+        if not operation.isascii() and sound_text(operation) != operation:
+            marks |= Marks.BAD_UTF8
+        if trace.text or span_id.text:
+            extra = dict(extra or {})
+            extra |= {"trace_id_text": trace.text} if trace.text else {}
+            extra |= {"span_id_text": span_id.text} if span_id.text else {}
+        packed = msgspec.msgpack.encode(extra) if extra else b""
+        row = (
+            trace.high,
+            trace.low,
+            span_id.low,
+            parent,
+            times.start_ns,
+            times.duration_ns,
+            self._names.setdefault(operation, len(self._names)),
+            reporter,
+            self._extras.setdefault(packed, len(self._extras)),
+            kind,
+            status,
+            marks | times.marks if marks else times.marks,
+            tags,
+            logs,
+            references,
+        )
+        for append, value in zip(self._appends, row, strict=True):
+            append(value)
+        return True
+
+    def build(self) -> SpanBatch:
+        """Everything added so far."""
+        names = [sound_text(name).encode() for name in self._names]
+        distinct = pa.array(names, pa.binary()).dictionary_encode()
+        codes = distinct.indices.to_pylist()
+        columns = self._columns | {"name": [codes[code] for code in self._columns["name"]]}
+        return SpanBatch(
+            pa.RecordBatch.from_pydict(columns, schema=SCHEMA),
+            tags=pa.array(self._tags, pa.binary()),
+            names=distinct.dictionary,
+            reporters=pa.array(self._reporters, pa.binary()),
+            extras=pa.array(self._extras, pa.binary()),
+        )
+
+
+def sound_text(text: str) -> str:
+    """The text with U+FFFD for what UTF-8 cannot hold: half a surrogate pair, or a byte that came as one."""
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def say_dropped(report: Report, reason: str, count: int, text: str) -> None:
+    """Note in a report that spans were dropped, and why; nothing when none were."""
+    if count:
+        report.dropped[reason] = report.dropped.get(reason, 0) + count
+        report.warnings.append(f"{count} spans {text} were dropped")
+
+
+def plain_reply(receipt: Receipt, status: int) -> Reply:
+    """An answer in plain text: `status` and the warnings when spans were kept, else what was wrong.
+
+    Bad data and tokens: 400; too large: 413; for the rest 503, which clients and proxies take for «try again».
+    """
+    text = "text/plain; charset=utf-8"
+    if receipt.refusal is None:
+        return Reply(status, text, "\n".join(receipt.warnings).encode())
+    return Reply(status_of(receipt.refusal), text, receipt.refusal.message.encode("utf-8", "replace"))
+
+
+def status_of(refusal: SatelliteError) -> int:
+    """The HTTP status of a refusal."""
+    match refusal:
+        case Overloaded():
+            return 503
+        case TooLarge():
+            return 413
+        case BadReport() | AccessDenied():
+            return 400
+        case _:
+            return 503
