@@ -167,14 +167,19 @@ class SpanBatch:
             columns[column] = _recode(columns[column], rank[codes])
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
-    def content(self, row: int) -> tuple[Any, ...]:
-        """Everything that one row says, dictionary entries in place of codes: equal for equal spans of any batch."""
-        values = [self.rows.column(name)[row].as_py() for name in SCHEMA.names]
-        for dictionary, column in _DICTIONARIES.items():
-            i = SCHEMA.get_field_index(column)
-            codes = values[i] if isinstance(values[i], list) else [values[i]]
-            values[i] = [getattr(self, dictionary)[code].as_py() for code in codes]
-        return tuple(values)
+    def same(self, other: SpanBatch) -> npt.NDArray[np.bool_]:
+        """Row by row whether the two say exactly the same; both have as many rows."""
+        size = len(self)
+        joint = SpanBatch.concat([self, other])
+        equal = np.ones(size, np.bool_)
+        for name in SCHEMA.names:
+            column = joint.rows.column(name)
+            if pa.types.is_list(column.type):
+                equal &= _same_lists(column, size)
+            else:
+                values = np.asarray(column)
+                equal &= values[:size] == values[size:]
+        return equal
 
     def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
         """The same spans, each with these tags after its own."""
@@ -248,6 +253,24 @@ def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:
         return values
     offsets = column.offsets.to_numpy()
     return pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), values)
+
+
+def _same_lists(column: pa.ListArray, size: int) -> npt.NDArray[np.bool_]:
+    """For each of the first `size` lists whether it equals the one `size` further on."""
+    values = column.flatten()
+    if not pa.types.is_integer(values.type):
+        values = values.dictionary_encode().indices
+    flat = np.asarray(values)
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets -= offsets[0]
+    lengths = np.diff(offsets)
+    equal: npt.NDArray[np.bool_] = lengths[:size] == lengths[size:]
+    rows = np.repeat(np.arange(size), np.where(equal, lengths[:size], 0))
+    starts = np.cumsum(np.where(equal, lengths[:size], 0)) - np.where(equal, lengths[:size], 0)
+    within = np.arange(len(rows)) - starts[rows]
+    differs = flat[offsets[rows] + within] != flat[offsets[rows + size] + within]
+    equal[rows[differs]] = False
+    return equal
 
 
 def trace_text(high: int, low: int) -> str:

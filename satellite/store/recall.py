@@ -17,7 +17,7 @@ import numpy as np
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Plan
-from satellite.spans import Span, SpanBatch
+from satellite.spans import Span, SpanBatch, SpanBuilder
 from satellite.store import (
     Group,
     Histogram,
@@ -30,7 +30,7 @@ from satellite.store import (
     Written,
     answers,
 )
-from satellite.store.recent import Keys, RecentIds, identities
+from satellite.store.recent import Keys, Marked, RecentIds, identities
 from satellite.store.segment import Segment
 
 SEGMENT_SPANS = 65_536
@@ -43,7 +43,7 @@ MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
 
 MOST_RECENT = 2**21
-"""Identities remembered for finding duplicates, whatever the window: 16 MiB a project."""
+"""Identities remembered for finding duplicates, whatever the window: 32 MiB a project."""
 
 
 @dataclass(eq=False)
@@ -147,15 +147,15 @@ class RecallStore:
     def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> tuple[int, int]:
         """(rows that are new, duplicates) of a batch that is not empty."""
         keys = identities(batch)
-        known = home.recent.known(keys)
+        marks = home.recent.marks(keys)
         size, duplicates = len(batch), 0
-        if known.any() or len(np.unique(keys)) < len(keys):
-            rows, duplicates = _settle(home, batch, keys, known.tolist())
+        if marks.any() or len(np.unique(keys)) < len(keys):
+            rows, duplicates = _settle(home, batch, keys, marks)
             if not len(rows):
                 return 0, duplicates
             if len(rows) < len(batch):
                 batch, keys = batch.take(rows).compact(), keys[rows]
-        home.recent.add(keys, arrived_ns)
+        home.recent.add(keys, np.arange(home.mark + 1, home.mark + len(batch) + 1), arrived_ns)
         arrived: list[Segment] = []
         for start in range(0, len(batch), self._segment_spans):
             part = batch.slice(start, min(start + self._segment_spans, len(batch)))
@@ -328,8 +328,8 @@ def _loose(segments: Sequence[Segment]) -> int:
 def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool] | None:
     """Which of the unsealed segments to merge next: (first, one after the last, whether that seals them).
 
-    The oldest are sealed as soon as one more would not fit; before that, MERGE_WIDTH newest neighbours of one size
-    class or smaller become one. None: leave them.
+    The oldest are sealed as soon as one more would not fit; before that, MERGE_WIDTH neighbours of one size class,
+    and the smaller ones that came after them, become one. None: leave them.
     """
     total = 0
     for stop, size in enumerate(sizes):
@@ -342,7 +342,7 @@ def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool
         start = len(sizes)
         while start and _size_class(sizes[start - 1]) <= size_class:
             start -= 1
-        if len(sizes) - start >= MERGE_WIDTH:
+        if sum(_size_class(size) == size_class for size in sizes[start:]) >= MERGE_WIDTH:
             return start, len(sizes), False
     return None
 
@@ -352,50 +352,54 @@ def _size_class(size: int) -> int:
     return (size.bit_length() - 1) // 3
 
 
-def _settle(home: _Project, batch: SpanBatch, keys: Keys, known: list[bool]) -> tuple[np.ndarray, int]:
+def _settle(home: _Project, batch: SpanBatch, keys: Keys, marks: Marked) -> tuple[Marked, int]:
     """Find the place of every span that came before: (rows of the batch to store, how many duplicates there are).
 
-    The same span again is left out; another version takes the place of the earlier one. This looks at each
-    duplicate alone: they are re-sent reports, few beside the rest.
+    The same span again is left out; another version takes the place of the earlier one, in the batch or before it.
     """
-    keep = np.ones(len(batch), np.bool_)
-    latest: dict[int, int] = {}
-    duplicates = 0
-    for row, key in enumerate(keys.tolist()):
-        earlier = latest.get(key)
-        if earlier is None and not known[row]:
-            latest[key] = row
-            continue
-        if earlier is not None:
-            before, place = batch.content(earlier), None
-        else:
-            place = _locate(home.segments, batch, row)
-            if place is None:  # evicted since
-                latest[key] = row
-                continue
-            before = home.segments[place[0]].batch.content(place[1])
-        duplicates += 1
-        if before == batch.content(row):
-            keep[row] = False
-            continue
-        if place is None:
-            keep[earlier] = False
-        else:
-            segments = list(home.segments)
-            segments[place[0]] = segments[place[0]].without([place[1]])
-            home.place(tuple(segments))
-        latest[key] = row
-    return np.flatnonzero(keep), duplicates
+    segments = home.segments
+    held_from = segments[0].first_mark if segments else home.mark + 1
+    marks = np.where(marks >= held_from, marks, 0)  # what was evicted is new again
+    order = np.argsort(keys, kind="stable")
+    first = np.ones(len(order), np.bool_)
+    first[1:] = keys[order[1:]] != keys[order[:-1]]
+    known = marks[order] > 0
+    # Each row beside the version before it: the one stored for the first of its key, else the one before in the batch.
+    stored, repeated = np.flatnonzero(first & known), np.flatnonzero(~first)
+    changed = np.ones(len(order), np.bool_)
+    changed[stored] = ~batch.take(order[stored]).same(_rows_at(segments, marks[order[stored]]))
+    changed[repeated] = ~batch.take(order[repeated]).same(batch.take(order[repeated - 1]))
+    # Of each key the last row that changed something is the one to keep; none: what is stored stays.
+    group = np.cumsum(first) - 1
+    last = np.full(group[-1] + 1, -1)
+    last[group[changed]] = np.flatnonzero(changed)
+    keep = np.sort(order[last[last >= 0]])
+    replaced = keep[marks[keep] > 0]
+    home.place(_without(segments, marks[replaced]))
+    return keep, len(order) - int(np.count_nonzero(first & ~known))
 
 
-def _locate(segments: Sequence[Segment], batch: SpanBatch, row: int) -> tuple[int, int] | None:
-    """(segment, row) of the live span with the identity of a row of the batch; newest segments first."""
-    trace_low, span_id = int(batch.column("trace_low")[row]), batch.column("span_id")[row]
-    key = identities(batch.slice(row, row + 1))[0]
-    for position in range(len(segments) - 1, -1, -1):
-        segment = segments[position]
-        ids = segment.batch.column("span_id")
-        for found in segment.rows_of_trace(None, trace_low):
-            if ids[found] == span_id and identities(segment.batch.slice(found, found + 1))[0] == key:
-                return position, found
-    return None
+def _segment_of(segments: Sequence[Segment], marks: Marked) -> Marked:
+    """The position of the segment that holds each mark."""
+    return np.searchsorted([segment.first_mark for segment in segments], marks, side="right") - 1
+
+
+def _rows_at(segments: Sequence[Segment], marks: Marked) -> SpanBatch:
+    """The rows with these marks, same order."""
+    owners = _segment_of(segments, marks)
+    parts, places = [SpanBuilder().build()], []
+    for owner in np.unique(owners).tolist():
+        mine = np.flatnonzero(owners == owner)
+        parts.append(segments[owner].batch.take(marks[mine] - segments[owner].first_mark).compact())
+        places.append(mine)
+    found = SpanBatch.concat(parts)
+    return found.take(np.argsort(np.concatenate(places))) if places else found
+
+
+def _without(segments: tuple[Segment, ...], marks: Marked) -> tuple[Segment, ...]:
+    """The same segments with the rows of these marks dead."""
+    left = list(segments)
+    owners = _segment_of(segments, marks)
+    for owner in np.unique(owners).tolist():
+        left[owner] = left[owner].without((marks[owners == owner] - left[owner].first_mark).tolist())
+    return tuple(left)

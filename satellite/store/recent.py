@@ -1,4 +1,4 @@
-"""Which spans came lately: the identities of the last minutes, for finding those that are sent again."""
+"""Which spans came lately: identities and marks of the last minutes, for finding what is sent again."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy.typing as npt
 from satellite.spans import Marks, SpanBatch
 
 Keys = npt.NDArray[np.uint64]
+Marked = npt.NDArray[np.int64]
 
 _FANOUT = 4
 
@@ -30,11 +31,13 @@ def identities(batch: SpanBatch) -> Keys:
 @dataclass(slots=True)
 class _Run:
     keys: Keys
+    """Ascending."""
+    marks: Marked
     newest_ns: int
 
 
 class RecentIds:
-    """A set of identities that forgets; sorted runs, merged geometrically, 8 bytes a span."""
+    """The marks of identities, for a while; sorted runs, merged geometrically, 16 bytes a span."""
 
     def __init__(self, window_ns: int, most: int) -> None:
         """Remembers for `window_ns` after arrival, and no more than about `most` identities."""
@@ -42,18 +45,19 @@ class RecentIds:
         self._most = most
         self._runs: list[_Run] = []
 
-    def known(self, keys: Keys) -> npt.NDArray[np.bool_]:
-        """Which of the keys are remembered."""
-        found = np.zeros(len(keys), np.bool_)
-        for run in self._runs:
-            place = np.searchsorted(run.keys, keys)
-            place[place == len(run.keys)] = 0
-            found |= run.keys[place] == keys
+    def marks(self, keys: Keys) -> Marked:
+        """The mark that each key was last added with; 0 for those that are not remembered."""
+        found = np.zeros(len(keys), np.int64)
+        for run in self._runs:  # oldest first: a later mark overwrites
+            place = np.searchsorted(run.keys, keys, side="right") - 1
+            hit = run.keys[place] == keys
+            found[hit] = run.marks[place[hit]]
         return found
 
-    def add(self, keys: Keys, arrived_ns: int) -> None:
-        """Remember these, and forget what is too old."""
-        self._runs.append(_Run(np.sort(keys), arrived_ns))
+    def add(self, keys: Keys, marks: Marked, arrived_ns: int) -> None:
+        """Remember these, and forget what is too old; marks are higher than all before."""
+        order = np.argsort(keys, kind="stable")
+        self._runs.append(_Run(keys[order], marks[order], arrived_ns))
         while len(self._runs) > 1 and len(self._runs[-2].keys) <= _FANOUT * len(self._runs[-1].keys):
             newer, older = self._runs.pop(), self._runs.pop()
             if len(newer.keys) + len(older.keys) > self._most // _FANOUT:
@@ -62,8 +66,9 @@ class RecentIds:
                     newer,
                 ]  # runs stay small beside the whole, so that they can be forgotten
                 break
-            merged = np.sort(np.concatenate([older.keys, newer.keys]), kind="stable")
-            self._runs.append(_Run(merged, newer.newest_ns))
+            keys, marks = np.concatenate([older.keys, newer.keys]), np.concatenate([older.marks, newer.marks])
+            order = np.argsort(keys, kind="stable")  # of equal keys the later mark stays last
+            self._runs.append(_Run(keys[order], marks[order], newer.newest_ns))
         self._forget(arrived_ns)
 
     def _forget(self, now_ns: int) -> None:
