@@ -25,6 +25,9 @@ from satellite.tags import TagValue, decode_tag, encode_tag
 PARENT_TAG = "parent_span_guid"
 """Tag in which some LightStep tracers name the parent; shown as `parent_span_id`, not as a tag."""
 
+META_EVENT_TAG = "lightstep.meta_event"
+"""True on spans in which a tracer speaks of itself (wire-protocols.md §1.7)."""
+
 Rows = npt.NDArray[np.integer[Any]]
 
 

@@ -26,7 +26,16 @@ from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.spans import PARENT_TAG, SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
+from satellite.spans import (
+    META_EVENT_TAG,
+    PARENT_TAG,
+    SCHEMA,
+    Kind,
+    Marks,
+    SpanBatch,
+    Status,
+    encode_reference,
+)
 from satellite.tags import TagValue, decode_tag, key_prefix, normalise, text_of
 
 NAME = "lightstep"
@@ -295,7 +304,7 @@ class _Columns:
         for key, target in (("span.kind", kind), ("error", status)):
             hits, values = _occurrences(clean.tags, codes, key, _READ[key])
             target[row[hits]] = values
-        hits, values = _occurrences(clean.tags, codes, "lightstep.meta_event", _is_true)
+        hits, values = _occurrences(clean.tags, codes, META_EVENT_TAG, _is_true)
         self._mark_rows(row[hits[values > 0]], Marks.META_EVENT)
         if len(orphans := np.flatnonzero(parent == 0)):
             hits, ids = _occurrences(clean.tags, codes, PARENT_TAG, _hex_id, orphans=np.isin(row, orphans))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from satellite.spans import META_EVENT_TAG
+
 
 class Field(Enum):
     """What a term looks at."""
@@ -52,6 +54,11 @@ class Plan:
     """Only spans whose arrival mark is greater."""
     until: int | None = None
     """Only spans whose arrival mark is not greater."""
+
+    @property
+    def meta_events(self) -> bool:
+        """Whether spans in which a tracer speaks of itself count too: only when a term asks for them (ours)."""
+        return any(term.key == META_EVENT_TAG for term in self.terms)
 
     def bounded(
         self,

@@ -30,12 +30,17 @@ EXEMPLARS = 5
 
 def _matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, Mask | None]]:
     """The segments that have any match, with the rows that do (None: all)."""
-    for segment in segments:
-        if segment.last_mark <= plan.since or (plan.until is not None and segment.first_mark > plan.until):
-            continue
+    for segment in _within(segments, plan):
         mask = segment.match(plan)
         if mask is None or mask.any():
             yield segment, mask
+
+
+def _within(segments: Sequence[Segment], plan: Plan) -> Iterator[Segment]:
+    """The segments that the plan's marks touch."""
+    for segment in segments:
+        if segment.last_mark > plan.since and (plan.until is None or segment.first_mark <= plan.until):
+            yield segment
 
 
 def _of(values: npt.NDArray[Any], mask: Mask | None) -> npt.NDArray[Any]:
@@ -60,8 +65,8 @@ def batches(segments: Sequence[Segment], plan: Plan) -> Iterator[SpanBatch]:
 def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:
     """How many match the bounds and the first 0, 1, … all terms."""
     steps = [0] * (len(plan.terms) + 1)
-    for segment, mask in _matches(segments, replace(plan, terms=())):
-        left = mask
+    for segment in _within(segments, plan):
+        left = segment.bounded(plan)
         steps[0] += _size(segment, left)
         for i, term in enumerate(plan.terms, 1):
             hit = segment.term(term)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from satellite.query.plan import Field, Plan, Term
 from satellite.reporter import Reporter, decode_reporter
-from satellite.spans import Span, SpanBatch, Status, decode_names
+from satellite.spans import Marks, Span, SpanBatch, Status, decode_names
 from satellite.store.latency import bucket_of
 from satellite.store.tag_index import PostingIndex, ScanIndex, TagIndex
 from satellite.tags import encodings_of, key_prefix, layout, texts_of
@@ -128,6 +128,13 @@ class Segment:
         return wrong
 
     @cached_property
+    def meta_events(self) -> Mask | None:
+        """Which rows are meta events; None: no row is one."""
+        marks: npt.NDArray[np.uint16] = self.batch.column("marks")
+        found: Mask = (marks & np.uint16(Marks.META_EVENT)) > 0
+        return found if found.any() else None
+
+    @cached_property
     def trace_order(self) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Rows by lower half of the trace id."""
         return np.argsort(self.batch.column("trace_low"), kind="stable").astype(np.uint16)
@@ -193,6 +200,8 @@ class Segment:
             mask = np.ones(len(self), np.bool_)
             mask[self.dead] = False
         conditions: list[Mask] = []
+        if self.meta_events is not None and not plan.meta_events:
+            conditions.append(~self.meta_events)
         if plan.since >= self.first_mark or (plan.until is not None and plan.until < self.last_mark):
             marks = np.arange(self.first_mark, self.last_mark + 1)
             conditions.append(marks > plan.since)

@@ -634,6 +634,19 @@ class StoreConformance:
             ]
         assert list(store.batches("unheard of", ALL)) == []
 
+    def test_meta_events_count_only_where_they_are_asked_for(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1},
+            {"span_id": 2, "marks": Marks.META_EVENT, "tags": [("lightstep.meta_event", True)]},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store) == [1]
+        assert ids(store, tag("lightstep.meta_event", "true")) == [2]
+        assert store.funnel("p", tag("lightstep.meta_event", "true")) == [2, 1]
+        assert store.histogram("p", ALL).count == 1
+        assert len(store.traces("p", [(None, 1)])[0]) == 2
+        assert stats(store).ledger.stored == 2
+
     def test_traces(self, store: Store) -> None:
         rows: list[Row] = [
             {"trace_low": 1, "span_id": 4, "start_ns": 20},

@@ -115,6 +115,7 @@ class Row:
             and (plan.max_duration_ns is None or self.duration_ns < plan.max_duration_ns)
             and self.mark > plan.since
             and (plan.until is None or self.mark <= plan.until)
+            and (plan.meta_events or "meta_event" not in self.span.marks)
         )
 
     def sort_key(self, order: Order) -> tuple[int, ...]:
@@ -266,8 +267,10 @@ class NaiveStore:
 
     def funnel(self, project: str, plan: Plan) -> list[int]:
         """As in Store."""
+        rows = [row for row in self._all(project) if row.within(plan)]
         return [
-            self.count(project, replace(plan, terms=plan.terms[:most])) for most in range(len(plan.terms) + 1)
+            sum(all(row.satisfies(term) for term in plan.terms[:most]) for row in rows)
+            for most in range(len(plan.terms) + 1)
         ]
 
     def histogram(self, project: str, plan: Plan) -> Histogram:
