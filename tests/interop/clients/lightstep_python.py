@@ -8,6 +8,7 @@ JSON. At the end of stdin the program ends as any other, so the tracer sends wha
 import json
 import queue
 import sys
+import time
 import traceback
 
 import lightstep
@@ -118,20 +119,27 @@ class Program:
 
     def outcome(self, **wanted):
         """The next report's outcome that has these values; those before it are forgotten."""
-        while True:
-            outcome = outcomes.get(timeout=PATIENCE_S)
-            if all(outcome.get(name) == value for name, value in wanted.items()):
-                return outcome
+        return self._next(time.monotonic() + PATIENCE_S, wanted)
 
     def answered(self, count):
         """The outcomes of the next reports that were answered, until so many spans were in them.
 
         The tracer sends when it likes, so spans that were made together may go in two reports.
         """
+        deadline = time.monotonic() + PATIENCE_S
         answered = []
         while sum(outcome["spans"] for outcome in answered) < count:
-            answered.append(self.outcome(failed=None))
+            answered.append(self._next(deadline, {"failed": None}))
         return [outcome for outcome in answered if outcome["spans"]]
+
+    def _next(self, deadline, wanted):
+        others = []
+        while time.monotonic() < deadline:
+            outcome = outcomes.get(timeout=PATIENCE_S)
+            if all(outcome.get(name) == value for name, value in wanted.items()):
+                return outcome
+            others.append(outcome)
+        raise TimeoutError(f"no report with {wanted}; the last ones: {others[-3:]}")
 
 
 def main():
