@@ -1,6 +1,7 @@
-"""The one model of spans that everything speaks: SpanBatch, many spans as columns, and Span, one row for the eye.
+"""The one model of spans that everything speaks: SpanBatch, many spans as columns.
 
-A codec builds a batch, an engine keeps it, an endpoint shows rows of it. Nothing here knows a wire protocol.
+A codec builds a batch, an engine keeps it, an endpoint shows rows of it as Span (span.py). Nothing here knows a wire
+protocol.
 """
 
 from __future__ import annotations
@@ -20,13 +21,14 @@ from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.reporter import Reporter, decode_reporter
-from satellite.tags import TagValue, decode_tag, encode_tag
-
-PARENT_TAG = "parent_span_guid"
-"""Tag in which some LightStep tracers name the parent; shown as `parent_span_id`, not as a tag."""
-
-META_EVENT_TAG = "lightstep.meta_event"
-"""True on spans in which a tracer speaks of itself (wire-protocols.md §1.7)."""
+from satellite.span import META_EVENT_TAG as META_EVENT_TAG
+from satellite.span import PARENT_TAG as PARENT_TAG
+from satellite.span import Log as Log
+from satellite.span import Reference as Reference
+from satellite.span import ReporterView as ReporterView
+from satellite.span import Span as Span
+from satellite.span import TagValue
+from satellite.tags import decode_tag, encode_tag
 
 Rows = npt.NDArray[np.integer[Any]]
 
@@ -295,61 +297,6 @@ def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
 def decode_extra(encoded: bytes) -> dict[str, TagValue]:
     """The map behind one entry of `SpanBatch.extras`."""
     return msgspec.msgpack.decode(encoded, type=dict[str, Any]) if encoded else {}
-
-
-class Log(msgspec.Struct, frozen=True):
-    """A timed event in a span."""
-
-    time_us: int
-    fields: dict[str, TagValue]
-
-
-class Reference(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Another span that this one follows; its parent usually."""
-
-    kind: str
-    """child_of or follows_from."""
-    trace_id: str
-    span_id: str
-    attributes: dict[str, TagValue] = {}
-
-
-class ReporterView(msgspec.Struct, frozen=True):
-    """The process that sent a span, as the API shows it."""
-
-    id: str
-    """16 hex digits, zeros when the protocol has none."""
-    attributes: dict[str, TagValue]
-
-
-class Span(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One span as the API shows it; the README's JSON, field by field."""
-
-    trace_id: str
-    """16 hex digits, 32 when the upper half is not zero."""
-    span_id: str
-    parent_span_id: str | None
-    """None for a root; the parent itself may be missing."""
-    service: str
-    operation: str
-    kind: str | None
-    """internal, server, client, producer or consumer; None when the sender did not say."""
-    start_us: int
-    """Since the epoch, clock correction applied."""
-    duration_us: int
-    error: bool
-    tags: dict[str, TagValue]
-    """Typed as sent; of a repeated key the last value."""
-    logs: list[Log]
-    references: list[Reference]
-    reporter: ReporterView
-    protocol: str
-    mark: int
-    """Position in the order of arrival, within the project."""
-    marks: list[str] = []
-    """What was out of the ordinary (Marks)."""
-    extra: dict[str, TagValue] = {}
-    """What only some protocols have: baggage, trace state, status message, offset_us."""
 
 
 def _log(encoded: bytes, offset_us: int) -> Log:

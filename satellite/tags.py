@@ -19,9 +19,7 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
-
-TagValue = Any
-"""str, int, float, bool, None, bytes, or a list or dict (text keys) of these."""
+from satellite.span import TagValue as TagValue
 
 Codes = npt.NDArray[np.int32]
 

@@ -1,17 +1,15 @@
-"""Regular expressions of a query, tried out before an engine sees them."""
+"""Regular expressions of a query, tried out before an engine sees them.
+
+Arrow is imported only for a query that has one, so that the command line starts quickly.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 LIMIT = 4096
 """Bytes of all regular expressions of one query (ours): RE2 takes 0.2 s for the worst ones of that length."""
-
-_NOTHING = pa.array([""])
 
 
 def whole(pattern: str) -> str:
@@ -48,8 +46,11 @@ def _why_not_all(patterns: Sequence[str]) -> str | None:
 
 def _why_not(pattern: str) -> str | None:
     """Why RE2, the engine of Arrow, does not take a pattern; None: it does."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
     try:
-        pc.match_substring_regex(_NOTHING, pattern=pattern)
+        pc.match_substring_regex(pa.array([""]), pattern=pattern)
     except pa.ArrowInvalid as error:
         return str(error).removeprefix("Invalid regular expression: ").split(" - ")[0]
     return None

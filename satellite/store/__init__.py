@@ -8,12 +8,15 @@ means is said here once, and `tests/store/conformance.py` holds every engine to 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from satellite.query.plan import Plan
-from satellite.spans import Span, SpanBatch
+from satellite.span import Span
+
+if TYPE_CHECKING:
+    from satellite.query.plan import Plan
+    from satellite.spans import SpanBatch
 
 Order = Literal["-latency", "latency", "-start", "start", "arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""

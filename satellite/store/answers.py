@@ -16,7 +16,8 @@ import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Plan
-from satellite.spans import PARENT_TAG, Span, SpanBatch, id_text
+from satellite.span import PARENT_TAG, Span
+from satellite.spans import SpanBatch, id_text
 from satellite.store import Bucket, Group, Histogram, Order, Page, Suggestion, SuggestionKind
 from satellite.store.latency import PERCENTILES, bounds_us, nearest_rank, rank
 from satellite.store.segment import Mask, Segment

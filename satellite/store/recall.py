@@ -17,7 +17,8 @@ import numpy as np
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Plan
-from satellite.spans import Span, SpanBatch, SpanBuilder
+from satellite.span import Span
+from satellite.spans import SpanBatch, SpanBuilder
 from satellite.store import (
     Group,
     Histogram,
@@ -97,7 +98,7 @@ class RecallStore:
             bytes_per_project: beyond it a project's oldest segments go; the newest stays whatever its size.
             overrides: other budgets for some projects.
             bytes_in_total: beyond it the oldest segment of the largest project goes.
-            duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again.
+            duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again; 0: never.
             segment_spans: rows per sealed segment, at most 65,536.
         """
         self._budget = bytes_per_project
@@ -146,16 +147,17 @@ class RecallStore:
 
     def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> tuple[int, int]:
         """(rows that are new, duplicates) of a batch that is not empty."""
-        keys = identities(batch)
-        marks = home.recent.marks(keys)
         size, duplicates = len(batch), 0
-        if marks.any() or len(np.unique(keys)) < len(keys):
-            rows, duplicates = _settle(home, batch, keys, marks)
-            if not len(rows):
-                return 0, duplicates
-            if len(rows) < len(batch):
-                batch, keys = batch.take(rows).compact(), keys[rows]
-        home.recent.add(keys, np.arange(home.mark + 1, home.mark + len(batch) + 1), arrived_ns)
+        if self._window_ns:
+            keys = identities(batch)
+            marks = home.recent.marks(keys, arrived_ns)
+            if marks.any() or len(np.unique(keys)) < len(keys):
+                rows, duplicates = _settle(home, batch, keys, marks)
+                if not len(rows):
+                    return 0, duplicates
+                if len(rows) < size:
+                    batch, keys = batch.take(rows).compact(), keys[rows]
+            home.recent.add(keys, np.arange(home.mark + 1, home.mark + len(batch) + 1), arrived_ns)
         arrived: list[Segment] = []
         for start in range(0, len(batch), self._segment_spans):
             part = batch.slice(start, min(start + self._segment_spans, len(batch)))

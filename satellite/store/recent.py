@@ -40,13 +40,14 @@ class RecentIds:
     """The marks of identities, for a while; sorted runs, merged geometrically, 16 bytes a span."""
 
     def __init__(self, window_ns: int, most: int) -> None:
-        """Remembers for `window_ns` after arrival, and no more than about `most` identities."""
+        """Remembers for at least `window_ns` after arrival, but no more than about `most` identities."""
         self._window_ns = window_ns
         self._most = most
         self._runs: list[_Run] = []
 
-    def marks(self, keys: Keys) -> Marked:
+    def marks(self, keys: Keys, now_ns: int) -> Marked:
         """The mark that each key was last added with; 0 for those that are not remembered."""
+        self._forget(now_ns)
         found = np.zeros(len(keys), np.int64)
         for run in self._runs:  # oldest first: a later mark overwrites
             place = np.searchsorted(run.keys, keys, side="right") - 1

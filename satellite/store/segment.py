@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 
 from satellite.query.plan import Field, Plan, Term
 from satellite.reporter import Reporter, decode_reporter
-from satellite.spans import Marks, Span, SpanBatch, Status, decode_names
+from satellite.span import Span
+from satellite.spans import Marks, SpanBatch, Status, decode_names
 from satellite.store.latency import bucket_of
 from satellite.store.tag_index import PostingIndex, ScanIndex, TagIndex
 from satellite.tags import encodings_of, key_prefix, layout, texts_of

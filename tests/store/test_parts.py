@@ -68,20 +68,20 @@ def marks(*numbers: int) -> np.ndarray:
 def test_recent_ids_know_what_came_and_forget_in_time() -> None:
     recent = RecentIds(10 * SECOND, most=1000)
     for second in range(1, 30):
-        assert not recent.marks(keys(second)).any()
+        assert not recent.marks(keys(second), second * SECOND).any()
         recent.add(keys(second, second + 1000), marks(2 * second, 2 * second + 1), second * SECOND)
-        found = recent.marks(keys(second + 1000, second, 5000))
+        found = recent.marks(keys(second + 1000, second, 5000), second * SECOND)
         assert found.tolist() == [2 * second + 1, 2 * second, 0]
-        assert recent.marks(keys(max(second - 9, 1))).all()
+        assert recent.marks(keys(max(second - 9, 1)), second * SECOND).all()
     recent.clear()
-    assert not recent.marks(keys(29)).any()
+    assert not recent.marks(keys(29), 0).any()
 
 
 def test_of_a_key_added_again_the_later_mark_counts() -> None:
     recent = RecentIds(10 * SECOND, most=1000)
     for mark in range(1, 50):
         recent.add(keys(7, 100 + mark), marks(mark, mark), 0)
-        assert recent.marks(keys(7)).tolist() == [mark]
+        assert recent.marks(keys(7), 0).tolist() == [mark]
 
 
 def test_recent_ids_are_bounded() -> None:
@@ -90,12 +90,14 @@ def test_recent_ids_are_bounded() -> None:
         recent.add(keys(number), marks(number), 0)
     held = sum(len(run.keys) for run in recent._runs)
     assert 200 <= held <= 500
-    assert recent.marks(keys(1999, 1900)).tolist() == [1999, 1900]
+    assert recent.marks(keys(1999, 1900), 0).tolist() == [1999, 1900]
 
 
 @pytest.mark.parametrize("window_seconds", [0, 1])
 def test_what_is_older_than_the_window_goes(window_seconds: int) -> None:
     recent = RecentIds(window_seconds * SECOND, most=1000)
     recent.add(keys(*range(100)), marks(*range(1, 101)), 0)
+    assert recent.marks(keys(5), window_seconds * SECOND).all()
+    assert not recent.marks(keys(5), 3 * SECOND).any()
     recent.add(keys(200), marks(101), 3 * SECOND)
-    assert not recent.marks(keys(5)).any()
+    assert not recent.marks(keys(5), 0).any()

@@ -192,3 +192,13 @@ def test_duplicates_are_found_within_the_window_only(between: int) -> None:
         assert (late.stored, late.duplicates) == (1, 0)
         assert store.count("p", where(Field.TRACE_ID, "9")) == 2
         assert_balanced(store)
+
+
+def test_without_a_window_what_is_sent_again_is_kept_again() -> None:
+    store = RecallStore(duplicate_window_seconds=0)
+    try:
+        for _ in range(2):
+            assert store.write("p", bookinfo.batch(), arrived_ns=1).duplicates == 0
+        assert store.projects()[0].ledger.stored == 2 * 88
+    finally:
+        store.close()
