@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
@@ -24,6 +24,7 @@ from satellite.protocols.wire import RequestHead, WireProtocol
 from satellite.report import Receipt
 
 TOKEN_METADATA = "lightstep-access-token"  # noqa: S105 - a name, not a token
+DETAILS_TRAILER = "grpc-status-details-bin"
 
 STATUS: dict[type[SatelliteError], grpc.StatusCode] = {
     BadReport: grpc.StatusCode.INVALID_ARGUMENT,
@@ -60,9 +61,22 @@ class GrpcServer:
         protocols: Sequence[WireProtocol],
         message_bytes_max: int,
         ready: Callable[[], bool],
+        relayed: Mapping[str, str] | None = None,
     ) -> None:
-        """Nothing listens yet; `ready` is what the health service answers from."""
+        """Nothing listens yet.
+
+        Args:
+            intake: takes the messages.
+            protocols: whose methods are served.
+            message_bytes_max: of one message, as sent and once more after decompression.
+            ready: what the health service answers from.
+            relayed: address of a connection that comes through a relay of ours → whose it really is.
+        """
         self._intake = intake
+        self._relayed = {} if relayed is None else relayed
+        self._stopping = False
+        self._silent: set[asyncio.Task[Any]] = set()
+        """Calls that wait for another message, which may never come."""
         # Since 1.85 the core holds the limit after decompression, too, and inflates no further than that.
         self._server = grpc.aio.server(
             options=[
@@ -80,7 +94,11 @@ class GrpcServer:
         for protocol in protocols:
             for path in protocol.grpc_methods:
                 _, service, method = path.split("/")
-                services[service][method] = grpc.unary_unary_rpc_method_handler(self._handler(protocol))
+                services[service][method] = (
+                    grpc.stream_stream_rpc_method_handler(self._stream_handler(protocol))
+                    if protocol.grpc_streams
+                    else grpc.unary_unary_rpc_method_handler(self._handler(protocol))
+                )
         for service, handlers in services.items():
             self._server.add_registered_method_handlers(service, handlers)
         self._health = _Health(ready, ["", *services])
@@ -118,33 +136,81 @@ class GrpcServer:
     async def stop(self, grace_seconds: float) -> None:
         """Take no more calls; return when those in hand are answered, or cut off when the time is up."""
         self._health.end()
+        self._stopping = True
+        for task in self._silent:
+            task.cancel()
         await self._server.stop(grace_seconds)
 
     def _handler(self, protocol: WireProtocol) -> Callable[[bytes, Any], Awaitable[bytes]]:
         submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
 
-        async def report(body: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
-            token = ""
-            for key, value in context.invocation_metadata() or ():
-                if key == TOKEN_METADATA:
-                    token = value if isinstance(value, str) else value.decode("latin-1")
-            receipt = await submit(protocol, body, header_token=token, peer=_address(context.peer()))
+        async def report(body: bytes, context: _Context) -> bytes:
+            receipt = await submit(
+                protocol, body, header_token=_token(context), peer=self._address(context.peer())
+            )
             if receipt.refusal is not None:
-                await _refuse(context, receipt.refusal)
+                await _refuse(context, protocol, receipt.refusal)
             return encode(receipt, head).body
 
         return report
 
+    def _stream_handler(self, protocol: WireProtocol) -> Callable[[Any, Any], AsyncIterator[bytes]]:
+        """Each message is handled when it is complete and has its answer; the client ends the call, or a refusal.
 
-def _address(peer: str) -> str:
-    """`host:port` of what gRPC writes as `ipv4:…` or, percent-encoded, `ipv6:…`."""
-    family, _, address = peer.partition(":")
-    return address if family == "ipv4" else unquote(address)
+        To a client that sends one message and reads one answer this is an ordinary unary call.
+        """
+        submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
+
+        async def reports(bodies: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
+            token, peer = _token(context), self._address(context.peer())
+            body = await anext(bodies, None)
+            while body is not None:
+                receipt = await submit(protocol, body, header_token=token, peer=peer)
+                if receipt.refusal is not None:
+                    await _refuse(context, protocol, receipt.refusal)
+                yield encode(receipt, head).body
+                body = await self._next(bodies)
+
+        return reports
+
+    async def _next(self, bodies: AsyncIterator[bytes]) -> bytes | None:
+        """The next message of a call; None when it ends, or when we stop while it is silent."""
+        task = asyncio.current_task()
+        if self._stopping or task is None:
+            return None
+        self._silent.add(task)
+        try:
+            return await anext(bodies, None)
+        except asyncio.CancelledError:
+            if self._stopping and not task.uncancel():
+                return None
+            raise
+        finally:
+            self._silent.discard(task)
+
+    def _address(self, peer: str) -> str:
+        """`host:port` of what gRPC writes as `ipv4:…` or, percent-encoded, `ipv6:…`."""
+        family, _, text = peer.partition(":")
+        address = text if family == "ipv4" else unquote(text)
+        return self._relayed.get(address, address)
 
 
-async def _refuse(context: grpc.aio.ServicerContext[bytes, bytes], refusal: SatelliteError) -> NoReturn:
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+
+
+def _token(context: _Context) -> str:
+    token = ""
+    for key, value in context.invocation_metadata() or ():
+        if key == TOKEN_METADATA:
+            token = value if isinstance(value, str) else value.decode("latin-1")
+    return token
+
+
+async def _refuse(context: _Context, protocol: WireProtocol, refusal: SatelliteError) -> NoReturn:
     code = STATUS.get(type(refusal), grpc.StatusCode.INTERNAL)
-    await context.abort(code, refusal.message)
+    details = protocol.grpc_details(refusal)
+    trailers = ((DETAILS_TRAILER, details),) if details is not None else ()
+    await context.abort(code, refusal.message, trailers)
     raise AssertionError  # abort raises; its annotation does not say so in all versions
 
 

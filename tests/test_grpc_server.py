@@ -24,6 +24,7 @@ from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt
 
 METHOD = "/lightstep.collector.CollectorService/Report"
+STREAM = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 LIMIT = 100_000
 
 
@@ -35,7 +36,14 @@ def _encode(receipt: Receipt, _head: RequestHead) -> Reply:
     return Reply(200, "", b"stored %d" % receipt.stored)
 
 
+def _details(refusal: SatelliteError) -> bytes | None:
+    return b"details of " + refusal.code.encode() if refusal.code == "overloaded" else None
+
+
 PROTOCOL = WireProtocol("lightstep", (), (METHOD,), ("application/octet-stream",), _decode, _encode)
+STREAMING = WireProtocol(
+    "otlp", (), (STREAM,), (), _decode, _encode, grpc_streams=True, grpc_details=_details
+)
 
 
 @dataclass
@@ -50,7 +58,7 @@ class FakeIntake:
     async def submit(
         self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
     ) -> Receipt:
-        assert protocol is PROTOCOL
+        assert protocol in (PROTOCOL, STREAMING)
         self.came.append((body, header_token, peer))
         self.entered.set()
         if self.gate is not None:
@@ -64,8 +72,11 @@ async def serving(
     *,
     ready: Callable[[], bool] = lambda: True,
     credentials: grpc.ServerCredentials | None = None,
+    relayed: dict[str, str] | None = None,
 ) -> AsyncIterator[tuple[GrpcServer, int]]:
-    server = GrpcServer(intake, protocols=[PROTOCOL], message_bytes_max=LIMIT, ready=ready)
+    server = GrpcServer(
+        intake, protocols=[PROTOCOL, STREAMING], message_bytes_max=LIMIT, ready=ready, relayed=relayed
+    )
     port = server.listen("127.0.0.1", 0, credentials)
     await server.start()
     try:
@@ -79,8 +90,8 @@ async def call(port: int, body: bytes, **options: Any) -> bytes:
         return await over(channel, body, **options)
 
 
-async def over(channel: grpc.aio.Channel, body: bytes, **options: Any) -> bytes:
-    answer: bytes = await channel.unary_unary(METHOD)(body, timeout=10, **options)  # type: ignore[arg-type]
+async def over(channel: grpc.aio.Channel, body: bytes, method: str = METHOD, **options: Any) -> bytes:
+    answer: bytes = await channel.unary_unary(method)(body, timeout=10, **options)  # type: ignore[arg-type]
     return answer
 
 
@@ -193,6 +204,99 @@ def test_the_wrong_client_does_not_harm_the_server() -> None:
         ) as channel:
             assert await over(channel, b"x") == b"stored 7"
         await server.stop(0)
+
+    asyncio.run(run())
+
+
+class TestOneCallWithManyMessages:
+    """As Envoy 1.23 to 1.29 exports OTLP."""
+
+    def test_each_is_answered_when_it_is_complete(self) -> None:
+        async def run() -> None:
+            intake = FakeIntake()
+            async with (
+                serving(intake) as (_, port),
+                grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            ):
+                call: Any = channel.stream_stream(STREAM)(metadata=(("lightstep-access-token", "t"),))
+                for number in range(3):
+                    await call.write(b"message %d" % number)
+                    assert await call.read() == b"stored 7"
+                await call.done_writing()
+                assert await call.read() is grpc.aio.EOF
+                assert await call.code() is grpc.StatusCode.OK
+            assert [came[:2] for came in intake.came] == [
+                (b"message %d" % number, "t") for number in range(3)
+            ]
+
+        asyncio.run(run())
+
+    def test_one_message_and_one_answer_is_an_ordinary_call(self) -> None:
+        async def run() -> None:
+            async with serving(FakeIntake()) as (_, port):
+                assert await call(port, b"x", method=STREAM) == b"stored 7"
+                assert await call(port, b"", method=STREAM) == b"stored 7"
+
+        asyncio.run(run())
+
+    def test_a_refusal_ends_the_call_and_has_its_details(self) -> None:
+        async def run() -> None:
+            intake = FakeIntake(Overloaded("try again later"))
+            async with serving(intake) as (_, port):
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call(port, b"x", method=STREAM)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+                trailers = dict(caught.value.trailing_metadata())
+                assert trailers["grpc-status-details-bin"] == b"details of overloaded"
+                intake.refusal = BadReport("no report")
+                with pytest.raises(grpc.aio.AioRpcError) as caught:
+                    await call(port, b"x", method=STREAM)
+                assert "grpc-status-details-bin" not in dict(caught.value.trailing_metadata())
+
+        asyncio.run(run())
+
+    def test_a_call_without_a_message(self) -> None:
+        async def run() -> None:
+            async with (
+                serving(FakeIntake()) as (_, port),
+                grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            ):
+                call: Any = channel.stream_stream(STREAM)()
+                await call.done_writing()
+                assert await call.read() is grpc.aio.EOF
+                assert await call.code() is grpc.StatusCode.OK
+
+        asyncio.run(run())
+
+    def test_the_stop_does_not_wait_for_the_next_message(self) -> None:
+        async def run() -> None:
+            async with (
+                serving(FakeIntake()) as (server, port),
+                grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
+            ):
+                call: Any = channel.stream_stream(STREAM)()
+                await call.write(b"x")
+                assert await call.read() == b"stored 7"
+                async with asyncio.timeout(20):
+                    await server.stop(60)
+                assert await call.read() is grpc.aio.EOF
+                assert await call.code() is grpc.StatusCode.OK
+
+        asyncio.run(run())
+
+
+def test_a_relayed_call_is_its_senders() -> None:
+    class Relayed(dict[str, str]):
+        def get(self, address: str, default: Any = None) -> Any:
+            assert address == default
+            return f"whom {address} is relayed for"
+
+    async def run() -> None:
+        intake = FakeIntake()
+        async with serving(intake, relayed=Relayed()) as (_, port):
+            await call(port, b"x")
+            await call(port, b"x", method=STREAM)
+        assert all(peer.startswith("whom 127.0.0.1:") for _, _, peer in intake.came)
 
     asyncio.run(run())
 
