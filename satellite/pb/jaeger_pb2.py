@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0cjaeger.proto\x12\x10satellite.jaeger\":\n\x10PostSpansRequest\x12&\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x17.satellite.jaeger.Batch\"B\n\x05\x42\x61tch\x12\r\n\x05spans\x18\x01 \x03(\x0c\x12*\n\x07process\x18\x02 \x01(\x0b\x32\x19.satellite.jaeger.Process\"I\n\x07Process\x12\x14\n\x0cservice_name\x18\x01 \x01(\x0c\x12(\n\x04tags\x18\x02 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\"\xf6\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x16\n\x0eoperation_name\x18\x03 \x01(\x0c\x12-\n\nreferences\x18\x04 \x03(\x0b\x32\x19.satellite.jaeger.SpanRef\x12\r\n\x05\x66lags\x18\x05 \x01(\r\x12*\n\nstart_time\x18\x06 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12(\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12(\n\x04tags\x18\x08 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\x12#\n\x04logs\x18\t \x03(\x0b\x32\x15.satellite.jaeger.Log\x12*\n\x07process\x18\n \x01(\x0b\x32\x19.satellite.jaeger.Process\x12\x12\n\nprocess_id\x18\x0b \x01(\x0c\x12\x10\n\x08warnings\x18\x0c \x03(\x0c\">\n\x07SpanRef\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x10\n\x08ref_type\x18\x03 \x01(\x05\"|\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0e\n\x06v_type\x18\x02 \x01(\x05\x12\r\n\x05v_str\x18\x03 \x01(\x0c\x12\x0e\n\x06v_bool\x18\x04 \x01(\x08\x12\x0f\n\x07v_int64\x18\x05 \x01(\x03\x12\x11\n\tv_float64\x18\x06 \x01(\x01\x12\x10\n\x08v_binary\x18\x07 \x01(\x0c\"\\\n\x03Log\x12)\n\ttimestamp\x18\x01 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12*\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x0cjaeger.proto\x12\x10satellite.jaeger\":\n\x10PostSpansRequest\x12&\n\x05\x62\x61tch\x18\x01 \x01(\x0b\x32\x17.satellite.jaeger.Batch\"\'\n\x05\x42\x61tch\x12\r\n\x05spans\x18\x01 \x03(\x0c\x12\x0f\n\x07process\x18\x02 \x03(\x0c\"I\n\x07Process\x12\x14\n\x0cservice_name\x18\x01 \x01(\x0c\x12(\n\x04tags\x18\x02 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\"\xdb\x02\n\x04Span\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x16\n\x0eoperation_name\x18\x03 \x01(\x0c\x12-\n\nreferences\x18\x04 \x03(\x0b\x32\x19.satellite.jaeger.SpanRef\x12\r\n\x05\x66lags\x18\x05 \x01(\r\x12*\n\nstart_time\x18\x06 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12(\n\x08\x64uration\x18\x07 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12(\n\x04tags\x18\x08 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\x12#\n\x04logs\x18\t \x03(\x0b\x32\x15.satellite.jaeger.Log\x12\x0f\n\x07process\x18\n \x03(\x0c\x12\x12\n\nprocess_id\x18\x0b \x01(\x0c\x12\x10\n\x08warnings\x18\x0c \x03(\x0c\">\n\x07SpanRef\x12\x10\n\x08trace_id\x18\x01 \x01(\x0c\x12\x0f\n\x07span_id\x18\x02 \x01(\x0c\x12\x10\n\x08ref_type\x18\x03 \x01(\x05\"|\n\x08KeyValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\x0e\n\x06v_type\x18\x02 \x01(\x05\x12\r\n\x05v_str\x18\x03 \x01(\x0c\x12\x0e\n\x06v_bool\x18\x04 \x01(\x08\x12\x0f\n\x07v_int64\x18\x05 \x01(\x03\x12\x11\n\tv_float64\x18\x06 \x01(\x01\x12\x10\n\x08v_binary\x18\x07 \x01(\x0c\"\\\n\x03Log\x12)\n\ttimestamp\x18\x01 \x01(\x0b\x32\x16.satellite.jaeger.Time\x12*\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1a.satellite.jaeger.KeyValue\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,17 +34,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_POSTSPANSREQUEST']._serialized_start=34
   _globals['_POSTSPANSREQUEST']._serialized_end=92
   _globals['_BATCH']._serialized_start=94
-  _globals['_BATCH']._serialized_end=160
-  _globals['_PROCESS']._serialized_start=162
-  _globals['_PROCESS']._serialized_end=235
-  _globals['_SPAN']._serialized_start=238
-  _globals['_SPAN']._serialized_end=612
-  _globals['_SPANREF']._serialized_start=614
-  _globals['_SPANREF']._serialized_end=676
-  _globals['_KEYVALUE']._serialized_start=678
-  _globals['_KEYVALUE']._serialized_end=802
-  _globals['_LOG']._serialized_start=804
-  _globals['_LOG']._serialized_end=896
-  _globals['_TIME']._serialized_start=898
-  _globals['_TIME']._serialized_end=936
+  _globals['_BATCH']._serialized_end=133
+  _globals['_PROCESS']._serialized_start=135
+  _globals['_PROCESS']._serialized_end=208
+  _globals['_SPAN']._serialized_start=211
+  _globals['_SPAN']._serialized_end=558
+  _globals['_SPANREF']._serialized_start=560
+  _globals['_SPANREF']._serialized_end=622
+  _globals['_KEYVALUE']._serialized_start=624
+  _globals['_KEYVALUE']._serialized_end=748
+  _globals['_LOG']._serialized_start=750
+  _globals['_LOG']._serialized_end=842
+  _globals['_TIME']._serialized_start=844
+  _globals['_TIME']._serialized_end=882
 # @@protoc_insertion_point(module_scope)

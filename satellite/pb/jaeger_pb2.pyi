@@ -17,8 +17,8 @@ class Batch(_message.Message):
     SPANS_FIELD_NUMBER: _ClassVar[int]
     PROCESS_FIELD_NUMBER: _ClassVar[int]
     spans: _containers.RepeatedScalarFieldContainer[bytes]
-    process: Process
-    def __init__(self, spans: _Optional[_Iterable[bytes]] = ..., process: _Optional[_Union[Process, _Mapping]] = ...) -> None: ...
+    process: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, spans: _Optional[_Iterable[bytes]] = ..., process: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Process(_message.Message):
     __slots__ = ("service_name", "tags")
@@ -51,10 +51,10 @@ class Span(_message.Message):
     duration: Time
     tags: _containers.RepeatedCompositeFieldContainer[KeyValue]
     logs: _containers.RepeatedCompositeFieldContainer[Log]
-    process: Process
+    process: _containers.RepeatedScalarFieldContainer[bytes]
     process_id: bytes
     warnings: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, trace_id: _Optional[bytes] = ..., span_id: _Optional[bytes] = ..., operation_name: _Optional[bytes] = ..., references: _Optional[_Iterable[_Union[SpanRef, _Mapping]]] = ..., flags: _Optional[int] = ..., start_time: _Optional[_Union[Time, _Mapping]] = ..., duration: _Optional[_Union[Time, _Mapping]] = ..., tags: _Optional[_Iterable[_Union[KeyValue, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[Log, _Mapping]]] = ..., process: _Optional[_Union[Process, _Mapping]] = ..., process_id: _Optional[bytes] = ..., warnings: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    def __init__(self, trace_id: _Optional[bytes] = ..., span_id: _Optional[bytes] = ..., operation_name: _Optional[bytes] = ..., references: _Optional[_Iterable[_Union[SpanRef, _Mapping]]] = ..., flags: _Optional[int] = ..., start_time: _Optional[_Union[Time, _Mapping]] = ..., duration: _Optional[_Union[Time, _Mapping]] = ..., tags: _Optional[_Iterable[_Union[KeyValue, _Mapping]]] = ..., logs: _Optional[_Iterable[_Union[Log, _Mapping]]] = ..., process: _Optional[_Iterable[bytes]] = ..., process_id: _Optional[bytes] = ..., warnings: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class SpanRef(_message.Message):
     __slots__ = ("trace_id", "span_id", "ref_type")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -19,7 +19,7 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
 from satellite.protocols.wire import Reply
 from satellite.report import Receipt, Report
 from satellite.reporter import Reporter
-from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status
+from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.tags import TagValue, encode_tag, text_of
 
 VALUES_MAX = 4_000_000
@@ -118,16 +118,6 @@ def whole_number(value: Any) -> int:
     return 0
 
 
-def log_time_ns(time_ns: int) -> int:
-    """A time that fits the model's logs."""
-    return max(-_LIMIT_NS, min(_LIMIT_NS, time_ns))
-
-
-def clean_text(value: bytes) -> str:
-    """Text, with U+FFFD in place of invalid UTF-8."""
-    return value.decode("utf-8", "replace")
-
-
 def plain_value(value: Any) -> TagValue:
     """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text."""
     if value is None or isinstance(value, str | bool | float | bytes):
@@ -160,6 +150,9 @@ class Rows:
         self._known_tags: dict[tuple[Any, ...], int] = {}
         self._names: dict[str, int] = {}
         self._broken_tags: set[int] = set()
+        self._broken_logs: set[bytes] = set()
+        self.broken = 0
+        """Spans added so far that held invalid UTF-8."""
         self._reporters: dict[bytes, int] = {}
         self._extras: dict[bytes, int] = {}
 
@@ -181,9 +174,20 @@ class Rows:
         if code is None:
             sound = sound_text(key), sound_text(value) if kind is str else value
             code = self._known_tags[known] = self._tag(encode_tag(*sound))
-            if sound != known[::2]:
+            if sound[0] is not key or sound[1] is not value:
                 self._broken_tags.add(code)
         return code
+
+    def log(self, time_ns: int, fields: Iterable[tuple[str, TagValue]]) -> bytes:
+        """A log for `add`; a time beyond 64 bits is cut to the limit."""
+        sent = list(fields)
+        sound = [(sound_text(key), sound_text(value) if type(value) is str else value) for key, value in sent]
+        encoded = encode_log(max(-_LIMIT_NS, min(_LIMIT_NS, time_ns)), sound)
+        if any(
+            one[0] is not other[0] or one[1] is not other[1] for one, other in zip(sent, sound, strict=True)
+        ):
+            self._broken_logs.add(encoded)
+        return encoded
 
     def _tag(self, encoded: bytes) -> int:
         return self._tags.setdefault(encoded, len(self._tags))
@@ -218,7 +222,7 @@ class Rows:
             status: how it ended.
             marks: what else was out of the ordinary.
             tags: as `tag` gave them, in order.
-            logs: as `encode_log` gives them.
+            logs: as `log` gives them.
             references: as `encode_reference` gives them; none when there is but the parent.
             extra: what only its protocol has.
         """
@@ -227,10 +231,13 @@ class Rows:
             if not has_trace and not span_id.low:
                 return False
             marks |= Marks.ZERO_ID
-        if self._broken_tags and not self._broken_tags.isdisjoint(tags):
+        if (
+            (self._broken_tags and not self._broken_tags.isdisjoint(tags))
+            or (self._broken_logs and not self._broken_logs.isdisjoint(logs))
+            or (not operation.isascii() and sound_text(operation) is not operation)
+        ):
             marks |= Marks.BAD_UTF8
-        if not operation.isascii() and sound_text(operation) != operation:
-            marks |= Marks.BAD_UTF8
+            self.broken += 1
         if trace.text or span_id.text:
             extra = dict(extra or {})
             extra |= {"trace_id_text": trace.text} if trace.text else {}
@@ -273,8 +280,17 @@ class Rows:
 
 
 def sound_text(text: str) -> str:
-    """The text with U+FFFD for what UTF-8 cannot hold: half a surrogate pair, or a byte that came as one."""
-    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    """The text with U+FFFD for what UTF-8 cannot hold: half a surrogate pair, or a byte that came as one.
+
+    The very same object when nothing is wrong with it.
+    """
+    if text.isascii():
+        return text
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
 
 
 def say_dropped(report: Report, reason: str, count: int, text: str) -> None:
@@ -282,6 +298,12 @@ def say_dropped(report: Report, reason: str, count: int, text: str) -> None:
     if count:
         report.dropped[reason] = report.dropped.get(reason, 0) + count
         report.warnings.append(f"{count} spans {text} were dropped")
+
+
+def say_broken(report: Report, count: int) -> None:
+    """Note in a report that spans held invalid UTF-8; nothing when none did."""
+    if count:
+        report.warnings.append(f"{count} spans held invalid UTF-8; it was replaced by U+FFFD")
 
 
 def plain_reply(receipt: Receipt, status: int) -> Reply:

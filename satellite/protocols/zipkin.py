@@ -21,8 +21,8 @@ from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
     VALUES_MAX,
     Rows,
-    clean_text,
     plain_reply,
+    say_broken,
     say_dropped,
 )
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
@@ -53,7 +53,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 def _report(rows: Rows, writer: SpanWriter, spans: list[ZipkinSpan], lost: dict[str, int]) -> Report:
     """Add the spans of one body to the rows."""
-    start = len(rows)
+    start, broken = len(rows), rows.broken
     token, nameless = "", 0
     writer.reporter = None
     clients = {(span.trace_id, span.id) for span in spans if span.kind == "CLIENT" and _has_texts(span)}
@@ -66,6 +66,7 @@ def _report(rows: Rows, writer: SpanWriter, spans: list[ZipkinSpan], lost: dict[
     say_dropped(report, "no_ids", nameless, "without trace id and span id")
     for reason, count in lost.items():
         say_dropped(report, reason, count, _LOST[reason])
+    say_broken(report, rows.broken - broken)
     return report
 
 
@@ -172,7 +173,7 @@ def _text(value: bytes) -> str:
 
 def _endpoint(endpoint: Any) -> dict[str, Any]:
     return {
-        "serviceName": clean_text(endpoint.service_name),
+        "serviceName": _text(endpoint.service_name),
         "ipv4": address_text(endpoint.ipv4),
         "ipv6": address_text(endpoint.ipv6),
         "port": endpoint.port,

@@ -16,7 +16,6 @@ from satellite.protocols.rows import (
     TRANSPORT_TAGS,
     Rows,
     kind_of,
-    log_time_ns,
     plain_value,
     read_id,
     read_times,
@@ -24,7 +23,7 @@ from satellite.protocols.rows import (
     whole_number,
 )
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.spans import Kind, Marks, Status, encode_log, id_text
+from satellite.spans import Kind, Marks, Status, id_text
 from satellite.tags import TagValue, text_of
 
 NAME = "zipkin"
@@ -156,7 +155,7 @@ class SpanWriter:
             status=status,
             marks=marks | Marks.META_EVENT if meta else marks,
             tags=tags,
-            logs=_logs(span, start_us) if span.annotations else (),
+            logs=self._logs(span, start_us) if span.annotations else (),
             extra=extra or None,
         )
 
@@ -199,16 +198,14 @@ class SpanWriter:
             codes += [code_of(*item) for item in endpoint_items(span.remote_endpoint, PEER_TAGS)]
         return codes, told, status, meta
 
-
-def _logs(span: ZipkinSpan, start_us: int) -> list[bytes]:
-    """Annotations as logs with the field `event`; one without a time has that of the span's start."""
-    logs: list[bytes] = []
-    for annotation in span.annotations if isinstance(span.annotations, list) else []:
-        if isinstance(annotation, dict) and (value := plain_value(annotation.get("value"))) is not None:
-            time_us = whole_number(annotation.get("timestamp")) or start_us
-            event = sound_text(value) if isinstance(value, str) else value
-            logs.append(encode_log(log_time_ns(time_us * 1000), [("event", event)]))
-    return logs
+    def _logs(self, span: ZipkinSpan, start_us: int) -> list[bytes]:
+        """Annotations as logs with the field `event`; one without a time has that of the span's start."""
+        logs: list[bytes] = []
+        for annotation in span.annotations if isinstance(span.annotations, list) else []:
+            if isinstance(annotation, dict) and (value := plain_value(annotation.get("value"))) is not None:
+                time_us = whole_number(annotation.get("timestamp")) or start_us
+                logs.append(self._rows.log(time_us * 1000, [("event", value)]))
+        return logs
 
 
 def address_text(address: bytes) -> str:

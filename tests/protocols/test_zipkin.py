@@ -269,7 +269,8 @@ def test_more_values_than_real_reports_hold_are_refused(monkeypatch: pytest.Monk
 
 
 def proto_span(**fields: Any) -> bytes:
-    return pb.Span(**{"trace_id": b"\1" * 16, "id": b"\2" * 8, "timestamp": 5} | fields).SerializeToString()
+    whole: dict[str, Any] = {"trace_id": b"\1" * 16, "id": b"\2" * 8, "timestamp": 5} | fields
+    return pb.Span(**whole).SerializeToString()
 
 
 def test_a_protobuf_report_says_the_same_as_json() -> None:
@@ -362,7 +363,7 @@ def one(service: str, kind: str | None, start: int, duration: int = 0, **more: A
     return {"service": service, "kind": kind, "at": (start, duration), **more}
 
 
-SHARED = {"marks": ["shared"]}
+SHARED: dict[str, Any] = {"marks": ["shared"]}
 
 
 @pytest.mark.parametrize(
