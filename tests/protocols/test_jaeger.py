@@ -498,7 +498,9 @@ def test_the_documents_shape() -> None:
         "p2": {"serviceName": "own", "tags": []},
     }
     assert [span["processID"] for span in trace["spans"]] == ["p1", "p2"]
-    assert trace["spans"][0]["references"] == json.loads(UI)["data"][0]["spans"][0]["references"]
+    assert trace["spans"][0]["references"] == [
+        {"refType": "CHILD_OF", "traceID": TRACE.hex(), "spanID": f"{5:016x}"}
+    ]
 
 
 def test_what_jaeger_says_by_tags_is_added_and_corrected() -> None:
