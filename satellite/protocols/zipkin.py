@@ -32,6 +32,7 @@ from satellite.reporter import Reporter
 
 _JSON_LIST = re.compile(rb"[\xef\xbb\xbf\s]*\[\s*[{\]\[\"0-9tfn-]")
 _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
+_FIELDS = {one.encode_name: one.name for one in msgspec.structs.fields(ZipkinSpan)}
 _READER = msgspec.json.Decoder(list[ZipkinSpan])
 _ENVOY = re.compile(r"envoy|istio", re.IGNORECASE)
 
@@ -110,11 +111,15 @@ def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
         raise BadReport("the JSON is nested too deeply") from error
     except ValueError as error:
         raise BadReport(f"not JSON: {error}") from error
-    spans = [msgspec.convert(element, ZipkinSpan) for element in elements if isinstance(element, dict)]
+    spans = [_from_json(element) for element in elements if isinstance(element, dict)]
     malformed = len(elements) - len(spans)
     if malformed and not spans:
         raise BadReport("not Zipkin: a JSON array without spans")
     return _v2(spans), {"malformed": malformed}
+
+
+def _from_json(element: dict[str, Any]) -> ZipkinSpan:
+    return ZipkinSpan(**{_FIELDS[name]: element[name] for name in _FIELDS.keys() & element.keys()})
 
 
 def _v2(spans: list[ZipkinSpan]) -> list[ZipkinSpan]:
