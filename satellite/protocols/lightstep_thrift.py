@@ -76,7 +76,7 @@ def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     exception = _exception(receipt, call)
     if exception is not None:
         return Reply(_status(receipt.refusal), THRIFT, thrift.write_exception(call, *exception))
-    content = thrift.write_struct({"success": crouton.response(receipt)}, crouton.RESULT)
+    content = thrift.write_struct(_result(receipt), crouton.RESULT)
     return Reply(
         _status(receipt.refusal), THRIFT, thrift.write_message(call._replace(type=thrift.REPLY), content)
     )
@@ -90,9 +90,13 @@ def encode_json(receipt: Receipt, _head: RequestHead) -> Reply:
     exception = _exception(receipt, call)
     if exception is not None:
         return Reply(_status(receipt.refusal), JSON, tjson.write_exception(call, *exception))
-    value = {"success": crouton.response(receipt)}
-    reply = tjson.write_message(call._replace(type=thrift.REPLY), value, crouton.RESULT)
+    reply = tjson.write_message(call._replace(type=thrift.REPLY), _result(receipt), crouton.RESULT)
     return Reply(_status(receipt.refusal), JSON, reply)
+
+
+def _result(receipt: Receipt) -> dict[str, Any]:
+    """What the call returns: a ReportResponse without empty lists, as the tracers' own library writes it."""
+    return {"success": {name: value for name, value in crouton.response(receipt).items() if value}}
 
 
 def _is_later(refusal: SatelliteError | None) -> bool:
