@@ -28,7 +28,7 @@ from satellite.arrivals import Arrivals
 from satellite.errors import SatelliteError
 from satellite.grpc_server import GrpcServer
 from satellite.http_listeners import HttpListeners
-from satellite.http_server import ReportsApp
+from satellite.http_server import EVERY_ANSWER, ReportsApp
 from satellite.intake import Intake
 from satellite.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
 from satellite.protocols import PROTOCOLS
@@ -187,7 +187,9 @@ class App:
             ca_pem=self._ca_pem,
             on_abort=lambda port, peer: self._trapped("left_in_mid_report", port, peer, ""),
         )
-        api = create_api(store=self._store, arrivals=self._arrivals, version=version())
+        api = create_api(
+            store=self._store, arrivals=self._arrivals, intake=self._intake, version=version()
+        )
         admin = create_admin(diagnostics, self._metrics.exposition)
         explorer = create_explorer(diagnostics, api, self._ca_pem)
         for setting, purpose in PURPOSES.items():
@@ -209,7 +211,8 @@ class App:
             if app is None:
                 return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
             context: ssl.SSLContext | None = self._tls.ssl_context() if tls else None
-            return self._http.listen(app, host, port, context)
+            headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
+            return self._http.listen(app, host, port, context, headers=headers)
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise CannotListen(

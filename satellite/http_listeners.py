@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from email.utils import formatdate
 from typing import Any
@@ -19,11 +19,16 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+Headers = Sequence[tuple[bytes, bytes]]
 OnTrap = Callable[[str, int, str, str], None]
 """(kind, our port, the peer's address, what the TLS library or parser said)."""
 
 HEAD_BYTES_MAX = 65_536
 """A request's line and headers (ours)."""
+
+UNREAD = "satellite.unread"
+"""Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
+that was all of it. After a disconnect ASGI has no other way to it."""
 
 _TLS_HELLO = b"\x16\x03"
 _HTTP2_PREFACE = b"PRI * HTTP/2.0"
@@ -63,10 +68,19 @@ class HttpListeners:
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
 
-    def listen(self, app: Any, host: str, port: int, context: ssl.SSLContext | None = None) -> int:
+    def listen(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None = None,
+        *,
+        headers: Headers = (),
+    ) -> int:
         """Bind a port for an ASGI application, with TLS when there is a context; 0 takes a free one.
 
-        Returns the port; it is answered once `start` ran. Raises OSError when the address cannot be bound.
+        `headers` are on every answer. Returns the port; it is answered once `start` ran. Raises OSError when the
+        address cannot be bound.
         """
         family, kind, proto, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
@@ -81,7 +95,7 @@ class HttpListeners:
         except OSError:
             listening.close()
             raise
-        self._listeners.append(_Listener(self, app, listening, context))
+        self._listeners.append(_Listener(self, app, listening, context, headers))
         return int(listening.getsockname()[1])
 
     async def start(self) -> None:
@@ -150,18 +164,24 @@ class HttpListeners:
     def _show_date(self) -> None:
         date = formatdate(self._clock_ns() / 1e9, usegmt=True).encode()
         for listener in self._listeners:
-            listener.state.default_headers = [(b"date", date)]
+            listener.state.default_headers = [(b"date", date), *listener.headers]
 
 
 class _Listener:
     """One port with its connections."""
 
     def __init__(
-        self, owner: HttpListeners, app: Any, listening: socket.socket, context: ssl.SSLContext | None
+        self,
+        owner: HttpListeners,
+        app: Any,
+        listening: socket.socket,
+        context: ssl.SSLContext | None,
+        headers: Headers,
     ) -> None:
         self.owner = owner
         self.port = int(listening.getsockname()[1])
         self.context = context
+        self.headers = headers
         self.config = uvicorn.Config(
             app,
             loop="none",
@@ -298,6 +318,7 @@ class _Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._head_since, self._head_bytes = self.loop.time(), 0
+        self.scope["extensions"] = {UNREAD: self._unread}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         self._head_since = None
@@ -315,12 +336,17 @@ class _Connection(HttpToolsProtocol):
         ours = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
         return not ours and not self.flow.read_paused and now - self._heard > owner.idle_seconds
 
+    def _unread(self) -> tuple[bytes, bool]:
+        body, self.cycle.body = bytes(self.cycle.body), bytearray()
+        return body, not self.cycle.more_body
+
     def _peer(self) -> str:
         return f"{self.client[0]}:{self.client[1]}" if self.client else ""
 
     def _answer_and_close(self, status: bytes, text: bytes) -> None:
         head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nretry-after: 1\r\n"
-        self.transport.write(head % (status, len(text)) + b"connection: close\r\n\r\n" + text)
+        more = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        self.transport.write(head % (status, len(text)) + more + b"connection: close\r\n\r\n" + text)
         self.transport.close()
 
 

@@ -23,6 +23,7 @@ from google.protobuf.message import DecodeError
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
+from satellite.protocols.lightstep_stream import ReportSplitter
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
@@ -432,4 +433,5 @@ PROTOCOL = WireProtocol(
     content_types=(PROTOBUF, "application/x-protobuf", "application/protobuf"),
     decode=decode,
     encode=encode,
+    splitter=ReportSplitter,
 )

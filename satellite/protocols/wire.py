@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from satellite.errors import SatelliteError
 from satellite.report import Decoded, Receipt
@@ -31,6 +32,28 @@ class Reply:
     body: bytes
 
 
+class BodySplitter(Protocol):
+    """Takes a body that grows for seconds apart: bytes in, bodies out that `decode` understands."""
+
+    @property
+    def fault(self) -> SatelliteError | None:
+        """Why this cannot go on, if so; what was complete before it is out."""
+        ...
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """What is held because it is not complete."""
+        ...
+
+    def feed(self, data: bytes) -> bytes | None:
+        """A body with all spans that are complete now and were in none before; None when there are none."""
+        ...
+
+    def finish(self) -> bytes | None:
+        """At the end: a body with what was in none, no span among it; None when there is nothing."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class WireProtocol:
     """What the edges need to know of a protocol."""
@@ -38,7 +61,8 @@ class WireProtocol:
     name: str
     """Also the name in metrics and in `Reporter.protocol`."""
     http_routes: tuple[tuple[str, str], ...]
-    """(method, path) of each HTTP endpoint. Protocols may share one; the content type decides."""
+    """(method, path) of each HTTP endpoint. Protocols may share one; the content type decides. The body of a GET is
+    its query string."""
     grpc_methods: tuple[str, ...]
     """Full paths of the methods, `/package.Service/Method`."""
     content_types: tuple[str, ...]
@@ -51,3 +75,5 @@ class WireProtocol:
     """Whether a client may send message after message in one call; each gets an answer when it is complete."""
     grpc_details: Callable[[SatelliteError], bytes | None] = lambda _refusal: None
     """The serialised google.rpc.Status that goes with a refusal over gRPC, if any."""
+    splitter: Callable[[int], BodySplitter] | None = None
+    """For bodies that clients keep open while they report; given the size of the largest span to wait for."""
