@@ -22,6 +22,7 @@ from satellite.protocols.rows import (
     VALUES_MAX,
     Rows,
     SpanId,
+    check_spans,
     is_true,
     kind_of,
     plain_reply,
@@ -100,6 +101,7 @@ def _read(body: bytes) -> tuple[list[_Span], int]:
         traces = _READER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_patiently(body)
+    check_spans(sum(map(len, traces)))
     return [span for trace in traces for span in trace], 0
 
 
@@ -116,6 +118,7 @@ def _read_patiently(body: bytes) -> tuple[list[_Span], int]:
                 spans.append(_Span(**{name: element[name] for name in _FIELDS & element.keys()}))
             else:
                 malformed += element is not None
+    check_spans(len(spans))
     if malformed and not spans:
         raise BadReport("not Datadog: a list without spans")
     return spans, malformed

@@ -16,9 +16,9 @@ from satellite.protocols.jaeger_model import NAME, JaegerReference, JaegerSpan, 
 from satellite.protocols.rows import (
     MASK,
     SPAN_BYTES_MAX,
-    VALUES_MAX,
     Rows,
     SpanId,
+    check_spans,
     plain_reply,
     read_id,
 )
@@ -72,8 +72,7 @@ def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
         process = _process(batch.process)
     except DecodeError as error:
         raise BadReport(f"not a PostSpansRequest: {error}") from error
-    if len(batch.spans) > VALUES_MAX:
-        raise TooLarge(f"the batch has more than {VALUES_MAX} spans")
+    check_spans(len(batch.spans))
     reporter = writer.reporter_of(process)
     malformed = too_large = 0
     for encoded in batch.spans:

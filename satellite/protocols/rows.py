@@ -26,6 +26,9 @@ VALUES_MAX = 4_000_000
 """Values one body may hold (ours). A report of 64 MiB holds about three million; hostile ones fit sixty million into it,
 each of which costs a hundred bytes of memory once it is read."""
 
+SPANS_MAX = 2**20
+"""Spans one body may hold (ours): 64 MiB of spans of 64 bytes, which is less than two ids and a time need."""
+
 SPAN_BYTES_MAX = 4 * 2**20
 """A longer span is dropped (ours): what such a message may unfold to is thirty times its size."""
 
@@ -291,6 +294,16 @@ def sound_text(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def check_spans(count: int) -> None:
+    """Make sure that a body holds no more spans than are worth reading.
+
+    Raises:
+        TooLarge: more.
+    """
+    if count > SPANS_MAX:
+        raise TooLarge(f"the report has more than {SPANS_MAX} spans")
 
 
 def say_dropped(report: Report, reason: str, count: int, text: str) -> None:

@@ -17,10 +17,12 @@ from google.protobuf.message import DecodeError
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.pb import zipkin_pb2 as pb
 from satellite.protocols import zipkin_v1
+from satellite.protocols.json_document import CONTAINERS_MAX
 from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
     VALUES_MAX,
     Rows,
+    check_spans,
     plain_reply,
     say_broken,
     say_dropped,
@@ -99,10 +101,12 @@ def read(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
 
 
 def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
-    if body.count(b",") > VALUES_MAX:
-        raise TooLarge(f"the JSON has more than {VALUES_MAX} values")
+    if body.count(b",") > VALUES_MAX or body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
+        raise TooLarge(f"the JSON has more than {VALUES_MAX} values, or {CONTAINERS_MAX} objects and arrays")
     try:
-        return _v2(_READER.decode(body)), {}
+        spans = _READER.decode(body)
+        check_spans(len(spans))
+        return _v2(spans), {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # one odd text, number or element must not cost the others; slower, and more patient:
     try:
@@ -112,6 +116,7 @@ def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
     except ValueError as error:
         raise BadReport(f"not JSON: {error}") from error
     spans = [_from_json(element) for element in elements if isinstance(element, dict)]
+    check_spans(len(spans))
     malformed = len(elements) - len(spans)
     if malformed and not spans:
         raise BadReport("not Zipkin: a JSON array without spans")
@@ -136,8 +141,7 @@ def _read_protobuf(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
         encoded = pb.ListOfSpans.FromString(body).spans
     except DecodeError as error:
         raise BadReport(f"not a ListOfSpans: {error}") from error
-    if len(encoded) > VALUES_MAX:
-        raise TooLarge(f"the list has more than {VALUES_MAX} spans")
+    check_spans(len(encoded))
     spans: list[ZipkinSpan] = []
     lost = {"malformed": 0, "span_too_large": 0}
     for one in encoded:

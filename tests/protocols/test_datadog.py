@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
-from satellite.protocols import datadog
+from satellite.protocols import datadog, rows
 from satellite.protocols.datadog import PROTOCOL, decode, encode
 from satellite.protocols.wire import RequestHead
 from satellite.report import Receipt, Report
@@ -181,6 +181,15 @@ def test_bombs_are_counted_before_they_are_read(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(datadog, "VALUES_MAX", 500)
     bomb = b"\x91\xdc\x03\xe8" + b"\x80" * 1000
     assert [type(outcome) for outcome in decode([bomb, FULL], NOW_NS).reports] == [TooLarge, Report]
+
+
+@pytest.mark.parametrize("odd", [[], [7]])
+def test_more_spans_than_real_reports_hold_are_refused(
+    monkeypatch: pytest.MonkeyPatch, odd: list[Any]
+) -> None:
+    monkeypatch.setattr(rows, "SPANS_MAX", 3)
+    [outcome] = decode([pack([[{}, {}], [{}, {}], odd])], NOW_NS).reports
+    assert isinstance(outcome, TooLarge)
 
 
 JSON_LIKE = st.recursive(

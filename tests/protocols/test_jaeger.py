@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
 from satellite.pb import jaeger_pb2 as pb
-from satellite.protocols import jaeger, jaeger_json, thrift
+from satellite.protocols import jaeger, jaeger_json, rows, thrift
 from satellite.protocols.jaeger import PROTOCOL, THRIFT_PROTOCOL, decode, decode_thrift, encode
 from satellite.protocols.jaeger_json import encode_traces
 from satellite.protocols.wire import RequestHead
@@ -249,7 +249,7 @@ def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
 
 
 def test_more_than_real_reports_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jaeger, "VALUES_MAX", 2)
+    monkeypatch.setattr(rows, "SPANS_MAX", 2)
     monkeypatch.setattr(jaeger, "SPAN_BYTES_MAX", 50)
     outcomes = decode([post(b"", b"", b""), post(by=process("n" * 60))], NOW_NS).reports
     assert [type(outcome) for outcome in outcomes] == [TooLarge, TooLarge]

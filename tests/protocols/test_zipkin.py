@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed, TooLarge
 from satellite.pb import zipkin_pb2 as pb
-from satellite.protocols import thrift, zipkin, zipkin_v1
+from satellite.protocols import rows, thrift, zipkin, zipkin_v1
 from satellite.protocols.wire import RequestHead
 from satellite.protocols.zipkin import PROTOCOL, decode, encode
 from satellite.protocols.zipkin_export import encode_spans
@@ -259,10 +259,22 @@ def test_jaegers_json_is_told_apart() -> None:
     assert "Jaeger" in fault.message
 
 
-def test_more_values_than_real_reports_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(zipkin, "VALUES_MAX", 10)
-    outcomes = decode([b"[" + b"{}," * 20 + b"{}]", b"\x0a\x00" * 20], NOW_NS).reports
-    assert [type(outcome) for outcome in outcomes] == [TooLarge, TooLarge]
+@pytest.mark.parametrize(
+    ("module", "name"), [(zipkin, "VALUES_MAX"), (zipkin, "CONTAINERS_MAX"), (rows, "SPANS_MAX")]
+)
+@pytest.mark.parametrize("element", [b"{}", b'{"a":1e999}'])
+def test_more_than_real_reports_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, element: bytes
+) -> None:
+    monkeypatch.setattr(module, name, 10)
+    outcomes = decode([b"[" + b",".join([element] * 20) + b"]", b"[{}]"], NOW_NS).reports
+    assert [type(outcome) for outcome in outcomes] == [TooLarge, Report]
+
+
+def test_more_protobuf_spans_than_real_reports_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "SPANS_MAX", 10)
+    [outcome] = decode([b"\x0a\x00" * 20], NOW_NS).reports
+    assert isinstance(outcome, TooLarge)
 
 
 # Protobuf
