@@ -1,0 +1,485 @@
+"""OTLP's JSON written as its protobuf, which `otlp` reads: one meaning for both.
+
+Rules of wire-protocols.md §6.3: ids in hex of any letter case, enums as numbers or names, 64-bit integers as texts or
+numbers, bytes in base64, unknown keys ignored; names of older releases (§6.5) and snake_case are understood too. Values
+of a wrong type count as missing. Of a repeated key the last counts. Attributes are compared as they stand in the body,
+and each distinct one is read once.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import struct
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from satellite.errors import BadReport, TooLarge
+from satellite.pb import otlp_shallow_pb2 as shallow
+
+CONTAINERS_MAX, COMMAS_MAX = 3_000_000, 10_000_000
+"""Objects and arrays, and commas, of one body: more than 64 MiB of real spans hold (ours)."""
+
+_KINDS = {
+    name: number
+    for number, kind in enumerate(("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER"))
+    for name in (kind, f"SPAN_KIND_{kind}")
+}
+_CODES = {
+    name: number
+    for number, code in enumerate(("UNSET", "OK", "ERROR"))
+    for name in (code, f"STATUS_CODE_{code}")
+}
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_HEX = re.compile("[0-9a-fA-F]*")
+_CAMEL = re.compile("_([a-z0-9])")
+_SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
+_SNAKE_VALUE = re.compile(rb'_value"\s*:')
+
+Raws = list[msgspec.Raw] | None
+
+
+class _Part(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Fields of any type: what is not as it should be is met where it is used."""
+
+
+class _Resource(_Part):
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    entity_refs: Any = None
+
+
+class _Scope(_Part):
+    name: Any = ""
+    version: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+
+
+class _Event(_Part):
+    time_unix_nano: Any = 0
+    name: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    time_unixnano: Any = 0
+
+
+class _Link(_Part):
+    trace_id: Any = ""
+    span_id: Any = ""
+    trace_state: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    flags: Any = 0
+
+
+class _Status(_Part):
+    code: Any = 0
+    message: Any = ""
+    deprecated_code: Any = 0
+
+
+class _Span(_Part):
+    trace_id: Any = ""
+    span_id: Any = ""
+    parent_span_id: Any = ""
+    trace_state: Any = ""
+    name: Any = ""
+    kind: Any = 0
+    start_time_unix_nano: Any = 0
+    end_time_unix_nano: Any = 0
+    attributes: Raws = None
+    events: list[_Event | None] | None = None
+    links: list[_Link | None] | None = None
+    status: _Status | None = None
+    flags: Any = 0
+    dropped_attributes_count: Any = 0
+    dropped_events_count: Any = 0
+    dropped_links_count: Any = 0
+    start_time_unixnano: Any = 0
+    end_time_unixnano: Any = 0
+
+
+class _ScopeSpans(_Part):
+    scope: _Scope | None = None
+    instrumentation_library: _Scope | None = None
+    spans: list[_Span | None] | None = None
+    schema_url: Any = ""
+
+
+class _ResourceSpans(_Part):
+    resource: _Resource | None = None
+    scope_spans: list[_ScopeSpans | None] | None = None
+    instrumentation_library_spans: list[_ScopeSpans | None] | None = None
+    schema_url: Any = ""
+
+
+class _Request(_Part):
+    resource_spans: list[_ResourceSpans | None] | None = None
+
+
+_REQUEST = msgspec.json.Decoder(_Request)
+
+
+def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
+    """(an ExportTraceServiceRequest, warnings for the sender).
+
+    Raises:
+        BadReport: not JSON, or an object stands where a list should, and the like.
+        TooLarge: more objects, arrays or commas than a real request has.
+    """
+    body, warnings = sound(body)
+    request = _decoded(_REQUEST, body, _SNAKE_REQUEST)
+    writer = _Writer()
+    for resource_spans in request.resource_spans or ():
+        if resource_spans is not None:
+            writer.resource_spans(resource_spans)
+    return writer.body(), warnings
+
+
+def sound(body: bytes) -> tuple[bytes, list[str]]:
+    """(the body in UTF-8 without lone surrogates, what was done about it). Raises TooLarge."""
+    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX or body.count(b",") > COMMAS_MAX:
+        raise TooLarge("more JSON values than a request of real spans holds")
+    repaired = body.removeprefix(b"\xef\xbb\xbf")
+    warnings = []
+    try:
+        repaired.decode()
+    except UnicodeDecodeError:
+        repaired = repaired.decode("utf-8", "replace").encode()
+        warnings.append("the body held invalid UTF-8; it was replaced by U+FFFD")
+    if _SURROGATE.search(repaired):
+        whole = _ESCAPES.sub(_paired, repaired)
+        if whole != repaired:
+            warnings.append("the body held halves of surrogate pairs; they were replaced by U+FFFD")
+        repaired = whole
+    return repaired, warnings
+
+
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^u]|\\u"
+)
+"""A surrogate pair, half of one, or any other escape (so that `\\\\ud800` is none)."""
+
+
+def _paired(match: re.Match[bytes]) -> bytes:
+    found = match.group()
+    return rb"\ufffd" if len(found) == 6 else found
+
+
+def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[bytes]) -> Any:
+    """The body as the decoder's type; when it has keys like those, all in snake_case are renamed first."""
+    try:
+        if snake.search(body):
+            body = msgspec.json.encode(_camel_keys(msgspec.json.decode(body)))
+        return decoder.decode(body)
+    except msgspec.MsgspecError as error:
+        raise BadReport(f"not an OTLP request in JSON: {error}") from error
+    except (RecursionError, UnicodeDecodeError, OverflowError) as error:
+        raise BadReport(f"not an OTLP request in JSON: {type(error).__name__}") from error
+
+
+def _camel_keys(value: Any) -> Any:
+    match value:
+        case dict():
+            camel = {
+                _CAMEL.sub(lambda match: match[1].upper(), key): _camel_keys(inner)
+                for key, inner in value.items()
+            }
+            return camel
+        case list():
+            return [_camel_keys(inner) for inner in value]
+        case int() if value.bit_length() > 64:
+            return str(value)
+        case _:
+            return value
+
+
+# Writing protobuf. Lists of a hundred spans go through here a thousand times a second, so bytes are put together by hand.
+
+
+def _varint(value: int) -> bytes:
+    made = bytearray()
+    value &= 0xFFFF_FFFF_FFFF_FFFF
+    while value > 0x7F:
+        made.append(value & 0x7F | 0x80)
+        value >>= 7
+    made.append(value)
+    return bytes(made)
+
+
+_LENGTHS = [_varint(length) for length in range(16384)]
+
+
+def _delimited(key: bytes, content: bytes) -> bytes:
+    size = len(content)
+    return b"%b%b%b" % (key, _LENGTHS[size] if size < 16384 else _varint(size), content)
+
+
+def _number(key: bytes, value: int) -> bytes:
+    return key + _varint(value) if value else b""
+
+
+class _Writer:
+    """Puts a request together; remembers the attributes it has seen."""
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self._attributes: dict[bytes, bytes] = {}
+
+    def body(self) -> bytes:
+        """The request."""
+        return b"".join(self._parts)
+
+    def resource_spans(self, said: _ResourceSpans) -> None:
+        """Add what one resource sent."""
+        parts = []
+        if said.resource is not None:
+            parts.append(_delimited(b"\x0a", self._resource(said.resource)))
+        old = not said.scope_spans
+        scopes = said.scope_spans or said.instrumentation_library_spans or ()
+        parts.extend(
+            _delimited(b"\x12", self._scope_spans(scope, old=old)) for scope in scopes if scope is not None
+        )
+        parts.append(_text(b"\x1a", said.schema_url))
+        self._parts.append(_delimited(b"\x0a", b"".join(parts)))
+
+    def _scope_spans(self, said: _ScopeSpans, *, old: bool) -> bytes:
+        parts = []
+        scope = said.scope or said.instrumentation_library
+        if scope is not None:
+            head = (
+                _text(b"\x0a", scope.name),
+                _text(b"\x12", scope.version),
+                *self._keyed(b"\x1a", scope.attributes),
+                _number(b"\x20", whole(scope.dropped_attributes_count, 32)),
+            )
+            parts.append(_delimited(b"\x0a", b"".join(head)))
+        parts.extend(
+            _delimited(b"\x12", self._span(span, old=old)) for span in said.spans or () if span is not None
+        )
+        parts.append(_text(b"\x1a", said.schema_url))
+        return b"".join(parts)
+
+    def _resource(self, said: _Resource) -> bytes:
+        message = shallow.Resource(dropped_attributes_count=whole(said.dropped_attributes_count, 32))
+        for ref in said.entity_refs if isinstance(said.entity_refs, list) else ():
+            if isinstance(ref, dict):
+                message.entity_refs.add(
+                    schema_url=_bytes(ref.get("schemaUrl")),
+                    type=_bytes(ref.get("type")),
+                    id_keys=_texts(ref.get("idKeys")),
+                    description_keys=_texts(ref.get("descriptionKeys")),
+                )
+        return b"".join([*self._keyed(b"\x0a", said.attributes), message.SerializeToString()])
+
+    def _span(self, said: _Span, *, old: bool) -> bytes:
+        parts = [
+            _delimited(b"\x0a", _hex(said.trace_id)),
+            _delimited(b"\x12", _hex(said.span_id)),
+            _delimited(b"\x2a", _bytes(said.name)),
+            b"\x39",
+            _fixed(said.start_time_unix_nano or said.start_time_unixnano),
+            b"\x41",
+            _fixed(said.end_time_unix_nano or said.end_time_unixnano),
+        ]
+        if said.parent_span_id:
+            parts.append(_delimited(b"\x22", _hex(said.parent_span_id)))
+        if said.kind:
+            parts.append(_number(b"\x30", _enum(said.kind, _KINDS)))
+        if said.attributes:
+            parts.extend(self._keyed(b"\x4a", said.attributes))
+        if said.trace_state:
+            parts.append(_text(b"\x1a", said.trace_state))
+        if said.events:
+            parts.extend(
+                _delimited(b"\x5a", self._event(event)) for event in said.events if event is not None
+            )
+        if said.links:
+            parts.extend(_delimited(b"\x6a", self._link(link)) for link in said.links if link is not None)
+        if said.status is not None:
+            parts.append(_delimited(b"\x7a", _status(said.status, old=old)))
+        if said.flags:
+            parts += [b"\x85\x01", struct.pack("<I", whole(said.flags, 32))]
+        parts.append(_number(b"\x50", whole(said.dropped_attributes_count, 32)))
+        parts.append(_number(b"\x60", whole(said.dropped_events_count, 32)))
+        parts.append(_number(b"\x70", whole(said.dropped_links_count, 32)))
+        return b"".join(parts)
+
+    def _event(self, said: _Event) -> bytes:
+        parts = (
+            b"\x09",
+            _fixed(said.time_unix_nano or said.time_unixnano),
+            _text(b"\x12", said.name),
+            *self._keyed(b"\x1a", said.attributes),
+            _number(b"\x20", whole(said.dropped_attributes_count, 32)),
+        )
+        return b"".join(parts)
+
+    def _link(self, said: _Link) -> bytes:
+        parts = (
+            _delimited(b"\x0a", _hex(said.trace_id)),
+            _delimited(b"\x12", _hex(said.span_id)),
+            _text(b"\x1a", said.trace_state),
+            *self._keyed(b"\x22", said.attributes),
+            _number(b"\x28", whole(said.dropped_attributes_count, 32)),
+            b"\x35" + struct.pack("<I", whole(said.flags, 32)),
+        )
+        return b"".join(parts)
+
+    def _keyed(self, key: bytes, attributes: Raws) -> Iterable[bytes]:
+        known = self._attributes
+        for raw in attributes or ():
+            written = bytes(raw)
+            encoded = known.get(written)
+            if encoded is None:
+                encoded = known[written] = _sized(attribute(written))
+            yield key
+            yield encoded
+
+
+def _sized(content: bytes) -> bytes:
+    return _delimited(b"", content)
+
+
+def _status(said: _Status, *, old: bool) -> bytes:
+    code, deprecated = _enum(said.code, _CODES), _enum(said.deprecated_code, {})
+    if old and code > 2 and not deprecated:  # up to 0.5 `code` was what is deprecated now
+        code, deprecated = 0, code
+    return _number(b"\x08", deprecated) + _text(b"\x12", said.message) + _number(b"\x18", code)
+
+
+# Values
+
+
+def _hex(value: Any) -> bytes:
+    """The id; of what is no hex a single byte, whose length is wrong for every id."""
+    if isinstance(value, str) and _HEX.fullmatch(value) and len(value) % 2 == 0:
+        return bytes.fromhex(value)
+    return b"\0" if value else b""
+
+
+def _bytes(value: Any) -> bytes:
+    return value.encode() if isinstance(value, str) else b""
+
+
+def _text(key: bytes, value: Any) -> bytes:
+    return _delimited(key, value.encode()) if value and isinstance(value, str) else b""
+
+
+def _texts(value: Any) -> list[bytes]:
+    return [_bytes(item) for item in value] if isinstance(value, list) else []
+
+
+def whole(value: Any, bits: int = 64) -> int:
+    """The integer that a number or a text of digits stands for, cut to so many unsigned bits; else 0."""
+    found = integer(value)
+    return 0 if found is None else max(0, min(found, (1 << bits) - 1))
+
+
+def integer(value: Any) -> int | None:
+    """The integer that a number or a text of digits stands for, exactly; None for anything else."""
+    match value:
+        case bool():
+            return int(value)
+        case int():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case str() if len(value) <= 40:
+            try:
+                return int(value)
+            except ValueError:
+                return None
+        case _:
+            return None
+
+
+def _fixed(value: Any) -> bytes:
+    return whole(value).to_bytes(8, "little")
+
+
+def _enum(value: Any, names: dict[str, int]) -> int:
+    """The number of an enum's value; 0 for what is none, and beyond 31 bits."""
+    found = names.get(value.upper()) if isinstance(value, str) else None
+    number = integer(value) if found is None else found
+    return number if number is not None and -(2**31) <= number < 2**31 else 0
+
+
+class _AnyValue(msgspec.Struct, rename="camel"):
+    string_value: Any = msgspec.UNSET
+    bool_value: Any = msgspec.UNSET
+    int_value: Any = msgspec.UNSET
+    double_value: Any = msgspec.UNSET
+    array_value: _ArrayValue | msgspec.UnsetType | None = msgspec.UNSET
+    kvlist_value: _KeyValueList | msgspec.UnsetType | None = msgspec.UNSET
+    bytes_value: Any = msgspec.UNSET
+
+
+class _ArrayValue(msgspec.Struct):
+    values: list[_AnyValue | None] | None = None
+
+
+class _KeyValue(msgspec.Struct):
+    key: Any = ""
+    value: _AnyValue | None = None
+
+
+class _KeyValueList(msgspec.Struct):
+    values: list[_KeyValue | None] | None = None
+
+
+_ATTRIBUTE = msgspec.json.Decoder(_KeyValue)
+
+
+def attribute(written: bytes) -> bytes:
+    """A KeyValue of JSON as protobuf; what is none becomes bytes that are none either, which `otlp_tags` keeps as such."""
+    try:
+        said = _decoded(_ATTRIBUTE, written, _SNAKE_VALUE)
+        message = shallow.KeyValue(key=_bytes(said.key))
+        if said.value is not None:
+            _fill(message.value, said.value, 0)
+        return bytes(message.SerializeToString())
+    except (BadReport, RecursionError, ValueError):
+        return b"\x0f" + written
+
+
+_DEPTH_MAX = 45
+"""Levels of arrays in arrays; protobuf reads 49."""
+
+
+def _fill(message: Any, said: _AnyValue, depth: int) -> None:
+    if depth > _DEPTH_MAX:
+        raise RecursionError
+    if isinstance(said.string_value, str):
+        message.string_value = said.string_value.encode()
+    elif isinstance(said.bool_value, bool):
+        message.bool_value = said.bool_value
+    elif (number := integer(said.int_value)) is not None:
+        message.int_value = number  # ValueError beyond 64 bits
+    elif said.double_value is not msgspec.UNSET and said.double_value is not None:
+        message.double_value = float(said.double_value)  # "NaN" and "Infinity" are texts
+    elif isinstance(said.array_value, _ArrayValue):
+        message.array_value.SetInParent()
+        for item in said.array_value.values or ():
+            _fill(message.array_value.values.add(), item or _AnyValue(), depth + 1)
+    elif isinstance(said.kvlist_value, _KeyValueList):
+        message.kvlist_value.SetInParent()
+        for pair in said.kvlist_value.values or ():
+            if pair is not None:
+                added = message.kvlist_value.values.add(key=_bytes(pair.key))
+                _fill(added.value, pair.value or _AnyValue(), depth + 1)
+    elif isinstance(said.bytes_value, str):
+        message.bytes_value = _base64(said.bytes_value)
+
+
+def _base64(value: str) -> bytes:
+    """Bytes in either alphabet of base64, padded or not."""
+    standard = value.translate({0x2D: "+", 0x5F: "/"}).rstrip("=")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
