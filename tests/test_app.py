@@ -89,6 +89,55 @@ def test_http_plain_tls_and_gzip(shared: Satellite) -> None:
     assert len(shared.client.project("http").spans()) == 2
 
 
+STREAM_HEAD = (
+    b"POST /api/v2/reports HTTP/1.1\r\nConnection:close\r\nContent-Type:application/octet-stream\r\n"
+)
+STREAM_HEAD += b"Transfer-Encoding:chunked\r\nHost:      satellite.example\r\n\r\n"
+STREAM_FIRST = b"20\r\n" + bytes.fromhex("0a02080712050a03746f6b321322110a0d7370616e732e64726f707065641000")
+STREAM_SPAN = b"0000000b\r\n" + bytes.fromhex("1a090a0408011002120161") + b"\r\n"
+"""As wire-protocols.md B.3 has them."""
+
+
+def test_a_streaming_tracer(shared: Satellite) -> None:
+    """Its spans are there while its request goes on; it gets a status line with a reason, then the end."""
+    host, port = shared.http_url.removeprefix("http://").split(":")
+    project = shared.client.project("tok")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(STREAM_HEAD + STREAM_FIRST + b"\r\n")
+        for number in range(1, 4):
+            second = STREAM_SPAN.replace(b"\x10\x02", bytes((0x10, number)))
+            connection.sendall(second[:15])
+            connection.sendall(second[15:])
+            spans = project.expect('operation IN ("a")', count=number)
+            assert {int(span.span_id, 16) for span in spans} == set(range(1, number + 1))
+        connection.sendall(b"0\r\n\r\n")
+        with connection.makefile("rb") as answer:
+            assert answer.read().startswith(b"HTTP/1.1 200 OK\r\n")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(
+            STREAM_HEAD + STREAM_FIRST + b"\r\n" + STREAM_SPAN.replace(b"\x10\x02", b"\x10\x09")
+        )
+        connection.sendall(STREAM_SPAN[:15])
+    assert len(project.expect('operation IN ("a")', count=4)) == 4
+
+
+def test_pages_of_other_origins_may_report(shared: Satellite) -> None:
+    for method, path, status in (
+        ("POST", "/api/v2/reports", 200),
+        ("OPTIONS", "/api/v2/reports", 200),
+        ("GET", "/nothing", 404),
+        ("PUT", "/api/v2/reports", 405),
+    ):
+        answer = httpx.request(method, shared.http_url + path)
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
+    host, port = shared.http_url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=20) as connection:
+        connection.sendall(b"no HTTP\r\n\r\n")
+        with connection.makefile("rb") as answers:
+            assert b"\r\naccess-control-allow-origin: *\r\n" in answers.read()
+    assert "access-control-allow-origin" not in httpx.get(shared.url).headers
+
+
 def test_bad_input_is_refused_and_shown(shared: Satellite) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         call(shared.grpc_plain_target, b"\xff no report")

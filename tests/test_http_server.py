@@ -6,7 +6,7 @@ import asyncio
 import gzip
 import zlib
 from collections.abc import MutableMapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,7 +18,7 @@ from satellite.http_listeners import UNREAD
 from satellite.http_server import INFLATE_IN_THREAD_BYTES, ReportsApp, inflate
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
 from satellite.protocols.lightstep import PROTOCOL
-from satellite.protocols.wire import WireProtocol
+from satellite.protocols.wire import Reply, WireProtocol
 from satellite.report import Receipt
 
 PATH = "/api/v2/reports"
@@ -41,7 +41,6 @@ class FakeIntake:
         return Receipt(NOW_NS, NOW_NS + 1000, refusal=self.refusal)
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
-        assert size_bytes == 0
         self.refused.append((protocol, error, peer))
 
 
@@ -103,7 +102,16 @@ class Edge:
         async def send(message: MutableMapping[str, Any]) -> None:
             sent.append(message)
 
-        app = ReportsApp(
+        asyncio.run(self.app()(scope, receive, send))
+        if not sent:
+            return None
+        start, body = sent
+        answer_headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        assert int(answer_headers["content-length"]) == len(body["body"])
+        return Answer(start["status"], answer_headers, body["body"])
+
+    def app(self, pause_seconds: float = 10) -> ReportsApp:
+        return ReportsApp(
             self.intake,
             protocols=self.protocols,
             clock_ns=lambda: NOW_NS,
@@ -111,14 +119,8 @@ class Edge:
             reading_bytes_max=self.reading_bytes_max,
             ca_pem=lambda: b"the CA",
             on_abort=lambda port, peer: self.aborted.append((port, peer)),
+            pause_seconds=pause_seconds,
         )
-        asyncio.run(app(scope, receive, send))
-        if not sent:
-            return None
-        start, body = sent
-        answer_headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        assert int(answer_headers["content-length"]) == len(body["body"])
-        return Answer(start["status"], answer_headers, body["body"])
 
     def must_ask(self, *parts: bytes, **how: Any) -> Answer:
         answer = self.ask(*parts, **how)
@@ -284,6 +286,254 @@ def test_a_browser_may_ask_first() -> None:
     assert answer.status == 200
     assert "POST" in answer.headers["access-control-allow-methods"]
     assert answer.headers["access-control-allow-headers"] == "content-type,lightstep-access-token"
+
+
+def test_preflight_from_a_public_page_to_this_machine() -> None:
+    answer = Edge().must_ask(method="OPTIONS", headers={"Access-Control-Request-Private-Network": "true"})
+    assert answer.headers["access-control-allow-private-network"] == "true"
+    assert "access-control-allow-private-network" not in Edge().must_ask(method="OPTIONS").headers
+
+
+def test_the_body_of_a_get_is_its_query_string() -> None:
+    protocol = replace(PROTOCOL, http_routes=(("GET", "/uri"),), content_types=())
+    edge = Edge(protocols=[protocol])
+    answer = edge.must_ask(
+        method="GET", path="/uri", query=b"report=%7B%7D&auth=x", headers={"Content-Type": "text/html"}
+    )
+    assert answer.status == 200
+    assert edge.intake.came == [(b"report=%7B%7D&auth=x", "", "10.1.2.3:4567")]
+    assert edge.must_ask(method="OPTIONS", path="/uri").headers["allow"] == "GET, OPTIONS"
+
+
+def test_a_query_string_after_a_path_is_nothing() -> None:
+    edge = Edge()
+    assert edge.must_ask(b"x", query=b"format=any").status == 200
+    assert edge.intake.came[0][0] == b"x"
+
+
+def test_gzip_that_nobody_mentioned() -> None:
+    edge = Edge()
+    assert edge.must_ask(gzip.compress(b"hello")).status == 200
+    assert edge.intake.came[0][0] == b"hello"
+
+
+def test_paths_are_shared_by_content_type() -> None:
+    other = replace(
+        PROTOCOL, name="other", content_types=("application/json",), encode=lambda *_: Reply(202, "a/b", b"!")
+    )
+    edge = Edge(protocols=[PROTOCOL, other])
+    assert edge.must_ask(b"{}", headers={"Content-Type": "application/json"}).status == 202
+    assert edge.must_ask(b"", headers={"Content-Type": "application/octet-stream"}).status == 200
+    assert edge.must_ask(b"").status == 200
+    assert edge.must_ask(b"", headers={"Content-Type": "x/y"}).status == 400
+    assert edge.intake.refused[0][0] == "lightstep"
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_when_to_come_back(status: int) -> None:
+    busy = replace(PROTOCOL, encode=lambda *_: Reply(status, "a/b", b""))
+    assert Edge(protocols=[busy]).must_ask(b"x").headers["retry-after"] == "1"
+
+
+HEAD = bytes.fromhex("0a02080712050a03746f6b321322110a0d7370616e732e64726f707065641000")
+SPAN = bytes.fromhex("1a090a0408011002120161")
+
+
+class Stream:
+    """A chunked body whose next part comes when the test says so."""
+
+    def __init__(self, **edge: Any) -> None:
+        self.edge = Edge(**edge)
+        self.messages: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
+        self.sent: list[MutableMapping[str, Any]] = []
+        self.came = asyncio.Event()
+        self.asked = 0
+        self.taken_apart = asyncio.Event()
+        """When it is read again after the pause that followed its first part."""
+        self.unread = (b"", False)
+        submit = self.edge.intake.submit
+
+        async def submitted(*args: Any, **how: Any) -> Receipt:
+            receipt = await submit(*args, **how)
+            self.came.set()
+            return replace(receipt, stored=1, dropped={"no_ids": 1}, warnings=["w"])
+
+        self.edge.intake.submit = submitted  # type: ignore[method-assign]
+
+    def write(self, part: bytes, *, last: bool = False) -> None:
+        self.messages.put_nowait({"type": "http.request", "body": part, "more_body": not last})
+
+    def leave(self, unread: bytes = b"", *, complete: bool = False) -> None:
+        self.unread = (unread, complete)
+        self.messages.put_nowait({"type": "http.disconnect"})
+
+    async def answer(self) -> None:
+        async def receive() -> MutableMapping[str, Any]:
+            self.asked += 1
+            if self.asked == 3:
+                self.taken_apart.set()
+            return await self.messages.get()
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            self.sent.append(message)
+
+        scope = {
+            "method": "POST",
+            "path": PATH,
+            "headers": [(b"transfer-encoding", b"chunked")],
+            "query_string": b"",
+            "client": ("10.1.2.3", 4567),
+            "server": ("10.9.9.9", 8181),
+            "extensions": {UNREAD: lambda: self.unread},
+        }
+        await self.edge.app(pause_seconds=0.001)(scope, receive, send)
+
+    def headers(self) -> dict[bytes, bytes]:
+        return dict(self.sent[0]["headers"])
+
+    def bodies(self) -> list[bytes]:
+        return [body for body, _, _ in self.edge.intake.came]
+
+
+class TestStreamingUpload:
+    def test_spans_are_handed_over_before_the_body_ends(self) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            async with asyncio.TaskGroup() as tasks:
+                upload.write(HEAD)
+                answered = tasks.create_task(upload.answer())
+                for _ in range(2):
+                    upload.came.clear()
+                    upload.write(SPAN)
+                    await upload.came.wait()
+                    assert not answered.done()
+                upload.write(b"", last=True)
+            return upload
+
+        upload = asyncio.run(run())
+        assert upload.bodies() == [HEAD + SPAN, HEAD[:11] + SPAN]
+        assert upload.sent[0]["status"] == 200
+        assert upload.headers()[b"connection"] == b"close"
+        assert ReportResponse.FromString(upload.sent[1]["body"]).warnings == ["w", "w"]
+
+    def test_without_a_pause_it_is_one_report(self) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            for part in (HEAD, SPAN, SPAN):
+                upload.write(part)
+            upload.write(b"", last=True)
+            await upload.answer()
+            return upload
+
+        upload = asyncio.run(run())
+        assert upload.bodies() == [HEAD + SPAN + SPAN]
+        assert b"connection" not in upload.headers()
+
+    def test_a_stream_without_spans(self) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD)
+                await upload.taken_apart.wait()
+                upload.write(b"", last=True)
+            return upload
+
+        upload = asyncio.run(run())
+        assert (upload.bodies(), upload.sent[0]["status"]) == ([HEAD], 200)
+
+    @pytest.mark.parametrize("unread", [b"", SPAN, SPAN + SPAN[:5]])
+    def test_a_stream_that_is_cut_off_keeps_its_complete_spans(self, unread: bytes) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD + SPAN + SPAN[:-1])
+                await upload.came.wait()
+                upload.leave(SPAN[-1:] + unread)
+            return upload
+
+        upload = asyncio.run(run())
+        spans = b"".join(upload.bodies()).count(SPAN)
+        assert spans == 2 + unread.count(SPAN)
+        assert upload.sent == []
+        assert upload.edge.aborted == [(8181, "10.1.2.3:4567")]
+        assert upload.edge.refusals() == (["bad_report"] if len(unread) > len(SPAN) else [])
+
+    def test_all_of_it_came_before_the_sender_left(self) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            upload.write(HEAD)
+            upload.leave(SPAN, complete=True)
+            await upload.answer()
+            return upload
+
+        upload = asyncio.run(run())
+        assert (upload.bodies(), upload.edge.aborted) == ([HEAD + SPAN], [])
+
+    def test_an_announced_body_that_is_cut_off_keeps_its_complete_spans_too(self) -> None:
+        edge = Edge()
+        headers = {"Content-Length": "1000"}
+        assert edge.ask(HEAD + SPAN, headers=headers, gone=True, unread=(SPAN + SPAN[:3], False)) is None
+        assert [body for body, _, _ in edge.intake.came] == [HEAD + SPAN + SPAN]
+        assert edge.aborted == [(8181, "10.1.2.3:4567")]
+        assert edge.refusals() == ["bad_report"]
+
+    def test_a_fault_ends_it_at_once(self) -> None:
+        async def run() -> Stream:
+            upload = Stream()
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD + SPAN)
+                await upload.came.wait()
+                upload.write(SPAN + b"\x00")
+            return upload
+
+        upload = asyncio.run(run())
+        assert b"".join(upload.bodies()).count(SPAN) == 2
+        assert (upload.sent[0]["status"], upload.edge.refusals()) == (400, ["bad_report"])
+
+    def test_a_refused_stream_is_read_to_its_end_and_refused_once(self) -> None:
+        async def run() -> Stream:
+            upload = Stream(intake=FakeIntake(AccessDenied("unknown access token")))
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD + SPAN)
+                await upload.came.wait()
+                upload.write(SPAN)
+                upload.write(SPAN, last=True)
+            return upload
+
+        upload = asyncio.run(run())
+        assert (upload.sent[0]["status"], len(upload.bodies())) == (400, 1)
+
+    def test_a_full_queue_is_waited_for(self) -> None:
+        async def run() -> Stream:
+            intake = FakeIntake(Overloaded("try again later"))
+            upload = Stream(intake=intake)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD + SPAN)
+                await upload.came.wait()
+                intake.refusal = None
+                upload.write(b"", last=True)
+            return upload
+
+        upload = asyncio.run(run())
+        assert (upload.sent[0]["status"], upload.bodies()) == (200, [HEAD + SPAN] * 2)
+
+    def test_too_much_held_of_all_bodies(self) -> None:
+        async def run() -> Stream:
+            upload = Stream(reading_bytes_max=1000)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(upload.answer())
+                upload.write(HEAD + SPAN + b"\x1a\x88\x27")  # a span of 5000 bytes follows
+                await upload.came.wait()
+                upload.write(bytes(2000))
+            return upload
+
+        upload = asyncio.run(run())
+        assert (upload.sent[0]["status"], len(upload.bodies())) == (503, 1)
 
 
 class TestInflate:
