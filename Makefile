@@ -20,7 +20,8 @@ endif
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock)) \
 	$(patsubst tests/interop/%/package-lock.json,.interop/%/.installed,$(wildcard tests/interop/*/package-lock.json)) \
-	$(patsubst tests/interop/%/go.sum,.interop/%/.installed,$(wildcard tests/interop/*/go.sum))
+	$(patsubst tests/interop/%/go.sum,.interop/%/.installed,$(wildcard tests/interop/*/go.sum)) \
+	$(patsubst tests/interop/%/pom.xml,.interop/%/.installed,$(wildcard tests/interop/*/pom.xml))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -146,4 +147,23 @@ $(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
 	rm -rf $(@D); \
 	if go list -m golang.org/x/net@latest >/dev/null 2>&1; then echo "The client $* could not be built." >&2; exit 1; fi; \
 	echo "The Go module proxy is not reachable, so there is no client $* and its tests skip." >&2; \
+	touch $(@D).unreachable
+
+.interop/lightstep-go/.installed: tests/interop/lightstep-go/main.go
+
+# And for the JVM: what tests/interop/<name>/pom.xml names, and the program beside it, into .interop/<name>.
+.interop/%/.installed: tests/interop/%/pom.xml tests/interop/%/Program.java
+	@rm -rf $(@D) $(@D).missing $(@D).unreachable
+	@if ! mvn --version >/dev/null 2>&1 || ! javac --version >/dev/null 2>&1; then \
+		echo "There is no JDK with Maven, so there is no client $* and its tests skip." >&2; \
+		mkdir -p $(dir $(@D)) && echo "Maven or a JDK is not installed" >$(@D).missing; exit 0; fi; \
+	echo "Installing the real client $*" >&2; \
+	mkdir -p $(@D)/classes; \
+	if mvn -q -B -f $< dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory=$(abspath $(@D))/lib >&2; then \
+		javac -encoding UTF-8 -cp '$(@D)/lib/*' -d $(@D)/classes tests/interop/$*/Program.java || exit 1; \
+		touch $@; exit 0; fi; \
+	rm -rf $(@D); \
+	if mvn -q -B -U dependency:get -Dartifact=junit:junit:4.13.2:pom -Dtransitive=false >/dev/null 2>&1; then \
+		echo "The client $* could not be installed." >&2; exit 1; fi; \
+	echo "The Maven repository is not reachable, so there is no client $* and its tests skip." >&2; \
 	touch $(@D).unreachable

@@ -1,0 +1,72 @@
+"""What real clients proved: one line of JSON for each test that passed, and the table made of them.
+
+`python -m tests.interop.matrix` prints the table of what ran here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tests.interop.processes import ROOT
+
+RESULTS = ROOT / ".interop/results"
+
+ASPECTS = {
+    "full": "every field",
+    "counters": "drop counters",
+    "token": "token → project",
+    "restart": "restart",
+    "resent": "re-sent once",
+    "browser": "in a browser",
+}
+"""What a test can prove of a client, in the order of the table, and its heading's words."""
+
+
+@dataclass(frozen=True, order=True)
+class Proof:
+    """One aspect of one client that a test has seen to hold."""
+
+    client: str
+    """Its registry and name."""
+    version: str
+    protocol: str
+    """What it sends, for people."""
+    transport: str
+    tls: bool
+    aspect: str
+    """A key of ASPECTS."""
+
+
+def keep(proof: Proof, folder: Path = RESULTS) -> None:
+    """Write it down; the same proof again changes nothing."""
+    folder.mkdir(parents=True, exist_ok=True)
+    line = json.dumps(asdict(proof), ensure_ascii=False, sort_keys=True) + "\n"
+    words = (proof.client, proof.protocol, proof.transport, "tls" if proof.tls else "plain", proof.aspect)
+    name = "-".join("".join(c if c.isalnum() else "-" for c in word).strip("-") for word in words)
+    folder.joinpath(f"{name}.json").write_text(line)
+
+
+def kept(folder: Path = RESULTS) -> list[Proof]:
+    """All that is written down, ordered; nothing when no test ran."""
+    return sorted(Proof(**json.loads(file.read_text())) for file in folder.glob("*.json"))
+
+
+def table(proofs: Iterable[Proof]) -> str:
+    """A Markdown table, a row for each client in each of its modes; a cell says how it was connected."""
+    rows: dict[tuple[str, str, str, str], dict[str, set[str]]] = {}
+    for proof in sorted(proofs):
+        row = rows.setdefault((proof.client, proof.version, proof.protocol, proof.transport), {})
+        row.setdefault(proof.aspect, set()).add("TLS" if proof.tls else "plain")
+    shown = [aspect for aspect in ASPECTS if any(aspect in cells for cells in rows.values())]
+    heads = ["client", "version", "protocol", "transport", *(ASPECTS[aspect] for aspect in shown)]
+    lines = [heads, ["---"] * len(heads)]
+    for row_heads, cells in sorted(rows.items()):
+        lines.append([*row_heads, *(", ".join(sorted(cells.get(aspect, ()))) or "–" for aspect in shown)])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+if __name__ == "__main__":
+    print(table(kept()), end="")
