@@ -101,7 +101,7 @@ def _read(body: bytes) -> tuple[list[_Span], int]:
         traces = _READER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_patiently(body)
-    check_spans(sum(map(len, traces)))
+    check_spans(sum(map(len, traces)), len(body))
     return [span for trace in traces for span in trace], 0
 
 
@@ -118,7 +118,7 @@ def _read_patiently(body: bytes) -> tuple[list[_Span], int]:
                 spans.append(_Span(**{name: element[name] for name in _FIELDS & element.keys()}))
             else:
                 malformed += element is not None
-    check_spans(len(spans))
+    check_spans(len(spans), len(body))
     if malformed and not spans:
         raise BadReport("not Datadog: a list without spans")
     return spans, malformed

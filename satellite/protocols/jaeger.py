@@ -22,6 +22,7 @@ from satellite.protocols.rows import (
     plain_reply,
     read_id,
 )
+from satellite.protocols.submessages import read_submessages
 from satellite.protocols.thrift import (
     BOOL,
     DOUBLE,
@@ -67,15 +68,16 @@ def _decode(
 
 
 def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
+    batch = read_submessages(b"".join(read_submessages(body, {1})[1]), {1, 2})
+    spans = batch[1]
+    check_spans(len(spans), len(body))
     try:
-        batch = pb.PostSpansRequest.FromString(body).batch
-        process = _process(batch.process)
+        process = _process(batch[2])
     except DecodeError as error:
         raise BadReport(f"not a PostSpansRequest: {error}") from error
-    check_spans(len(batch.spans))
     reporter = writer.reporter_of(process)
     malformed = too_large = 0
-    for encoded in batch.spans:
+    for encoded in spans:
         if len(encoded) > SPAN_BYTES_MAX:
             too_large += 1
             continue
@@ -86,7 +88,7 @@ def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
             malformed += 1
         else:
             writer.add(_span(span), own)
-    if malformed and malformed == len(batch.spans):
+    if malformed and malformed == len(spans):
         raise BadReport("not a PostSpansRequest: none of its spans can be read")
     return writer.report(malformed, too_large)
 
@@ -198,9 +200,11 @@ def _read_thrift(body: bytes, writer: SpanWriter) -> Report:
     batch = read_struct(body, BATCH)
     if "spans" not in batch and "process" not in batch:
         raise BadReport("not a Thrift Batch: it has neither process nor spans")
+    spans = batch.get("spans", ())
+    check_spans(len(spans), len(body))
     process = batch.get("process", {})
     reporter = writer.reporter_of(Process(process.get("service", ""), _thrift_tags(process.get("tags", ()))))
-    for span in batch.get("spans", ()):
+    for span in spans:
         writer.add(_thrift_span(span), reporter)
     return writer.report()
 

@@ -27,7 +27,9 @@ VALUES_MAX = 4_000_000
 each of which costs a hundred bytes of memory once it is read."""
 
 SPANS_MAX = 2**20
-"""Spans one body may hold (ours): 64 MiB of spans of 64 bytes, which is less than two ids and a time need."""
+LEAST_SPAN_BYTES = 16
+"""Spans one body may hold (ours), and what one has at least: two ids. Less than that many bytes a span is an attack,
+since spans of a byte or two cost as much time as others."""
 
 SPAN_BYTES_MAX = 4 * 2**20
 """A longer span is dropped (ours): what such a message may unfold to is thirty times its size."""
@@ -296,14 +298,17 @@ def sound_text(text: str) -> str:
     return text
 
 
-def check_spans(count: int) -> None:
-    """Make sure that a body holds no more spans than are worth reading.
+def check_spans(count: int, size_bytes: int) -> None:
+    """Make sure that a body of this size holds no more spans than are worth looking at.
 
     Raises:
-        TooLarge: more.
+        TooLarge: more than SPANS_MAX.
+        BadReport: more than there is room for.
     """
     if count > SPANS_MAX:
         raise TooLarge(f"the report has more than {SPANS_MAX} spans")
+    if count > 1000 and count * LEAST_SPAN_BYTES > size_bytes:
+        raise BadReport(f"{count} spans in {size_bytes} bytes cannot be")
 
 
 def say_dropped(report: Report, reason: str, count: int, text: str) -> None:

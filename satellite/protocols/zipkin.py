@@ -27,6 +27,7 @@ from satellite.protocols.rows import (
     say_broken,
     say_dropped,
 )
+from satellite.protocols.submessages import read_submessages
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.protocols.zipkin_model import NAME, SpanWriter, ZipkinSpan, address_text, token_of
 from satellite.report import Decoded, Receipt, Report
@@ -94,7 +95,9 @@ def read(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
     if body[0] == 0x0A:
         return _read_protobuf(body)
     if body[0] == 0x0C:
-        return _v2(zipkin_v1.read_thrift(body)), {}
+        spans = zipkin_v1.read_thrift(body)
+        check_spans(len(spans), len(body))
+        return _v2(spans), {}
     if b'"batch"' in body and body.lstrip()[:1] == b"{":
         raise BadReport("this is Jaeger's JSON, not a list of Zipkin spans; send it by gRPC or as Thrift")
     raise BadReport("not Zipkin: neither a JSON array, nor protobuf, nor a Thrift list")
@@ -105,7 +108,7 @@ def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
         raise TooLarge(f"the JSON has more than {VALUES_MAX} values, or {CONTAINERS_MAX} objects and arrays")
     try:
         spans = _READER.decode(body)
-        check_spans(len(spans))
+        check_spans(len(spans), len(body))
         return _v2(spans), {}
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         pass  # one odd text, number or element must not cost the others; slower, and more patient:
@@ -116,7 +119,7 @@ def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
     except ValueError as error:
         raise BadReport(f"not JSON: {error}") from error
     spans = [_from_json(element) for element in elements if isinstance(element, dict)]
-    check_spans(len(spans))
+    check_spans(len(spans), len(body))
     malformed = len(elements) - len(spans)
     if malformed and not spans:
         raise BadReport("not Zipkin: a JSON array without spans")
@@ -137,11 +140,8 @@ def _v2(spans: list[ZipkinSpan]) -> list[ZipkinSpan]:
 
 
 def _read_protobuf(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
-    try:
-        encoded = pb.ListOfSpans.FromString(body).spans
-    except DecodeError as error:
-        raise BadReport(f"not a ListOfSpans: {error}") from error
-    check_spans(len(encoded))
+    encoded = read_submessages(body, {1})[1]
+    check_spans(len(encoded), len(body))
     spans: list[ZipkinSpan] = []
     lost = {"malformed": 0, "span_too_large": 0}
     for one in encoded:

@@ -155,6 +155,7 @@ def test_invalid_utf8_is_replaced_marked_and_said() -> None:
 
 
 BAD = [
+    pack([[{}] * 2000]),
     b"\xc1",
     FULL[:-3],
     b"\x80",

@@ -229,6 +229,8 @@ def test_meta_events_are_marked() -> None:
 
 
 BAD = [
+    post(by=b"\xff\xff"),
+    post(*[b""] * 2000),
     b"\xff\xff",
     FULL[:-3],
     b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
@@ -344,7 +346,15 @@ def test_thrifts_parent_is_told_once_whether_a_reference_repeats_it_or_not() -> 
 
 
 @pytest.mark.parametrize(
-    "bad", [b"\0", b"\xff\xff", THRIFT[:-3], b"\x0f\0\2\x0c\x7f\xff\xff\xff", b"\x0c\0\1" * 2000]
+    "bad",
+    [
+        b"\0",
+        b"\xff\xff",
+        THRIFT[:-3],
+        b"\x0f\0\2\x0c\x7f\xff\xff\xff",
+        b"\x0c\0\1" * 2000,
+        b"\x0f\0\2\x0c\0\0\x10\0" + b"\0" * 0x1001,
+    ],
 )
 def test_bad_thrift_does_not_touch_its_neighbours(bad: bytes) -> None:
     decoded = decode_thrift([THRIFT, bad, THRIFT], NOW_NS)

@@ -236,6 +236,7 @@ BAD = [
     b'[{"a":' + b"[" * 100_000,
     b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
     b"\x0a\x02\xff\xff",
+    b"\x0a\x05\x00",
     b"\x0c\xff\xff\xff\xff",
     b"\x0c\x7f\xff\xff\xff",
     b"\x0c\x00\x00\x00\x01\x0d",
@@ -269,6 +270,14 @@ def test_more_than_real_reports_hold_is_refused(
     monkeypatch.setattr(module, name, 10)
     outcomes = decode([b"[" + b",".join([element] * 20) + b"]", b"[{}]"], NOW_NS).reports
     assert [type(outcome) for outcome in outcomes] == [TooLarge, Report]
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x0a\0" * 2000, b"[{}" + b",{}" * 2000 + b"]", b"\x0c\0\0\x10\0" + b"\0" * 0x1000]
+)
+def test_spans_of_a_byte_or_two_are_refused(body: bytes) -> None:
+    [outcome] = decode([body], NOW_NS).reports
+    assert isinstance(outcome, BadReport)
 
 
 def test_more_protobuf_spans_than_real_reports_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
