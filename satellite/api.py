@@ -6,7 +6,9 @@ the document are made from the same types. What is served beside the API (pages,
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import asyncio
+from collections import Counter
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 from fastapi import FastAPI, Path, Query, Request, Response
@@ -24,14 +26,25 @@ from satellite.explore.services import Service, services
 from satellite.explore.suggest import suggest
 from satellite.explore.trace import trace
 from satellite.explore.window import plan_of
+from satellite.protocols.file_formats import FILE_FORMATS
+from satellite.protocols.wire import WireProtocol
 from satellite.query.plan import Plan
-from satellite.spans import Span
+from satellite.report import Receipt
+from satellite.span import Span
+from satellite.spans import SpanBatch, SpanBuilder
 from satellite.store import Histogram, Order, Page, ProjectStats, Store, Suggestion, SuggestionKind
+from satellite.tokens import is_project_name
 
 ROOT = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
 """Of a request to this API; spans come in by other ports."""
+EXPORT_SPANS_MAX = 100_000
+IMPORT_BYTES_MAX = 256 << 20
 _US_MAX = (2**63 - 1) // 1000
+
+
+FormatName = Literal["otlp-json", "otlp-protobuf", "jaeger-json", "zipkin-json", "lightstep"]
+"""The names of FILE_FORMATS."""
 
 
 class ProjectList(msgspec.Struct, frozen=True):
@@ -76,6 +89,16 @@ class Removed(msgspec.Struct, frozen=True):
     """How many spans were removed."""
 
     removed: int
+
+
+class Imported(msgspec.Struct, frozen=True):
+    """What became of the spans of a file."""
+
+    spans: int
+    """Taken; those kept already count, and are kept once."""
+    dropped: dict[str, int]
+    """By reason."""
+    warnings: list[str]
 
 
 class ErrorBody(msgspec.Struct, frozen=True):
@@ -146,7 +169,35 @@ Project = Annotated[str, Path(description="A project's name; in open mode the ac
 TraceId = Annotated[str, Path(description="16 or 32 hex digits.")]
 
 
-def create_api(*, store: Store, arrivals: Arrivals, version: str) -> FastAPI:
+class ExportAsked(Bounds):
+    """Parameters of …/export."""
+
+    format: FormatName = Field("otlp-json", description="How the spans are written.")
+
+
+class ImportAsked(BaseModel):
+    """Parameters of …/import."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    format: FormatName = Field("otlp-json", description="How the spans are written.")
+
+
+class ApiIntake(Protocol):
+    """What this API needs of the intake."""
+
+    async def submit(
+        self, protocol: WireProtocol, body: bytes, *, project: str | None = None, peer: str = ""
+    ) -> Receipt:
+        """Take one body for a project."""
+        ...
+
+    def forget(self, project: str) -> None:
+        """Its project was dropped."""
+        ...
+
+
+def create_api(*, store: Store, arrivals: Arrivals, intake: ApiIntake, version: str) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store.
 
     Endpoints that ask the store are plain functions: FastAPI runs them in its worker threads, 40 at once.
@@ -212,6 +263,40 @@ def create_api(*, store: Store, arrivals: Arrivals, version: str) -> FastAPI:
         rows = groups(store, known(project), asked.plan(), asked.by)
         return _json(GroupList([key.strip() for key in asked.by.split(",")], rows))
 
+    @api.get(f"{ROOT}/projects/{{project}}/export", response_class=Response)
+    def export(project: Project, asked: Annotated[ExportAsked, Query()]) -> Response:
+        """The matching spans as a file, at most 100,000; meta events only when the query asks for them."""
+        plan = asked.plan()
+        number = store.count(known(project), plan)
+        if number > EXPORT_SPANS_MAX:
+            raise BadRequest(
+                f"{number} spans match; a file holds at most {EXPORT_SPANS_MAX}",
+                hint="narrow the query, or take one time window after another (oldest_us, youngest_us)",
+            )
+        known_format = FILE_FORMATS[asked.format]
+        batch = SpanBatch.concat([SpanBuilder().build(), *store.batches(project, plan)])
+        return Response(known_format.encode(batch), media_type=known_format.media_type)
+
+    @api.post(f"{ROOT}/projects/{{project}}/import", **_answers(Imported))
+    async def import_file(
+        project: Project, asked: Annotated[ImportAsked, Query()], request: Request
+    ) -> Response:
+        """Keep the spans of a file, as if they had just arrived."""
+        if not is_project_name(project):
+            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+        known_format = FILE_FORMATS[asked.format]
+        content = await _content_of(request, IMPORT_BYTES_MAX, "the file")
+        bodies = await asyncio.to_thread(known_format.bodies, content)
+        stored, dropped, warnings = 0, Counter[str](), []
+        for body in bodies:
+            receipt = await intake.submit(known_format.reader, body, project=project, peer="import")
+            if receipt.refusal is not None:
+                raise receipt.refusal
+            stored += receipt.stored
+            dropped.update(receipt.dropped)
+            warnings += receipt.warnings
+        return _json(Imported(stored, dict(dropped), warnings[:100]))
+
     @api.post(f"{ROOT}/projects/{{project}}/mark", **_answers(Mark))
     def mark(project: Project) -> Response:
         """Where the project stands in its order of arrival; also before its first span."""
@@ -236,6 +321,7 @@ def create_api(*, store: Store, arrivals: Arrivals, version: str) -> FastAPI:
     def drop(project: Project) -> Response:
         """Forget the project, ledger and all; whoever waits for its spans is told."""
         store.drop(known(project))
+        intake.forget(project)
         arrivals.dropped(project)
         return Response(status_code=204)
 
@@ -244,16 +330,21 @@ def create_api(*, store: Store, arrivals: Arrivals, version: str) -> FastAPI:
 
 async def _body(request: Request) -> Expectation:
     """The expectation posted, whatever content type it claims (`curl -d` claims a form). Empty: the default."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > BODY_BYTES_MAX:
-            raise errors.TooLarge(f"the body is over {BODY_BYTES_MAX} bytes")
+    body = await _content_of(request, BODY_BYTES_MAX, "the body")
     try:
         return msgspec.json.decode(body or b"{}", type=Expectation)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         hint = '{"query": …, "since": mark, "count": {"min": 1, "max": null}, "timeout_ms": …, "quiet_ms": …}'
         raise BadRequest(f"the body is no expectation: {error}", hint=hint) from error
+
+
+async def _content_of(request: Request, bytes_max: int, what: str) -> bytes:
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            raise errors.TooLarge(f"{what} is over {bytes_max} bytes")
+    return bytes(body)
 
 
 _ENCODER = msgspec.json.Encoder()
@@ -319,6 +410,7 @@ _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     Mark,
     Met,
     Removed,
+    Imported,
     ErrorAnswer,
     Expectation,
 )

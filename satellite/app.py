@@ -187,9 +187,7 @@ class App:
             ca_pem=self._ca_pem,
             on_abort=lambda port, peer: self._trapped("left_in_mid_report", port, peer, ""),
         )
-        api = create_api(
-            store=self._store, arrivals=self._arrivals, intake=self._intake, version=version()
-        )
+        api = create_api(store=self._store, arrivals=self._arrivals, intake=self._intake, version=version())
         admin = create_admin(diagnostics, self._metrics.exposition)
         explorer = create_explorer(diagnostics, api, self._ca_pem)
         for setting, purpose in PURPOSES.items():

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Generator
-from dataclasses import dataclass, field
-from typing import Any, Generic, Self, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -26,6 +26,9 @@ PAGE = 1000
 """Spans in one request, the API's limit."""
 PATIENCE_S = 30.0
 """For an answer, beside the time that an `expect` waits."""
+
+FILE_PATIENCE_S = 120.0
+"""For a file of spans to be written or taken."""
 
 T = TypeVar("T")
 
@@ -50,6 +53,8 @@ class Call(Generic[T]):
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] | None = None
+    content: bytes | None = None
+    """A body that is no JSON."""
     waits_s: float = 0.0
     """How long the satellite may take its time."""
 
@@ -87,6 +92,16 @@ def _expectation(
     return Call(_Spans, call.method, call.path, body=body, waits_s=timeout)
 
 
+def _export(project: str, query: str, format_: str, bounds: dict[str, int | None]) -> Call[bytes]:
+    call = _call(bytes, "GET", project, "export", query=query, format=format_, **bounds)
+    return replace(call, waits_s=FILE_PATIENCE_S)
+
+
+def _import(project: str, content: bytes, format_: str) -> Call[dict[str, Any]]:
+    call = _call(dict[str, Any], "POST", project, "import", format=format_)
+    return replace(call, content=content, waits_s=FILE_PATIENCE_S)
+
+
 def _pages(
     project: str, query: str, limit: int | None, params: dict[str, Any]
 ) -> Generator[Call[_Spans], _Spans, list[Span]]:
@@ -118,6 +133,8 @@ def _read(call: Call[T], reply: httpx.Response) -> T:
     """The answer; raises the error that the reply holds."""
     try:
         if reply.is_success:
+            if call.answer is bytes:
+                return cast("T", reply.content)
             return msgspec.json.decode(reply.content or b"null", type=call.answer)
         raise _error(msgspec.json.decode(reply.content)["error"])
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
@@ -183,7 +200,12 @@ class Client:
         """The answer to one request. Raises Unreachable, or what the satellite raised."""
         try:
             reply = self._http.request(
-                call.method, call.path, params=call.params, json=call.body, timeout=_patience(call)
+                call.method,
+                call.path,
+                params=call.params,
+                json=call.body,
+                content=call.content,
+                timeout=_patience(call),
             )
         except httpx.HTTPError as error:
             raise _failed(self.url, error) from error
@@ -228,6 +250,14 @@ class Project:
                 spans: list[Span] = end.value
                 return spans
             page = self.client.send(call)
+
+    def export(self, query: str = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+        """The matching spans as a file: otlp-json, otlp-protobuf, jaeger-json, zipkin-json or lightstep."""
+        return self.client.send(_export(self.name, query, format, bounds))
+
+    def import_(self, content: bytes, *, format: str = "otlp-json") -> dict[str, Any]:  # noqa: A002
+        """Keep the spans of a file; what became of them: `spans`, `dropped` by reason, `warnings`."""
+        return self.client.send(_import(self.name, content, format))
 
     def trace(self, trace_id: str) -> list[Span]:
         """Every span of a trace, by start. Raises NotFound."""
@@ -307,7 +337,12 @@ class AsyncClient:
         """As `Client.send`."""
         try:
             reply = await self._http.request(
-                call.method, call.path, params=call.params, json=call.body, timeout=_patience(call)
+                call.method,
+                call.path,
+                params=call.params,
+                json=call.body,
+                content=call.content,
+                timeout=_patience(call),
             )
         except httpx.HTTPError as error:
             raise _failed(self.url, error) from error
@@ -349,6 +384,14 @@ class AsyncProject:
                 spans: list[Span] = end.value
                 return spans
             page = await self.client.send(call)
+
+    async def export(self, query: str = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+        """As `Project.export`."""
+        return await self.client.send(_export(self.name, query, format, bounds))
+
+    async def import_(self, content: bytes, *, format: str = "otlp-json") -> dict[str, Any]:  # noqa: A002
+        """As `Project.import_`."""
+        return await self.client.send(_import(self.name, content, format))
 
     async def trace(self, trace_id: str) -> list[Span]:
         """As `Project.trace`."""

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
+
+from satellite.api import create_api
+from satellite.arrivals import Arrivals
+from satellite.intake import Intake
+from satellite.store import Store
+from satellite.tokens import Tokens
 
 
 @contextmanager
@@ -34,3 +42,9 @@ def silent_url() -> Iterator[str]:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
+    """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
+    intake = Intake(store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
+    return create_api(store=store, arrivals=arrivals, intake=intake, version=version)

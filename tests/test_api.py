@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from satellite.api import create_api
+from satellite.api import FormatName
 from satellite.arrivals import Arrivals
+from satellite.cli.files import FileFormat as CliFormat
+from satellite.protocols.file_formats import FILE_FORMATS
 from satellite.store.recall import RecallStore
 from tests import bookinfo
+from tests.serving import api_of
 
 PROJECT = "/api/v1/projects/p"
 
@@ -24,7 +27,7 @@ class Api:
     def __init__(self, store: RecallStore) -> None:
         self.store = store
         self.arrivals = Arrivals()
-        self.app: FastAPI = create_api(store=store, arrivals=self.arrivals, version="1.2.3")
+        self.app: FastAPI = api_of(store, self.arrivals, "1.2.3")
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def send() -> httpx.Response:
@@ -118,6 +121,9 @@ def api() -> Iterator[Api]:
     store.write("p", bookinfo.batch(), arrived_ns=1_000_000_000, dropped={"zero_id": 2})
     yield Api(store)
     store.close()
+
+
+PRODUCTPAGE = 'service IN ("productpage.default")'
 
 
 # Answers
@@ -380,6 +386,8 @@ def test_the_document_describes_every_endpoint_and_its_errors(api: Api) -> None:
         f"GET {one}/traces/{{trace_id}}",
         f"GET {one}/histogram",
         f"GET {one}/groups",
+        f"GET {one}/export",
+        f"POST {one}/import",
         f"POST {one}/mark",
         f"POST {one}/expect",
         f"POST {one}/reset",
@@ -415,3 +423,36 @@ def test_every_reference_in_the_document_leads_somewhere(api: Api) -> None:
 def test_no_page_that_loads_scripts_from_elsewhere(api: Api) -> None:
     for path in ("/docs", "/redoc"):
         api.refusal("GET", path, 404)
+
+
+@pytest.mark.parametrize("name", FILE_FORMATS)
+def test_export_and_import(api: Api, name: str) -> None:
+    reply = api.request("GET", "/api/v1/projects/p/export", params={"format": name, "query": PRODUCTPAGE})
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["content-type"] == FILE_FORMATS[name].media_type
+    taken = api.post("/api/v1/projects/again/import", params={"format": name}, content=reply.content)
+    assert taken == {"spans": 36, "dropped": {}, "warnings": []}
+    assert api.get("/api/v1/projects/again/spans", query=PRODUCTPAGE)["total"] == 36
+
+
+def test_export_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("satellite.api.EXPORT_SPANS_MAX", 10)
+    error = api.refusal("GET", "/api/v1/projects/p/export", 400)
+    assert error["message"] == "88 spans match; a file holds at most 10"
+
+
+def test_imports_that_are_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in FILE_FORMATS:
+        path = "/api/v1/projects/q/import"
+        assert (
+            api.refusal("POST", path, 400, params={"format": name}, content=b"\xff\xff")["code"]
+            == "bad_report"
+        )
+    assert api.refusal("POST", "/api/v1/projects/a%20b/import", 400, content=b"{}")["parameter"] == "project"
+    monkeypatch.setattr("satellite.api.IMPORT_BYTES_MAX", 10)
+    assert api.refusal("POST", "/api/v1/projects/q/import", 413, content=b"x" * 11)["code"] == "too_large"
+
+
+def test_formats_are_those_that_exist() -> None:
+    assert list(get_args(FormatName)) == list(FILE_FORMATS)
+    assert [known.value for known in CliFormat] == list(FILE_FORMATS)

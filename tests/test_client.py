@@ -8,14 +8,13 @@ from typing import Any
 import httpx
 import pytest
 
-from satellite.api import create_api
 from satellite.arrivals import Arrivals
 from satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
 from satellite.spans import Span
 from satellite.store.recall import RecallStore
 from tests import bookinfo
-from tests.serving import serving, silent_url
+from tests.serving import api_of, serving, silent_url
 
 
 class Served:
@@ -35,7 +34,7 @@ class Served:
 def served() -> Iterator[Served]:
     store, arrivals = RecallStore(), Arrivals()
     store.write("p", bookinfo.batch(), arrived_ns=1)
-    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+    with serving(api_of(store, arrivals)) as url:
         yield Served(store, arrivals, url)
     store.close()
 

@@ -13,14 +13,13 @@ import pytest
 from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from satellite.api import create_api
 from satellite.arrivals import Arrivals
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.pytest_plugin import Spans, _token
 from satellite.store.recall import RecallStore
 from satellite.tokens import Tokens
 from tests import bookinfo
-from tests.serving import serving, silent_url
+from tests.serving import api_of, serving, silent_url
 
 pytest_plugins = ["pytester"]
 
@@ -36,7 +35,7 @@ class Elsewhere:
 
     def application(self) -> FastAPI:
         """Its API and its diagnostics."""
-        api = create_api(store=self.store, arrivals=self.arrivals, version="1")
+        api = api_of(self.store, self.arrivals)
         api.get("/diagnostics")(self.diagnostics)
         api.get("/ca.pem")(lambda: Response("the CA"))
         return api

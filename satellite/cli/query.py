@@ -60,8 +60,8 @@ def services(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Which services report, with their spans, errors and operations."""
-    with _asking(url, project) as asked:
-        found = asked.services(oldest_us=_oldest_us(since))
+    with asking(url, project) as asked:
+        found = asked.services(oldest_us=oldest_us(since))
     if format_ is Format.JSON:
         _write_json({"services": found})
         return
@@ -86,8 +86,8 @@ def spans(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Spans that match a query; all spans without one."""
-    with _asking(url, project) as asked:
-        found = asked.spans(_strict(query), order=order, limit=limit, oldest_us=_oldest_us(since))
+    with asking(url, project) as asked:
+        found = asked.spans(_strict(query), order=order, limit=limit, oldest_us=oldest_us(since))
     _show_spans(found, format_, rows=limit)
     if len(found) == limit and format_ is Format.TABLE:
         _console().print(f"there may be more than --limit {limit}")
@@ -100,7 +100,7 @@ def trace(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """One trace as a tree, errors in red."""
-    with _asking(url, project) as asked:
+    with asking(url, project) as asked:
         found = asked.trace(trace_id)
     if format_ is Format.JSON:
         _write_json({"trace_id": found[0].trace_id, "spans": found})
@@ -121,7 +121,7 @@ def wait(
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Wait until spans have arrived. Exit code: 0 they did, 1 they did not, 2 usage, 3 no satellite."""
-    with _asking(url, project, may_be_new=True) as asked:
+    with asking(url, project, may_be_new=True) as asked:
         found = asked.expect(
             _strict(query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark
         )
@@ -144,7 +144,8 @@ def seconds(duration: str) -> float:
     return float(match[1]) * _UNITS[match[2]]
 
 
-def _oldest_us(since: str | None) -> int | None:
+def oldest_us(since: str | None) -> int | None:
+    """The start time that `--since` means, in µs since the epoch."""
     return None if since is None else int((time.time() - seconds(since)) * 1e6)
 
 
@@ -152,7 +153,7 @@ def _oldest_us(since: str | None) -> int | None:
 
 
 @contextmanager
-def _asking(url: str, project: str | None, *, may_be_new: bool = False) -> Iterator[Project]:
+def asking(url: str, project: str | None, *, may_be_new: bool = False) -> Iterator[Project]:
     """The project asked about; turns every error into its message and exit code."""
     try:
         with Client(url) as client:

@@ -9,14 +9,13 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.api import create_api
 from satellite.arrivals import Arrivals
 from satellite.cli import query
 from satellite.reporter import Reporter
 from satellite.spans import SpanBuilder
 from satellite.store.recall import RecallStore
 from tests import bookinfo
-from tests.serving import serving, silent_url
+from tests.serving import api_of, serving, silent_url
 
 app = typer.Typer()
 for verb in (query.services, query.spans, query.trace, query.wait):
@@ -32,7 +31,7 @@ def served() -> Iterator[SimpleNamespace]:
     """Project default holds the Bookinfo spans."""
     store, arrivals = RecallStore(), Arrivals()
     store.write("default", bookinfo.batch(), arrived_ns=1)
-    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+    with serving(api_of(store, arrivals)) as url:
         yield SimpleNamespace(store=store, arrivals=arrivals, url=url)
     store.close()
 
@@ -177,7 +176,7 @@ def test_what_is_not_there() -> None:
 
 def test_which_project(served: SimpleNamespace) -> None:
     store, arrivals = RecallStore(), Arrivals()
-    with serving(create_api(store=store, arrivals=arrivals, version="1")) as url:
+    with serving(api_of(store, arrivals)) as url:
         assert run("spans", "--url", url).exit_code == 1
         assert run("wait", "--url", url, "--timeout", "1ms").exit_code == 1
         store.write("only", bookinfo.batch(range(1)), arrived_ns=1)
