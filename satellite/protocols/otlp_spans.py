@@ -138,7 +138,8 @@ class TraceColumns:
         operations = self._names(names)
         columns[SCHEMA.get_field_index("marks")] = pa.array(self.marks)
         rows = pa.RecordBatch.from_arrays(
-            [c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+            [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)],
+            schema=SCHEMA,
         )
         return SpanBatch(rows, tags, operations, reporters, extras)
 

@@ -141,7 +141,7 @@ def test_what_real_clients_send(name: str) -> None:
 
 
 @given(requests())
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_any_request_reads_as_plain_protobuf_does(made: ExportTraceServiceRequest) -> None:
     check_against_plain_reading(made, made.SerializeToString())
 
@@ -592,7 +592,7 @@ def test_any_bytes(bodies: list[bytes]) -> None:
     st.sampled_from([*REAL.values(), request(span({"a": [1, "x"]}, kind=2)).SerializeToString()]),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=4),
 )
-@settings(deadline=None)
+@settings(deadline=None, max_examples=50)
 def test_a_changed_request_never_harms_its_neighbours(body: bytes, changes: list[tuple[int, int]]) -> None:
     fine = REAL["real-envoy-caller"]
     changed = bytearray(body)
