@@ -7,10 +7,14 @@ PROTOCOLS is the list of them. Where several share a path the first one answers 
 from __future__ import annotations
 
 from satellite.protocols import (
+    datadog,
+    jaeger,
     lightstep,
     lightstep_json,
     lightstep_thrift,
     lightstep_thrift_json,
+    otlp,
+    otlp_signals,
     tracer_metrics,
     zipkin,
 )
@@ -24,7 +28,16 @@ PROTOCOLS: tuple[WireProtocol, ...] = (
     lightstep_thrift_json.PROTOCOL,
     lightstep_thrift_json.URI_PROTOCOL,
     tracer_metrics.PROTOCOL,
+    otlp.PROTOCOL,
+    otlp.JSON_PROTOCOL,
+    otlp_signals.METRICS_PROTOCOL,
+    otlp_signals.METRICS_JSON_PROTOCOL,
+    otlp_signals.LOGS_PROTOCOL,
+    otlp_signals.LOGS_JSON_PROTOCOL,
     zipkin.PROTOCOL,
+    jaeger.PROTOCOL,
+    jaeger.THRIFT_PROTOCOL,
+    datadog.PROTOCOL,
 )
 
 __all__ = ["PROTOCOLS", "Reply", "RequestHead", "WireProtocol"]
