@@ -8,6 +8,7 @@ public collector interface and of its tracers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -24,6 +25,7 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep_stream import ReportSplitter
+from satellite.protocols.submessages import read_submessages
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
@@ -45,6 +47,14 @@ PROTOBUF = "application/octet-stream"
 OFFSET_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
 
+LONG_BYTES = 2**20
+SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 16, 4
+"""A body may hold one span for each 16 of its bytes (an empty one of 2 would become a hundred), and one tag, log or
+reference for each 4. Ours."""
+
+_FREE = 1000
+"""So many spans and tags go uncounted, so that small bodies with little in them are fine."""
+
 _LIMIT_US = (2**63 - 1) // 1000
 _LIMIT_S = (2**63 - 1) // 1_000_000_000 - 1
 _FUTURE_NS = 86_400_000_000_000
@@ -61,7 +71,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     try:
         columns = _parse(bodies)
         outcomes = [_report(columns, i) for i in range(len(bodies))]
-    except BadReport:
+    except (BadReport, TooLarge):
         # One of them is bad; the others must not notice. Each is tried alone, the good ones then decoded together.
         faults = [_fault(body) for body in bodies]
         columns = _parse([body for body, fault in zip(bodies, faults, strict=True) if fault is None])
@@ -72,21 +82,37 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 
 def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
+    for body in bodies:
+        if len(body) > LONG_BYTES:
+            _check_spans(body)
     try:
-        return _HANDLER.list_to_record_batch(list(bodies))
+        columns = _HANDLER.list_to_record_batch(list(bodies))
     except ValueError as error:
         raise BadReport(f"not a ReportRequest: {error}") from error
     except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
         if type(error).__module__ != "pyo3_runtime":
             raise
         raise BadReport("not a ReportRequest: impossible length") from error
+    spans = columns.column("spans").flatten()
+    elements = sum(len(spans.field(name).values) for name in ("tags", "logs", "references"))
+    if elements > _FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
+        raise TooLarge("more tags, logs or references than a report of this size can hold")
+    return columns
 
 
-def _fault(body: bytes) -> BadReport | None:
+def _check_spans(body: bytes) -> None:
+    """Raise TooLarge when a long body holds too many spans; ptars would take memory for all of them first."""
+    limit = _FREE + len(body) // SPAN_BYTES_MIN
+    with suppress(BadReport):  # which ptars will say
+        if len(read_submessages(body, (3,))[3]) > limit:
+            raise TooLarge("more spans than a report of this size can hold")
+
+
+def _fault(body: bytes) -> BadReport | TooLarge | None:
     try:
         shallow.Report.FromString(body)  # upb reads the same schema and never panics
         _report(_parse([body]), 0)
-    except BadReport as fault:
+    except (BadReport, TooLarge) as fault:
         return fault
     except DecodeError as error:
         return BadReport(f"not a ReportRequest: {error}")

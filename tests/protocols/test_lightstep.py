@@ -82,6 +82,13 @@ def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
     assert len(decoded.batch) == 2
 
 
+@pytest.mark.parametrize("crowd", [b"\x1a\x00" * 700_000, b"\x1a\x80\x80\x40" + b"\x32\x00" * 524_288])
+def test_a_crowd_of_empty_messages_is_refused_alone(crowd: bytes) -> None:
+    decoded = decode([FULL, crowd, FULL], NOW_NS)
+    assert [type(outcome) for outcome in decoded.reports] == [Report, TooLarge, Report]
+    assert len(decoded.batch) == 2
+
+
 def test_each_report_gets_its_own_rows_and_reporter() -> None:
     bodies = []
     for number in range(3):
