@@ -10,6 +10,7 @@ import json
 import subprocess
 import tempfile
 import threading
+import time
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -128,6 +129,14 @@ class Envoy:
         """Its own counters and gauges."""
         shown = self._admin.get("/stats", params={"format": "json"}).json()["stats"]
         return {one["name"]: one["value"] for one in shown if "value" in one}
+
+    def stats_when(self, name: str, value: int) -> dict[str, int]:
+        """The same, once this one has this value; it may take Envoy a moment to count an answer that was sent."""
+        until = time.monotonic() + PATIENCE_S
+        while (stats := self.stats()).get(name) != value and time.monotonic() < until:
+            pass
+        assert stats.get(name) == value, {key: count for key, count in stats.items() if count}
+        return stats
 
     def _end(self) -> None:
         self._process.kill()

@@ -41,12 +41,25 @@ def free_port() -> int:
     raise OSError("no port is free")
 
 
+_TRUST = {
+    "CURL_CA_BUNDLE",
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH",
+    "NODE_EXTRA_CA_CERTS",
+    "REQUESTS_CA_BUNDLE",  # goes before what a program asks of Python's requests
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+}
+"""What machines set so that programs trust more than their libraries do."""
+
+
 def environment(**more: str) -> dict[str, str]:
-    """This process's, without settings of a satellite, and without proxies: all is on this machine."""
+    """This process's, without settings of a satellite, of trust, and of proxies: all is on this machine."""
     kept = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(("COLLECTOR_", "SATELLITE_")) and not name.lower().endswith("_proxy")
+        if not name.startswith(("COLLECTOR_", "SATELLITE_", "OTEL_"))
+        and not name.lower().endswith("_proxy")
+        and name not in _TRUST
     }
     return kept | {"NO_PROXY": "*", "COLUMNS": "160", **more}
 

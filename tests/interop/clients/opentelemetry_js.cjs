@@ -15,23 +15,33 @@ const EXPORTERS = {
   zipkin_json: () => new (require("@opentelemetry/exporter-zipkin").ZipkinExporter)(),
 };
 
-// What became of each report, and who waits to hear of it.
-const outcomes = [];
-const waiting = [];
-const said = [];
+/** Values that are waited for, in order. */
+class Queue {
+  #values = [];
+  #waiting = [];
 
-function note(outcome) {
-  const waiter = waiting.shift();
-  if (waiter) waiter(outcome);
-  else outcomes.push(outcome);
+  put(value) {
+    const waiter = this.#waiting.shift();
+    if (waiter) waiter(value);
+    else this.#values.push(value);
+  }
+
+  get() {
+    if (this.#values.length) return this.#values.shift();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
 }
+
+const outcomes = new Queue();
+const retries = new Queue();
+const said = [];
 
 /** An exporter whose outcomes are noted. */
 function watched(exporter) {
   return {
     export(spans, done) {
       exporter.export(spans, (result) => {
-        note({ spans: spans.length, result: result.code === 0 ? "SUCCESS" : "FAILURE" });
+        outcomes.put({ spans: spans.length, result: result.code === 0 ? "SUCCESS" : "FAILURE" });
         done(result);
       });
     },
@@ -124,9 +134,16 @@ class Program {
     return true;
   }
 
+  flush_later() {
+    this.provider.forceFlush().catch(() => {}); // `outcome` tells
+  }
+
   outcome() {
-    if (outcomes.length) return outcomes.shift();
-    return new Promise((resolve) => waiting.push(resolve));
+    return outcomes.get();
+  }
+
+  retried() {
+    return retries.get();
   }
 
   said() {
@@ -138,9 +155,10 @@ async function main() {
   const options = JSON.parse(process.argv[2]);
   const keep = (...words) => said.push(words.map(String).join(" "));
   const quiet = () => {};
+  const notice = (text) => String(text).startsWith("Scheduling export retry") && retries.put(text);
   diag.setLogger(
-    { error: keep, warn: keep, info: quiet, debug: quiet, verbose: quiet },
-    { logLevel: DiagLogLevel.WARN },
+    { error: keep, warn: keep, info: quiet, debug: quiet, verbose: notice },
+    { logLevel: DiagLogLevel.ALL },
   );
   const processor = new BatchSpanProcessor(watched(EXPORTERS[options.exporter]()), {
     scheduledDelayMillis: options.delay_ms,

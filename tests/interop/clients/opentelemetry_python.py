@@ -11,6 +11,7 @@ import json
 import logging
 import queue
 import sys
+import threading
 import traceback
 
 from opentelemetry import trace
@@ -26,6 +27,10 @@ outcomes = queue.Queue()
 """What became of each report, in order: how many spans were in it, and whether the exporter called it a success."""
 
 
+retries = queue.Queue()
+"""A text each time that the exporter decides to try again."""
+
+
 class Said(logging.Handler):
     """Keeps what the libraries log from `warning` on."""
 
@@ -34,7 +39,10 @@ class Said(logging.Handler):
         self.texts = []
 
     def emit(self, record):
-        self.texts.append(record.getMessage())
+        text = record.getMessage()
+        self.texts.append(text)
+        if "retrying in" in text:
+            retries.put(text)
 
 
 class Watched(SpanExporter):
@@ -168,9 +176,17 @@ class Program:
         """Send what is there; whether that was done in time."""
         return self.provider.force_flush(PATIENCE_S * 1000)
 
+    def flush_later(self):
+        """Begin to send what is there; `retried` and `outcome` tell of it."""
+        threading.Thread(target=self.flush, daemon=True).start()
+
     def outcome(self):
         """That of the next report."""
         return outcomes.get(timeout=PATIENCE_S)
+
+    def retried(self):
+        """What the exporter says when it will try again; waits for it."""
+        return retries.get(timeout=PATIENCE_S)
 
     def said(self):
         """What the libraries have warned of until now."""
