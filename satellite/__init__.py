@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StoreFailed,
         TooLarge,
     )
-    from satellite.spans import Span
+    from satellite.span import Span
 
     __version__: str
 

@@ -21,9 +21,9 @@ from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.protocols.wire import WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import Reporter
+from satellite.span import TagValue
 from satellite.spans import SpanBatch, id_text
 from satellite.store import Store
-from satellite.tags import TagValue
 from satellite.tokens import NO_TOKEN, Tokens
 
 REPORTS_PER_CALL = 512

@@ -33,8 +33,11 @@ TRAP_HINTS: Mapping[str, str] = {
     "tls_client_on_plain_port": "the client speaks TLS: give it a secure port, or turn TLS off in it",
     "plain_client_on_tls_port": "the client speaks no TLS: give it a plain port, or turn TLS on in it",
     "client_rejected_certificate": "the client does not trust our CA, or calls us by a name that is not in the certificate",
+    "tls_client_on_plain_port_served": "served all the same (mixed_tls): the client speaks TLS to a port for plain clients",
+    "plain_client_on_tls_port_served": "served all the same (mixed_tls): the client speaks no TLS to a port for TLS; "
+    "its reports and access token can be read on the way",
     "tls_handshake_failed": "the connection ended before TLS stood",
-    "http2_client_on_http1_port": "a gRPC client at an HTTP port: give it a grpc_… port",
+    "http2_client_on_http1_port": "a gRPC client at an HTTP port: give it a grpc_… port, or one for any protocol",
     "not_http": "what came is no HTTP",
     "left_in_mid_report": "the client closed the connection before its report was complete",
 }
@@ -42,7 +45,7 @@ TRAP_HINTS: Mapping[str, str] = {
 
 
 class Trap(msgspec.Struct, frozen=True):
-    """A connection that came to nothing."""
+    """A connection that came to nothing, or was served at a port that is not for it."""
 
     time_ns: int
     kind: str
@@ -52,7 +55,7 @@ class Trap(msgspec.Struct, frozen=True):
 
 
 class Traps:
-    """Counts connections that came to nothing and remembers the last ones; belongs to one event loop."""
+    """Counts connections that went wrong and remembers the last ones; belongs to one event loop."""
 
     def __init__(self, clock_ns: Callable[[], int]) -> None:
         """None yet; `clock_ns` stamps them."""
@@ -115,8 +118,8 @@ class Diagnostics:
     certificate_warnings: Callable[[], Sequence[str]]
     traps: Traps
     settings: Sequence[Setting] = ()
-    notes: Sequence[str] = ()
-    """Settings that are accepted without effect."""
+    notes: list[str] = field(default_factory=list)
+    """What is worth knowing of the configuration, and no mistake: settings without effect, listeners left out."""
     problems: Sequence[str] = ()
     """What is wrong with the configuration, found at start."""
     listeners: list[Listener] = field(default_factory=list)
@@ -350,7 +353,7 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
             ),
         ),
         (
-            "Connections that came to nothing",
+            "Connections that came to nothing, or to the wrong port",
             _table(
                 ("kind", "count", "meaning"),
                 ((kind, count, TRAP_HINTS.get(kind, "")) for kind, count in traps["counts"].items()),

@@ -6,7 +6,8 @@ from functools import lru_cache
 
 import msgspec
 
-from satellite.tags import TagValue, text_of
+from satellite.span import TagValue
+from satellite.tags import text_of
 
 UNKNOWN_SERVICE = "unknown_service"
 

@@ -21,13 +21,7 @@ from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.reporter import Reporter, decode_reporter
-from satellite.span import META_EVENT_TAG as META_EVENT_TAG
-from satellite.span import PARENT_TAG as PARENT_TAG
-from satellite.span import Log as Log
-from satellite.span import Reference as Reference
-from satellite.span import ReporterView as ReporterView
-from satellite.span import Span as Span
-from satellite.span import TagValue
+from satellite.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
 from satellite.tags import decode_tag, encode_tag
 
 Rows = npt.NDArray[np.integer[Any]]

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.pb import satellite_model_pb2 as pb
-from satellite.span import TagValue as TagValue
+from satellite.span import TagValue
 
 Codes = npt.NDArray[np.int32]
 

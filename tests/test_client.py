@@ -11,7 +11,7 @@ import pytest
 from satellite.arrivals import Arrivals
 from satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
-from satellite.spans import Span
+from satellite.span import Span
 from satellite.store.recall import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving, silent_url

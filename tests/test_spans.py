@@ -4,16 +4,8 @@ import numpy as np
 import pytest
 
 from satellite.reporter import Reporter
-from satellite.spans import (
-    Kind,
-    Marks,
-    Reference,
-    SpanBatch,
-    SpanBuilder,
-    Status,
-    encode_log,
-    encode_reference,
-)
+from satellite.span import Reference
+from satellite.spans import Kind, Marks, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
 
 REPORTER = Reporter("lightstep", "shop", 7, (("lightstep.hostname", "h"),))
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
+from satellite.span import TagValue
 from satellite.tags import (
     MALFORMED_KEY,
-    TagValue,
     decode_tag,
     encode_tag,
     encodings_of,

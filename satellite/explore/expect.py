@@ -13,7 +13,7 @@ from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteEr
 from satellite.explore.explanation import explain
 from satellite.explore.window import plan_of
 from satellite.query.plan import Plan
-from satellite.spans import Span
+from satellite.span import Span
 from satellite.store import Store
 
 TIMEOUT_MS_DEFAULT = 5_000

@@ -55,45 +55,61 @@ class Node:
 def tree(spans: Iterable[Span]) -> list[Node]:
     """The top-level rows, by start, then span id: roots, and one «missing span» row per parent that is not held.
 
-    Of several spans with one id the last to arrive counts. A cycle is cut at its latest start: that span becomes
-    a root.
+    Of several spans with one id the last to arrive counts; but the server half of an id that Zipkin's client and
+    server share is a span of its own, below the client's half and above the children. A cycle is cut at its latest
+    start: that span becomes a root.
     """
-    latest: dict[str, Span] = {}
+    latest: dict[_Key, Span] = {}
     for span in sorted(spans, key=lambda span: span.mark):
-        latest[span.span_id] = span
-    nodes = {span_id: Node(span, span_id) for span_id, span in latest.items()}
-    cut = _cuts(latest)
+        latest[_key(span)] = span
+    parents = {key: _parent_key(span, latest) for key, span in latest.items()}
+    nodes = {key: Node(span, span.span_id) for key, span in latest.items()}
+    cut = _cuts(latest, parents)
     top: list[Node] = []
     missing: dict[str, Node] = {}
-    for span in sorted(latest.values(), key=_by_start):
-        node = nodes[span.span_id]
-        parent_id = span.parent_span_id
-        if parent_id is None or span.span_id in cut:
+    for key in sorted(latest, key=lambda key: _by_start(latest[key])):
+        node, parent = nodes[key], parents[key]
+        if parent is None or key in cut:
             top.append(node)
-        elif parent_id in nodes:
-            nodes[parent_id].children.append(node)
+        elif parent in nodes:
+            nodes[parent].children.append(node)
         else:
-            if parent_id not in missing:
-                missing[parent_id] = Node(None, parent_id)
-                top.append(missing[parent_id])
-            missing[parent_id].children.append(node)
+            if parent[0] not in missing:
+                missing[parent[0]] = Node(None, parent[0])
+                top.append(missing[parent[0]])
+            missing[parent[0]].children.append(node)
     return top
 
 
-def _cuts(spans: dict[str, Span]) -> set[str]:
+_Key = tuple[str, bool]
+"""A span id, and whether it is the server half of a shared one."""
+
+
+def _key(span: Span) -> _Key:
+    return span.span_id, "shared" in span.marks
+
+
+def _parent_key(span: Span, spans: dict[_Key, Span]) -> _Key | None:
+    if span.parent_span_id is None:
+        return None
+    served = (span.parent_span_id, True)
+    return served if served in spans and _key(span) != served else (span.parent_span_id, False)
+
+
+def _cuts(spans: dict[_Key, Span], parents: dict[_Key, _Key | None]) -> set[_Key]:
     """Of each cycle of parents the span with the latest start."""
-    done: set[str] = set()
-    cut: set[str] = set()
+    done: set[_Key] = set()
+    cut: set[_Key] = set()
     for start in spans:
-        path: list[str] = []
-        at: str | None = start
+        path: list[_Key] = []
+        at: _Key | None = start
         while at is not None and at in spans and at not in done:
             done.add(at)
             path.append(at)
-            at = spans[at].parent_span_id
+            at = parents[at]
         if at in path:
             cycle = path[path.index(at) :]
-            cut.add(max(cycle, key=lambda span_id: _by_start(spans[span_id])))
+            cut.add(max(cycle, key=lambda key: _by_start(spans[key])))
     return cut
 
 

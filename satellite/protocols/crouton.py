@@ -20,8 +20,8 @@ from satellite.protocols.lightstep_report import UINT64_MAX, Rewritten, clean, l
 from satellite.protocols.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
 from satellite.report import Receipt
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.spans import PARENT_TAG
-from satellite.tags import TagValue, encode_tag, text_of
+from satellite.span import PARENT_TAG, TagValue
+from satellite.tags import encode_tag, text_of
 
 KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
 TRACE_JOIN_ID = {1: Field("TraceKey", STRING), 2: Field("Value", STRING)}

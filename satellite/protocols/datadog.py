@@ -37,8 +37,9 @@ from satellite.protocols.rows import (
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.span import TagValue
 from satellite.spans import Kind, Marks, Status
-from satellite.tags import TagValue, text_of
+from satellite.tags import text_of
 
 NAME = "datadog"
 RESOURCE_TAG, TYPE_TAG = "resource.name", "span.type"

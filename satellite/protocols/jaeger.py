@@ -37,7 +37,7 @@ from satellite.protocols.thrift import (
 )
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
-from satellite.tags import TagValue
+from satellite.span import TagValue
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:

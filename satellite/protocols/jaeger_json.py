@@ -35,8 +35,9 @@ from satellite.protocols.rows import (
 )
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
-from satellite.spans import Kind, Reference, Span, SpanBatch
-from satellite.tags import TagValue, text_of
+from satellite.span import Reference, Span, TagValue
+from satellite.spans import Kind, SpanBatch
+from satellite.tags import text_of
 
 Json = dict[str, Any]
 

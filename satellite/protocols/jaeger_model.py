@@ -24,8 +24,9 @@ from satellite.protocols.rows import (
 )
 from satellite.report import Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.span import TagValue
 from satellite.spans import Kind, Marks, Status, encode_reference, id_text
-from satellite.tags import TagValue, text_of
+from satellite.tags import text_of
 
 NAME = "jaeger"
 

@@ -29,17 +29,9 @@ from satellite.protocols.submessages import read_submessages
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.spans import (
-    META_EVENT_TAG,
-    PARENT_TAG,
-    SCHEMA,
-    Kind,
-    Marks,
-    SpanBatch,
-    Status,
-    encode_reference,
-)
-from satellite.tags import TagValue, decode_tag, key_prefix, normalise, text_of
+from satellite.span import META_EVENT_TAG, PARENT_TAG, TagValue
+from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
+from satellite.tags import decode_tag, key_prefix, normalise, text_of
 
 NAME = "lightstep"
 PROTOBUF = "application/octet-stream"

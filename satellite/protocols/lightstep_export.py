@@ -14,8 +14,9 @@ import msgspec
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import satellite_model_pb2 as model
 from satellite.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
+from satellite.span import TagValue
 from satellite.spans import Kind, Marks, SpanBatch, Status, decode_extra, trace_text
-from satellite.tags import TagValue, decode_tag, encode_tag, text_of
+from satellite.tags import decode_tag, encode_tag, text_of
 
 SERVICE_ATTRIBUTE = "lightstep.component_name"
 FULL_TRACE_TAG = "otel.trace_id"

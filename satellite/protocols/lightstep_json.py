@@ -33,7 +33,8 @@ from satellite.protocols.lightstep_report import (
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.tags import TagValue, text_of
+from satellite.span import TagValue
+from satellite.tags import text_of
 
 NAME = "lightstep_json"
 JSON = "application/json"

@@ -23,8 +23,8 @@ from satellite.protocols import lightstep
 from satellite.protocols.json_document import clean_text, encode_text
 from satellite.report import Decoded, Report
 from satellite.reporter import Reporter, decode_reporter
+from satellite.span import TagValue
 from satellite.spans import SCHEMA, SpanBatch, Status, decode_extra
-from satellite.tags import TagValue
 
 UINT64_MAX = 2**64 - 1
 

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from satellite.protocols.otlp_tags import Ints, Mask
-from satellite.tags import Codes, TagValue, layout
+from satellite.span import TagValue
+from satellite.tags import Codes, layout
 
 Numbers = npt.NDArray[np.uint64]
 Extra = dict[str, TagValue]

@@ -25,8 +25,9 @@ from satellite.protocols.otlp_events import REF_TYPE
 from satellite.protocols.otlp_parts import PROTOCOL
 from satellite.protocols.otlp_views import kind_view, scope_view, status_view
 from satellite.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
+from satellite.span import TagValue
 from satellite.spans import SpanBatch, Status, decode_extra, id_text
-from satellite.tags import TagValue, decode_tag, encode_tag, text_of
+from satellite.tags import decode_tag, encode_tag, text_of
 
 EXTRA_KEY, DETAIL_KEY, PROTOCOL_KEY = "satellite.extra", "satellite.detail", "satellite.protocol"
 

@@ -19,8 +19,9 @@ from satellite.protocols.otlp_columns import Extra, FlatTags
 from satellite.protocols.otlp_tags import Ints, Mask, occurrences, read_pair, text
 from satellite.protocols.otlp_views import View, scope_view, status_view
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.span import TagValue
 from satellite.spans import Status
-from satellite.tags import TagValue, decode_tag, text_of
+from satellite.tags import decode_tag, text_of
 
 PROTOCOL = "otlp"
 """`Reporter.protocol`, whatever the transport and the encoding."""

@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.pb import otlp_shallow_pb2 as shallow
-from satellite.tags import MALFORMED_KEY, Codes, TagValue, encode_tag, key_prefix, layout
+from satellite.span import TagValue
+from satellite.tags import MALFORMED_KEY, Codes, encode_tag, key_prefix, layout
 
 STRUCTURE_BYTES_MAX = 262_144
 """Arrays and maps beyond this stay bytes, under the key MALFORMED_KEY: taken apart, they could grow a hundredfold (ours)."""

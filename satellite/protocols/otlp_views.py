@@ -9,8 +9,9 @@ import pyarrow as pa
 
 from satellite.protocols.otlp_columns import Extra, FlatTags, list_array
 from satellite.protocols.otlp_tags import Ints, occurrences
+from satellite.span import TagValue
 from satellite.spans import Kind, Status
-from satellite.tags import Codes, TagValue, encode_tag
+from satellite.tags import Codes, encode_tag
 
 VIEW_KEYS = (
     "span.kind",

@@ -19,8 +19,9 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
 from satellite.protocols.wire import Reply
 from satellite.report import Receipt, Report
 from satellite.reporter import Reporter
+from satellite.span import TagValue
 from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
-from satellite.tags import TagValue, encode_tag, text_of
+from satellite.tags import encode_tag, text_of
 
 VALUES_MAX = 4_000_000
 """Values one body may hold (ours). A report of 64 MiB holds about three million; hostile ones fit sixty million into it,

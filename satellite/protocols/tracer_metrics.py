@@ -20,8 +20,9 @@ from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols import lightstep
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.report import Decoded, Receipt, Report
+from satellite.span import TagValue
 from satellite.spans import SpanBuilder
-from satellite.tags import TagValue, text_of
+from satellite.tags import text_of
 
 NAME = "tracer_metrics"
 PROTOBUF = "application/octet-stream"

@@ -21,8 +21,9 @@ from satellite.protocols.zipkin_model import (
     is_error,
 )
 from satellite.reporter import UNKNOWN_SERVICE
-from satellite.spans import Log, Span, SpanBatch
-from satellite.tags import TagValue, text_of
+from satellite.span import Log, Span, TagValue
+from satellite.spans import SpanBatch
+from satellite.tags import text_of
 
 _KINDS = frozenset({"client", "server", "producer", "consumer"})
 

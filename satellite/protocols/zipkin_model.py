@@ -23,8 +23,9 @@ from satellite.protocols.rows import (
     whole_number,
 )
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.span import TagValue
 from satellite.spans import Kind, Marks, Status, id_text
-from satellite.tags import TagValue, text_of
+from satellite.tags import text_of
 
 NAME = "zipkin"
 

@@ -4,12 +4,14 @@ import pytest
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.trace import Node, trace, tree
-from satellite.spans import ReporterView, Span
+from satellite.span import ReporterView, Span
 from satellite.store.recall import RecallStore
 from tests import bookinfo
 
 
-def span(span_id: str, parent: str | None = None, start_us: int = 0, mark: int = 0) -> Span:
+def span(
+    span_id: str, parent: str | None = None, start_us: int = 0, mark: int = 0, *, shared: bool = False
+) -> Span:
     return Span(
         trace_id="00000000b00c0002",
         span_id=span_id,
@@ -26,6 +28,7 @@ def span(span_id: str, parent: str | None = None, start_us: int = 0, mark: int =
         reporter=ReporterView("0", {}),
         protocol="lightstep",
         mark=mark,
+        marks=["shared"] if shared else [],
     )
 
 
@@ -56,6 +59,12 @@ def test_the_last_of_several_spans_with_one_id_counts() -> None:
     [node] = tree([span("a", start_us=2, mark=7), span("a", start_us=1, mark=3)])
     assert node.span is not None
     assert node.span.mark == 7
+
+
+def test_the_server_half_of_a_shared_id_stands_between_the_client_half_and_the_children() -> None:
+    spans = [span("b", "a", 1), span("b", "b", 2, shared=True), span("a"), span("c", "b", 3)]
+    assert shape(tree(spans)) == [["a", [["b", [["b", [["c", []]]]]]]]]
+    assert shape(tree([span("b", "b", shared=True), span("c", "b")])) == [["b?", [["b", [["c", []]]]]]]
 
 
 def test_a_cycle_is_cut_at_its_latest_start() -> None:

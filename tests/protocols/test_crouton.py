@@ -10,7 +10,7 @@ from satellite.errors import AccessDenied
 from satellite.protocols.crouton import guid_number, response, rewrite, runtime_number
 from satellite.protocols.lightstep_report import decode_rewritten
 from satellite.report import Receipt, Report
-from satellite.spans import Span
+from satellite.span import Span
 
 NOW_NS = 1_700_000_001_000_000_000
 START_US = 1_700_000_000_250_000

@@ -17,7 +17,7 @@ from satellite.protocols.datadog import PROTOCOL, decode, encode
 from satellite.protocols.wire import RequestHead
 from satellite.report import Receipt, Report
 from satellite.reporter import Reporter
-from satellite.spans import Span
+from satellite.span import Span
 
 NOW_NS = 1_700_000_001_000_000_000
 pack = msgspec.msgpack.encode

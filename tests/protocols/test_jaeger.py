@@ -18,7 +18,8 @@ from satellite.protocols.jaeger_json import encode_traces
 from satellite.protocols.wire import RequestHead
 from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import Reporter
-from satellite.spans import Kind, Marks, Span, SpanBuilder, Status, encode_log, encode_reference
+from satellite.span import Span
+from satellite.spans import Kind, Marks, SpanBuilder, Status, encode_log, encode_reference
 
 NOW_NS = 1_700_000_001_000_000_000
 UI = (Path(__file__).parent / "data" / "jaeger" / "ui.json").read_bytes()

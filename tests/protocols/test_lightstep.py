@@ -14,7 +14,7 @@ from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep import PROTOCOL, decode, encode
 from satellite.protocols.wire import RequestHead
 from satellite.report import Decoded, Receipt, Report
-from satellite.spans import Span
+from satellite.span import Span
 
 NOW_NS = 1_700_000_001_000_000_000
 FULL = bytes.fromhex((Path(__file__).parent / "data" / "lightstep" / "full.hex").read_text())

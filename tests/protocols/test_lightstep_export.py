@@ -7,7 +7,8 @@ from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep import decode
 from satellite.protocols.lightstep_export import encode_reports
 from satellite.reporter import Reporter
-from satellite.spans import Kind, Span, SpanBuilder, Status, encode_log, encode_reference
+from satellite.span import Span
+from satellite.spans import Kind, SpanBuilder, Status, encode_log, encode_reference
 
 NOW_NS = 1_700_000_001_000_000_000
 

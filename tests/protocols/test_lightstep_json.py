@@ -18,7 +18,7 @@ from satellite.protocols import json_document, lightstep
 from satellite.protocols.lightstep_json import PROTOCOL, decode, encode
 from satellite.protocols.wire import RequestHead
 from satellite.report import Decoded, Receipt, Report
-from satellite.spans import Span
+from satellite.span import Span
 
 NOW_NS = 1_700_000_001_000_000_000
 DATA = Path(__file__).parent / "data" / "lightstep_json"

@@ -23,7 +23,8 @@ from satellite.protocols.otlp import JSON_PROTOCOL, PROTOCOL, decode, encode, en
 from satellite.protocols.otlp_views import VIEW_KEYS
 from satellite.protocols.wire import RequestHead
 from satellite.report import Receipt, Report
-from satellite.spans import Kind, Reference, Span, SpanBatch, Status
+from satellite.span import Reference, Span
+from satellite.spans import Kind, SpanBatch, Status
 from satellite.tags import decode_tag
 from tests.protocols.otlp_requests import (
     NOW_NS,

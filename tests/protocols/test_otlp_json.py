@@ -17,7 +17,7 @@ from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.protocols.otlp import decode, decode_json
 from satellite.protocols.otlp_json import CONTAINERS_MAX
 from satellite.report import Report
-from satellite.spans import Span
+from satellite.span import Span
 from satellite.tags import MALFORMED_KEY
 from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of
 

@@ -19,7 +19,8 @@ from satellite.protocols.zipkin import PROTOCOL, decode, encode
 from satellite.protocols.zipkin_export import encode_spans
 from satellite.report import Receipt, Report
 from satellite.reporter import Reporter
-from satellite.spans import Kind, Span, SpanBuilder, Status, encode_log
+from satellite.span import Span
+from satellite.spans import Kind, SpanBuilder, Status, encode_log
 
 NOW_NS = 1_700_000_001_000_000_000
 DATA = Path(__file__).parent / "data" / "zipkin"

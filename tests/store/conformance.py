@@ -34,19 +34,10 @@ import pytest
 from satellite.errors import BadRequest
 from satellite.query.plan import ALL, Field, Plan, Term
 from satellite.reporter import Reporter
-from satellite.spans import (
-    SCHEMA,
-    Kind,
-    Marks,
-    Span,
-    SpanBatch,
-    SpanBuilder,
-    Status,
-    encode_log,
-    encode_reference,
-)
+from satellite.span import Span, TagValue
+from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
 from satellite.store import Order, ProjectStats, Store, Suggestion
-from satellite.tags import TagValue, encode_tag
+from satellite.tags import encode_tag
 from tests import bookinfo
 
 SECOND_NS = 1_000_000_000

@@ -20,7 +20,8 @@ import pyarrow.compute as pc
 from satellite.errors import BadRequest
 from satellite.query.plan import Field, Plan, Term
 from satellite.reporter import decode_reporter
-from satellite.spans import PARENT_TAG, SCHEMA, Marks, Span, SpanBatch
+from satellite.span import PARENT_TAG, Span
+from satellite.spans import SCHEMA, Marks, SpanBatch
 from satellite.store import (
     Bucket,
     Group,

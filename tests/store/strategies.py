@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from satellite.query.plan import Field, Plan, Term
 from satellite.reporter import Reporter
+from satellite.span import TagValue
 from satellite.spans import Kind, Marks, Status, encode_log, encode_reference
 from satellite.store import Store
-from satellite.tags import TagValue
 from tests.store.conformance import NOW_NS, OTHER_REPORTER, REPORTER, SECOND_NS, Row, batch_of
 
 TRACES = (1, 2, 65, 2**63 + 5, 2**64 - 1)
