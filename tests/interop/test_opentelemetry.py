@@ -19,8 +19,9 @@ from satellite.errors import Overloaded
 from satellite.intake import Intake
 from satellite.pytest_plugin import Spans
 from satellite.report import Receipt
-from satellite.spans import Reference
+from satellite.span import Reference
 from tests.interop.conftest import environment, interpreter
+from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, Tracer, free_port
 from tests.interop.processes import environment as process_environment
 from tests.interop.relay import first_answer_lost
@@ -41,6 +42,12 @@ class Sdk:
 
     language: str
     exporter: str
+    """As its program calls it."""
+    package: str
+    """Where it comes from and what it is called there."""
+    version: str
+    protocol: str
+    """What it sends, for people."""
     retries: bool = True
     """Whether it sends a report again when nobody answered; else it lets go of its spans."""
 
@@ -88,19 +95,33 @@ class Sdk:
         return Tracer(program, script, env=env, exporter=self.exporter, delay_ms=delay_ms, resource=resource)
 
 
+_JS = "npm @opentelemetry/exporter"
+_PYTHON = "PyPI opentelemetry-exporter"
 OTLP = [
-    Sdk("python", "otlp_grpc"),
-    Sdk("python", "otlp_http"),
-    Sdk("js", "otlp_grpc", retries=False),
-    Sdk("js", "otlp_http"),
-    Sdk("js", "otlp_json"),
+    Sdk("python", "otlp_grpc", f"{_PYTHON}-otlp-proto-grpc", "1.45.2", "OTLP protobuf"),
+    Sdk("python", "otlp_http", f"{_PYTHON}-otlp-proto-http", "1.45.2", "OTLP protobuf"),
+    Sdk("js", "otlp_grpc", f"{_JS}-trace-otlp-grpc", "0.223.1", "OTLP protobuf", retries=False),
+    Sdk("js", "otlp_http", f"{_JS}-trace-otlp-proto", "0.223.1", "OTLP protobuf"),
+    Sdk("js", "otlp_json", f"{_JS}-trace-otlp-http", "0.223.1", "OTLP JSON"),
 ]
 ZIPKIN = [
-    Sdk("python", "zipkin_json", retries=False),
-    Sdk("python", "zipkin_json_v1", retries=False),
-    Sdk("python", "zipkin_proto", retries=False),
-    Sdk("js", "zipkin_json", retries=False),
+    Sdk("python", "zipkin_json", f"{_PYTHON}-zipkin-json", "1.45.1", "Zipkin v2 JSON", retries=False),
+    Sdk("python", "zipkin_json_v1", f"{_PYTHON}-zipkin-json", "1.45.1", "Zipkin v1 JSON", retries=False),
+    Sdk(
+        "python",
+        "zipkin_proto",
+        f"{_PYTHON}-zipkin-proto-http",
+        "1.45.1",
+        "Zipkin v2 protobuf",
+        retries=False,
+    ),
+    Sdk("js", "zipkin_json", f"{_JS}-zipkin", "2.12.1", "Zipkin v2 JSON", retries=False),
 ]
+
+
+def proven(sdk: Sdk, aspect: str, *, tls: bool) -> None:
+    """Write down, at a test's end, what it has shown."""
+    keep(Proof(sdk.package, sdk.version, sdk.protocol, "gRPC" if sdk.grpc else "HTTP", tls, aspect))
 
 
 def each(sdks: list[Sdk]) -> Callable[..., Any]:
@@ -206,6 +227,7 @@ def test_spans_are_found_by_what_they_say(start: Start, spans: Spans, sdk: Sdk, 
     assert all_kept(spans, 2)
     # JavaScript's gRPC exporter finds fault with a CA alone; a partial success would be a warning, too.
     assert [text for text in program.do("said") if not text.startswith("Client key and certificate")] == []
+    proven(sdk, "full", tls=tls)
 
 
 def test_the_reporter_says_who_it_is(start: Start, spans: Spans) -> None:
@@ -285,10 +307,12 @@ def test_a_program_that_ends_sends_what_is_left(start: Start, spans: Spans, sdk:
 
 
 @each(OTLP + ZIPKIN)
-def test_a_restart_loses_nothing_that_was_not_acknowledged(start: Start, spans: Spans, sdk: Sdk) -> None:
-    ports = {"http_plain_port": free_port(), "grpc_plain_port": free_port()}
-    with Satellite(**ports) as satellite:
-        program = start(sdk, satellite, spans.token, delay_ms=NEVER_MS)
+def test_a_restart_loses_nothing_that_was_not_acknowledged(
+    start: Start, spans: Spans, tmp_path: Path, sdk: Sdk
+) -> None:
+    same: Any = {"http_secure_port": free_port(), "grpc_secure_port": free_port(), "cert_dir": tmp_path}
+    with Satellite(**same) as satellite:
+        program = start(sdk, satellite, spans.token, tls=True, delay_ms=NEVER_MS)
         program.do("many", 5, "before")
         assert program.do("flush")
         assert program.do("outcome") == {"spans": 5, "result": "SUCCESS"}
@@ -299,7 +323,7 @@ def test_a_restart_loses_nothing_that_was_not_acknowledged(start: Start, spans: 
         program.do("retried")
     else:
         assert program.do("outcome")["result"] in {"FAILURE", "RAISED"}
-    with Satellite(**ports) as satellite:
+    with Satellite(**same) as satellite:
         project = satellite.client.project(spans.token)
         if sdk.retries:
             assert program.do("outcome") == {"spans": 7, "result": "SUCCESS"}
@@ -311,6 +335,7 @@ def test_a_restart_loses_nothing_that_was_not_acknowledged(start: Start, spans: 
         kept = 8 if sdk.retries else 1
         (shown,) = satellite.client.projects()
     assert shown["ledger"] == {"received": kept, "stored": kept, "dropped": {}, "evicted": 0, "duplicates": 0}
+    proven(sdk, "restart", tls=True)
 
 
 def deliver(program: Tracer, operation: str) -> None:
@@ -338,6 +363,7 @@ def test_a_report_whose_answer_was_lost_is_kept_once(start: Start, spans: Spans,
     assert {span.span_id for span in spans.expect(count=4)} == {one["span_id"] for one in told}
     ledger = project_of(spans)["ledger"]
     assert ledger == {"received": 8, "stored": 4, "dropped": {"duplicate": 4}, "evicted": 0, "duplicates": 4}
+    proven(sdk, "resent", tls=False)
 
 
 @each([sdk for sdk in OTLP if sdk.retries])
@@ -384,6 +410,7 @@ def test_an_unknown_token_is_refused_for_good(start: Start, sdk: Sdk) -> None:
         assert "retrying" not in said
         if sdk.grpc:
             assert "unknown access token" in said
+    proven(sdk, "token", tls=False)
 
 
 # Zipkin
@@ -451,6 +478,7 @@ def test_zipkin_spans_are_found_by_what_they_say(start: Start, spans: Spans, sdk
     )  # by start, which is the same when both are in one millisecond of JS
     assert sorted(in_trace, key=lambda span: span.operation) == [charge, checkout]
     assert all_kept(spans, 2)
+    proven(sdk, "full", tls=tls)
 
 
 # telemetrygen
@@ -509,6 +537,9 @@ def test_telemetrygen(spans: Spans, over: str, tls: bool) -> None:
     assert root.reporter.attributes == RESOURCE
     assert all(span.error and span.service == "shop" and span.marks == [] for span in spans.find())
     assert all_kept(spans, 300)
+    package = "Go github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen"
+    transport = "gRPC" if over == "grpc" else "HTTP"
+    keep(Proof(package, "0.161.0", "OTLP protobuf", transport, tls, "full"))
 
 
 def ids(span: Span) -> dict[str, str]:
