@@ -298,6 +298,21 @@ def test_thousands_of_spans(start: Start, spans: Spans, sdk: Sdk) -> None:
     assert all_kept(spans, 2000)
 
 
+@each(OTLP + ZIPKIN)
+def test_what_the_sdk_left_out_is_counted(start: Start, spans: Spans, sdk: Sdk) -> None:
+    limits = {"OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT": "4"}
+    start(sdk, spans.satellite, spans.token, **limits).do("checkout")
+    spans.expect(count=2)
+    (checkout,) = spans.find('operation IN ("checkout")')
+    tried = {"http.status_code", "retry", "ratio", "note", "list", "numbers"}
+    assert len(tried & checkout.tags.keys()) == 4
+    if not sdk.zipkin:
+        assert checkout.extra["dropped_attributes_count"] == 2
+    else:
+        assert checkout.tags["otel.dropped_attributes_count"] == "2"
+    proven(sdk, "counters", tls=False)
+
+
 @each([OTLP[0], OTLP[1], OTLP[3], ZIPKIN[0]])
 def test_a_program_that_ends_sends_what_is_left(start: Start, spans: Spans, sdk: Sdk) -> None:
     program = start(sdk, spans.satellite, spans.token, delay_ms=NEVER_MS)
