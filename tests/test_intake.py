@@ -205,6 +205,13 @@ def test_a_failing_codec_ends_nothing(store: RecallStore) -> None:
     assert intake.close(10)
 
 
-def test_every_protocol_is_listed_once() -> None:
-    names = [protocol.name for protocol in PROTOCOLS]
-    assert len(set(names)) == len(names)
+def test_no_two_protocols_claim_the_same_call() -> None:
+    methods = [method for protocol in PROTOCOLS for method in protocol.grpc_methods]
+    bodies = [
+        (route, content_type)
+        for protocol in PROTOCOLS
+        for route in protocol.http_routes
+        for content_type in protocol.content_types
+    ]
+    assert len(set(methods)) == len(methods)
+    assert len(set(bodies)) == len(bodies)

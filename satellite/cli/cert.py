@@ -13,8 +13,8 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from satellite.cli.settings import settings_from_cli
 from satellite.errors import SatelliteError
@@ -222,7 +222,7 @@ def _table(certificate: Certificate) -> Table:
     }
     for label, value in rows.items():
         if value:
-            table.add_row(label, escape(value))
+            table.add_row(label, Text(value))  # as markup, `:AB:` in a fingerprint would become an emoji
     return table
 
 

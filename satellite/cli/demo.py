@@ -70,7 +70,7 @@ def demo(
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from satellite.demo import Bookinfo, Sender, Undeliverable
 
-    console = Console(stderr=True)
+    console = Console(emoji=False, stderr=True)
     try:
         settings = load({}, os.environ).settings
         port = settings.grpc_plain_port if plain else settings.grpc_secure_port

@@ -50,7 +50,7 @@ def show(app: App, settings: Settings) -> None:
 
     from satellite.istio import banner
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console(emoji=False, highlight=False, soft_wrap=True)
     table = Table("address", "", "what", box=None, pad_edge=False, header_style="bold")
     for listener in app.listeners:
         address = f"{_here(settings.host)}:{listener.port}"

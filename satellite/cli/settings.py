@@ -160,9 +160,9 @@ def settings(
 
 
 def _print(loaded: Loaded) -> None:
-    console = Console(highlight=False)
+    console = Console(emoji=False, highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=200)
+        console = Console(emoji=False, highlight=False, width=200)
     table = Table("name", "value", "origin", "help", box=None, pad_edge=False)
     for column in table.columns:
         column.overflow = "fold"

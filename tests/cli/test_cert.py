@@ -6,15 +6,19 @@ import base64
 import json
 import os
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 import yaml
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from satellite.cli import cert
 from satellite.cli.cert import app
+from satellite.tls import Certificate
 
 
 @pytest.fixture(autouse=True)
@@ -35,6 +39,27 @@ def run(*arguments: str | Path, exit_code: int = 0) -> Result:
 def shown(*arguments: str | Path) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(run(*arguments, "--format", "json").stdout)
     return answer
+
+
+def test_a_fingerprint_is_shown_as_it_is() -> None:
+    """Rich would make emoji of :AB: and its like."""
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    sha256 = ":AB:CD:ID:OK:"
+    shown = Certificate(
+        role="ca",
+        subject="s",
+        issuer="i",
+        names=(),
+        not_before=moment,
+        not_after=moment,
+        sha256=sha256,
+        source="made",
+        file="f",
+    )
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(cert._table(shown))
+    assert sha256 in captured.get()
 
 
 def write_own(prefix: Path, *, root: bool = True) -> bytes:
