@@ -6,12 +6,13 @@ import argparse
 import sys
 import time
 
-from bench import duplicates, engine, figures, ingest, memory, queries, start, transport, wakeup
+from bench import duplicates, engine, figures, ingest, memory, protocols, queries, start, transport, wakeup
 from bench.workbench import Workbench
 
 QUESTIONS = {
     "start": start,
     "ingest": ingest,
+    "protocols": protocols,
     "transport": transport,
     "memory": memory,
     "queries": queries,

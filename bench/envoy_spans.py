@@ -160,7 +160,7 @@ def _varints(numbers: Ids, width: int) -> Bytes:
     return encoded
 
 
-def _hex(numbers: Ids) -> Bytes:
+def hex_digits(numbers: Ids) -> Bytes:
     """The numbers as 16 hex digits each."""
     octets = np.ascontiguousarray(numbers)[..., None].view(np.uint8)
     digits = np.empty((*numbers.shape, 16), np.uint8)
@@ -200,7 +200,7 @@ class Reports:
         duration_us = np.clip(_MEDIAN_US * np.exp(normal), _SHORTEST_US, _LONGEST_US).astype(np.uint64)
         nanos = self._random.integers(1 << 28, 10**9, shape, np.uint64)
         seconds = np.full(shape, self._now_s, np.uint64)
-        words = _hex(self._ids((*shape, 3)))
+        words = hex_digits(self._ids((*shape, 3)))
         filled: list[tuple[bytes, Bytes]] = [
             (_TRACE, np.repeat(_varints(trace_ids, 10), per_trace, axis=1)[:, :spans]),
             (_SPAN, _varints(span_ids, 10)),

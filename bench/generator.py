@@ -1,8 +1,10 @@
-"""The load: reports with fresh ids over gRPC, from a process of its own. Prints what came of it as one line of JSON.
+"""The load: reports with fresh ids, from a process of its own. Prints what came of it as one line of JSON.
 
     python -m bench.generator --port 9292 --ca certs/ca.pem --spans 100 --seconds 5
+    python -m bench.generator --port 8181 --form zipkin --seconds 5
 
-It does little beside sending: spans are patched into prepared reports (envoy_spans) and framed by hand (http2).
+It does little beside sending: spans are patched into prepared reports (envoy_spans, protocol_spans) and framed by hand
+(http2, http1).
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ import msgspec
 import uvloop
 
 from bench.envoy_spans import Ids, Reports
+from bench.http1 import PostConnection
 from bench.http2 import ReportConnection, tls_context
+from bench.protocol_spans import FORMS, PatchedRequests
 
 SPANS_PER_CHUNK = 1_600
 """Made at a time: enough to spread numpy's fixed cost, little enough to stay in the cache."""
@@ -40,7 +44,9 @@ class Load(msgspec.Struct, frozen=True):
     """How many to send; 0 for as many as go into `seconds`."""
     connections: int = 4
     in_flight: int = 8
-    """Calls at a time on each connection."""
+    """Calls at a time on each connection; over HTTP/1 so many connections instead, with one request each."""
+    form: str = "lightstep"
+    """One of FORMS."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -61,8 +67,13 @@ class Outcome(msgspec.Struct, frozen=True):
 class _Generator:
     def __init__(self, load: Load) -> None:
         self._load = load
-        now_s = time.time_ns() // 10**9
-        self._source = Reports(load.token, load.spans, seed=secrets.randbits(63), now_s=now_s)
+        self._form = FORMS[load.form]
+        seed, now_s = secrets.randbits(63), time.time_ns() // 10**9
+        self._source: Reports | PatchedRequests
+        if load.form == "lightstep":
+            self._source = Reports(load.token, load.spans, seed=seed, now_s=now_s)
+        else:
+            self._source = PatchedRequests(load.form, load.token, load.spans, seed=seed, now_s=now_s)
         self._ready: Iterator[memoryview] = iter(())
         self._trace_ids: list[Ids] = []
         self._sent = self._good = 0
@@ -72,23 +83,22 @@ class _Generator:
         load = self._load
         self._refill()
         loop = asyncio.get_running_loop()
-        tls = tls_context(load.ca_file) if load.ca_file else None
+        alpn = "h2" if self._form.grpc else "http/1.1"
+        tls = tls_context(load.ca_file, alpn=alpn) if load.ca_file else None
         started, started_cpu = time.perf_counter(), time.process_time()
         if load.seconds:
             self._end_s = started + load.seconds
         connections = [
             (
                 await loop.create_connection(
-                    lambda: ReportConnection(
-                        self._next, self._answered, in_flight=load.in_flight, secure=tls is not None
-                    ),
+                    self._connection,
                     "127.0.0.1",
                     load.port,
                     ssl=tls,
                     server_hostname="localhost" if tls else None,
                 )
             )[1]
-            for _ in range(load.connections)
+            for _ in range(load.connections * (1 if self._form.grpc else load.in_flight))
         ]
         try:
             await asyncio.gather(*(connection.done for connection in connections))
@@ -105,6 +115,19 @@ class _Generator:
             seconds,
             cpu_seconds,
             ids[:: max(1, len(ids) // TRACES_REMEMBERED)],
+        )
+
+    def _connection(self) -> ReportConnection | PostConnection:
+        load = self._load
+        if not self._form.grpc:
+            return PostConnection(self._next, self._answered, form=self._form, token=load.token)
+        return ReportConnection(
+            self._next,
+            self._answered,
+            in_flight=load.in_flight,
+            secure=bool(load.ca_file),
+            path=self._form.path,
+            token="" if load.form == "lightstep" else load.token,
         )
 
     def _refill(self) -> None:
@@ -130,7 +153,7 @@ class _Generator:
 def main() -> None:
     """Send as the arguments say."""
     parser = argparse.ArgumentParser(prog="python -m bench.generator", description=__doc__.split("\n")[0])
-    parser.add_argument("--port", type=int, required=True, help="gRPC port of a satellite on this machine")
+    parser.add_argument("--port", type=int, required=True, help="port of a satellite on this machine")
     parser.add_argument("--ca", default="", help="the CA to trust; without it no TLS")
     parser.add_argument("--token", default="bench", help="access token; in open mode also the project")
     parser.add_argument("--spans", type=int, default=100, help="spans per report")
@@ -138,6 +161,7 @@ def main() -> None:
     parser.add_argument("--reports", type=int, default=0, help="how many reports to send")
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--in-flight", type=int, default=8, help="calls at a time on each connection")
+    parser.add_argument("--form", default="lightstep", choices=FORMS, help="what to send")
     given = parser.parse_args()
     if not given.seconds and not given.reports:
         parser.error("say --seconds or --reports")
@@ -150,6 +174,7 @@ def main() -> None:
         given.reports,
         given.connections,
         given.in_flight,
+        given.form,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         outcome = runner.run(_Generator(load).run())

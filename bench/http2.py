@@ -45,19 +45,23 @@ def _text(value: str) -> bytes:
     return bytes([len(value)]) + value.encode()
 
 
-def _headers(*, secure: bool) -> tuple[bytes, bytes]:
+def _headers(path: str, token: str, *, secure: bool) -> tuple[bytes, bytes]:
     """(the first call's header block, which fills the server's table; that of every later call, which uses it)."""
     scheme = b"\x87" if secure else b"\x86"
     first = (
         b"\x83"  # :method POST
         + scheme
-        + b"\x44" + _text(PATH)  # :path
+        + b"\x44" + _text(path)  # :path
         + b"\x41" + _text("lightstep")  # :authority is the name of Envoy's cluster
         + b"\x5f" + _text("application/grpc")  # content-type
         + b"\x40" + _text("te") + _text("trailers")
         + b"\x40" + _text("grpc-timeout") + _text("30000m")
     )  # fmt: skip
-    return first, b"\x83" + scheme + b"\xc2\xc1\xc0\xbf\xbe"
+    known = b"\xc2\xc1\xc0\xbf\xbe"
+    if token:
+        first += b"\x40" + _text("lightstep-access-token") + _text(token)
+        known = b"\xc3" + known
+    return first, b"\x83" + scheme + known
 
 
 @dataclass
@@ -78,6 +82,8 @@ class ReportConnection(asyncio.Protocol):
         *,
         in_flight: int,
         secure: bool = True,
+        path: str = PATH,
+        token: str = "",
     ) -> None:
         """Calls nothing yet.
 
@@ -86,11 +92,13 @@ class ReportConnection(asyncio.Protocol):
             on_answer: told of each answered call whether it was a success.
             in_flight: calls at a time.
             secure: what to write as the scheme.
+            path: the method.
+            token: the access token as metadata; "" where messages have it.
         """
         self._next_message = next_message
         self._on_answer = on_answer
         self._in_flight = in_flight
-        self._first_headers, self._headers = _headers(secure=secure)
+        self._first_headers, self._headers = _headers(path, token, secure=secure)
         self._transport: asyncio.WriteTransport | None = None
         self._received = b""
         self._next_stream = 1
@@ -224,8 +232,8 @@ class ReportConnection(asyncio.Protocol):
         return True
 
 
-def tls_context(ca_file: str) -> ssl.SSLContext:
-    """Trusts that CA only, and speaks HTTP/2."""
+def tls_context(ca_file: str, *, alpn: str = "h2") -> ssl.SSLContext:
+    """Trusts that CA only, and speaks HTTP/2 or what else is named."""
     context = ssl.create_default_context(cafile=ca_file)
-    context.set_alpn_protocols(["h2"])
+    context.set_alpn_protocols([alpn])
     return context
