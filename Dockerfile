@@ -38,8 +38,9 @@ ENV PATH=/opt/satellite/bin:$PATH \
 # `docker run --read-only` works.
 VOLUME /var/lib/satellite
 USER 1000:1000
-# gRPC TLS and plain, HTTP TLS and plain, HTTP of developer satellites, admin plain and TLS, Explorer
-EXPOSE 9292 8184 9191 8181 8360 8180 9090 8000
+# gRPC TLS and plain, HTTP TLS and plain, any protocol TLS and plain and of developer satellites, admin plain and TLS,
+# Explorer; the usual ports of OTLP (gRPC, HTTP), Zipkin, Jaeger (gRPC, HTTP)
+EXPOSE 9292 8184 9191 8181 9393 8383 8360 8180 9090 8000 4317 4318 9411 14250 14268
 HEALTHCHECK --interval=20s --timeout=15s --start-period=5s --retries=3 CMD ["satellite", "healthcheck"]
 ENTRYPOINT ["satellite"]
 CMD ["serve"]

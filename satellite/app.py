@@ -10,7 +10,6 @@ import asyncio
 import os
 import signal
 import socket
-import ssl
 import sys
 import tempfile
 import threading
@@ -23,6 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from satellite.any_port import ALPN, Grpc
 from satellite.api import create_api
 from satellite.arrivals import Arrivals
 from satellite.errors import SatelliteError
@@ -32,7 +32,7 @@ from satellite.http_server import EVERY_ANSWER, ReportsApp
 from satellite.intake import Intake
 from satellite.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
 from satellite.protocols import PROTOCOLS
-from satellite.settings import ANY_FREE_PORT, OFF, Loaded, load
+from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.store import Store
 from satellite.store.recall import RecallStore
 from satellite.telemetry import Metrics, Witness, get_logger, version
@@ -47,15 +47,25 @@ log = get_logger(__name__)
 _READINESS_SECONDS = 1
 _CERTIFICATES_SECONDS = 60
 
+GRPC, HTTP, ANY = "reports over gRPC", "reports over HTTP", "reports by any protocol"
+ADMIN, EXPLORER = "health and metrics", "Explorer and its API"
+
 PURPOSES = {
-    "grpc_secure_port": "reports over gRPC",
-    "grpc_plain_port": "reports over gRPC",
-    "http_secure_port": "reports over HTTP",
-    "http_plain_port": "reports over HTTP",
-    "developer_plain_port": "reports over HTTP",
-    "admin_plain_port": "health and metrics",
-    "admin_secure_port": "health and metrics",
-    "explorer_port": "Explorer and its API",
+    "grpc_secure_port": GRPC,
+    "grpc_plain_port": GRPC,
+    "http_secure_port": HTTP,
+    "http_plain_port": HTTP,
+    "secure_port": ANY,
+    "plain_port": ANY,
+    "developer_plain_port": ANY,
+    "otlp_grpc_port": GRPC,
+    "otlp_http_port": HTTP,
+    "zipkin_port": HTTP,
+    "jaeger_grpc_port": GRPC,
+    "jaeger_http_port": HTTP,
+    "admin_plain_port": ADMIN,
+    "admin_secure_port": ADMIN,
+    "explorer_port": EXPLORER,
 }
 """What answers at the port of each setting, in the order they are shown."""
 
@@ -169,11 +179,13 @@ class App:
             await asyncio.to_thread(self._certificates.refresh)
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
+        self._relay = Grpc()
         self._grpc = GrpcServer(
             self._intake,
             protocols=PROTOCOLS,
             message_bytes_max=settings.max_msg_size_bytes,
             ready=lambda: not self._why_not_ready(),
+            relayed=self._relay.peers,
         )
         opened.push_async_callback(self._grpc.stop, 0)
         self._http = HttpListeners(clock_ns=self._clock_ns, on_trap=self._trapped)
@@ -190,33 +202,55 @@ class App:
         api = create_api(store=self._store, arrivals=self._arrivals, intake=self._intake, version=version())
         admin = create_admin(diagnostics, self._metrics.exposition)
         explorer = create_explorer(diagnostics, api, self._ca_pem)
+        apps = {HTTP: reports, ANY: reports, ADMIN: admin, EXPLORER: explorer}
         for setting, purpose in PURPOSES.items():
             port = self._port(setting)
             if port is None:
                 continue
-            tls = "secure" in setting
-            app = {"http": reports, "developer": reports, "admin": admin, "explorer": explorer}.get(
-                setting.split("_")[0]
-            )
-            bound = self._bind(setting, port, app, tls=tls)
-            listener = Listener(setting, purpose, _address(settings.host, bound), bound, tls)
-            self.listeners.append(listener)
+            try:
+                bound = self._bind(setting, port, apps.get(purpose))
+            except CannotListen as error:
+                if setting not in NEIGHBOURS_PORTS or self._loaded.origin[setting] != "default":
+                    raise
+                log.warning("listener.left_out", setting=setting, reason=error.message)
+                diagnostics.notes.append(f"left out: {error.message}")
+                continue
+            address = _address(settings.host, bound)
+            self.listeners.append(Listener(setting, purpose, address, bound, "secure" in setting))
         diagnostics.listeners = self.listeners
 
-    def _bind(self, setting: str, port: int, app: Any, *, tls: bool) -> int:
-        host = self._settings.host
+    def _bind(self, setting: str, port: int, app: Any) -> int:
+        host, tls = self._settings.host, "secure" in setting
+        headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
         try:
             if app is None:
                 return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
-            context: ssl.SSLContext | None = self._tls.ssl_context() if tls else None
-            headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
-            return self._http.listen(app, host, port, context, headers=headers)
+            if PURPOSES[setting] != ANY:
+                context = self._tls.ssl_context() if tls else None
+                return self._http.listen(app, host, port, context, headers=headers)
+            if not self._relay.port:
+                self._relay.port = self._grpc.listen(self._relay.host, 0)
+            return self._http.listen_any(
+                app,
+                host,
+                port,
+                None if self._certificates is None else self._tls.ssl_context(ALPN),
+                grpc=self._relay,
+                expects_tls=tls,
+                on_mixed=self._mixed if self._serves_mixed else None,
+                headers=headers,
+            )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
             raise CannotListen(
                 f"cannot listen at {_address(host, port)} ({setting}): {reason}",
                 hint=f"choose another port with --set {setting}=PORT, or turn it off with 0",
             ) from error
+
+    @property
+    def _serves_mixed(self) -> bool:
+        chosen = self._settings.mixed_tls
+        return self._tokens.mode != "listed" if chosen is None else chosen
 
     def _port(self, setting: str) -> int | None:
         """What to bind: 0 for any free port, None when it is off."""
@@ -296,6 +330,9 @@ class App:
         self._traps.note(kind, port, peer, detail)
         self._witness.connection_failed(kind, port, peer, detail)
 
+    def _mixed(self, kind: str, port: int, peer: str) -> None:
+        self._traps.note(f"{kind}_served", port, peer, "")
+
     def _obey_signals(self, opened: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
         numbers = (signal.SIGTERM, signal.SIGINT)
@@ -373,8 +410,7 @@ class Satellite:
                 "host": "127.0.0.1",
                 "cert_dir": Path(self._folder.name, "certs"),
                 **dict.fromkeys(PURPOSES, ANY_FREE_PORT),
-                "developer_plain_port": OFF,
-                "admin_secure_port": OFF,
+                **dict.fromkeys(("developer_plain_port", "admin_secure_port", *NEIGHBOURS_PORTS), OFF),
                 "shutdown_grace_seconds": 5.0,
             }
             self._app = App(load(defaults | self._given, {}))
@@ -438,6 +474,26 @@ class Satellite:
     def https_url(self) -> str:
         """Base URL of reports over HTTP with TLS; its certificate is signed by `ca_file`."""
         return self._url("https", "http_secure_port")
+
+    @property
+    def plain_target(self) -> str:
+        """`127.0.0.1:port` of any protocol without TLS: gRPC and HTTP."""
+        return self._target("plain_port")
+
+    @property
+    def secure_target(self) -> str:
+        """`localhost:port` of any protocol with TLS; its certificate is signed by `ca_file`."""
+        return self._target("secure_port", "localhost")
+
+    @property
+    def otlp_grpc_target(self) -> str:
+        """`127.0.0.1:port` of OTLP over gRPC without TLS."""
+        return self._target("otlp_grpc_port") or self.grpc_plain_target
+
+    @property
+    def otlp_http_url(self) -> str:
+        """Base URL of OTLP over HTTP, which is at `/v1/traces` below it."""
+        return self._url("http", "otlp_http_port") or self.http_url
 
     @property
     def admin_url(self) -> str:

@@ -2,7 +2,8 @@
 
 uvicorn parses HTTP and calls an ASGI application; its own server is left out, since it would own signals, polls ten
 times a second, and says nothing of a failed handshake. What arrives at the wrong port (a TLS client on a plain one,
-a plain client on a TLS one, a client without our CA, gRPC on an HTTP port) is handed to `on_trap`.
+a plain client on a TLS one, a client without our CA, gRPC on an HTTP port) is handed to `on_trap`. A listener for any
+protocol serves such clients, too, where it may; see `any_port`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
+from satellite.any_port import HTTP2_PREFACE, TLS_HELLO, Greeter, Grpc, Relay, first_byte
+
 Headers = Sequence[tuple[bytes, bytes]]
 OnTrap = Callable[[str, int, str, str], None]
 """(kind, our port, the peer's address, what the TLS library or parser said)."""
+
+OnMixed = Callable[[str, int, str], None]
+"""(kind, our port, the peer's address) of a client that is served though it speaks TLS where none is expected, or the
+other way round."""
 
 HEAD_BYTES_MAX = 65_536
 """A request's line and headers (ours)."""
@@ -30,8 +37,6 @@ UNREAD = "satellite.unread"
 """Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
 that was all of it. After a disconnect ASGI has no other way to it."""
 
-_TLS_HELLO = b"\x16\x03"
-_HTTP2_PREFACE = b"PRI * HTTP/2.0"
 _BACKLOG = 2048
 _ACCEPT_AGAIN_SECONDS = 0.1
 _LINGER_SECONDS = 0.05
@@ -82,20 +87,33 @@ class HttpListeners:
         `headers` are on every answer. Returns the port; it is answered once `start` ran. Raises OSError when the
         address cannot be bound.
         """
-        family, kind, proto, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
-        listening = socket.socket(family, kind, proto)
-        try:
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if family == socket.AF_INET6 and host == "::":
-                listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listening.bind(address)
-            listening.setblocking(False)
-        except OSError:
-            listening.close()
-            raise
+        listening = _bound(host, port)
         self._listeners.append(_Listener(self, app, listening, context, headers))
+        return int(listening.getsockname()[1])
+
+    def listen_any(
+        self,
+        app: Any,
+        host: str,
+        port: int,
+        context: ssl.SSLContext | None,
+        *,
+        grpc: Grpc,
+        expects_tls: bool,
+        on_mixed: OnMixed | None,
+        headers: Headers = (),
+    ) -> int:
+        """The same for a port that takes HTTP/1 (for the application) and gRPC (relayed).
+
+        With `on_mixed` it takes TLS and plain alike and tells of those that are not as expected; without a context
+        there is no TLS. Else only what `expects_tls` says.
+        """
+        listening = _bound(host, port)
+        self._listeners.append(
+            _AnyListener(
+                self, app, listening, context, headers, grpc=grpc, expects_tls=expects_tls, on_mixed=on_mixed
+            )
+        )
         return int(listening.getsockname()[1])
 
     async def start(self) -> None:
@@ -108,8 +126,8 @@ class HttpListeners:
         """Own the handshakes and the time limits until `stop`."""
         async with asyncio.TaskGroup() as tasks:
             for listener in self._listeners:
-                if listener.context is not None:
-                    listener.accepting = tasks.create_task(listener.accept_tls(tasks))
+                if listener.accepts_itself:
+                    listener.accepting = tasks.create_task(listener.accept(tasks))
             while not self._stopping.is_set():
                 self._show_date()
                 now = asyncio.get_running_loop().time()
@@ -167,6 +185,23 @@ class HttpListeners:
             listener.state.default_headers = [(b"date", date), *listener.headers]
 
 
+def _bound(host: str, port: int) -> socket.socket:
+    family, kind, proto, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    listening = socket.socket(family, kind, proto)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and host == "::":
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind(address)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
 class _Listener:
     """One port with its connections."""
 
@@ -195,6 +230,8 @@ class _Listener:
         )
         self.config.load()
         self.state = ServerState()
+        self.accepts_itself = context is not None
+        """The loop's own server would keep to itself why a TLS handshake failed."""
         self.accepting: asyncio.Task[None] | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
         self._socket = listening
@@ -206,14 +243,14 @@ class _Listener:
         return len(self.state.connections) + len(self._handshakes)
 
     async def start(self) -> None:
-        if self.context is None:
+        if self.accepts_itself:
+            self._socket.listen(_BACKLOG)
+        else:
             loop = asyncio.get_running_loop()
             self._server = await loop.create_server(self.connection, sock=self._socket, backlog=_BACKLOG)
-        else:
-            self._socket.listen(_BACKLOG)
 
-    async def accept_tls(self, tasks: asyncio.TaskGroup) -> None:
-        """Accept for ever. The loop's own TLS server would keep to itself why a handshake failed."""
+    async def accept(self, tasks: asyncio.TaskGroup) -> None:
+        """Accept for ever."""
         loop = asyncio.get_running_loop()
         while True:
             try:
@@ -224,14 +261,28 @@ class _Listener:
             if self.open_connections >= self.owner.connections_max:
                 accepted.close()
                 continue
-            task = tasks.create_task(self._shake_hands(accepted, f"{peer[0]}:{peer[1]}"))
+            task = tasks.create_task(self._welcome(accepted, f"{peer[0]}:{peer[1]}", tasks))
             self._handshakes.add(task)
             task.add_done_callback(self._shook_hands)
 
-    async def _shake_hands(self, accepted: socket.socket, peer: str) -> None:
+    async def _welcome(self, accepted: socket.socket, peer: str, tasks: asyncio.TaskGroup) -> None:
+        del tasks
+        await self._shake_hands(self.connection, accepted, peer)
+
+    async def _shake_hands(
+        self,
+        protocol: Callable[[], asyncio.Protocol],
+        accepted: socket.socket,
+        peer: str,
+        *,
+        tls: bool = True,
+    ) -> None:
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                self.connection, accepted, ssl=self.context, ssl_handshake_timeout=self.owner.head_seconds
+                protocol,
+                accepted,
+                ssl=self.context if tls else None,
+                ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
             self.trap(_trap_kind(error), peer, _reason(error))
@@ -257,8 +308,8 @@ class _Listener:
         self.owner.on_trap(kind, self.port, peer, detail)
 
     def close_idle(self, now: float) -> None:
-        for connection in list(self.state.connections):
-            if isinstance(connection, _Connection) and connection.is_overdue(now):
+        for connection in self._connections():
+            if connection.is_overdue(now):
                 connection.transport.close()
 
     def close(self) -> None:
@@ -268,10 +319,76 @@ class _Listener:
 
     def cut_off(self, *, only_written: bool) -> None:
         """Abort what is still open; with `only_written` only what has nothing left to send."""
-        for connection in list(self.state.connections):
-            transport: Any = connection.transport
-            if not (only_written and transport.get_write_buffer_size()):
-                transport.abort()
+        for connection in self._connections():
+            if not (only_written and connection.is_busy):
+                connection.transport.abort()
+
+    def _connections(self) -> list[_Connection | Greeter | Relay]:
+        connections: Any = self.state.connections
+        return list(connections)
+
+
+class _AnyListener(_Listener):
+    """One port for any protocol."""
+
+    def __init__(
+        self,
+        owner: HttpListeners,
+        app: Any,
+        listening: socket.socket,
+        context: ssl.SSLContext | None,
+        headers: Headers,
+        *,
+        grpc: Grpc,
+        expects_tls: bool,
+        on_mixed: OnMixed | None,
+    ) -> None:
+        super().__init__(owner, app, listening, context, headers)
+        self.accepts_itself = True
+        self._grpc = grpc
+        self._expects_tls = expects_tls
+        self._on_mixed = on_mixed
+
+    async def _welcome(self, accepted: socket.socket, peer: str, tasks: asyncio.TaskGroup) -> None:
+        try:
+            async with asyncio.timeout(self.owner.idle_seconds):
+                first = await first_byte(accepted)
+        except OSError:  # a TimeoutError, too: the peer said nothing, or is gone
+            first = b""
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+        if not first:
+            accepted.close()
+            return
+        tls = first == TLS_HELLO
+        if tls is not self._expects_tls:
+            kind = "tls_client_on_plain_port" if tls else "plain_client_on_tls_port"
+            if self._on_mixed is None or (tls and self.context is None):
+                self.trap(kind, peer, "")
+                accepted.close()
+                return
+            self._on_mixed(kind, self.port, peer)
+
+        def relay() -> Relay:
+            return Relay(
+                self._grpc, self._open_ones, start=tasks.create_task, closed=self.owner.connection_closed
+            )
+
+        def greeter() -> Greeter:
+            return Greeter(
+                self._open_ones,
+                self.connection,
+                relay,
+                idle_seconds=self.owner.idle_seconds,
+                closed=self.owner.connection_closed,
+            )
+
+        await self._shake_hands(greeter, accepted, peer, tls=tls)
+
+    @property
+    def _open_ones(self) -> set[Any]:
+        return self.state.connections
 
 
 class _Connection(HttpToolsProtocol):
@@ -301,11 +418,11 @@ class _Connection(HttpToolsProtocol):
         self._heard = self.loop.time()
         if not self._greeted:
             self._greeted = True
-            if data.startswith(_TLS_HELLO):
+            if data.startswith(TLS_HELLO):
                 self._listener.trap("tls_client_on_plain_port", self._peer(), "a TLS handshake began")
                 self.transport.close()
                 return
-            if data.startswith(_HTTP2_PREFACE):
+            if data.startswith(HTTP2_PREFACE):
                 self._listener.trap("http2_client_on_http1_port", self._peer(), "gRPC has ports of its own")
                 self.transport.close()
                 return
@@ -335,6 +452,12 @@ class _Connection(HttpToolsProtocol):
             return now - self._head_since > owner.head_seconds
         ours = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
         return not ours and not self.flow.read_paused and now - self._heard > owner.idle_seconds
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is left to send."""
+        transport: Any = self.transport
+        return bool(transport.get_write_buffer_size())
 
     def _unread(self) -> tuple[bytes, bool]:
         body, self.cycle.body = bytes(self.cycle.body), bytearray()

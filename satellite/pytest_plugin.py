@@ -34,6 +34,8 @@ _SETTINGS = {
     "grpc_plain_target": "grpc_plain_port",
     "http_url": "http_plain_port",
     "https_url": "http_secure_port",
+    "plain_target": "plain_port",
+    "secure_target": "secure_port",
 }
 """Each address, and the setting of its port."""
 
@@ -67,6 +69,8 @@ class RemoteSatellite:
     grpc_plain_target: str
     http_url: str
     https_url: str
+    plain_target: str
+    secure_target: str
     ca_file: Path | None
     """A copy of its CA; None when it has none."""
 
@@ -137,6 +141,16 @@ class Spans:
         return self._address("https_url")
 
     @property
+    def plain_target(self) -> str:
+        """host:port of any protocol without TLS: gRPC and HTTP."""
+        return self._address("plain_target")
+
+    @property
+    def secure_target(self) -> str:
+        """host:port of any protocol with TLS."""
+        return self._address("secure_target")
+
+    @property
     def ca_file(self) -> Path:
         """The certificate authority that signed the satellite's certificate, PEM."""
         file = self.satellite.ca_file
@@ -154,6 +168,7 @@ class Spans:
         """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
 
         LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
+        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers.
         """
         found = {name: str(getattr(self.satellite, name) or "") for name in _SETTINGS}
         host, _, port = found["grpc_target"].rpartition(":")
@@ -163,6 +178,7 @@ class Spans:
             "LIGHTSTEP_HOST": host,
             "LIGHTSTEP_PORT": port,
             "LS_ACCESS_TOKEN": self.token,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{found['plain_target']}" if found["plain_target"] else "",
             "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={self.token}",
             "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
             "SATELLITE_URL": self.satellite.url,

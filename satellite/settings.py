@@ -129,8 +129,26 @@ class Settings(BaseSettings):
     """Reports over HTTPS."""
     http_plain_port: Port = 8181
     """Reports over HTTP."""
+    secure_port: Port = 9393
+    """Any protocol: gRPC and HTTP, with TLS; without, too, see `mixed_tls`."""
+    plain_port: Port = 8383
+    """Any protocol: gRPC and HTTP, without TLS; with, too, see `mixed_tls`."""
     developer_plain_port: Port = 8360
-    """Reports over HTTP once more, at the port that tracers use for a developer satellite."""
+    """The same as `plain_port` once more, at the port that tracers use for a developer satellite."""
+    mixed_tls: bool | None = None
+    """Whether the ports for any protocol serve clients that speak TLS where none is expected, and the other way round;
+    diagnostics name them. Not set: unless access tokens are listed. TLS needs at least one secure port."""
+    otlp_grpc_port: Port = 4317
+    """gRPC without TLS once more, at OpenTelemetry's usual port. When another program has this port or one of the next
+    four, and it was not set, the satellite starts without it and says so."""
+    otlp_http_port: Port = 4318
+    """HTTP once more, at OpenTelemetry's usual port."""
+    zipkin_port: Port = 9411
+    """HTTP once more, at Zipkin's usual port."""
+    jaeger_grpc_port: Port = 14250
+    """gRPC without TLS once more, at the port of a Jaeger collector."""
+    jaeger_http_port: Port = 14268
+    """HTTP once more, at the port of a Jaeger collector."""
     admin_plain_port: Port = 8180
     """`/_ready`, `/_live` and `/metrics` over HTTP."""
     admin_secure_port: Port = 9090
@@ -190,12 +208,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _developer_port_gives_way(cls, values: dict[str, Any]) -> dict[str, Any]:
+    def _second_ports_give_way(cls, values: dict[str, Any]) -> dict[str, Any]:
         # The original's developer satellite has HTTP_PLAIN_PORT=8360; our own default must not stand in its way.
-        name = "developer_plain_port"
         taken = {str(value).strip() for key, value in values.items() if key in PORTS}
-        default = cls.model_fields[name].default
-        return values | {name: OFF} if name not in values and str(default) in taken else values
+        given_up = {
+            name: OFF
+            for name in SECOND_PORTS
+            if name not in values and str(cls.model_fields[name].default) in taken
+        }
+        return values | given_up
 
     @model_validator(mode="after")
     def _makes_sense(self) -> Settings:
@@ -229,6 +250,12 @@ class Settings(BaseSettings):
 PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
 """The settings that are a listener's port."""
 
+NEIGHBOURS_PORTS = ("otlp_grpc_port", "otlp_http_port", "zipkin_port", "jaeger_grpc_port", "jaeger_http_port")
+"""Those that a collector of another make on this machine may have; what is not set is then done without."""
+
+SECOND_PORTS = ("secure_port", "plain_port", "developer_plain_port", *NEIGHBOURS_PORTS)
+"""Those that give way, unless set, when another setting takes their port: what they serve is served elsewhere."""
+
 
 def names_of(name: str) -> tuple[str, ...]:
     """All names of a setting: its own first, then the original's other ones."""
@@ -253,14 +280,12 @@ NO_EFFECT: Mapping[str, str] = {
     "lightstep_collector_port": _OWN_SPANS,
     "lightstep_use_http": _OWN_SPANS,
     "lightstep_verbose": _OWN_SPANS,
-    "plain_port": "no port takes every protocol: use the http_… and grpc_… ports",
     "pool": _SAAS,
     "routing_tags": _SAAS,
     "sample_one_in_n": _ALL_SPANS,
     "sample_percent": _ALL_SPANS,
     "satellite_key": _SAAS,
     "satellite_type_flavor": "there is one kind of satellite",
-    "secure_port": "no port takes every protocol: use the http_… and grpc_… ports",
 }
 """Names of the original that are accepted without effect, and why. See also NO_EFFECT_PREFIXES."""
 
@@ -424,8 +449,9 @@ def load(
         settings = _with_tokens(settings, _read_tokens(file, origin["access_tokens_file"]), str(file))
         also = f"file {file}"
         origin["access_tokens"] = f"{origin['access_tokens']}, {also}" if "access_tokens" in chosen else also
-    if settings.developer_plain_port == OFF and "developer_plain_port" not in chosen:
-        origin["developer_plain_port"] = "another listener has its port"
+    for name in SECOND_PORTS:
+        if getattr(settings, name) == OFF and name not in chosen:
+            origin[name] = "another listener has its port"
     return Loaded(settings, origin, no_effect, unknown)
 
 

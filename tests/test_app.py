@@ -10,6 +10,7 @@ import socket
 import ssl
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,9 @@ import httpx
 import pytest
 
 from satellite import Satellite
-from satellite.app import App, CannotListen
+from satellite.app import PURPOSES, App, CannotListen
 from satellite.pb.lightstep_collector_pb2 import ReportRequest, ReportResponse
-from satellite.settings import ANY_FREE_PORT, OFF, BadSetting, load
+from satellite.settings import ANY_FREE_PORT, OFF, SECOND_PORTS, BadSetting, load
 
 METHOD = "/lightstep.collector.CollectorService/Report"
 
@@ -238,9 +239,117 @@ def test_a_port_that_is_taken_is_named_with_its_setting(setting: str) -> None:
         assert running.client.projects() == []
 
 
+class TestAnyProtocolOnOnePort:
+    @pytest.mark.parametrize("setting", ["plain_target", "secure_target"])
+    @pytest.mark.parametrize("tls", [False, True])
+    def test_grpc_and_http_with_and_without_tls(self, shared: Satellite, setting: str, tls: bool) -> None:
+        target: str = getattr(shared, setting)
+        ca_file = ca_of(shared)
+        project = f"any-{setting}-{tls}"
+        call(target, request(project, 1), ca_file.read_bytes() if tls else None)
+        trusted = ssl.create_default_context(cafile=str(ca_file))
+        with httpx.Client(verify=trusted, trust_env=False) as client:
+            url = f"{'https' if tls else 'http'}://{target}/api/v2/reports"
+            answer = client.post(url, content=request(project, 1, 2))
+        assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+        assert len(shared.client.project(project).spans()) == 2
+
+    def test_who_mixes_is_shown(self, shared: Satellite) -> None:
+        call(shared.secure_target, request("mixed"))
+        call(shared.plain_target, request("mixed"), ca_of(shared).read_bytes())
+        traps = httpx.get(f"{shared.url}/diagnostics?format=json").json()["traps"]
+        assert {"plain_client_on_tls_port_served", "tls_client_on_plain_port_served"} <= set(traps["counts"])
+        assert "mixed_tls" in httpx.get(f"{shared.url}/diagnostics").text
+
+    @pytest.mark.parametrize("settings", [{"mixed_tls": False}, {"access_tokens": {"t": "shop"}}])
+    def test_unless_it_is_off_or_tokens_are_listed(self, settings: dict[str, Any]) -> None:
+        with Satellite(**settings) as running:
+            ca = ca_of(running).read_bytes()
+            for target, trusted in ((running.plain_target, ca), (running.secure_target, None)):
+                with pytest.raises(grpc.RpcError) as caught:
+                    call(target, request("t"), trusted)
+                assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
+            counts = httpx.get(f"{running.url}/diagnostics?format=json").json()["traps"]["counts"]
+            assert set(counts) == {"plain_client_on_tls_port", "tls_client_on_plain_port"}
+            call(running.plain_target, request("t"))
+            call(running.secure_target, request("t"), ca)
+
+    def test_or_it_is_on_though_tokens_are_listed(self) -> None:
+        with Satellite(mixed_tls=True, access_tokens={"t": "shop"}) as running:
+            call(running.secure_target, request("t"))
+
+    def test_a_refusal_names_the_real_peer(self, shared: Satellite) -> None:
+        host, port = shared.plain_target.split(":")
+        with socket.create_server(("127.0.0.1", 0)) as middle, ThreadPoolExecutor(1) as pool:
+            middle.settimeout(20)
+
+            def pass_on() -> str:
+                """A relay of our own, whose address the satellite must name."""
+                client, _ = middle.accept()
+                with client, socket.create_connection((host, int(port)), timeout=20) as server:
+                    seen = "{}:{}".format(*server.getsockname())
+                    back = threading.Thread(target=pump, args=(server, client))
+                    back.start()
+                    pump(client, server)
+                    back.join()
+                return seen
+
+            def pump(source: socket.socket, sink: socket.socket) -> None:
+                while data := source.recv(65536):
+                    sink.sendall(data)
+                sink.shutdown(socket.SHUT_WR)
+
+            passing = pool.submit(pass_on)
+            with pytest.raises(grpc.RpcError):
+                call(f"127.0.0.1:{middle.getsockname()[1]}", b"\xff no report")
+            seen = passing.result(20)
+        refusals = httpx.get(f"{shared.url}/diagnostics?format=json").json()["refusals"]
+        assert seen in [refusal["peer"] for refusal in refusals]
+
+    def test_it_stops_at_once_with_idle_connections(self) -> None:
+        with Satellite(shutdown_grace_seconds=60) as running:
+            channel = grpc.insecure_channel(running.plain_target)
+            channel.unary_unary(METHOD)(request(), timeout=20)  # type: ignore[arg-type]
+            host, port = running.plain_target.split(":")
+            silent = socket.create_connection((host, int(port)))
+        channel.close()
+        silent.close()
+
+
+def test_a_neighbours_port_is_done_without(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    """Unless somebody asked for it."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        loaded = load({"host": "127.0.0.1", "cert_dir": tmp_path, **dict.fromkeys(PURPOSES, OFF)}, {})
+        settings = loaded.settings.model_copy(update={"zipkin_port": port, "explorer_port": ANY_FREE_PORT})
+        app = App(replace(loaded, settings=settings, origin=loaded.origin | {"zipkin_port": "default"}))
+        shown: list[str] = []
+
+        def started() -> None:
+            listener = app.listener("explorer_port")
+            assert listener is not None
+            shown.append(listener.address)
+            assert app.listener("zipkin_port") is None
+            app.stop()
+
+        with caplog.at_level(logging.WARNING, "satellite"):
+            asyncio.run(app.run(started))
+        assert shown
+        assert any("listener.left_out" in str(record.msg) for record in caplog.records)
+        with pytest.raises(CannotListen, match="zipkin_port"):
+            Satellite(zipkin_port=port).__enter__()
+
+
 def test_without_tls_no_certificate_is_made(tmp_path: Path) -> None:
-    with Satellite(grpc_secure_port=0, http_secure_port=0, cert_dir=tmp_path / "certs") as running:
-        assert (running.grpc_target, running.https_url, running.ca_file) == ("", "", None)
+    off = dict.fromkeys(("grpc_secure_port", "http_secure_port", "secure_port"), 0)
+    with Satellite(**off, cert_dir=tmp_path / "certs") as running:
+        assert (running.grpc_target, running.https_url, running.secure_target) == ("", "", "")
+        assert running.ca_file is None
+        host, port = running.plain_target.split(":")
+        with socket.create_connection((host, int(port)), timeout=20) as connection, pytest.raises(OSError):
+            ssl.create_default_context().wrap_socket(connection, server_hostname=host)
+        traps = httpx.get(f"{running.url}/diagnostics?format=json").json()["traps"]["counts"]
+        assert traps == {"tls_client_on_plain_port": 1}
         assert httpx.get(f"{running.http_url}/ca.pem").status_code == 404
         call(running.grpc_plain_target, request())
     assert not (tmp_path / "certs").exists()
@@ -252,7 +361,7 @@ def test_reports_in_hand_are_answered_when_it_stops(tmp_path: Path, caplog: pyte
         (
             "grpc_secure_port",
             "http_secure_port",
-            "developer_plain_port",
+            *SECOND_PORTS,
             "admin_secure_port",
             "admin_plain_port",
             "grpc_plain_port",

@@ -18,7 +18,8 @@ import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
-from satellite import istio
+from satellite import app, istio
+from satellite.app import PURPOSES
 from satellite.settings import Settings, load
 
 ROOT = Path(__file__).parent.parent
@@ -79,15 +80,24 @@ def test_every_listener_has_a_port_of_the_container_and_of_the_service() -> None
     assert all(re.fullmatch(r"[a-z0-9-]{1,15}", name) for name in containers)
 
 
+def app_protocol(setting: str) -> str:
+    match PURPOSES[setting]:
+        case app.GRPC:
+            return "grpc"
+        case app.ANY:
+            return "tcp"  # Istio would take either HTTP for the other
+        case _:
+            return "https" if "secure" in setting else "http"
+
+
 def test_istio_takes_each_port_for_what_it_is() -> None:
     by_number = {port["port"]: port for port in SERVICE["spec"]["ports"]}
     for name, field in Settings.model_fields.items():
         if not name.endswith("_port") or not field.default:
             continue
         port = by_number[field.default]
-        protocol = "grpc" if name.startswith("grpc") else "https" if "secure" in name else "http"
-        assert port["appProtocol"] == protocol
-        assert port["name"].split("-")[0] == protocol
+        assert port["appProtocol"] == app_protocol(name)
+        assert port["name"].split("-")[0] == app_protocol(name)
     assert by_number[istio.TLS_PORT]["name"] == "grpc-secure"
     assert by_number[istio.PLAIN_PORT]["name"] == "grpc-insecure"
 

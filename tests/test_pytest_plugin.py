@@ -236,3 +236,5 @@ def test_a_satellite_in_this_process(spans: Spans) -> None:
         == spans.grpc_target
     )
     assert env["SATELLITE_GRPC_PLAIN_TARGET"] == spans.grpc_plain_target
+    assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{spans.plain_target}"
+    assert env["SATELLITE_SECURE_TARGET"] == spans.secure_target

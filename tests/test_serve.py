@@ -25,7 +25,7 @@ from satellite.cli.serve import show
 from satellite.client import Unreachable
 from satellite.errors import BadQuery, SatelliteError, StoreFailed
 from satellite.operations import Listener
-from satellite.settings import load
+from satellite.settings import SECOND_PORTS, load
 
 COMMAND = [sys.executable, "-c", "from satellite.cli import main; main()"]
 OFF = [
@@ -34,7 +34,7 @@ OFF = [
         "grpc_secure_port",
         "http_secure_port",
         "http_plain_port",
-        "developer_plain_port",
+        *SECOND_PORTS,
         "admin_secure_port",
     )
 ]

@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -7,7 +8,7 @@ from pydantic import ValidationError
 from typer.testing import CliRunner
 
 from satellite.cli.settings import EVERYDAY, settings
-from satellite.settings import ANY_FREE_PORT, OFF, BadSetting, Settings, load
+from satellite.settings import ANY_FREE_PORT, OFF, SECOND_PORTS, BadSetting, Settings, Shown, load
 
 
 def write(file: Path, text: str) -> str:
@@ -21,6 +22,9 @@ def test_defaults_are_those_of_the_real_satellite() -> None:
     assert (settings.http_secure_port, settings.http_plain_port) == (9191, 8181)
     assert (settings.admin_secure_port, settings.admin_plain_port) == (9090, 8180)
     assert (settings.explorer_port, settings.developer_plain_port) == (8000, 8360)
+    assert (settings.secure_port, settings.plain_port) == (9393, 8383)
+    assert (settings.otlp_grpc_port, settings.otlp_http_port, settings.zipkin_port) == (4317, 4318, 9411)
+    assert (settings.jaeger_grpc_port, settings.jaeger_http_port) == (14250, 14268)
     assert settings.bytes_per_project == 1_000_000_000
     assert settings.max_msg_size_bytes == 64 * 2**20
     assert load({}, {}).settings == settings
@@ -124,7 +128,7 @@ def test_names_for_the_saas_are_accepted_and_told(tmp_path: Path) -> None:
         {"collector_base_config": file},
         {
             "COLLECTOR_SATELLITE_KEY": "s3cret",
-            "COLLECTOR_PLAIN_PORT": "8383",
+            "COLLECTOR_POOL": "mine",
             "COLLECTOR_SPACE_STATION_GRPC_ENDPOINT_ADDRESS": "x",
             "COLLECTOR_ROUTING_TAGS": "a:b",
             "COLLECTOR_SAMPLE_PERCENT": "10",
@@ -197,6 +201,20 @@ def test_the_developer_port_gives_way_to_the_original_developer_satellite() -> N
     assert loaded.origin["developer_plain_port"] == "another listener has its port"
     with pytest.raises(BadSetting, match="both 8360"):
         load({"developer_plain_port": 8360}, {"COLLECTOR_HTTP_PLAIN_PORT": "8360"})
+
+
+@pytest.mark.parametrize("name", SECOND_PORTS)
+def test_a_port_that_serves_once_more_gives_way(name: str) -> None:
+    default = Settings.model_fields[name].default
+    loaded = load({"http_plain_port": default}, {})
+    assert getattr(loaded.settings, name) == OFF
+    assert loaded.origin[name] == "another listener has its port"
+    assert load({}, {}).origin[name] == "default"
+
+
+@pytest.mark.parametrize(("given", "value"), [(None, None), ("on", True), ("false", False), (False, False)])
+def test_mixed_tls(given: Any, value: bool | None) -> None:
+    assert load({} if given is None else {"mixed_tls": given}, {}).settings.mixed_tls is value
 
 
 def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
@@ -313,3 +331,20 @@ def test_everyday_flags_show_their_help(command: typer.Typer) -> None:
     result = CliRunner().invoke(command, ["--help"], env={"COLUMNS": "200"})
     assert all(f"--{name.replace('_', '-')}" in result.output for name in EVERYDAY)
     assert "Default: 9292" in result.output
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, ""),
+        ({}, ""),
+        ([], ""),
+        ({"shop": 5}, '{"shop": 5}'),
+        (["a", "b"], '["a", "b"]'),
+        (True, "true"),
+        (0, "0"),
+        ("x", "x"),
+    ],
+)
+def test_a_value_on_one_line(value: Any, text: str) -> None:
+    assert Shown("name", value, "default", "", ()).text == text

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from satellite import Client
+from satellite.settings import SECOND_PORTS
 
 ROOT = Path(__file__).parents[2]
 SATELLITE = Path(sys.executable).parent / "satellite"
@@ -151,7 +152,7 @@ class Served:
     ) -> None:
         """`arguments` go to the command, `more` is environment for it."""
         self.cert_dir = cert_dir
-        chosen = dict.fromkeys(PORTS, "free") | {"developer_plain_port": "off"} | dict(ports)
+        chosen = dict.fromkeys(SECOND_PORTS, "off") | dict.fromkeys(PORTS, "free") | dict(ports)
         sets = [word for name, port in chosen.items() for word in ("--set", f"{name}={port}")]
         self._command: list[str | Path] = [
             SATELLITE,

@@ -23,6 +23,7 @@ import httpx
 import pytest
 import yaml
 
+from satellite.settings import SECOND_PORTS
 from tests.interop.processes import PATIENCE_S, SATELLITE, Served, environment, free_port, satellite
 from tests.interop.test_grpc import channel, report, send
 
@@ -196,7 +197,8 @@ def test_a_taken_port_is_named_and_nothing_else_suffers(served: Served, tmp_path
         others = [f"--set={name}=free" for name in served.ports if name != setting]
         second = satellite(
             "serve",
-            *("--host", "127.0.0.1", "--cert-dir", tmp_path, "--set", "developer_plain_port=off"),
+            *("--host", "127.0.0.1", "--cert-dir", tmp_path),
+            *(f"--set={name}=off" for name in SECOND_PORTS),
             *("--set", f"{setting}={port}", *others),
         )
         assert second.returncode == 1, second.stderr
