@@ -21,7 +21,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock)) \
 	$(patsubst tests/interop/%/package-lock.json,.interop/%/.installed,$(wildcard tests/interop/*/package-lock.json)) \
 	$(patsubst tests/interop/%/go.sum,.interop/%/.installed,$(wildcard tests/interop/*/go.sum)) \
-	$(patsubst tests/interop/%/pom.xml,.interop/%/.installed,$(wildcard tests/interop/*/pom.xml))
+	$(patsubst tests/interop/%/pom.xml,.interop/%/.installed,$(wildcard tests/interop/*/pom.xml)) \
+	.interop/lightstep-streaming/.installed
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -167,3 +168,18 @@ $(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
 		echo "The client $* could not be installed." >&2; exit 1; fi; \
 	echo "The Maven repository is not reachable, so there is no client $* and its tests skip." >&2; \
 	touch $(@D).unreachable
+
+# The one client that needs an old Python: 3.9 is the last that it works with (a wheel for Linux on x86-64). Without it
+# its recorded streams are sent instead, so that nothing is skipped.
+.interop/lightstep-streaming/.installed: tests/interop/lightstep-streaming/requirements.txt | $(INSTALLED)
+	@rm -rf $(@D) $(@D).missing
+	@for python in python3.9 "$$(pyenv root 2>/dev/null)"/versions/3.9.*/bin/python; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 9))' 2>/dev/null || continue; \
+		echo "Installing the real client lightstep-streaming" >&2; \
+		"$$python" -m venv --without-pip $(@D) && \
+			$(PIP) --python $(@D)/bin/python install --require-hashes -r $< && \
+			$(@D)/bin/python -W ignore -c 'import lightstep_streaming' && touch $@ && exit 0; \
+	done; \
+	rm -rf $(@D); mkdir -p $(dir $(@D)); \
+	echo "The client lightstep-streaming needs Python 3.9 on Linux, x86-64: its recorded streams are sent instead." >&2; \
+	echo "lightstep-streaming could not be installed" >$(@D).missing

@@ -93,10 +93,14 @@ class Client:
     ) -> tuple[list[Any], dict[str, str]]:
         trust = {"SSL_CERT_FILE": str(ca_file)} if ca_file else {}
         python = installed(self.environment) / "bin/python"
-        return [python, ROOT / "tests/interop/clients/lightstep_python_thrift.py"], {
-            "PYTHONWARNINGS": "ignore",
-            **trust,
-        }
+        return [python, "-W", "ignore", ROOT / "tests/interop/clients/lightstep_python_thrift.py"], trust
+
+    def _lightstep_streaming(
+        self, told: dict[str, Any], ca_file: Path | None
+    ) -> tuple[list[Any], dict[str, str]]:
+        assert ca_file is None, "it has no TLS"
+        python = installed(self.environment) / "bin/python"
+        return [python, ROOT / "tests/interop/clients/lightstep_streamed.py"], {}
 
 
 class Program(Tracer):
@@ -116,6 +120,11 @@ class Program(Tracer):
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(told) + "\n")
         self._process.stdin.flush()
+
+    @property
+    def said(self) -> str:
+        """What it wrote to stderr so far."""
+        return self._said()
 
 
 def installed(name: str) -> Path:
@@ -224,3 +233,14 @@ CLIENTS = [
     _EXPORTER,
     _PYTHON,
 ]
+STREAMING = Client(
+    "python-streaming",
+    package="PyPI lightstep-streaming",
+    version="0.14.0",
+    transport="HTTP, streamed",
+    protocol="lightstep",
+    format="LightStep protobuf",
+    environment="lightstep-streaming",
+    resends=False,
+)
+"""Only over plain connections, and with no `flush`."""
