@@ -98,20 +98,18 @@ class Extras:
 
     def encoded(self) -> tuple[Codes, pa.BinaryArray]:
         """(position of each span's map, the distinct maps as MessagePack)."""
-        combined, sizes = np.zeros(self._rows, np.int64), 1
+        if not self._parts:
+            return np.zeros(self._rows, np.int32), pa.array([b""] if self._rows else [], pa.binary())
+        combined = np.zeros(self._rows, np.int64)
         dense: list[tuple[Ints, list[Extra]]] = []
         for codes, maps in self._parts:
             # Brought back to few numbers each time, so that the products stay far from 2^63.
             encoded = pa.array(combined * len(maps) + codes).dictionary_encode()
             dense.append((encoded.dictionary.to_numpy(), maps))
-            combined, sizes = encoded.indices.to_numpy().astype(np.int64), len(encoded.dictionary)
-        merged: list[Extra] = [{}] * sizes
-        if dense:
-            merged = [{}]
-            for numbers, maps in dense:
-                merged = [
-                    merged[number // len(maps)] | maps[number % len(maps)] for number in numbers.tolist()
-                ]
+            combined = encoded.indices.to_numpy().astype(np.int64)
+        merged: list[Extra] = [{}]
+        for numbers, maps in dense:
+            merged = [merged[number // len(maps)] | maps[number % len(maps)] for number in numbers.tolist()]
         packed = [msgspec.msgpack.encode(extra) if extra else b"" for extra in merged]
         distinct = pa.array(packed, pa.binary()).dictionary_encode()
         return distinct.indices.to_numpy()[combined], distinct.dictionary

@@ -44,6 +44,19 @@ class Part:
     status: Status = Status.UNSET
 
 
+_CACHED_BYTES_MAX = 8192
+
+
+def cached_status(encoded: bytes) -> Part:
+    """As `read_status`; short ones are remembered, since most are one of a few."""
+    return _short_status(encoded) if len(encoded) <= _CACHED_BYTES_MAX else read_status(encoded)
+
+
+@lru_cache(maxsize=256)
+def _short_status(encoded: bytes) -> Part:
+    return read_status(encoded)
+
+
 def read_status(encoded: bytes) -> Part:
     """A serialised Status; bytes that are none say nothing of how the span ended."""
     broken: list[bytes] = []
@@ -62,6 +75,18 @@ def read_status(encoded: bytes) -> Part:
     if message.message:
         extra["status_message"] = text(message.message, broken)
     return Part(extra, status_view(code, extra.get("status_message", "")), bool(broken), Status(code))
+
+
+def cached_scope(encoded: bytes, schema_url: bytes) -> Part:
+    """As `read_scope`; short ones are remembered, since a process sends its own with every request."""
+    if len(encoded) + len(schema_url) > _CACHED_BYTES_MAX:
+        return read_scope(encoded, schema_url)
+    return _short_scope(encoded, schema_url)
+
+
+@lru_cache(maxsize=256)
+def _short_scope(encoded: bytes, schema_url: bytes) -> Part:
+    return read_scope(encoded, schema_url)
 
 
 def read_scope(encoded: bytes, schema_url: bytes) -> Part:
@@ -106,9 +131,6 @@ class Resource:
     token: str
     """What attribute TOKEN_KEY said; it is not among the reporter's attributes."""
     broken: bool
-
-
-_CACHED_BYTES_MAX = 8192
 
 
 def cached_resource(encoded: bytes, schema_url: bytes) -> Resource:

@@ -102,8 +102,8 @@ def _parse(bodies: list[bytes]) -> pa.RecordBatch:
         if type(error).__module__ != "pyo3_runtime":
             raise
         raise BadReport("not an ExportTraceServiceRequest: impossible length") from error
-    old = columns.column("resource_spans").flatten().field("instrumentation_library_spans")
-    if len(old.flatten()):
+    old = columns.column("resource_spans").values.field("instrumentation_library_spans")
+    if len(old.values):
         return _parse([_modernised(body) for body in bodies])
     return columns
 
@@ -124,11 +124,11 @@ def _modernised(body: bytes) -> bytes:
 def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     """Which bodies hold more messages than so many bytes can have a use for."""
     resources = columns.column("resource_spans")
-    resource = resources.flatten()
+    resource = resources.values  # ptars' lists begin at 0 and none is null
     scopes = resource.field("scope_spans")
-    scope = scopes.flatten()
+    scope = scopes.values
     spans = scope.field("spans")
-    span = spans.flatten()
+    span = spans.values
     lists = [span.field(name) for name in ("attributes", "events", "links", "status")]
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= _FREE and elements <= _FREE:

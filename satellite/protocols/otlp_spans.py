@@ -38,9 +38,9 @@ from satellite.protocols.otlp_parts import (
     TOKEN_KEY,
     UNTOLD_SERVICES,
     cached_resource,
+    cached_scope,
+    cached_status,
     mesh_services,
-    read_scope,
-    read_status,
 )
 from satellite.protocols.otlp_tags import Ints, Mask, Occurrences, occurrences, text, to_tags
 from satellite.protocols.otlp_views import KIND_VIEWS, OWN_EXTRAS, View, Views, is_true
@@ -114,7 +114,8 @@ class TraceColumns:
             resource, resource_of_scope[scope_of_span], body_of_resource, tags, lists
         )
         tags, tag_lists, own = views.added(tags, lists, tag_lists)
-        self.extras.add(own, OWN_EXTRAS)
+        if own.any():
+            self.extras.add(own, OWN_EXTRAS)
         tags, tag_lists = self._without_token(tags, tag_lists, body)
         names = spans.field("name").dictionary_encode()
         extra, extras = self.extras.encoded()
@@ -195,7 +196,7 @@ class TraceColumns:
     def _statuses(self, spans: pa.StructArray) -> tuple[npt.NDArray[np.uint8], Ints, list[View]]:
         """(Status of each span, which of the views it has, the distinct views)."""
         encoded = joined(spans.field("status")).dictionary_encode()
-        read = [read_status(value) for value in encoded.dictionary.to_pylist()]
+        read = [cached_status(value) for value in encoded.dictionary.to_pylist()]
         codes = encoded.indices.to_numpy().astype(np.int64)
         self.extras.add(codes, [found.extra for found in read])
         self._mark_broken(codes, [found.broken for found in read])
@@ -225,7 +226,7 @@ class TraceColumns:
         urls = scope.field("schema_url").to_pylist()
         distinct: dict[tuple[bytes, bytes], int] = {}
         codes = [distinct.setdefault(pair, len(distinct)) for pair in zip(heads, urls, strict=True)]
-        read = [read_scope(*pair) for pair in distinct]
+        read = [cached_scope(*pair) for pair in distinct]
         result = np.array(codes, np.int64)[scope_of_span]
         self.extras.add(result, [found.extra for found in read])
         self._mark_broken(result, [found.broken for found in read])
@@ -325,10 +326,11 @@ class TraceColumns:
     def _references(self, spans: pa.StructArray, parent: Numbers) -> pa.ListArray:
         """The links of each span, its parent before them; nothing where there are none."""
         column = spans.field("links")
-        counts = np.diff(offsets_of(column))
-        kept: list[list[bytes]] = [[] for _ in range(len(counts))] if counts.any() else []
-        if not kept:
-            return list_array(np.zeros(len(counts) + 1, np.int64), pa.array([], pa.binary()))
+        offsets = offsets_of(column)
+        if offsets[-1] == 0:
+            return list_array(offsets, pa.array([], pa.binary()))
+        counts = np.diff(offsets)
+        kept: list[list[bytes]] = [[] for _ in range(len(counts))]
         for i in np.flatnonzero(counts).tolist():
             broken: list[bytes] = []
             if parent[i]:
