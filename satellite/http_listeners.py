@@ -285,7 +285,7 @@ class _Listener:
                 ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
-            self.trap(_trap_kind(error), peer, _reason(error))
+            self.trap(self.trap_kind(error), peer, _reason(error))
             accepted.close()
 
     def _shook_hands(self, task: asyncio.Task[None]) -> None:
@@ -306,6 +306,10 @@ class _Listener:
 
     def trap(self, kind: str, peer: str, detail: str) -> None:
         self.owner.on_trap(kind, self.port, peer, detail)
+
+    def trap_kind(self, error: Exception) -> str:
+        """What a failed handshake is called."""
+        return _trap_kind(error)
 
     def close_idle(self, now: float) -> None:
         for connection in self._connections():
@@ -366,6 +370,8 @@ class _AnyListener(_Listener):
             kind = "tls_client_on_plain_port" if tls else "plain_client_on_tls_port"
             if self._on_mixed is None or (tls and self.context is None):
                 self.trap(kind, peer, "")
+                with suppress(OSError):  # what is closed unread ends with a reset, which hides the close
+                    accepted.recv(HEAD_BYTES_MAX)
                 accepted.close()
                 return
             self._on_mixed(kind, self.port, peer)
@@ -385,6 +391,10 @@ class _AnyListener(_Listener):
             )
 
         await self._shake_hands(greeter, accepted, peer, tls=tls)
+
+    def trap_kind(self, error: Exception) -> str:
+        kind = _trap_kind(error)
+        return "tls_handshake_failed" if kind == "plain_client_on_tls_port" else kind  # it began with TLS
 
     @property
     def _open_ones(self) -> set[Any]:
