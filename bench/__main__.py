@@ -6,13 +6,26 @@ import argparse
 import sys
 import time
 
-from bench import duplicates, engine, figures, ingest, memory, protocols, queries, start, transport, wakeup
+from bench import (
+    duplicates,
+    engine,
+    figures,
+    ingest,
+    memory,
+    protocols,
+    queries,
+    relay,
+    start,
+    transport,
+    wakeup,
+)
 from bench.workbench import Workbench
 
 QUESTIONS = {
     "start": start,
     "ingest": ingest,
     "protocols": protocols,
+    "relay": relay,
     "transport": transport,
     "memory": memory,
     "queries": queries,

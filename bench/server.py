@@ -19,6 +19,7 @@ from urllib.parse import quote, urlencode
 
 import msgspec
 
+from satellite.settings import NEIGHBOURS_PORTS
 from satellite.store import ProjectStats
 
 START_SECONDS = 30.0
@@ -28,10 +29,12 @@ PORTS = (
     "grpc_plain_port",
     "http_secure_port",
     "http_plain_port",
+    "secure_port",
+    "plain_port",
     "admin_plain_port",
     "explorer_port",
 )
-OFF = ("developer_plain_port", "admin_secure_port")
+OFF = ("developer_plain_port", "admin_secure_port", *NEIGHBOURS_PORTS)
 
 
 class _Projects(msgspec.Struct):
