@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from satellite.any_port import ALPN, Grpc
-from satellite.api import create_api
 from satellite.arrivals import Arrivals
 from satellite.errors import SatelliteError
 from satellite.grpc_server import GrpcServer
@@ -40,6 +39,8 @@ from satellite.tls import CertificateStore
 from satellite.tokens import Tokens
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
     from satellite.client import Client
 
 log = get_logger(__name__)
@@ -76,6 +77,26 @@ class CannotListen(SatelliteError):
     code = "cannot_listen"
 
 
+class _Later:
+    """An application that is made while the satellite takes its first spans; whoever asks it before, waits.
+
+    Importing FastAPI takes as long as all the rest of the start.
+    """
+
+    def __init__(self, factory: Callable[[], ASGIApp]) -> None:
+        self._factory = factory
+        self._made: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+
+    async def make(self) -> None:
+        """Make it, in a thread."""
+        self._made.set_result(await asyncio.to_thread(self._factory))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        application = await asyncio.shield(self._made)
+        await application(scope, receive, send)
+
+
 class App:
     """One satellite: open the store, start the servers, wait to be told, stop in reverse."""
 
@@ -108,6 +129,7 @@ class App:
                 await self._http.start()
                 await self._grpc.start()
                 listening = tasks.create_task(self._http.run())
+                tasks.create_task(self._api.make())
                 chores = [tasks.create_task(self._follow_readiness()), tasks.create_task(self._renew())]
                 if signals:
                     self._obey_signals(opened)
@@ -138,6 +160,11 @@ class App:
     def listener(self, setting: str) -> Listener | None:
         """The listener of a port setting; None when it is off."""
         return next((one for one in self.listeners if one.setting == setting), None)
+
+    def _make_api(self) -> ASGIApp:
+        from satellite.api import create_api
+
+        return create_api(store=self._store, arrivals=self._arrivals, intake=self._intake, version=version())
 
     # Open, start
 
@@ -199,9 +226,9 @@ class App:
             ca_pem=self._ca_pem,
             on_abort=lambda port, peer: self._trapped("left_in_mid_report", port, peer, ""),
         )
-        api = create_api(store=self._store, arrivals=self._arrivals, intake=self._intake, version=version())
+        self._api = _Later(self._make_api)
         admin = create_admin(diagnostics, self._metrics.exposition)
-        explorer = create_explorer(diagnostics, api, self._ca_pem)
+        explorer = create_explorer(diagnostics, self._api, self._ca_pem)
         apps = {HTTP: reports, ANY: reports, ADMIN: admin, EXPLORER: explorer}
         for setting, purpose in PURPOSES.items():
             port = self._port(setting)
