@@ -1,11 +1,13 @@
 """What real clients proved: one line of JSON for each test that passed, and the table made of them.
 
-`python -m tests.interop.matrix` prints the table of what ran here.
+`python -m tests.interop.matrix` prints the table of what ran here; with `--write` it also puts that on record in
+proven.jsonl, from where the docs take it (they are made where no client runs).
 """
 
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 from tests.interop.processes import ROOT
 
 RESULTS = ROOT / ".interop/results"
+RECORD = ROOT / "tests/interop/proven.jsonl"
 
 ASPECTS = {
     "full": "every field",
@@ -43,15 +46,28 @@ class Proof:
 def keep(proof: Proof, folder: Path = RESULTS) -> None:
     """Write it down; the same proof again changes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    line = json.dumps(asdict(proof), ensure_ascii=False, sort_keys=True) + "\n"
     words = (proof.client, proof.protocol, proof.transport, "tls" if proof.tls else "plain", proof.aspect)
     name = "-".join("".join(c if c.isalnum() else "-" for c in word).strip("-") for word in words)
-    folder.joinpath(f"{name}.json").write_text(line)
+    folder.joinpath(f"{name}.json").write_text(_line(proof))
 
 
 def kept(folder: Path = RESULTS) -> list[Proof]:
     """All that is written down, ordered; nothing when no test ran."""
     return sorted(Proof(**json.loads(file.read_text())) for file in folder.glob("*.json"))
+
+
+def recorded(file: Path = RECORD) -> list[Proof]:
+    """What is on record, ordered."""
+    return sorted(Proof(**json.loads(line)) for line in file.read_text().splitlines())
+
+
+def record(proofs: Iterable[Proof], file: Path = RECORD) -> None:
+    """Put it on record, in place of what was."""
+    file.write_text("".join(_line(proof) for proof in sorted(proofs)))
+
+
+def _line(proof: Proof) -> str:
+    return json.dumps(asdict(proof), ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def table(proofs: Iterable[Proof]) -> str:
@@ -69,4 +85,6 @@ def table(proofs: Iterable[Proof]) -> str:
 
 
 if __name__ == "__main__":
+    if "--write" in sys.argv[1:]:
+        record(kept())
     print(table(kept()), end="")
