@@ -9,6 +9,7 @@ protocol serves such clients, too, where it may; see `any_port`.
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Callable, Sequence
@@ -37,6 +38,7 @@ UNREAD = "satellite.unread"
 """Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
 that was all of it. After a disconnect ASGI has no other way to it."""
 
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _BACKLOG = 2048
 _ACCEPT_AGAIN_SECONDS = 0.1
 _LINGER_SECONDS = 0.05
@@ -436,6 +438,8 @@ class _Connection(HttpToolsProtocol):
                 self._listener.trap("http2_client_on_http1_port", self._peer(), "gRPC has ports of its own")
                 self.transport.close()
                 return
+        if b"pgrade:" in data and (self.cycle is None or not self.cycle.more_body):
+            data = _without_upgrade(data)
         super().data_received(data)
         if self._head_since is not None:
             self._head_bytes += len(data)
@@ -481,6 +485,15 @@ class _Connection(HttpToolsProtocol):
         more = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
         self.transport.write(head % (status, len(text)) + more + b"connection: close\r\n\r\n" + text)
         self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request without its wish for another protocol, which a server may ignore (RFC 9110 §7.8) and the parser cannot.
+
+    Java's own client has it in every plain request.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest
 
 
 def _reason(error: Exception) -> str:

@@ -160,6 +160,31 @@ def test_expect_100_continue(run: Any) -> None:
     run(main)
 
 
+def test_a_client_that_would_rather_speak_http2(run: Any) -> None:
+    """Java's: its body comes in a segment of its own."""
+
+    async def main() -> None:
+        head, end, body = REQUEST.partition(b"\r\n\r\n")
+        wish = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA"
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            for upgrade in (wish, b"", wish):
+                here.echo.entered.clear()
+                writer.write(head + upgrade + end)
+                await here.echo.entered.wait()
+                writer.write(body)
+                assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+            text = b"\r\nUpgrade: h2c\r\n\r\n"
+            here.echo.entered.clear()
+            writer.write(b"POST /x HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % len(text))
+            await here.echo.entered.wait()
+            writer.write(text)
+            assert (await reader.readuntil(b"h2c\r\n\r\n")).endswith(text)
+            writer.close()
+
+    run(main)
+
+
 def test_tls_client_on_the_plain_port(run: Any) -> None:
     async def main() -> None:
         async with served() as here:
