@@ -34,6 +34,8 @@ that nobody waits long behind it. Ours."""
 REFUSALS_REMEMBERED = 100
 REPORTERS_REMEMBERED = 1000
 """Per project; those unheard of longest go first."""
+FIGURES_REMEMBERED = 256
+"""Names of counters, and of gauges, per reporter; later names are not kept (ours)."""
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -57,6 +59,8 @@ class ReporterStatus(msgspec.Struct):
     spans: int = 0
     counters: dict[str, float] = msgspec.field(default_factory=dict)
     """Sums of what the client counted: `spans.dropped` are those it lost before they could reach us."""
+    gauges: dict[str, float] = msgspec.field(default_factory=dict)
+    """What the client measured of itself, the last value of each name."""
 
 
 class Observer(Protocol):
@@ -318,7 +322,12 @@ class Intake:
         status.reports += 1
         status.spans += report.rows.stop - report.rows.start
         for name, value in report.counters.items():
-            status.counters[name] = status.counters.get(name, 0) + value
+            if name in status.counters or len(status.counters) < FIGURES_REMEMBERED:
+                status.counters[name] = status.counters.get(name, 0) + value
+        gauges = reporter.detail.get("gauges")
+        for name, value in gauges.items() if isinstance(gauges, dict) else ():
+            if name in status.gauges or len(status.gauges) < FIGURES_REMEMBERED:
+                status.gauges[name] = value
 
     def reporters(self, project: str) -> list[ReporterStatus]:
         """Who reported to a project, last heard first."""

@@ -426,6 +426,7 @@ def _project(one: Mapping[str, Any]) -> tuple[str, str]:
             "spans",
             "lost by the client",
             "counters",
+            "gauges",
         ),
         (
             (
@@ -437,6 +438,7 @@ def _project(one: Mapping[str, Any]) -> tuple[str, str]:
                 who["spans"],
                 int(who["counters"].get("spans.dropped", 0)),
                 {name: count for name, count in who["counters"].items() if name != "spans.dropped"},
+                who["gauges"],
             )
             for who in one["reporters"][:ROWS_SHOWN]
         ),

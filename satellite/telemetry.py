@@ -242,7 +242,7 @@ class Metrics:
     def exposition(self, accept: str = "") -> tuple[bytes, str]:
         """(body, content type) of /metrics: the format that the `Accept` header asks for, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
-        return encode(self.registry), content_type
+        return encode(_Shown(self.registry)), content_type
 
 
 QUIET_SECONDS = 10.0
@@ -305,6 +305,21 @@ class Witness:
             self._quiet[key] = (now + QUIET_SECONDS, 0) if speak else (quiet_until, unlogged + 1)
         if speak:
             self._log.warning(event, **keys, **({"unlogged": unlogged} if unlogged else {}))
+
+
+class _Shown(Collector):
+    """A registry without the time at which each counter began: a series per counter that nobody asks for.
+
+    The library's own switch is for the whole process, which may not be ours alone.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        for metric in self._registry.collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
 
 
 class ProjectLabels:

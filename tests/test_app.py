@@ -21,6 +21,7 @@ import pytest
 from satellite import Satellite
 from satellite.app import PURPOSES, App, CannotListen
 from satellite.pb.lightstep_collector_pb2 import ReportRequest, ReportResponse
+from satellite.pb.lightstep_metrics_pb2 import IngestRequest
 from satellite.settings import ANY_FREE_PORT, OFF, SECOND_PORTS, BadSetting, load
 
 METHOD = "/lightstep.collector.CollectorService/Report"
@@ -237,6 +238,20 @@ def test_a_port_that_is_taken_is_named_with_its_setting(setting: str) -> None:
     assert "in use" in caught.value.message
     with Satellite() as running:  # nothing of the failure is in the way
         assert running.client.projects() == []
+
+
+def test_what_tracers_measure_of_themselves_is_shown(shared: Satellite) -> None:
+    headers = {"content-type": "application/octet-stream", "lightstep-access-token": "measured"}
+    for value in (1.0, 2.5):
+        report = IngestRequest(idempotency_key=b"k%d" % value)
+        report.points.add(kind=2, metric_name=b"heap", double_value=value)
+        report.points.add(kind=1, metric_name=b"collections", uint64_value=3)
+        answer = httpx.post(f"{shared.http_url}/metrics", content=report.SerializeToString(), headers=headers)
+        assert (answer.status_code, answer.content) == (200, b"")
+    shown = httpx.get(f"{shared.url}/diagnostics?format=json").json()
+    project = next(one for one in shown["projects"] if one["project"] == "measured")
+    assert project["reporters"][0]["gauges"] == {"heap": 2.5}
+    assert project["reporters"][0]["counters"] == {"metrics.points": 4, "metrics.collections": 6}
 
 
 class TestAnyProtocolOnOnePort:

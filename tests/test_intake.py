@@ -3,19 +3,22 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from satellite.arrivals import Arrivals
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
-from satellite.intake import Intake
+from satellite.intake import FIGURES_REMEMBERED, Intake
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.protocols.lightstep import PROTOCOL
 from satellite.query.plan import ALL
-from satellite.report import Decoded, Receipt
+from satellite.report import Decoded, Receipt, Report
+from satellite.reporter import Reporter
+from satellite.spans import SpanBuilder
 from satellite.store.recall import RecallStore
 from satellite.tokens import Tokens
 
@@ -113,6 +116,28 @@ def test_reporters_are_remembered_with_what_they_lost(store: RecallStore) -> Non
         ("2", 1, 1, {}),
         ("1", 2, 3, {"spans.dropped": 7}),
     ]
+
+
+def test_figures_of_a_reporter_have_a_bound(store: RecallStore) -> None:
+    def decode(bodies: Sequence[bytes], _received_ns: int) -> Decoded:
+        names = [f"{body.decode()}{number}" for body in bodies for number in range(FIGURES_REMEMBERED)]
+        figures = dict.fromkeys(names, 1.0)
+        reporter = Reporter("p", detail={"gauges": {"last": 2.0, **figures}})
+        report = Report("p", reporter, slice(0, 0), counters={"spans.dropped": 1.0, **figures})
+        return Decoded(SpanBuilder().build(), [report])
+
+    protocol = replace(PROTOCOL, decode=decode)
+    intake = make(store)
+
+    async def twice() -> None:
+        for one in (b"a", b"b"):
+            await intake.submit(protocol, one)
+
+    asyncio.run(twice())
+    assert intake.close(10)
+    [status] = intake.reporters("p")
+    assert len(status.counters) == len(status.gauges) == FIGURES_REMEMBERED
+    assert (status.counters["spans.dropped"], status.counters["a1"], status.gauges["last"]) == (2, 1, 2)
 
 
 def test_ingestion_tags_are_put_on_every_span(store: RecallStore) -> None:

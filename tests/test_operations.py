@@ -47,6 +47,7 @@ class Reporter(msgspec.Struct):
     counters: dict[str, float] = msgspec.field(
         default_factory=lambda: {"spans.dropped": 12.0, "logs.dropped": 4}
     )
+    gauges: dict[str, float] = msgspec.field(default_factory=lambda: {"<heap>": 0.5})
 
 
 @dataclass
@@ -143,6 +144,8 @@ def test_diagnostics_as_json() -> None:
     assert project["recall_window_us"] == 3_725_000_000
     assert project["ledger"]["dropped"] == {"no_ids": 2, "duplicate": 1}
     assert project["reporters"][0]["counters"]["spans.dropped"] == 12
+    assert project["reporters"][0]["gauges"] == {"<heap>": 0.5}
+    assert "&lt;heap&gt;: 0.5" in get(explorer(), "/diagnostics").text
     assert [refusal["message"] for refusal in parts["refusals"]] == ["unknown <access> token", "first"]
     assert parts["traps"]["counts"] == {"tls_client_on_plain_port": 1}
     assert parts["traps"]["last"][0]["peer"] == "10.0.0.9:1"

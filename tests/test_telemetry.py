@@ -125,6 +125,15 @@ def test_reports_are_counted_by_protocol_and_outcome() -> None:
     )
 
 
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_no_series_says_when_a_counter_began(accept: str) -> None:
+    metrics = Metrics()
+    metrics.count_report("lightstep", 100, None)
+    body, _ = metrics.exposition(accept)
+    assert b"satellite_reports_total" in body
+    assert b"_created" not in body
+
+
 def test_the_ledger_is_read_at_each_scrape() -> None:
     metrics = Metrics()
     projects: list[Any] = []
