@@ -22,6 +22,7 @@ from satellite import Satellite
 from satellite.app import PURPOSES, App, CannotListen
 from satellite.pb.lightstep_collector_pb2 import ReportRequest, ReportResponse
 from satellite.pb.lightstep_metrics_pb2 import IngestRequest
+from satellite.protocols import PROTOCOLS
 from satellite.settings import ANY_FREE_PORT, OFF, SECOND_PORTS, BadSetting, load
 
 METHOD = "/lightstep.collector.CollectorService/Report"
@@ -238,6 +239,36 @@ def test_a_port_that_is_taken_is_named_with_its_setting(setting: str) -> None:
     assert "in use" in caught.value.message
     with Satellite() as running:  # nothing of the failure is in the way
         assert running.client.projects() == []
+
+
+ROUTES = sorted({route for protocol in PROTOCOLS for route in protocol.http_routes})
+METHODS = sorted({method for protocol in PROTOCOLS for method in protocol.grpc_methods})
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+def test_every_protocol_is_at_every_http_port(shared: Satellite, method: str, path: str) -> None:
+    """An empty body is a report without spans to some, and a clear refusal to others."""
+    for base in (shared.http_url, f"http://{shared.plain_target}"):
+        answer = httpx.request(method, base + path)
+        assert answer.status_code in (200, 202, 400), answer.text
+        assert answer.headers["access-control-allow-origin"] == "*"
+        preflight = httpx.options(
+            base + path,
+            headers={"origin": "http://shop.example", "access-control-request-headers": "x-a,x-b"},
+        )
+        assert preflight.status_code == 200
+        assert method in preflight.headers["access-control-allow-methods"]
+        assert preflight.headers["access-control-allow-headers"] == "x-a,x-b"
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_protocol_is_at_every_grpc_port(shared: Satellite, method: str) -> None:
+    for target in (shared.grpc_plain_target, shared.plain_target):
+        with grpc.insecure_channel(target) as channel:
+            channel.unary_unary(method)(b"", timeout=20)  # type: ignore[arg-type]
+            with pytest.raises(grpc.RpcError) as caught:
+                channel.unary_unary(method)(b"\xff no message", timeout=20)  # type: ignore[arg-type]
+            assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
 
 
 def test_what_tracers_measure_of_themselves_is_shown(shared: Satellite) -> None:
