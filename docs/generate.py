@@ -1,14 +1,21 @@
-"""Write the pages of docs/ that come from code: `python docs/generate.py [--check]`."""
+"""Write what comes from code in the pages of docs/: `python docs/generate.py [--check | --clients]`.
+
+settings.md is made whole. protocols.md is written by hand but for its tables, each between two comments. Its table of
+clients comes from the results of `make interop` that lie here, so it is made only when asked for, and never checked.
+"""
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from satellite.app import PURPOSES
 from satellite.cli.settings import EVERYDAY
+from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES, Settings, help_of, names_of
 
 HERE = Path(__file__).parent
@@ -81,18 +88,75 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
     return ["| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines]
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page}
-"""The generated pages, by file name."""
+def protocols_page(*, clients: bool = False) -> str:
+    """protocols.md with its tables made anew; that of the clients only when it is asked for."""
+    page = (HERE / "protocols.md").read_text("utf-8")
+    page = _with(page, "ports", _table(("port", "setting", "what answers", "TLS"), _ports()))
+    head = ("name", "gRPC", "HTTP", "content types")
+    page = _with(page, "routes", _table(head, map(_routes, PROTOCOLS)))
+    return _with(page, "clients", _clients()) if clients else page
+
+
+def _with(page: str, name: str, lines: list[str]) -> str:
+    """The page with other lines between the two comments of that name."""
+    begin, end = rf"<!-- begin {name}: [^\n]*-->\n", rf"<!-- end {name} -->"
+    text, times = re.subn(
+        f"({begin}).*?({end})",
+        lambda found: "\n".join([found[1], *lines, "", found[2]]),
+        page,
+        flags=re.DOTALL,
+    )
+    if times != 1:
+        sys.exit(f"protocols.md needs the comments `begin {name}: …` and `end {name}` once")
+    return text
+
+
+def _ports() -> Iterable[tuple[str, ...]]:
+    for name, purpose in PURPOSES.items():
+        yield (
+            f"{Settings.model_fields[name].default}",
+            f"`{name}`",
+            purpose,
+            "yes" if "secure" in name else "no",
+        )
+
+
+def _routes(protocol: WireProtocol) -> tuple[str, ...]:
+    return (
+        f"`{protocol.name}`",
+        "<br>".join(f"`{method.removeprefix('/')}`" for method in protocol.grpc_methods),
+        "<br>".join(f"`{method} {path}`" for method, path in protocol.http_routes),
+        "<br>".join(f"`{content_type}`" for content_type in protocol.content_types),
+    )
+
+
+def _clients() -> list[str]:
+    """The table of tests.interop.matrix; ends the program when no test ran here."""
+    sys.path.insert(0, str(HERE.parent))
+    from tests.interop import matrix  # a part of the checkout, not of what is installed
+
+    proofs = matrix.kept()
+    if not proofs:
+        sys.exit("no client was tried here: `make interop` does that")
+    return matrix.table(proofs).splitlines()
+
+
+PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "protocols.md": protocols_page}
+"""The pages by file name."""
 
 
 def main() -> None:
     """Write the pages, or with --check say whether those committed are current."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when a page is stale")
-    check = parser.parse_args().check
+    parser.add_argument(
+        "--clients", action="store_true", help="also the table of clients, from what ran here"
+    )
+    given = parser.parse_args()
+    check = given.check
     stale = []
     for name, make in PAGES.items():
-        page = make()
+        page = protocols_page(clients=True) if given.clients and make is protocols_page else make()
         if not check:
             (HERE / name).write_text(page, "utf-8")
         elif not (HERE / name).exists() or (HERE / name).read_text("utf-8") != page:
