@@ -2,7 +2,7 @@
 
 HTTP/1 is then served as at a port of its own, nothing stands between. HTTP/2 is gRPC, whose server cannot be handed a
 connection: its bytes are relayed to a gRPC port of this process on the loopback interface, TLS having been ended here.
-What that costs is in bench/README.md.
+What that costs is in docs/architecture.md.
 """
 
 from __future__ import annotations
