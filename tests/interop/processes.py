@@ -78,6 +78,7 @@ class Tracer:
         **options: Any,
     ) -> None:
         """`options` go to the tracer; without `ca_file` (or what `env` says) it trusts what its libraries trust."""
+        self.ca_file = ca_file
         trust = {} if ca_file is None else {"REQUESTS_CA_BUNDLE": str(ca_file)}
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `__exit__`
         self._process = subprocess.Popen(

@@ -18,6 +18,7 @@ import pytest
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from satellite.pytest_plugin import Spans
+from tests.interop.matrix import Proof, keep
 from tests.interop.processes import Tracer, free_port
 
 Start = Callable[..., Tracer]
@@ -49,6 +50,10 @@ def start(lightstep_python: Path) -> Iterator[Start]:
             )
 
         yield start
+
+
+def proved(aspect: str, *, tls: bool) -> None:
+    keep(Proof("PyPI lightstep", "4.4.8", "LightStep protobuf", "HTTP", tls, aspect))
 
 
 @pytest.fixture(params=["tls", "plain"])
@@ -108,6 +113,7 @@ def test_spans_are_found_by_what_they_say(program: Tracer, spans: Spans) -> None
     ]:
         assert spans.find(query) == found, query
     assert spans.trace(checkout.trace_id) == [checkout, charge]
+    proved("full", tls=program.ca_file is not None)
 
 
 def test_the_reporter_says_who_it_is(program: Tracer, spans: Spans) -> None:
@@ -202,6 +208,7 @@ def test_an_unknown_token_is_refused_for_good(start: Start, caplog: pytest.LogCa
         known.do("many", 2, "tick")
         satellite.client.project("bookshop").expect("", count=2)
         assert [one["project"] for one in satellite.client.projects()] == ["bookshop"]
+        proved("token", tls=True)
 
         shown = diagnostics(satellite.url)
         metrics = ask(f"{satellite.admin_url}/metrics").text
@@ -241,6 +248,7 @@ def test_a_restart_loses_nothing_that_was_not_acknowledged(start: Start, spans: 
         ledger = satellite.client.projects()[0]["ledger"]
     assert {span.span_id for span in found} == {one["span_id"] for one in told}
     assert ledger == {"received": 7, "stored": 7, "dropped": {}, "evicted": 0, "duplicates": 0}
+    proved("restart", tls=False)
 
 
 def test_a_report_whose_answer_was_lost_is_kept_once(start: Start, spans: Spans) -> None:
@@ -252,6 +260,7 @@ def test_a_report_whose_answer_was_lost_is_kept_once(start: Start, spans: Spans)
     found = spans.expect(count=4, quiet=5 * SOON_S)
     assert {span.span_id for span in found} == {one["span_id"] for one in told}
     assert project(spans)["ledger"]["duplicates"] == lost > 0
+    proved("resent", tls=False)
 
 
 @contextmanager
