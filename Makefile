@@ -46,7 +46,7 @@ unit: $(INSTALLED) ## the fast tests, under a minute
 	$(BIN)/python -m pytest -m "not interop" -n $(WORKERS) -q $(ARGS)
 
 interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and real processes
-	$(BIN)/python -m pytest -m interop -q $(ARGS)
+	$(BIN)/python -m pytest -m interop -n $(WORKERS) -q $(ARGS)
 
 lint: $(INSTALLED) ## ruff, the formatter, and who may import whom
 	$(BIN)/ruff check --quiet .
