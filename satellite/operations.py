@@ -243,14 +243,14 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str = "
 
 
 def _text(value: Any) -> str:
-    if value in (None, "", [], {}):
+    if value in (None, "", [], (), {}):
         return "–"
     match value:
         case bool():
             return "yes" if value else "no"
         case dict():
             return ", ".join(f"{key}: {_text(part)}" for key, part in value.items())
-        case list():
+        case list() | tuple():
             return ", ".join(map(str, value))
         case _:
             return str(value)
@@ -327,10 +327,15 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
             _table(
                 ("role", "subject", "names", "valid from", "until", "SHA-256", "file"),
                 (
-                    [
-                        one[key]
-                        for key in ("role", "subject", "names", "not_before", "not_after", "sha256", "file")
-                    ]
+                    (
+                        one["role"],
+                        one["subject"],
+                        one["names"],
+                        one["not_before"][:10],
+                        one["not_after"][:10],
+                        one["sha256"],
+                        one["file"],
+                    )
                     for one in parts["certificates"]
                 ),
             ),
