@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import msgspec
+from google.protobuf.message import DecodeError
 
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import satellite_model_pb2 as model
@@ -106,13 +107,16 @@ def _key_value(encoded: bytes) -> collector.KeyValue:
 
 
 def _log(encoded: bytes) -> collector.Log:
-    log = model.Log.FromString(encoded)
     made = collector.Log()
+    try:
+        log = model.Log.FromString(encoded)
+        fields = [decode_tag(field) for field in log.fields]
+    except DecodeError:  # it came broken (spans.py); this says so
+        made.fields.add(key="satellite.malformed_log", string_value=text_of(encoded))
+        return made
     if log.HasField("timestamp"):
         made.timestamp.seconds, made.timestamp.nanos = log.timestamp.seconds, log.timestamp.nanos
     if log.name:
         made.fields.add(key="event", string_value=log.name.decode("utf-8", "replace"))
-    for field in log.fields:
-        key, value = decode_tag(field)
-        made.fields.append(_key_value(encode_tag(key, value)))
+    made.fields.extend(_key_value(encode_tag(key, value)) for key, value in fields)
     return made

@@ -443,7 +443,7 @@ def attribute(written: bytes) -> bytes:
         if said.value is not None:
             _fill(message.value, said.value, 0)
         return bytes(message.SerializeToString())
-    except (BadReport, RecursionError, ValueError):
+    except (BadReport, RecursionError, TypeError, ValueError, OverflowError):
         return b"\x0f" + written
 
 
@@ -461,6 +461,8 @@ def _fill(message: Any, said: _AnyValue, depth: int) -> None:
     elif (number := integer(said.int_value)) is not None:
         message.int_value = number  # ValueError beyond 64 bits
     elif said.double_value is not msgspec.UNSET and said.double_value is not None:
+        if not isinstance(said.double_value, str | int | float):
+            raise TypeError("not a number")
         message.double_value = float(said.double_value)  # "NaN" and "Infinity" are texts
     elif isinstance(said.array_value, _ArrayValue):
         message.array_value.SetInParent()

@@ -173,9 +173,8 @@ class Rows:
     def tag(self, key: str, value: TagValue) -> int:
         """The code of a tag, for `add`."""
         kind = type(value)
-        if kind is float:  # 0.0 and -0.0 are equal, and not the same
-            return self._tag(encode_tag(key, value))
-        known = (key, kind, value)
+        # 0.0 and -0.0 are equal, and not the same.
+        known = (key, kind, repr(value) if kind is float else value)
         code = self._known_tags.get(known)
         if code is None:
             sound = sound_text(key), sound_text(value) if kind is str else value
