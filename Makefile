@@ -3,11 +3,14 @@
 #   make run ARGS="--http-plain-port 8080"      arguments for the command behind run, demo, unit and bench
 #   make test PYTHON=/opt/python3.12/bin/python3  another Python; the environment is made anew after `make clean`
 #   make test WORKERS=0                           tests in one process
+#   make fuzz SECONDS=600 TARGET="otlp zipkin"    how long for each target; which ones (all unless said)
 
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
+SECONDS ?= 60
+TARGET ?= all
 ARGS ?=
 
 # The newest Python that is new enough; empty when there is none.
@@ -27,7 +30,7 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit interop lint types format protos docs check-generated lock bench clean
+.PHONY: help run demo test unit interop fuzz lint types format protos docs check-generated lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +50,9 @@ unit: $(INSTALLED) ## the fast tests, under a minute
 
 interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and real processes
 	$(BIN)/python -m pytest -m interop -n $(WORKERS) -q $(ARGS)
+
+fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"
 
 lint: $(INSTALLED) ## ruff, the formatter, and who may import whom
 	$(BIN)/ruff check --quiet .
@@ -80,12 +86,12 @@ lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and te
 	$(PIP) install uv
 	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
-	for wanted in tests/interop/*.in; do \
+	for wanted in tests/interop/*.in tests/fuzz/*.in; do \
 		test ! -e "$$wanted" || $(UV_COMPILE) --upgrade "$$wanted" -o "$${wanted%.in}.lock" || exit 1; \
 	done
 
 clean: ## remove environments and caches; certificates stay
-	rm -rf $(VENV) .interop .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) .interop .fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find satellite tests bench docs protos -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: made once, filled again when the locks change.
@@ -105,6 +111,15 @@ $(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes -r requirements-dev.lock || { \
 		echo "The dependencies could not be installed: is the package index reachable (see pip config list)?" >&2; exit 1; }
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The fuzzer, beside our own dependencies and not among them; what it learned in earlier runs stays there, too.
+.fuzz/.installed: tests/fuzz/fuzz.lock | $(INSTALLED)
+	@echo "Installing the fuzzer" >&2
+	@rm -rf $(@D)/packages
+	@$(PIP) install --target $(@D)/packages --only-binary :all: --require-hashes -r $< || { \
+		echo "The fuzzer could not be installed: it has wheels for Linux on x86-64 and a few versions of Python," \
+			"and needs the package index." >&2; exit 1; }
 	@touch $@
 
 # Clients that cannot live beside our own dependencies; tests/interop/<name>.lock says what is in .interop/<name>.

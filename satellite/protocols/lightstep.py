@@ -31,7 +31,7 @@ from satellite.report import Decoded, Receipt, Report
 from satellite.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
-from satellite.tags import decode_tag, key_prefix, normalise, text_of
+from satellite.tags import MALFORMED_KEY, decode_tag, key_prefix, normalise, text_of
 
 NAME = "lightstep"
 PROTOBUF = "application/octet-stream"
@@ -361,12 +361,19 @@ class _Columns:
             return pa.array(distinct.indices.to_numpy()[body]), distinct.dictionary
         values = [packed[i] for i in body.tolist()]
         for i in with_baggage.tolist():
-            items = dict(
-                decode_tag(entry) for entry in baggage[i].as_py()
-            )  # a map entry reads like a tag with text
+            items = dict(_baggage_item(entry) for entry in baggage[i].as_py())
             values[i] = msgspec.msgpack.encode(per_body[body[i]] | {"baggage": items})
         distinct = pa.array(values, pa.binary()).dictionary_encode()
         return distinct.indices, distinct.dictionary
+
+
+def _baggage_item(entry: bytes) -> tuple[str, str]:
+    """Key and text of an entry of the baggage map, which reads like a tag with text."""
+    try:
+        item = shallow.KeyValue.FromString(entry)
+    except DecodeError:
+        return MALFORMED_KEY, text_of(entry)
+    return item.key.decode("utf-8", "replace"), item.string_value.decode("utf-8", "replace")
 
 
 def _numbers(struct: pa.StructArray, name: str) -> npt.NDArray[Any]:

@@ -249,6 +249,22 @@ def test_kind_meta_event_and_baggage() -> None:
     assert (plain.kind, plain.marks, plain.extra) == (None, [], {})
 
 
+@pytest.mark.parametrize(
+    ("entry", "kept_as"),
+    [
+        (b"\x0a\1k\x12\1\xff", {"k": "\ufffd"}),
+        (b"\x0a\1k", {"k": ""}),
+        (b"\x0a\1k\x42\1\xc1", {"k": ""}),  # a field that no baggage has, and our own tags have
+        (b"\x0a\x09k", {"satellite.malformed_tag": "Cglr"}),
+    ],
+)
+def test_baggage_that_is_none_costs_itself(entry: bytes, kept_as: dict[str, str]) -> None:
+    context = span().span_context.SerializeToString() + b"\x1a" + bytes([len(entry)]) + entry
+    body = b"\x1a" + bytes([len(context) + 2]) + b"\x0a" + bytes([len(context)]) + context
+    [kept] = decode([body], NOW_NS).batch.spans()
+    assert kept.extra == {"baggage": kept_as}
+
+
 def test_client_counters_are_summed_and_nameless_samples_skipped() -> None:
     request = report()
     request.internal_metrics.counts.add(name="spans.dropped", int_value=3)
