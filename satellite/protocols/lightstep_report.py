@@ -108,6 +108,8 @@ def reference(*, span_id: int, trace_id: int = 0, follows: bool = False) -> shal
 
 def tag(key: str, value: TagValue, *, is_json: bool = False) -> bytes:
     """A serialised tag; a list or an object becomes its JSON text, an integer beyond 64 bits its digits."""
+    if type(value) is str and not is_json:
+        return _cached_text_tag(key, value) if len(value) <= _CACHED_TEXT_MAX else _text_tag(key, value)
     if isinstance(value, str) and len(value) > _CACHED_TEXT_MAX:
         return _tag(key, value, is_json)
     if isinstance(value, list | dict):
@@ -133,6 +135,14 @@ def _tag(key: str, value: TagValue, is_json: bool) -> bytes:  # noqa: FBT001 - a
     return made.SerializeToString()
 
 
+def _text_tag(key: str, value: str) -> bytes:
+    name, text = encode_text(key), encode_text(value)
+    if len(name) < 128 and len(text) < 128:  # as protobuf's own writer does it, in half the time
+        return b"\x0a%c%b\x12%c%b" % (len(name), name, len(text), text)
+    return model.Tag(key=name, string_value=text).SerializeToString()
+
+
+_cached_text_tag = lru_cache(maxsize=16384)(_text_tag)
 _cached_tag = lru_cache(maxsize=16384, typed=True)(_tag)
 
 
