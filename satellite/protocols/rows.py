@@ -125,11 +125,13 @@ def whole_number(value: Any) -> int:
 
 
 def plain_value(value: Any) -> TagValue:
-    """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text."""
+    """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text, huge integers digits."""
     if value is None or isinstance(value, str | bool | float | bytes):
         return value
     if isinstance(value, int):
-        return value if value.bit_length() <= 256 else hex(value)
+        if -(2**63) <= value < 2**64:
+            return value
+        return str(value) if value.bit_length() <= 256 else hex(value)
     try:
         return msgspec.json.encode(value).decode()
     except (TypeError, ValueError, RecursionError, msgspec.MsgspecError):

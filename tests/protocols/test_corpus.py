@@ -102,7 +102,7 @@ def mutated(draw: st.DrawFn, folder: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@settings(max_examples=40, derandomize=True, deadline=None)
+@settings(max_examples=25, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_mutated_payloads(name: str, data: st.DataObject) -> None:
     subject = SUBJECTS[name]
@@ -111,7 +111,7 @@ def test_mutated_payloads(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.interop
 @pytest.mark.parametrize("name", SUBJECTS)
-@settings(max_examples=2000, derandomize=True, deadline=None)
+@settings(max_examples=300, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_mutated_payloads_at_length(name: str, data: st.DataObject) -> None:
     subject = SUBJECTS[name]
@@ -175,8 +175,8 @@ def test_json_with_an_odd_value_in_each_place(name: str) -> None:
     scalars = list(
         re.finditer(rb'(?<=[:,\[])\s*("(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|true|false|null)(?=\s*[,\]}])', good)
     )
-    for number, scalar in enumerate(scalars[:: 1 + len(scalars) // 100]):
-        for odd in ODD_VALUES[number % 7 :: 7]:
+    for number, scalar in enumerate(scalars[:: 1 + len(scalars) // 40]):
+        for odd in ODD_VALUES[number % 5 :: 5]:
             codec.check(good[: scalar.start(1)] + odd + good[scalar.end(1) :])
 
 
@@ -237,13 +237,13 @@ def test_numbers_of_64_bits_stay_exact(
 def test_lengths_and_counts_that_lie(name: str) -> None:
     codec = CODECS[name]
     good = codec.good
-    for number, at in enumerate(range(0, len(good), max(1, len(good) // 60))):
+    for number, at in enumerate(range(0, len(good), 1 + len(good) // 40)):
         huge = HUGE[number % len(HUGE)]
         codec.check(good[:at] + huge + good[at + len(huge) :])
 
 
 def lied_to(good: bytes) -> Iterator[bytes]:
-    for at in range(len(good)):
+    for at in range(0, len(good), 1 + len(good) // 150):
         yield good[:at]
         for huge in HUGE:
             yield good[:at] + huge + good[at + len(huge) :]
@@ -252,7 +252,7 @@ def lied_to(good: bytes) -> Iterator[bytes]:
 
 @pytest.mark.interop
 @pytest.mark.parametrize("name", BINARY_CODECS)
-def test_lengths_and_counts_that_lie_in_every_place(name: str) -> None:
+def test_lengths_and_counts_that_lie_in_many_places(name: str) -> None:
     codec = CODECS[name]
     for body in lied_to(codec.good):
         codec.check(body)
