@@ -219,7 +219,7 @@ def _value(tag: Json) -> TagValue:
         except (ValueError, OverflowError):
             return value
     if kind == "int64" and isinstance(value, str):
-        return whole_number(value) if value.lstrip("-").isdecimal() else value
+        return plain_value(whole_number(value)) if value.lstrip("-").isdecimal() else value
     if kind == "bool" and value in ("true", "false"):
         return value == "true"
     if kind == "binary" and isinstance(value, str):
