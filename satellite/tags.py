@@ -28,6 +28,9 @@ MALFORMED_KEY = "satellite.malformed_tag"
 
 _KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32
 
+_DEPTH_MAX = 64
+"""Arrays and maps within each other in a value of ours: OTLP has 45 at most."""
+
 
 # One tag
 
@@ -68,8 +71,32 @@ def decode_tag(encoded: bytes) -> tuple[str, TagValue]:
     if kind in ("string_value", "json_value"):
         return key, value.decode("utf-8", "replace")
     if kind == "any_value":
-        return key, msgspec.msgpack.decode(value)
+        return key, _structure(value)
     return key, value
+
+
+def _structure(encoded: bytes) -> TagValue:
+    """The array or map that we wrote as MessagePack; or the bytes, when a sender put something else in that field.
+
+    LightStep's logs are kept as they came, and their fields read as tags; no client has such a field.
+    """
+    try:
+        value = msgspec.msgpack.decode(encoded)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return encoded
+    return value if _is_structure(value, _DEPTH_MAX) else encoded
+
+
+def _is_structure(value: Any, depth: int) -> bool:
+    match value:
+        case dict():
+            return depth > 0 and all(
+                isinstance(key, str) and _is_structure(inner, depth - 1) for key, inner in value.items()
+            )
+        case list():
+            return depth > 0 and all(_is_structure(inner, depth - 1) for inner in value)
+        case _:
+            return value is None or isinstance(value, str | bool | int | float | bytes)
 
 
 def text_of(value: TagValue) -> str:

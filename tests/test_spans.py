@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import msgspec
 import numpy as np
 import pytest
 
+from satellite.pb import satellite_model_pb2 as pb
 from satellite.reporter import Reporter
 from satellite.span import Reference
 from satellite.spans import Kind, Marks, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
@@ -108,3 +110,18 @@ def test_a_broken_log_does_not_hide_its_span(broken: bytes) -> None:
     )
     [span] = builder.build().spans()
     assert len(span.logs) == 1
+
+
+@pytest.mark.parametrize(
+    "junk", [b"\xc1", b"\x91" * 2000, b"\xc7\x01\x05x", b"\x81\xc0\x01", b"\xd6\xff\0\0\0\0"]
+)
+def test_a_log_field_that_uses_our_own_field_numbers_does_no_harm(junk: bytes) -> None:
+    field = pb.Tag(key=b"k", any_value=junk).SerializeToString()
+    builder = SpanBuilder()
+    log = pb.Log(fields=[field]).SerializeToString()
+    builder.add(
+        reporter=REPORTER, operation="x", trace_low=1, span_id=1, start_ns=0, duration_ns=0, logs=[log]
+    )
+    [span] = builder.build().spans()
+    assert span.logs[0].fields == {"k": junk}
+    assert msgspec.json.encode(span)
