@@ -12,8 +12,9 @@
     ├── Overloaded     the queues are full, try again               RESOURCE_EXHAUSTED  429
     └── StoreFailed    the engine failed                            UNAVAILABLE         503
 
-Beside their one place of origin live BadCertificates (certificates.py) and CannotListen (app.py), which end a start,
-BadSetting (settings.py), and Unreachable (client.py). The statuses are those of our own API. Each wire protocol answers refusals as its clients need them (in its codec).
+BadCertificates (certificates.py) and CannotListen (app.py), which end a start, and Unreachable (client.py) live where
+they arise. The statuses are those of our own API. Each wire protocol answers refusals as its clients need them (in its
+codec).
 """
 
 from __future__ import annotations
