@@ -46,6 +46,8 @@ class TestRecall(StoreConformance):
 class TestRecallInSmallSegments(StoreConformance):
     """The suite again, with segments so small that they are sealed and merged all the time."""
 
+    many_spans = 7_000
+
     @pytest.fixture
     def store(self) -> Iterator[Store]:
         """An empty engine, closed afterwards."""
