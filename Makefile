@@ -46,10 +46,10 @@ test: lint types check-generated ## everything that CI runs
 	$(MAKE) --no-print-directory interop
 
 unit: $(INSTALLED) ## the fast tests, under a minute
-	$(BIN)/python -m pytest -m "not interop" -n $(WORKERS) -q $(ARGS)
+	$(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
 
-interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and real processes
-	$(BIN)/python -m pytest -m interop -n $(WORKERS) -q $(ARGS)
+interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and processes, and the thorough ones
+	$(BIN)/python -m pytest -m "interop or thorough" -n $(WORKERS) -q $(ARGS)
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"

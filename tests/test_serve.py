@@ -86,6 +86,7 @@ def test_errors_are_one_line_a_hint_and_an_exit_code(
     assert capsys.readouterr().err == f"satellite: no\n{hint}"
 
 
+@pytest.mark.interop
 def test_serve_and_healthcheck_as_processes(tmp_path: Path) -> None:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
     with socket.create_server(("127.0.0.1", 0)) as free:

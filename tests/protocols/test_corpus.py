@@ -102,14 +102,14 @@ def mutated(draw: st.DrawFn, folder: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@settings(max_examples=25, derandomize=True, deadline=None)
+@settings(max_examples=15, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_mutated_payloads(name: str, data: st.DataObject) -> None:
     subject = SUBJECTS[name]
     subject.check(data.draw(mutated(subject.folder)))
 
 
-@pytest.mark.interop
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SUBJECTS)
 @settings(max_examples=300, derandomize=True, deadline=None)
 @given(data=st.data())
@@ -167,6 +167,7 @@ ODD_VALUES = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", JSON_CODECS)
 def test_json_with_an_odd_value_in_each_place(name: str) -> None:
     """Each scalar of a good report (every other one of a long one) becomes odd values, in turn: it stays quick."""
@@ -250,7 +251,7 @@ def lied_to(good: bytes) -> Iterator[bytes]:
             yield good[:at] + huge + good[at + 1 :]
 
 
-@pytest.mark.interop
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", BINARY_CODECS)
 def test_lengths_and_counts_that_lie_in_many_places(name: str) -> None:
     codec = CODECS[name]
