@@ -77,6 +77,10 @@ class CannotListen(SatelliteError):
     code = "cannot_listen"
 
 
+_MAKING = threading.Lock()
+"""Held while an API is made, since FastAPI's way with warning filters is not safe for several threads."""
+
+
 class _Later:
     """An application that is made while the satellite takes its first spans; whoever asks it before, waits.
 
@@ -129,7 +133,11 @@ class App:
                 await self._http.start()
                 await self._grpc.start()
                 listening = tasks.create_task(self._http.run())
-                tasks.create_task(self._api.make())
+                making = tasks.create_task(self._api.make())
+                if not signals:
+                    # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
+                    # process's warning filters for a moment while it makes routes.
+                    await making
                 chores = [tasks.create_task(self._follow_readiness()), tasks.create_task(self._renew())]
                 if signals:
                     self._obey_signals(opened)
@@ -164,7 +172,10 @@ class App:
     def _make_api(self) -> ASGIApp:
         from satellite.api import create_api
 
-        return create_api(store=self._store, arrivals=self._arrivals, intake=self._intake, version=version())
+        with _MAKING:
+            return create_api(
+                store=self._store, arrivals=self._arrivals, intake=self._intake, version=version()
+            )
 
     # Open, start
 
