@@ -142,19 +142,21 @@ def generation_for(version: str) -> Generation:
     return [one for one in GENERATIONS if one.since <= minor <= (one.until or minor)][-1]
 
 
-def banner(*, address: str, token: str = TOKEN) -> str:
+def banner(*, address: str, token: str = TOKEN, cert_options: str = "") -> str:
     """A few lines for the screen when a satellite has started: what is the same in all generations, and where to go on.
 
     Args:
         address: `host:port` of the TLS port, as proxies reach it.
         token: The access token to show; only ever one that is no secret.
+        cert_options: What `satellite cert` must be told to find this satellite's certificates, such as `--dir certs`.
     """
+    options = f"{cert_options} " if cert_options else ""
     return "\n".join(
         (
             f"Istio 1.1 to 1.14 (native tracer): address {address}, access token {token},",
             f"  CA {CA_FILE}, sampling 100. Everything written out: satellite istio --version 1.14",
             "  CA for the proxies, in each namespace with workloads and for gateways in istio-system:",
-            "    satellite cert secret --namespace default | kubectl apply -f -",
+            f"    satellite cert secret {options}--namespace default | kubectl apply -f -",
         )
     )
 

@@ -232,6 +232,8 @@ def test_banner_is_short_and_says_where_to_go_on() -> None:
     assert "satellite.example:9292" in text
     assert "satellite istio" in text
     assert "satellite cert secret" in text
+    told = banner(address="satellite.example:9292", cert_options="--dir certs")
+    assert "satellite cert secret --dir certs --namespace default |" in told
 
 
 def run(*arguments: str) -> Result:

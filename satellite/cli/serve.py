@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from satellite.cli.settings import takes_settings
-from satellite.settings import Loaded, Settings
+from satellite.settings import Loaded, Settings, load
 
 if TYPE_CHECKING:
     from satellite.app import App
@@ -64,7 +64,8 @@ def show(app: App, settings: Settings) -> None:
         lines += [("CA for clients", str(app.ca_file))]
         if anybody := app.listener("explorer_port") or app.listener("http_plain_port"):
             lines += [("", f"http://{_here(settings.host)}:{anybody.port}/ca.pem")]
-    lines += [("Traffic to look at", "make demo, or: satellite demo"), ("Stop", "Ctrl-C")]
+    ca = "" if _finds_certificates(settings) or not app.ca_file else f" --ca {app.ca_file}"
+    lines += [("Traffic to look at", f"satellite demo{ca}"), ("Stop", "Ctrl-C")]
     grid = Table.grid(padding=(0, 2))
     for name, text in lines:
         grid.add_row(f"[bold]{name}[/bold]", text)
@@ -72,8 +73,19 @@ def show(app: App, settings: Settings) -> None:
     console.print(grid)
     console.print()
     if secure := app.listener("grpc_secure_port"):
-        console.print(banner(address=f"{socket.gethostname()}:{secure.port}"), markup=False)
+        options = "" if _finds_certificates(settings) else f"--dir {settings.cert_dir}"
+        address = f"{socket.gethostname()}:{secure.port}"
+        console.print(banner(address=address, cert_options=options), markup=False)
         console.print()
+
+
+def _finds_certificates(settings: Settings) -> bool:
+    """Whether other commands, which read the same environment but not our flags, look where this satellite looks."""
+    try:
+        elsewhere = load({}, os.environ).settings
+    except ValueError:
+        return False
+    return (elsewhere.cert_dir, elsewhere.tls_cert_prefix) == (settings.cert_dir, settings.tls_cert_prefix)
 
 
 def _here(host: str) -> str:
