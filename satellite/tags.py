@@ -288,7 +288,7 @@ def order_by_key(tags: pa.BinaryArray) -> KeyOrder:
     for i in np.flatnonzero(length >= 128).tolist():  # a key of 128 bytes and more has a longer varint
         length[i], width = _varint(data, int(start[i]) + 1)
         header[i] = 1 + width
-    keys = _gather(data, start + header, length).dictionary_encode()
+    keys = gather(data, start + header, length).dictionary_encode()
     by_name = pc.array_sort_indices(keys.dictionary)
     rank = np.empty(len(by_name), np.int32)
     rank[by_name.to_numpy()] = np.arange(len(by_name), dtype=np.int32)
@@ -309,7 +309,7 @@ def _varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
             return value, width
 
 
-def _gather(
+def gather(
     data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int64]
 ) -> pa.BinaryArray:
     """The byte strings of these places and lengths."""
@@ -329,7 +329,7 @@ def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:
     kind, first = padded[start + prefix], padded[start + prefix + 1]
     short = (end > start + prefix) & ((kind == _STRING) | (kind == _JSON)) & (first < 128)
     at = start + prefix + 2
-    texts = _gather(data, np.where(short, at, 0), np.where(short, end - at, 0)).cast(pa.string())
+    texts = gather(data, np.where(short, at, 0), np.where(short, end - at, 0)).cast(pa.string())
     if short.all():
         return texts
     rest = pa.array(np.flatnonzero(~short))

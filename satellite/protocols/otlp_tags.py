@@ -19,7 +19,7 @@ from google.protobuf.message import DecodeError
 
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.span import TagValue
-from satellite.tags import MALFORMED_KEY, Codes, encode_tag, key_prefix, layout
+from satellite.tags import MALFORMED_KEY, Codes, encode_tag, gather, key_prefix, layout
 
 STRUCTURE_BYTES_MAX = 262_144
 """Arrays and maps beyond this stay bytes, under the key MALFORMED_KEY: taken apart, they could grow a hundredfold (ours)."""
@@ -177,8 +177,8 @@ def _not_utf8(data: Data, found: _Found, end: Ints, rows: Ints) -> Ints:
     """Those of the rows whose key or text is no UTF-8."""
     if not len(rows):
         return rows
-    keys = _gather(data, found.key_at[rows], (found.wrapper_at - found.key_at)[rows])
-    texts = _gather(data, found.text_at[rows], (end - found.text_at)[rows])
+    keys = gather(data, found.key_at[rows], (found.wrapper_at - found.key_at)[rows])
+    texts = gather(data, found.text_at[rows], (end - found.text_at)[rows])
     try:
         keys.cast(pa.string())
         texts.cast(pa.string())
@@ -186,13 +186,6 @@ def _not_utf8(data: Data, found: _Found, end: Ints, rows: Ints) -> Ints:
         pairs = zip(rows.tolist(), keys.to_pylist(), texts.to_pylist(), strict=True)
         return np.array([i for i, key, text in pairs if not (_is_utf8(key) and _is_utf8(text))], np.int64)
     return rows[:0]
-
-
-def _gather(data: Data, at: Ints, length: Ints) -> pa.BinaryArray:
-    offsets = np.concatenate([[0], np.cumsum(length)])
-    picks = np.repeat(at - offsets[:-1], length) + np.arange(offsets[-1])
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[picks])]
-    return pa.Array.from_buffers(pa.binary(), len(at), buffers)
 
 
 def _is_utf8(text: bytes) -> bool:

@@ -15,7 +15,7 @@ from itertools import takewhile
 
 import numpy as np
 
-from satellite.errors import BadRequest
+from satellite.errors import BadRequest, Overloaded
 from satellite.query.plan import Plan
 from satellite.span import Span
 from satellite.spans import SpanBatch, SpanBuilder
@@ -42,6 +42,9 @@ MERGE_WIDTH = 8
 
 MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
+
+MOST_PROJECTS = 10_000
+"""In open mode any token makes a project, and each holds some kilobytes whatever its budget (ours)."""
 
 MOST_RECENT = 2**21
 """Identities remembered for finding duplicates, whatever the window: 32 MiB a project."""
@@ -142,6 +145,11 @@ class RecallStore:
         home = self._projects.get(project)
         if home is None:
             with self._lock:
+                if len(self._projects) >= MOST_PROJECTS and project not in self._projects:
+                    raise Overloaded(
+                        f"there are {MOST_PROJECTS} projects already, and this access token would make another",
+                        hint="drop some with DELETE /api/v1/projects/{project}, or list the access tokens in settings",
+                    )
                 home = self._projects.setdefault(project, _Project(RecentIds(self._window_ns, MOST_RECENT)))
         return home
 

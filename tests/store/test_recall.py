@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from satellite.errors import Overloaded
 from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
 from satellite.store.recall import RecallStore
@@ -204,3 +205,15 @@ def test_without_a_window_what_is_sent_again_is_kept_again() -> None:
         assert store.projects()[0].ledger.stored == 2 * 88
     finally:
         store.close()
+
+
+def test_projects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("satellite.store.recall.MOST_PROJECTS", 2)
+    with closing(RecallStore()) as store:
+        for project in ("a", "b", "a"):
+            store.write(project, bookinfo.batch(range(1)), arrived_ns=1)
+        with pytest.raises(Overloaded, match="2 projects already"):
+            store.write("c", bookinfo.batch(range(1)), arrived_ns=1)
+        assert [stats.project for stats in store.projects()] == ["a", "b"]
+        assert store.drop("a")
+        assert store.write("c", bookinfo.batch(range(1)), arrived_ns=1).stored == 6
