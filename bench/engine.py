@@ -10,9 +10,9 @@ from bench.figures import Figure
 from bench.queries import COMMON, ENOUGH, RARE, SECONDS_MAX, UNIQUE_KEY
 from bench.workbench import Workbench
 from satellite.explore.window import plan_of
-from satellite.protocols import lightstep
+from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.query.plan import ALL
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 
 GRPC_PREFIX = 5
 BODIES_PER_CALL = {100: 8, 5: 16}

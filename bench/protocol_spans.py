@@ -28,7 +28,8 @@ from bench.envoy_spans import (
     grpc_message,
     hex_digits,
 )
-from satellite.protocols import crouton, thrift
+from satellite.protocols.lightstep import crouton
+from satellite.protocols.readers import thrift
 
 TAGS = 10
 _ROUTES = tuple(f"/api/{what}" for what in ("orders", "carts", "items", "reviews", "ratings", "users"))

@@ -1,12 +1,14 @@
 """Write what comes from code in the pages of docs/: `python docs/generate.py [--check | --clients]`.
 
-settings.md is made whole. protocols.md is written by hand but for its tables, each between two comments. Its table of
+settings.md is made whole. protocols.md and architecture.md are written by hand but for parts between two comments: tables,
+and the map of rooms, which is what each room says of itself first. The table of
 clients comes from the results of `make interop` that lie here, so it is made only when asked for, and never checked.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import json
 import re
 import sys
@@ -21,7 +23,7 @@ from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES
 HERE = Path(__file__).parent
 
 _SETTINGS_INTRODUCTION = """\
-<!-- Made by docs/generate.py from satellite/settings.py: `make docs`. -->
+<!-- Made by docs/generate.py from satellite/settings/: `make docs`. -->
 # Settings
 
 `satellite settings` prints each setting with its value and where the value comes from. The sources, strongest first,
@@ -107,7 +109,7 @@ def _with(page: str, name: str, lines: list[str]) -> str:
         flags=re.DOTALL,
     )
     if times != 1:
-        sys.exit(f"protocols.md needs the comments `begin {name}: …` and `end {name}` once")
+        sys.exit(f"a page needs the comments `begin {name}: …` and `end {name}` once")
     return text
 
 
@@ -141,7 +143,32 @@ def _clients() -> list[str]:
     return matrix.table(proofs).splitlines()
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"settings.md": settings_page, "protocols.md": protocols_page}
+def architecture_page() -> str:
+    """architecture.md with its map made anew, from the first line of each room and of each module beside them."""
+    page = (HERE / "architecture.md").read_text("utf-8")
+    return _with(page, "map", _table(("where", "what"), _rooms(HERE.parent / "satellite")))
+
+
+def _rooms(package: Path) -> Iterable[tuple[str, str]]:
+    for path in sorted(package.iterdir(), key=lambda path: (path.is_dir(), path.name)):
+        if path.suffix == ".py" and path.name != "__init__.py":
+            yield f"`{path.name}`", _first_line(path)
+        elif (room := path / "__init__.py").exists():
+            yield f"`{path.name}/`", _first_line(room)
+            for inner in sorted(path.glob("*/__init__.py")):
+                yield f"`{path.name}/{inner.parent.name}/`", _first_line(inner)
+
+
+def _first_line(module: Path) -> str:
+    documented = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
+    return " ".join(documented.split("\n\n")[0].split())
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "protocols.md": protocols_page,
+    "architecture.md": architecture_page,
+}
 """The pages by file name."""
 
 

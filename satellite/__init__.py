@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         StoreFailed,
         TooLarge,
     )
-    from satellite.span import Span
+    from satellite.model.span import Span
 
     __version__: str
 
@@ -59,7 +59,7 @@ _ELSEWHERE = {
     "AsyncClient": "client",
     "Client": "client",
     "Unreachable": "client",
-    "Span": "spans",
+    "Span": "model.span",
 }
 """Module of each public name; the others are errors."""
 

@@ -22,21 +22,21 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from satellite.any_port import ALPN, Grpc
-from satellite.arrivals import Arrivals
+from satellite.api.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
+from satellite.edges.any_port import ALPN, Grpc
+from satellite.edges.grpc import GrpcServer
+from satellite.edges.http import EVERY_ANSWER, ReportsApp
+from satellite.edges.listeners import HttpListeners
+from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
-from satellite.grpc_server import GrpcServer
-from satellite.http_listeners import HttpListeners
-from satellite.http_server import EVERY_ANSWER, ReportsApp
-from satellite.intake import Intake
-from satellite.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import Intake
+from satellite.intake.tokens import Tokens
 from satellite.protocols import PROTOCOLS
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.store import Store
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from satellite.telemetry import Metrics, Witness, get_logger, version
-from satellite.tls import CertificateStore
-from satellite.tokens import Tokens
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -170,7 +170,7 @@ class App:
         return next((one for one in self.listeners if one.setting == setting), None)
 
     def _make_api(self) -> ASGIApp:
-        from satellite.api import create_api
+        from satellite.api.explorer import create_api
 
         with _MAKING:
             return create_api(

@@ -16,7 +16,7 @@ import httpx
 import msgspec
 
 from satellite.errors import BadRequest, SatelliteError
-from satellite.span import Span
+from satellite.model.span import Span
 
 Count = int | str | tuple[int, int | None]
 """How many spans: 3 or "==3" exactly, ">=1", "<=4", (1, 4) from 1 to 4, (1, None) 1 and more; 0 none at all."""

@@ -26,7 +26,7 @@ import pytest
 if TYPE_CHECKING:
     from satellite.app import Satellite
     from satellite.client import Client, Count
-    from satellite.span import Span
+    from satellite.model.span import Span
 
 _FAILED = pytest.StashKey[bool]()
 _SETTINGS = {

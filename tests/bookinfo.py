@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from satellite.model.reporter import Reporter
+from satellite.model.spans import Kind, SpanBatch, SpanBuilder, Status
 from satellite.query import parse
 from satellite.query.plan import Plan
-from satellite.reporter import Reporter
-from satellite.spans import Kind, SpanBatch, SpanBuilder, Status
 
 GATEWAY = "istio-ingressgateway.istio-system"
 PRODUCTPAGE = "productpage.default"

@@ -12,11 +12,11 @@ from typing import Any
 import uvicorn
 from fastapi import FastAPI
 
-from satellite.api import create_api
-from satellite.arrivals import Arrivals
-from satellite.intake import Intake
+from satellite.api.explorer import create_api
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import Intake
+from satellite.intake.tokens import Tokens
 from satellite.store import Store
-from satellite.tokens import Tokens
 
 
 @contextmanager

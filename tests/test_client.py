@@ -8,11 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from satellite.arrivals import Arrivals
 from satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
-from satellite.span import Span
-from satellite.store.recall import RecallStore
+from satellite.intake.arrivals import Arrivals
+from satellite.model.span import Span
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving, silent_url
 

@@ -13,11 +13,11 @@ import pytest
 from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from satellite.arrivals import Arrivals
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.tokens import Tokens
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.pytest_plugin import Spans, _token
-from satellite.store.recall import RecallStore
-from satellite.tokens import Tokens
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving, silent_url
 

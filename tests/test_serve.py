@@ -20,11 +20,11 @@ import typer
 from typer.testing import CliRunner
 
 from satellite import cli
+from satellite.api.operations import Listener
 from satellite.app import App
 from satellite.cli.serve import show
 from satellite.client import Unreachable
 from satellite.errors import BadQuery, SatelliteError, StoreFailed
-from satellite.operations import Listener
 from satellite.settings import SECOND_PORTS, load
 
 COMMAND = [sys.executable, "-c", "from satellite.cli import main; main()"]

@@ -17,9 +17,9 @@ from rich.table import Table
 from rich.text import Text
 
 from satellite.cli.settings import settings_from_cli
+from satellite.edges.tls import BadCertificates, Certificate, CertificateStore, kubernetes_secret
 from satellite.errors import SatelliteError
 from satellite.settings import Settings
-from satellite.tls import BadCertificates, Certificate, CertificateStore, kubernetes_secret
 
 app = typer.Typer(
     name="cert",

@@ -17,7 +17,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from satellite.settings import BadSetting, Settings, load
 
 if TYPE_CHECKING:
-    from satellite.demo import Bookinfo, Sender
+    from satellite.mesh.bookinfo import Bookinfo
+    from satellite.mesh.sender import Sender
 
 TICK_SECONDS = 0.1
 """How often the clock is looked at; reports go once a second for each proxy, spread over the second."""
@@ -68,7 +69,8 @@ def demo(
     """Send Bookinfo traffic (with some errors and slow calls in it) to a satellite, by gRPC over TLS as Envoy does."""
     # gRPC's core writes its own lines to the screen about what is said in our words below; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from satellite.demo import Bookinfo, Sender, Undeliverable
+    from satellite.mesh.bookinfo import Bookinfo
+    from satellite.mesh.sender import Sender, Undeliverable
 
     console = Console(emoji=False, stderr=True)
     try:

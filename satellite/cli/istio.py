@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from satellite.errors import BadRequest
-from satellite.istio import (
+from satellite.mesh.istio import (
     GENERATIONS,
     TOKEN,
     Generation,

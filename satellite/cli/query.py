@@ -21,8 +21,8 @@ from rich.tree import Tree
 from satellite.client import DEFAULT_URL, Client, Project, Unreachable
 from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError
 from satellite.explore.trace import Node, tree
+from satellite.model.span import Span
 from satellite.query import parse
-from satellite.span import Span
 
 MET, NOT_MET, USAGE, UNREACHABLE = 0, 1, 2, 3
 """Exit codes (testing.md §7.4)."""

@@ -48,7 +48,7 @@ def show(app: App, settings: Settings) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from satellite.istio import banner
+    from satellite.mesh.istio import banner
 
     console = Console(emoji=False, highlight=False, soft_wrap=True)
     table = Table("address", "", "what", box=None, pad_edge=False, header_style="bold")

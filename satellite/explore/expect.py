@@ -8,12 +8,12 @@ from typing import Annotated, NoReturn
 import msgspec
 from anyio import to_thread
 
-from satellite.arrivals import Arrivals
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.explanation import explain
 from satellite.explore.window import plan_of
+from satellite.intake.arrivals import Arrivals
+from satellite.model.span import Span
 from satellite.query.plan import Plan
-from satellite.span import Span
 from satellite.store import Store
 
 TIMEOUT_MS_DEFAULT = 5_000

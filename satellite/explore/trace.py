@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from satellite.errors import BadRequest, NotFound
-from satellite.span import Span
+from satellite.model.span import Span
 from satellite.store import Store
 
 _ID = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}")

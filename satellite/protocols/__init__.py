@@ -6,19 +6,17 @@ PROTOCOLS is the list of them. Where several share a path the first one answers 
 
 from __future__ import annotations
 
-from satellite.protocols import (
-    datadog,
-    jaeger,
-    lightstep,
-    lightstep_json,
-    lightstep_thrift,
-    lightstep_thrift_json,
-    otlp,
-    otlp_signals,
-    tracer_metrics,
-    zipkin,
-)
+from satellite.protocols.datadog import traces as datadog
+from satellite.protocols.jaeger import batches as jaeger
+from satellite.protocols.lightstep import json as lightstep_json
+from satellite.protocols.lightstep import metrics as tracer_metrics
+from satellite.protocols.lightstep import protobuf as lightstep
+from satellite.protocols.lightstep import thrift as lightstep_thrift
+from satellite.protocols.lightstep import thrift_json as lightstep_thrift_json
+from satellite.protocols.otlp import protobuf as otlp
+from satellite.protocols.otlp import signals as otlp_signals
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+from satellite.protocols.zipkin import v2 as zipkin
 
 PROTOCOLS: tuple[WireProtocol, ...] = (
     lightstep.PROTOCOL,

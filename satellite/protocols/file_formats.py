@@ -6,10 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from satellite.errors import BadReport
-from satellite.protocols import jaeger_json, lightstep, otlp, otlp_export, zipkin, zipkin_export
-from satellite.protocols.lightstep_export import encode_reports
+from satellite.model.spans import SpanBatch
+from satellite.protocols.jaeger import json as jaeger_json
+from satellite.protocols.lightstep import protobuf as lightstep
+from satellite.protocols.lightstep.export import encode_reports
+from satellite.protocols.otlp import export as otlp_export
+from satellite.protocols.otlp import protobuf as otlp
 from satellite.protocols.wire import WireProtocol
-from satellite.spans import SpanBatch
+from satellite.protocols.zipkin import export as zipkin_export
+from satellite.protocols.zipkin import v2 as zipkin
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,12 @@ import msgspec
 import pyarrow as pa
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.report import Receipt, Report
+from satellite.model.reporter import Reporter
+from satellite.model.span import TagValue
+from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
+from satellite.model.tags import encode_tag, text_of
 from satellite.protocols.wire import Reply
-from satellite.report import Receipt, Report
-from satellite.reporter import Reporter
-from satellite.span import TagValue
-from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
-from satellite.tags import encode_tag, text_of
 
 VALUES_MAX = 4_000_000
 """Values one body may hold (ours). A report of 64 MiB holds about three million; hostile ones fit sixty million into it,

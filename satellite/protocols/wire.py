@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from satellite.errors import SatelliteError
-from satellite.report import Decoded, Receipt
+from satellite.model.report import Decoded, Receipt
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from satellite.span import META_EVENT_TAG
+from satellite.model.span import META_EVENT_TAG
 
 
 class Field(Enum):

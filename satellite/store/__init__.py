@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 
-from satellite.span import Span
+from satellite.model.span import Span
 
 if TYPE_CHECKING:
+    from satellite.model.spans import SpanBatch
     from satellite.query.plan import Plan
-    from satellite.spans import SpanBatch
 
 Order = Literal["-latency", "latency", "-start", "start", "arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""

@@ -15,14 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
+from satellite.model.span import PARENT_TAG, Span
+from satellite.model.spans import SpanBatch, id_text
+from satellite.model.tags import texts_of
 from satellite.query.plan import Plan
-from satellite.span import PARENT_TAG, Span
-from satellite.spans import SpanBatch, id_text
 from satellite.store import Bucket, Group, Histogram, Order, Page, Suggestion, SuggestionKind
 from satellite.store.latency import PERCENTILES, bounds_us, nearest_rank, rank
-from satellite.store.segment import Mask, Segment
-from satellite.store.tag_index import flat_codes, tag_rows
-from satellite.tags import texts_of
+from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.tag_index import flat_codes, tag_rows
 
 Ints = npt.NDArray[np.int64]
 

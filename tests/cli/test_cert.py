@@ -18,7 +18,7 @@ from typer.testing import CliRunner, Result
 
 from satellite.cli import cert
 from satellite.cli.cert import app
-from satellite.tls import Certificate
+from satellite.edges.tls import Certificate
 
 
 @pytest.fixture(autouse=True)

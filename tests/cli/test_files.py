@@ -6,10 +6,10 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.arrivals import Arrivals
 from satellite.cli import files
+from satellite.intake.arrivals import Arrivals
 from satellite.query.plan import ALL
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving
 

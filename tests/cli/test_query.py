@@ -9,11 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.arrivals import Arrivals
 from satellite.cli import query
-from satellite.reporter import Reporter
-from satellite.spans import SpanBuilder
-from satellite.store.recall import RecallStore
+from satellite.intake.arrivals import Arrivals
+from satellite.model.reporter import Reporter
+from satellite.model.spans import SpanBuilder
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving, silent_url
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from satellite.arrivals import Arrivals, Watch
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.expect import TIMEOUT_MS_MAX, Expectation, Met, Range, expect
+from satellite.intake.arrivals import Arrivals, Watch
 from satellite.query.plan import Plan
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 LONG_MS = 30_000

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from satellite.explore.explanation import Explanation, Step, explain
 from satellite.query import parse
 from satellite.store import Suggestion
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 
 
 def explained(

@@ -5,7 +5,7 @@ import pytest
 from satellite.errors import BadRequest
 from satellite.explore.groups import groups
 from satellite.query.plan import ALL
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 

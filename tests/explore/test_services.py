@@ -3,7 +3,7 @@ from __future__ import annotations
 from satellite.explore.services import Service, services
 from satellite.query import parse
 from satellite.query.plan import ALL
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 

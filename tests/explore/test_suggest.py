@@ -6,7 +6,7 @@ from satellite.errors import BadRequest
 from satellite.explore.suggest import suggest
 from satellite.query import parse
 from satellite.store import SuggestionKind
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.trace import Node, trace, tree
-from satellite.span import ReporterView, Span
-from satellite.store.recall import RecallStore
+from satellite.model.span import ReporterView, Span
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
 

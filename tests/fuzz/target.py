@@ -12,7 +12,8 @@ def main() -> None:
     subject, *arguments = sys.argv[1:]
     atheris: Any = importlib.import_module("atheris")  # in .fuzz/, not among our own dependencies
     with atheris.instrument_imports(
-        include=["satellite.protocols", "satellite.query", "satellite.tags"], enable_loader_override=False
+        include=["satellite.protocols", "satellite.query", "satellite.model.tags"],
+        enable_loader_override=False,
     ):
         soundness = importlib.import_module("tests.protocols.soundness")
     atheris.Setup([sys.argv[0], *arguments], soundness.SUBJECTS[subject].check)

@@ -16,10 +16,10 @@ import pytest
 
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
-from satellite.intake import Intake
+from satellite.intake.intake import Intake
+from satellite.model.report import Receipt
+from satellite.model.span import Reference
 from satellite.pytest_plugin import Spans
-from satellite.report import Receipt
-from satellite.span import Reference
 from tests.interop.conftest import environment, interpreter
 from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, Tracer, free_port

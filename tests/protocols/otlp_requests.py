@@ -10,8 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from satellite.report import Decoded, Report
-from satellite.spans import SpanBatch
+from satellite.model.report import Decoded, Report
+from satellite.model.spans import SpanBatch
 
 NOW_NS = 1_700_000_001_000_000_000
 START_NS = 1_700_000_000_000_000_000

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from satellite.edges.http import inflate
 from satellite.errors import (
     AccessDenied,
     BadQuery,
@@ -25,27 +26,24 @@ from satellite.errors import (
     StoreFailed,
     TooLarge,
 )
-from satellite.http_server import inflate
-from satellite.protocols import (
-    datadog,
-    jaeger,
-    jaeger_json,
-    lightstep,
-    lightstep_json,
-    lightstep_thrift,
-    lightstep_thrift_json,
-    otlp,
-    otlp_signals,
-    tracer_metrics,
-    zipkin,
-)
+from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.spans import SpanBatch
+from satellite.protocols.datadog import traces as datadog
 from satellite.protocols.file_formats import FILE_FORMATS, FileFormat
-from satellite.protocols.lightstep_stream import ReportSplitter
+from satellite.protocols.jaeger import batches as jaeger
+from satellite.protocols.jaeger import json as jaeger_json
+from satellite.protocols.lightstep import json as lightstep_json
+from satellite.protocols.lightstep import metrics as tracer_metrics
+from satellite.protocols.lightstep import protobuf as lightstep
+from satellite.protocols.lightstep import thrift as lightstep_thrift
+from satellite.protocols.lightstep import thrift_json as lightstep_thrift_json
+from satellite.protocols.lightstep.stream import ReportSplitter
+from satellite.protocols.otlp import protobuf as otlp
+from satellite.protocols.otlp import signals as otlp_signals
 from satellite.protocols.wire import RequestHead, WireProtocol
+from satellite.protocols.zipkin import v2 as zipkin
 from satellite.query import parse
-from satellite.report import Decoded, Receipt, Report
-from satellite.spans import SpanBatch
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 
 DATA = Path(__file__).parent / "data"
 NOW_NS = 1_700_000_001_000_000_000

@@ -14,8 +14,8 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from satellite import Satellite
+from satellite.model.report import Report
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
-from satellite.report import Report
 from tests.protocols.soundness import CODECS, NOW_NS, Codec
 
 LIMIT = 50_000

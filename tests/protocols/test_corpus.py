@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from satellite.errors import SatelliteError
-from satellite.protocols import PROTOCOLS, jaeger_json
-from satellite.report import Report
+from satellite.model.report import Report
+from satellite.protocols import PROTOCOLS
+from satellite.protocols.jaeger import json as jaeger_json
 from tests.protocols.soundness import CODECS, DATA, NOW_NS, SUBJECTS, payload, payload_files
 
 FOLDERS = sorted({subject.folder for subject in SUBJECTS.values()})

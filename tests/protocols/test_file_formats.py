@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import BadReport
+from satellite.model.report import Report
+from satellite.model.spans import SpanBatch
 from satellite.protocols.file_formats import FILE_FORMATS, join_delimited, split_delimited
-from satellite.report import Report
-from satellite.spans import SpanBatch
 from tests import bookinfo
 
 

@@ -32,12 +32,21 @@ import pyarrow as pa
 import pytest
 
 from satellite.errors import BadRequest
+from satellite.model.reporter import Reporter
+from satellite.model.span import Span, TagValue
+from satellite.model.spans import (
+    SCHEMA,
+    Kind,
+    Marks,
+    SpanBatch,
+    SpanBuilder,
+    Status,
+    encode_log,
+    encode_reference,
+)
+from satellite.model.tags import encode_tag
 from satellite.query.plan import ALL, Field, Plan, Term
-from satellite.reporter import Reporter
-from satellite.span import Span, TagValue
-from satellite.spans import SCHEMA, Kind, Marks, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
 from satellite.store import Order, ProjectStats, Store, Suggestion
-from satellite.tags import encode_tag
 from tests import bookinfo
 
 SECOND_NS = 1_000_000_000

@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
+from satellite.model.reporter import decode_reporter
+from satellite.model.span import PARENT_TAG, Span
+from satellite.model.spans import SCHEMA, Marks, SpanBatch
+from satellite.model.tags import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
-from satellite.reporter import decode_reporter
-from satellite.span import PARENT_TAG, Span
-from satellite.spans import SCHEMA, Marks, SpanBatch
 from satellite.store import (
     Bucket,
     Group,
@@ -34,7 +35,6 @@ from satellite.store import (
     SuggestionKind,
     Written,
 )
-from satellite.tags import decode_tag, text_of
 
 Identity = tuple[int, int, bool]
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
 
+from satellite.model.reporter import Reporter
+from satellite.model.span import TagValue
+from satellite.model.spans import Kind, Marks, Status, encode_log, encode_reference
 from satellite.query.plan import Field, Plan, Term
-from satellite.reporter import Reporter
-from satellite.span import TagValue
-from satellite.spans import Kind, Marks, Status, encode_log, encode_reference
 from satellite.store import Store
 from tests.store.conformance import NOW_NS, OTHER_REPORTER, REPORTER, SECOND_NS, Row, batch_of
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from satellite.errors import Overloaded
 from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
-from satellite.store.recall import RecallStore
+from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.store.conformance import (
     NOW_NS,
@@ -208,7 +208,7 @@ def test_without_a_window_what_is_sent_again_is_kept_again() -> None:
 
 
 def test_projects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.store.recall.MOST_PROJECTS", 2)
+    monkeypatch.setattr("satellite.store.recall.engine.MOST_PROJECTS", 2)
     with closing(RecallStore()) as store:
         for project in ("a", "b", "a"):
             store.write(project, bookinfo.batch(range(1)), arrived_ns=1)

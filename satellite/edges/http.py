@@ -1,0 +1,451 @@
+"""The HTTP edge for reports: an ASGI application with the routes of every protocol.
+
+Owns the size limits and decompression; what it hands to the intake is still bytes. No framework stands between,
+since a tracer's report of a few spans should cost little more than HTTP itself. Listeners, TLS and time limits are
+in `http_listeners`.
+
+A chunked body that pauses is taken apart from then on (`WireProtocol.splitter`): its spans are handed over as they
+become complete. One that does not pause stays one report, however many chunks it has.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+import zlib
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from typing import Any, Protocol
+
+from satellite.edges.listeners import UNREAD
+from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.report import Receipt
+from satellite.protocols.wire import BodySplitter, RequestHead, WireProtocol
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Headers = list[tuple[bytes, bytes]]
+
+INFLATE_IN_THREAD_BYTES = 16_384
+"""Compressed bodies beyond this are inflated in a worker thread; below, the change of thread costs more."""
+
+_CHUNK_BYTES = 1 << 20
+_TEXT = b"text/plain; charset=utf-8"
+_GZIP = ("gzip", "x-gzip")
+_GZIP_MAGIC = b"\x1f\x8b"
+"""No protocol's body begins so, and some senders compress without saying it (wire-protocols.md §4.4)."""
+
+_BEFORE_SPLITTING_SECONDS = 1.0
+"""How long a body may grow without a pause before it is taken apart all the same (ours)."""
+
+_HAND_OVER_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
+"""A full queue is tried again after these pauses for a body that is taken apart: its sender keeps nothing to send
+again, and meanwhile is not read from. Together less than the 5 s that it waits to write."""
+
+_WARNINGS_MAX = 20
+
+EVERY_ANSWER: Headers = [(b"access-control-allow-origin", b"*")]
+"""Headers for the listeners of this application to put on every answer, also on those that are their own."""
+
+
+class ReportIntake(Protocol):
+    """What this edge needs of the intake."""
+
+    async def submit(
+        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+    ) -> Receipt:
+        """Take one report; the receipt says what became of it."""
+        ...
+
+    def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
+        """Count a report that this edge had to refuse before it was one."""
+        ...
+
+
+class ReportsApp:
+    """Answers every report as its protocol does, `GET /ca.pem`, and 404 or 405 for the rest."""
+
+    def __init__(
+        self,
+        intake: ReportIntake,
+        *,
+        protocols: Sequence[WireProtocol],
+        clock_ns: Callable[[], int],
+        body_bytes_max: int,
+        reading_bytes_max: int,
+        ca_pem: Callable[[], bytes | None],
+        on_abort: Callable[[int, str], None],
+        pause_seconds: float = 0.1,
+    ) -> None:
+        """An ASGI application.
+
+        Args:
+            intake: takes the bodies.
+            protocols: whose routes are answered.
+            clock_ns: ns since the epoch, for the answers to what is refused here.
+            body_bytes_max: of one body, as sent and once more after decompression.
+            reading_bytes_max: of all bodies that are being read; more are told to try later.
+            ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
+            on_abort: hears of clients that left before their body was complete: our port, the client's address.
+            pause_seconds: silence in a chunked body after which it is taken apart.
+        """
+        self._intake = intake
+        self._clock_ns = clock_ns
+        self._body_bytes_max = body_bytes_max
+        self._reading_bytes_max = reading_bytes_max
+        self._reading_bytes = 0
+        self._ca_pem = ca_pem
+        self._on_abort = on_abort
+        self._pause_seconds = pause_seconds
+        self._routes: defaultdict[tuple[str, str], list[WireProtocol]] = defaultdict(list)
+        for protocol in protocols:
+            for route in protocol.http_routes:
+                self._routes[route].append(protocol)
+        self._methods: defaultdict[str, list[str]] = defaultdict(list, {"/ca.pem": ["GET", "HEAD"]})
+        for method, path in self._routes:
+            self._methods[path].append(method)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        candidates = self._routes.get((scope["method"], scope["path"]))
+        if candidates is not None:
+            await self._report(candidates, scope, receive, send)
+        else:
+            await self._rest(scope, send)
+
+    async def _report(
+        self, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        request = _Request(scope, candidates)
+        body = _Body()
+        extra: Headers = []
+        try:
+            receipt = await self._receipt(candidates, request, body, receive)
+        except SatelliteError as refusal:
+            if request.expects_continue:
+                extra.append((b"connection", b"close"))  # what follows may be the body or the next request
+            receipt = self._refused(request, refusal)
+        finally:
+            self._release(body)
+        if receipt is None:
+            return
+        if body.taken_apart:
+            extra.append((b"connection", b"close"))  # its sender waits for that (wire-protocols.md §2.4)
+        head = RequestHead(request.path, request.content_type, request.accept, request.user_agent)
+        reply = request.protocol.encode(receipt, head)
+        if reply.status in (429, 503):
+            extra.append((b"retry-after", b"1"))
+        await _answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
+
+    async def _receipt(
+        self, candidates: Sequence[WireProtocol], request: _Request, body: _Body, receive: Receive
+    ) -> Receipt | None:
+        """What became of the report; None when nobody is left to hear it.
+
+        Raises:
+            SatelliteError: it cannot become one.
+        """
+        _check(candidates, request)
+        if request.method == "GET":
+            return await self._submit(request, request.query)
+        splitter = request.protocol.splitter if request.encoding in ("", "identity") else None
+        state = await self._read(body, request, receive, may_pause=splitter is not None and request.chunked)
+        if state is not _State.COMPLETE and splitter is not None:
+            return await self._take_apart(splitter(self._body_bytes_max), request, body, receive, state)
+        if state is _State.LEFT:
+            self._on_abort(request.port, request.peer)
+            return None
+        data = body.take()
+        self._release(body)
+        if request.encoding in _GZIP or data.startswith(_GZIP_MAGIC):
+            data = await _inflate(data, self._body_bytes_max)
+        return await self._submit(request, data)
+
+    async def _submit(self, request: _Request, data: bytes) -> Receipt:
+        return await self._intake.submit(
+            request.protocol, data, header_token=request.token, peer=request.peer
+        )
+
+    def _refused(self, request: _Request, refusal: SatelliteError, size_bytes: int = 0) -> Receipt:
+        self._intake.refuse(request.protocol.name, refusal, size_bytes=size_bytes, peer=request.peer)
+        now_ns = self._clock_ns()
+        return Receipt(now_ns, now_ns, refusal)
+
+    async def _read(self, body: _Body, request: _Request, receive: Receive, *, may_pause: bool) -> _State:
+        """Fill the body as sent.
+
+        Raises:
+            TooLarge: over the limit; before anything is read when its length was announced.
+            Overloaded: the bodies being read exceed their bound together.
+        """
+        if request.length > self._body_bytes_max:
+            raise self._too_large()
+        loop = asyncio.get_running_loop()
+        whole_until = 0.0
+        while True:
+            if may_pause and body.parts:
+                whole_until = whole_until or loop.time() + _BEFORE_SPLITTING_SECONDS
+                try:
+                    async with asyncio.timeout_at(min(loop.time() + self._pause_seconds, whole_until)):
+                        message = await receive()
+                except TimeoutError:
+                    return _State.GROWING
+            else:
+                message = await receive()
+            if message["type"] == "http.disconnect":
+                chunk, complete = request.unread()
+                body.add(chunk)
+                return _State.COMPLETE if complete else _State.LEFT
+            chunk = message.get("body", b"")
+            if body.size + len(chunk) > self._body_bytes_max:
+                raise self._too_large()
+            body.add(chunk)
+            self._hold(body, body.size)
+            if not message.get("more_body", False):
+                return _State.COMPLETE
+
+    async def _take_apart(
+        self, splitter: BodySplitter, request: _Request, body: _Body, receive: Receive, state: _State
+    ) -> Receipt | None:
+        """Hand over what is complete while the body grows; the receipt of all of it, None when the sender left."""
+        body.taken_apart = True
+        now_ns = self._clock_ns()
+        total = Receipt(now_ns, now_ns)
+        handed_over = False
+        data = body.take()
+        while True:
+            piece = splitter.feed(data) if total.refusal is None else None
+            if piece is not None:
+                _add(total, await self._hand_over(request, piece))
+                handed_over = True
+            if splitter.fault is not None or state is not _State.GROWING:
+                break
+            self._hold(body, splitter.unfinished_bytes)
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                data, complete = request.unread()
+                state = _State.COMPLETE if complete else _State.LEFT
+            else:
+                data = message.get("body", b"")
+                if not message.get("more_body", False):
+                    state = _State.COMPLETE
+        if state is _State.LEFT:
+            self._on_abort(request.port, request.peer)
+            if not handed_over:
+                return None
+        fault = splitter.fault
+        if fault is None and splitter.unfinished_bytes:
+            fault = BadReport("the body ends in the middle of a field; what was complete before it is kept")
+        if total.refusal is None and (rest := splitter.finish()) is not None:
+            _add(total, await self._hand_over(request, rest))
+        if total.refusal is None and fault is not None:
+            total.refusal = self._refused(request, fault, splitter.unfinished_bytes).refusal
+        return None if state is _State.LEFT else total
+
+    async def _hand_over(self, request: _Request, piece: bytes) -> Receipt:
+        for seconds in _HAND_OVER_SECONDS:
+            receipt = await self._submit(request, piece)
+            if not isinstance(receipt.refusal, Overloaded):
+                return receipt
+            await asyncio.sleep(seconds)
+        return await self._submit(request, piece)
+
+    def _hold(self, body: _Body, size_bytes: int) -> None:
+        """Count what is in memory of this body. Raises Overloaded when it is too much, with all others."""
+        self._reading_bytes += size_bytes - body.held_bytes
+        body.held_bytes = size_bytes
+        if self._reading_bytes > self._reading_bytes_max:
+            reason = "too many reports are arriving at once, try again later"
+            raise Overloaded(reason)
+
+    def _release(self, body: _Body) -> None:
+        self._reading_bytes -= body.held_bytes
+        body.held_bytes = 0
+
+    def _too_large(self) -> TooLarge:
+        return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")
+
+    async def _rest(self, scope: Scope, send: Send) -> None:
+        method, path = scope["method"], scope["path"]
+        allowed = self._methods.get(path)
+        if path == "/ca.pem" and method in ("GET", "HEAD"):
+            pem = self._ca_pem()
+            if pem is None:
+                await _answer(send, 404, _TEXT, b"there is no CA to offer\n")
+            else:
+                await _answer(send, 200, b"application/x-pem-file", pem)
+        elif allowed is None:
+            await _answer(send, 404, _TEXT, b"no such path; this port takes reports of spans\n")
+        elif method == "OPTIONS":
+            asked = dict(scope["headers"])
+            allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
+            extra = [
+                (b"access-control-allow-methods", allow),
+                (b"access-control-allow-headers", asked.get(b"access-control-request-headers", b"*")),
+                (b"access-control-max-age", b"86400"),
+                (b"allow", allow),
+            ]
+            if b"access-control-request-private-network" in asked:  # from a public page to this machine
+                extra.append((b"access-control-allow-private-network", b"true"))
+            await _answer(send, 200, _TEXT, b"", *extra)
+        else:
+            allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
+            await _answer(send, 405, _TEXT, b"method not allowed\n", (b"allow", allow))
+
+
+class _State(enum.Enum):
+    """How far a body has come."""
+
+    GROWING = enum.auto()
+    COMPLETE = enum.auto()
+    LEFT = enum.auto()
+    """Its sender is gone, the end of it did not come."""
+
+
+class _Body:
+    """A body as far as it was read."""
+
+    __slots__ = ("held_bytes", "parts", "size", "taken_apart")
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.size = 0
+        self.held_bytes = 0
+        """What of it is counted as being in memory."""
+        self.taken_apart = False
+
+    def add(self, part: bytes) -> None:
+        self.parts.append(part)
+        self.size += len(part)
+
+    def take(self) -> bytes:
+        """All of it; it is not kept."""
+        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+        self.parts.clear()
+        return data
+
+
+class _Request:
+    """What matters of a request, its headers read in one pass."""
+
+    __slots__ = (
+        "accept",
+        "chunked",
+        "content_type",
+        "encoding",
+        "expects_continue",
+        "length",
+        "method",
+        "path",
+        "peer",
+        "port",
+        "protocol",
+        "query",
+        "token",
+        "unread",
+        "user_agent",
+    )
+
+    def __init__(self, scope: Scope, candidates: Sequence[WireProtocol]) -> None:
+        self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
+        self.length = 0
+        self.expects_continue = self.chunked = False
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.query: bytes = scope["query_string"]
+        client = scope["client"]
+        self.peer = f"{client[0]}:{client[1]}" if client else ""
+        self.port: int = scope["server"][1]
+        self.unread: Callable[[], tuple[bytes, bool]] = scope["extensions"][UNREAD]
+        for name, value in scope["headers"]:
+            if name == b"content-type":
+                self.content_type = _media_type(value)
+            elif name == b"lightstep-access-token":
+                self.token = value.decode("latin-1").strip()
+            elif name == b"content-length":
+                self.length = int(value)  # the parser took digits only
+            elif name == b"content-encoding":
+                self.encoding = value.decode("latin-1").strip().lower()
+            elif name == b"transfer-encoding":
+                self.chunked = True
+            elif name == b"accept":
+                self.accept = _media_type(value)
+            elif name == b"user-agent":
+                self.user_agent = value.decode("latin-1")
+            elif name == b"expect":
+                self.expects_continue = True
+        self.protocol = next(
+            (one for one in candidates if self.content_type in one.content_types), candidates[0]
+        )
+
+
+def _media_type(value: bytes) -> str:
+    return value.split(b";", 1)[0].split(b",", 1)[0].strip().lower().decode("latin-1")
+
+
+def _check(candidates: Sequence[WireProtocol], request: _Request) -> None:
+    if request.method == "GET":
+        return
+    understood = [content_type for protocol in candidates for content_type in protocol.content_types]
+    if request.content_type and request.content_type not in understood:
+        expected = ", ".join(understood)
+        raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
+    if request.encoding not in ("", "identity", *_GZIP):
+        raise BadReport(f"content encoding {request.encoding[:80]!r} is not gzip")
+
+
+def _add(total: Receipt, piece: Receipt) -> None:
+    total.answered_ns = piece.answered_ns
+    total.stored += piece.stored
+    for reason, number in piece.dropped.items():
+        total.dropped[reason] = total.dropped.get(reason, 0) + number
+    total.warnings += piece.warnings[: _WARNINGS_MAX - len(total.warnings)]
+    total.refusal = piece.refusal
+
+
+async def _inflate(body: bytes, limit: int) -> bytes:
+    if len(body) > INFLATE_IN_THREAD_BYTES:
+        return await asyncio.to_thread(inflate, body, limit)
+    return inflate(body, limit)
+
+
+def inflate(body: bytes, limit: int) -> bytes:
+    """What a gzip body (of one or more members) holds; never makes more than the limit and one piece of it.
+
+    Raises:
+        BadReport: not gzip, damaged, or cut off.
+        TooLarge: more than `limit` bytes.
+    """
+    pieces: list[bytes] = []
+    size = 0
+    rest = body
+    try:
+        while rest:
+            member = zlib.decompressobj(wbits=31)
+            while not member.eof:
+                piece = member.decompress(rest, _CHUNK_BYTES)
+                rest = member.unconsumed_tail
+                pieces.append(piece)
+                size += len(piece)
+                if size > limit:
+                    raise TooLarge(f"the report is larger than {limit} bytes after decompression")
+                if not piece and not rest and not member.eof:
+                    message = "the gzip body is cut off"
+                    raise BadReport(message)
+            rest = member.unused_data.lstrip(b"\0")  # padding is legal
+    except zlib.error as error:
+        raise BadReport(f"not a gzip body: {error}") from error
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+async def _answer(
+    send: Send, status: int, content_type: bytes, body: bytes, *extra: tuple[bytes, bytes]
+) -> None:
+    headers = [
+        (b"content-type", content_type),
+        (b"content-length", b"%d" % len(body)),
+        *extra,
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

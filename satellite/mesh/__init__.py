@@ -1,0 +1,1 @@
+"""What a mesh needs (the settings that point Istio here) and sends (Bookinfo's traffic as its Envoys report it)."""

@@ -1,0 +1,48 @@
+"""Who sends spans: a process with its attributes, shared by all spans of its reports."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from satellite.model.span import TagValue
+from satellite.model.tags import text_of
+
+UNKNOWN_SERVICE = "unknown_service"
+
+
+class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+    """The process that sends (an OTLP resource); each span of a batch names one."""
+
+    protocol: str
+    """The WireProtocol's name."""
+    service: str = UNKNOWN_SERVICE
+    id: int = 0
+    """64 bits, unsigned; 0 when the protocol has none."""
+    attributes: tuple[tuple[str, TagValue], ...] = ()
+    """In the order sent; of a repeated key the last counts."""
+    detail: dict[str, TagValue] = msgspec.field(default_factory=dict)
+    """What only some protocols have: schema URL, dropped counts, runtime guid."""
+
+    def attribute(self, key: str) -> TagValue:
+        """The attribute's value, None when it is not there."""
+        return dict(self.attributes).get(key)
+
+    def texts(self) -> dict[str, str]:
+        """Every attribute as canonical text, for queries."""
+        return {key: text_of(value) for key, value in self.attributes}
+
+    def encode(self) -> bytes:
+        """The entry of `SpanBatch.reporters`; equal reporters have equal bytes."""
+        return _ENCODER.encode(self)
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Reporter)
+
+
+@lru_cache(maxsize=4096)
+def decode_reporter(encoded: bytes) -> Reporter:
+    """The Reporter behind one entry of `SpanBatch.reporters`."""
+    return _DECODER.decode(encoded)

@@ -1,0 +1,397 @@
+"""The one model of spans that everything speaks: SpanBatch, many spans as columns.
+
+A codec builds a batch, an engine keeps it, an endpoint shows rows of it as Span (span.py). Nothing here knows a wire
+protocol.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum, IntFlag
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
+
+from satellite.model.reporter import Reporter, decode_reporter
+from satellite.model.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
+from satellite.model.tags import decode_tag, encode_tag
+from satellite.pb import satellite_model_pb2 as pb
+
+Rows = npt.NDArray[np.integer[Any]]
+
+
+class Kind(IntEnum):
+    """What part a span plays (numbers of OTLP)."""
+
+    UNSPECIFIED = 0
+    INTERNAL = 1
+    SERVER = 2
+    CLIENT = 3
+    PRODUCER = 4
+    CONSUMER = 5
+
+
+class Status(IntEnum):
+    """How it ended (numbers of OTLP). ERROR also when only an `error` tag says so."""
+
+    UNSET = 0
+    OK = 1
+    ERROR = 2
+
+
+class Marks(IntFlag):
+    """What was out of the ordinary when the span arrived."""
+
+    BAD_UTF8 = 1
+    """A text held invalid UTF-8; U+FFFD stands in its place."""
+    TIME_INVENTED = 2
+    """It came without a usable start; the time of arrival stands in its place."""
+    NEGATIVE_DURATION = 4
+    OFFSET_APPLIED = 8
+    """Its times were shifted by the reporter's clock correction (`extra["offset_us"]`)."""
+    ZERO_ID = 16
+    """Trace id or span id is 0."""
+    META_EVENT = 32
+    """The tracer speaks of itself (`lightstep.meta_event`)."""
+    SHARED = 64
+    """The server half of a span id shared with the client (Zipkin)."""
+    CLAMPED = 128
+    """A time or duration beyond 64 bits of nanoseconds was cut to the limit."""
+    FUTURE = 256
+    """It starts more than a day after its arrival."""
+
+
+SCHEMA = pa.schema(
+    [
+        pa.field("trace_high", pa.uint64()),  # upper half of the trace id; 0 for 64-bit ids
+        pa.field("trace_low", pa.uint64()),
+        pa.field("span_id", pa.uint64()),
+        pa.field("parent_id", pa.uint64()),  # 0: none
+        pa.field("start_ns", pa.int64()),  # since the epoch, clock correction applied
+        pa.field("duration_ns", pa.int64()),  # may be negative
+        pa.field("name", pa.int32()),  # position in SpanBatch.names
+        pa.field("reporter", pa.int32()),  # position in SpanBatch.reporters
+        pa.field("extra", pa.int32()),  # position in SpanBatch.extras
+        pa.field("kind", pa.uint8()),  # Kind
+        pa.field("status", pa.uint8()),  # Status
+        pa.field("marks", pa.uint16()),  # Marks
+        pa.field("tags", pa.list_(pa.int32())),  # positions in SpanBatch.tags, in the order sent
+        pa.field("logs", pa.list_(pa.binary())),  # satellite.model.Log; times before clock correction
+        pa.field("references", pa.list_(pa.binary())),  # satellite.model.Reference; empty: just the parent
+    ]
+)
+"""One row a span; none of the columns holds nulls."""
+
+_DICTIONARIES = {"tags": "tags", "names": "name", "reporters": "reporter", "extras": "extra"}
+
+
+@dataclass(frozen=True, slots=True)
+class SpanBatch:
+    """Many spans: an Arrow record batch of SCHEMA, and the dictionaries that its codes point into."""
+
+    rows: pa.RecordBatch
+    tags: pa.BinaryArray
+    """Distinct tags in canonical form (tags.py)."""
+    names: pa.BinaryArray
+    """Distinct operations, UTF-8."""
+    reporters: pa.BinaryArray
+    """Distinct `Reporter.encode()`."""
+    extras: pa.BinaryArray
+    """Distinct MessagePack maps of what few spans have (`extra` of Span); b"" for none."""
+
+    def __len__(self) -> int:
+        """Number of spans."""
+        return int(self.rows.num_rows)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes its buffers hold, shared or not."""
+        return int(
+            sum(part.nbytes for part in (self.rows, self.tags, self.names, self.reporters, self.extras))
+        )
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A column of numbers, without copying."""
+        return np.asarray(self.rows.column(name))
+
+    def slice(self, start: int, stop: int) -> SpanBatch:
+        """Rows start … stop, without copying."""
+        return self._with_rows(self.rows.slice(start, stop - start))
+
+    def take(self, rows: Rows) -> SpanBatch:
+        """These rows; dictionaries stay as they are."""
+        return self._with_rows(self.rows.take(pa.array(rows)))
+
+    def _with_rows(self, rows: pa.RecordBatch) -> SpanBatch:
+        return SpanBatch(rows, self.tags, self.names, self.reporters, self.extras)
+
+    @staticmethod
+    def concat(batches: Sequence[SpanBatch]) -> SpanBatch:
+        """All rows in order, with joint dictionaries that hold each entry once."""
+        joint: dict[str, pa.BinaryArray] = {}
+        columns: dict[str, pa.Array] = {}
+        tables = pa.Table.from_batches([batch.rows for batch in batches]).combine_chunks()
+        for name in SCHEMA.names:
+            chunked = tables.column(name)
+            columns[name] = chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
+        for dictionary, column in _DICTIONARIES.items():
+            parts = [getattr(batch, dictionary) for batch in batches]
+            encoded = pa.concat_arrays(parts).dictionary_encode()
+            joint[dictionary] = encoded.dictionary
+            mapping = encoded.indices.to_numpy()
+            codes = [_codes(batch.rows.column(column)) for batch in batches]
+            bases = np.cumsum([0, *(len(part) for part in parts[:-1])])
+            moved = np.concatenate([mapping[code + base] for code, base in zip(codes, bases, strict=True)])
+            columns[column] = _recode(columns[column], moved)
+        return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **joint)
+
+    def compact(self) -> SpanBatch:
+        """The same spans, without dictionary entries that no row uses (slices and picked rows bring many)."""
+        columns = {name: self.rows.column(name) for name in SCHEMA.names}
+        kept: dict[str, pa.BinaryArray] = {}
+        for dictionary, column in _DICTIONARIES.items():
+            values = getattr(self, dictionary)
+            codes = _codes(columns[column])
+            used = np.zeros(len(values), np.bool_)
+            used[codes] = True
+            rank = np.cumsum(used, dtype=np.int32) - 1
+            kept[dictionary] = values.filter(pa.array(used))
+            columns[column] = _recode(columns[column], rank[codes])
+        return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
+
+    def same(self, other: SpanBatch) -> npt.NDArray[np.bool_]:
+        """Row by row whether the two say exactly the same; both have as many rows."""
+        size = len(self)
+        joint = SpanBatch.concat([self, other])
+        equal = np.ones(size, np.bool_)
+        for name in SCHEMA.names:
+            column = joint.rows.column(name)
+            if pa.types.is_list(column.type):
+                equal &= _same_lists(column, size)
+            else:
+                values = np.asarray(column)
+                equal &= values[:size] == values[size:]
+        return equal
+
+    def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
+        """The same spans, each with these tags after its own."""
+        known = len(self.tags)
+        extended = pa.concat_arrays(
+            [self.tags, pa.array([encode_tag(*tag) for tag in tags.items()], pa.binary())]
+        )
+        encoded = extended.dictionary_encode()  # a tag that was there already keeps one place
+        codes = encoded.indices.to_numpy()
+        lists = self.rows.column("tags")
+        counts = np.diff(lists.offsets.to_numpy())
+        flat = np.insert(
+            codes[_codes(lists)],
+            np.repeat(np.cumsum(counts), len(tags)),
+            np.tile(codes[known:], len(self)),
+        )
+        offsets = np.concatenate([[0], np.cumsum(counts + len(tags))]).astype(np.int32)
+        column = pa.ListArray.from_arrays(pa.array(offsets), pa.array(flat.astype(np.int32)))
+        rows = self.rows.set_column(SCHEMA.get_field_index("tags"), "tags", column)
+        return SpanBatch(rows, encoded.dictionary, self.names, self.reporters, self.extras)
+
+    def spans(self, rows: Iterable[int] | None = None, first_mark: int = 1) -> list[Span]:
+        """Rows (all when None) as objects; `first_mark` is the mark of row 0."""
+        chosen = list(range(len(self))) if rows is None else [int(row) for row in rows]
+        table = self.rows.take(pa.array(chosen, pa.int64()))
+        columns = {name: table.column(name).to_pylist() for name in SCHEMA.names}
+        return [self._span(columns, i, first_mark + row) for i, row in enumerate(chosen)]
+
+    def _span(self, columns: dict[str, list[Any]], i: int, mark: int) -> Span:
+        reporter = decode_reporter(self.reporters[columns["reporter"][i]].as_py())
+        extra = decode_extra(self.extras[columns["extra"][i]].as_py())
+        high, low, parent = (columns[name][i] for name in ("trace_high", "trace_low", "parent_id"))
+        tags = dict(_decode_tag(self.tags[code].as_py()) for code in columns["tags"][i])
+        if parent:
+            tags.pop(PARENT_TAG, None)
+        references = [_reference(encoded, high, low) for encoded in columns["references"][i]]
+        if parent and not references:
+            references = [Reference("child_of", trace_text(high, low), id_text(parent))]
+        kind = Kind(columns["kind"][i])
+        return Span(
+            trace_id=trace_text(high, low),
+            span_id=id_text(columns["span_id"][i]),
+            parent_span_id=id_text(parent) if parent else None,
+            service=reporter.service,
+            operation=self.names[columns["name"][i]].as_py().decode(),
+            kind=kind.name.lower() if kind else None,
+            start_us=columns["start_ns"][i] // 1000,
+            duration_us=columns["duration_ns"][i] // 1000,
+            error=columns["status"][i] == Status.ERROR,
+            tags=tags,
+            logs=[_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
+            references=references,
+            reporter=ReporterView(id_text(reporter.id), dict(reporter.attributes)),
+            protocol=reporter.protocol,
+            mark=mark,
+            marks=[flag.name.lower() for flag in Marks(columns["marks"][i]) if flag.name],
+            extra=extra,
+        )
+
+
+def _codes(column: pa.Array) -> npt.NDArray[np.int32]:
+    """The codes of a column, of all lists together for a list column."""
+    values = column.flatten() if pa.types.is_list(column.type) else column
+    return np.asarray(values)
+
+
+def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:
+    """The column with other codes, same lists."""
+    values = pa.array(codes, pa.int32())
+    if not pa.types.is_list(column.type):
+        return values
+    offsets = column.offsets.to_numpy()
+    return pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), values)
+
+
+def _same_lists(column: pa.ListArray, size: int) -> npt.NDArray[np.bool_]:
+    """For each of the first `size` lists whether it equals the one `size` further on."""
+    values = column.flatten()
+    if not pa.types.is_integer(values.type):
+        values = values.dictionary_encode().indices
+    flat = np.asarray(values)
+    offsets = column.offsets.to_numpy().astype(np.int64)
+    offsets -= offsets[0]
+    lengths = np.diff(offsets)
+    equal: npt.NDArray[np.bool_] = lengths[:size] == lengths[size:]
+    rows = np.repeat(np.arange(size), np.where(equal, lengths[:size], 0))
+    starts = np.cumsum(np.where(equal, lengths[:size], 0)) - np.where(equal, lengths[:size], 0)
+    within = np.arange(len(rows)) - starts[rows]
+    differs = flat[offsets[rows] + within] != flat[offsets[rows + size] + within]
+    equal[rows[differs]] = False
+    return equal
+
+
+def trace_text(high: int, low: int) -> str:
+    """A trace id as people read it: 16 hex digits, 32 when the upper half is not zero."""
+    return f"{high:016x}{low:016x}" if high else f"{low:016x}"
+
+
+def id_text(number: int) -> str:
+    """A 64-bit id as 16 hex digits."""
+    return f"{number:016x}"
+
+
+@lru_cache(maxsize=16384)
+def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
+    return decode_tag(encoded)
+
+
+@lru_cache(maxsize=1024)
+def decode_extra(encoded: bytes) -> dict[str, TagValue]:
+    """The map behind one entry of `SpanBatch.extras`."""
+    return msgspec.msgpack.decode(encoded, type=dict[str, Any]) if encoded else {}
+
+
+def _log(encoded: bytes, offset_us: int) -> Log:
+    try:
+        log = pb.Log.FromString(encoded)
+    except DecodeError:  # a log whose bytes are broken; the span's other parts are not
+        return Log(0, {"satellite.malformed_log": encoded})
+    fields = dict(_log_field(entry) for entry in log.fields)
+    if log.name:
+        fields = {"event": log.name.decode("utf-8", "replace")} | fields
+    return Log(log.timestamp.seconds * 1_000_000 + log.timestamp.nanos // 1000 + offset_us, fields)
+
+
+def _log_field(encoded: bytes) -> tuple[str, TagValue]:
+    try:
+        return decode_tag(encoded)
+    except DecodeError:  # as above
+        return "satellite.malformed_field", encoded
+
+
+def _reference(encoded: bytes, high: int, low: int) -> Reference:
+    reference = pb.Reference.FromString(encoded)
+    context = reference.span_context
+    if context.trace_id:
+        high, low = context.trace_id_high, context.trace_id
+    kind = "follows_from" if reference.relationship else "child_of"
+    attributes = dict(decode_tag(tag) for tag in reference.attributes)
+    return Reference(kind, trace_text(high, low), id_text(context.span_id), attributes)
+
+
+def encode_log(time_ns: int, fields: Iterable[tuple[str, TagValue]], name: str = "") -> bytes:
+    """One entry of the `logs` column."""
+    seconds, nanos = divmod(time_ns, 1_000_000_000)
+    encoded = [encode_tag(key, value) for key, value in fields]
+    time = pb.Time(seconds=seconds, nanos=nanos)
+    return pb.Log(timestamp=time, fields=encoded, name=name.encode("utf-8", "replace")).SerializeToString()
+
+
+def encode_reference(*, follows: bool, trace_high: int, trace_low: int, span_id: int) -> bytes:
+    """One entry of the `references` column; trace 0: the span's own."""
+    context = pb.Context(trace_id=trace_low, span_id=span_id, trace_id_high=trace_high)
+    return pb.Reference(relationship=int(follows), span_context=context).SerializeToString()
+
+
+@dataclass(slots=True)
+class SpanBuilder:
+    """Makes a SpanBatch row by row: for tests, and for protocols that bring few spans."""
+
+    _columns: dict[str, list[Any]] = field(default_factory=lambda: {name: [] for name in SCHEMA.names})
+    _codes: dict[str, dict[bytes, int]] = field(default_factory=lambda: {name: {} for name in _DICTIONARIES})
+
+    def add(
+        self,
+        *,
+        reporter: Reporter,
+        operation: str,
+        trace_low: int,
+        span_id: int,
+        start_ns: int,
+        duration_ns: int,
+        trace_high: int = 0,
+        parent_id: int = 0,
+        kind: Kind = Kind.UNSPECIFIED,
+        status: Status = Status.UNSET,
+        marks: Marks = Marks(0),
+        tags: Iterable[tuple[str, TagValue]] = (),
+        logs: Sequence[bytes] = (),
+        references: Sequence[bytes] = (),
+        extra: dict[str, TagValue] | None = None,
+    ) -> None:
+        """Add one span; `logs` and `references` as `encode_log` and `encode_reference` make them."""
+        row = {
+            "trace_high": trace_high,
+            "trace_low": trace_low,
+            "span_id": span_id,
+            "parent_id": parent_id,
+            "start_ns": start_ns,
+            "duration_ns": duration_ns,
+            "name": self._code("names", operation.encode("utf-8", "replace")),
+            "reporter": self._code("reporters", reporter.encode()),
+            "extra": self._code("extras", msgspec.msgpack.encode(extra) if extra else b""),
+            "kind": kind,
+            "status": status,
+            "marks": marks,
+            "tags": [self._code("tags", encode_tag(key, value)) for key, value in tags],
+            "logs": list(logs),
+            "references": list(references),
+        }
+        for name, value in row.items():
+            self._columns[name].append(value)
+
+    def _code(self, dictionary: str, value: bytes) -> int:
+        codes = self._codes[dictionary]
+        return codes.setdefault(value, len(codes))
+
+    def build(self) -> SpanBatch:
+        """Everything added so far."""
+        rows = pa.RecordBatch.from_pydict(self._columns, schema=SCHEMA)
+        return SpanBatch(rows, **{name: pa.array(codes, pa.binary()) for name, codes in self._codes.items()})
+
+
+def decode_names(names: pa.BinaryArray) -> pa.StringArray:
+    """Operations as text; they were made valid UTF-8 when they came."""
+    return pc.cast(names, pa.string())

@@ -1,0 +1,337 @@
+"""Tags as bytes: one canonical byte string per (key, typed value), and what can be asked of many at once.
+
+The form is `protos/satellite_model.proto`: LightStep's own KeyValue, so that what a tracer sent needs no rewriting.
+Most work here is on whole Arrow arrays of *distinct* tags; only tags out of the ordinary are looked at in Python.
+"""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
+
+from satellite.model.span import TagValue
+from satellite.pb import satellite_model_pb2 as pb
+
+Codes = npt.NDArray[np.int32]
+
+MALFORMED_KEY = "satellite.malformed_tag"
+"""Key (ours) of a tag whose bytes could not be read; its value is those bytes."""
+
+_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32
+
+_DEPTH_MAX = 64
+"""Arrays and maps within each other in a value of ours: OTLP has 45 at most."""
+
+
+# One tag
+
+
+def encode_tag(key: str, value: TagValue, *, json: bool = False) -> bytes:
+    """The canonical bytes of one tag. `json`: the text was marked as JSON by its sender."""
+    tag = pb.Tag(key=key.encode("utf-8", "surrogatepass"))
+    match value:
+        case None:
+            pass
+        case bool():
+            tag.bool_value = value
+        case int() if -(2**63) <= value < 2**63:
+            tag.int_value = value
+        case int():
+            tag.string_value = str(value).encode()
+        case float():
+            tag.double_value = value
+        case str() if json:
+            tag.json_value = value.encode("utf-8", "replace")
+        case str():
+            tag.string_value = value.encode("utf-8", "replace")
+        case bytes():
+            tag.bytes_value = value
+        case _:
+            tag.any_value = msgspec.msgpack.encode(value)
+    return tag.SerializeToString()
+
+
+def decode_tag(encoded: bytes) -> tuple[str, TagValue]:
+    """Key and typed value of one canonical tag; text marked as JSON comes out as text."""
+    tag = pb.Tag.FromString(encoded)
+    key = tag.key.decode("utf-8", "replace")
+    kind = tag.WhichOneof("value")
+    if kind is None:
+        return key, None
+    value = getattr(tag, kind)
+    if kind in ("string_value", "json_value"):
+        return key, value.decode("utf-8", "replace")
+    if kind == "any_value":
+        return key, _structure(value)
+    return key, value
+
+
+def _structure(encoded: bytes) -> TagValue:
+    """The array or map that we wrote as MessagePack; or the bytes, when a sender put something else in that field.
+
+    LightStep's logs are kept as they came, and their fields read as tags; no client has such a field.
+    """
+    try:
+        value = msgspec.msgpack.decode(encoded)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return encoded
+    return value if _is_structure(value, _DEPTH_MAX) else encoded
+
+
+def _is_structure(value: Any, depth: int) -> bool:
+    match value:
+        case dict():
+            return depth > 0 and all(
+                isinstance(key, str) and _is_structure(inner, depth - 1) for key, inner in value.items()
+            )
+        case list():
+            return depth > 0 and all(_is_structure(inner, depth - 1) for inner in value)
+        case _:
+            return value is None or isinstance(value, str | bool | int | float | bytes)
+
+
+def text_of(value: TagValue) -> str:
+    """The canonical text that queries compare (explorer.md §1.4).
+
+    Bool: true/false. Float: shortest, without a fraction when integral. None: "". Bytes: base64. List, dict: JSON.
+    """
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if math.isfinite(value) and value.is_integer() else repr(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case _:
+            return msgspec.json.encode(value).decode()
+
+
+def encodings_of(key: str, text: str) -> list[bytes]:
+    """The canonical bytes of every scalar tag with this key and canonical text: what to look up for `key = text`."""
+    found = [encode_tag(key, text), encode_tag(key, text, json=True)]
+    if text in ("true", "false"):
+        found.append(encode_tag(key, text == "true"))
+    if text == "":
+        found.append(encode_tag(key, None))
+    try:
+        number = float(text)
+        integer = int(text) if text.lstrip("-").isdecimal() and text.isascii() else None
+    except ValueError:
+        return found
+    if integer is not None and str(integer) == text and -(2**63) <= integer < 2**63:
+        found.append(encode_tag(key, integer))
+    if text_of(number) == text:
+        found.append(encode_tag(key, number))
+        if number == 0:
+            found.append(encode_tag(key, -0.0))
+    return found
+
+
+def key_prefix(key: str) -> bytes:
+    """What the canonical bytes of every tag with this key begin with, and no other's do."""
+    return pb.Tag(key=key.encode("utf-8", "surrogatepass")).SerializeToString()
+
+
+# Many tags
+
+
+class Normalised(NamedTuple):
+    """What `normalise` made of an array of distinct tags."""
+
+    tags: pa.BinaryArray
+    """Distinct and canonical."""
+    mapping: Codes | None
+    """Old position → new position, -1 for a tag to leave out; None: nothing moved."""
+    repaired: Codes
+    """Old positions of tags that held invalid UTF-8, now with U+FFFD in its place."""
+
+
+def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalised:
+    """Bring distinct LightStep KeyValues into canonical form.
+
+    Args:
+        tags: distinct serialised KeyValues, as they came.
+        reader: parses one KeyValue that is not canonical; has fields 1–6 of Tag; raises for what is none.
+    """
+    start, end, data = layout(tags)
+    regular, dubious = _classify(start, end, data)
+    odd = np.flatnonzero(~regular)
+    texts = np.flatnonzero(regular & dubious)
+    broken = [i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]
+    if not len(odd) and not broken:
+        return Normalised(tags, None, np.empty(0, np.int32))
+    values: list[bytes | None] = tags.to_pylist()
+    repaired = []
+    for i in [*odd.tolist(), *broken]:
+        values[i], was_broken = _repair(values[i] or b"", reader)
+        if was_broken:
+            repaired.append(i)
+    encoded = pa.array(values, pa.binary()).dictionary_encode()
+    mapping = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(sorted(repaired), np.int32))
+
+
+def layout(
+    values: pa.BinaryArray,
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+    """Where each value starts and ends, and the bytes they lie in; nothing is copied but the offsets."""
+    _, offsets_buffer, data_buffer = values.buffers()
+    if offsets_buffer is None or len(values) == 0:
+        return np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.uint8)
+    offsets = np.frombuffer(offsets_buffer, np.int32, len(values) + 1, values.offset * 4).astype(np.int64)
+    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.empty(0, np.uint8)
+    return offsets[:-1], offsets[1:], data
+
+
+def _classify(
+    start: npt.NDArray[np.int64], end: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """(is canonical but perhaps for its UTF-8, has a byte over 0x7f in key or text) of each tag."""
+    if not len(start):
+        empty = np.empty(0, np.bool_)
+        return empty, empty
+    padded = np.concatenate([data, np.zeros(16, np.uint8)])
+    key_length = padded[start + 1].astype(np.int64)
+    at = start + 2 + key_length
+    keyed = (end - start >= 2) & (padded[start] == _KEY) & (key_length < 128) & (at <= end)
+    at = np.where(keyed, at, start)
+    kind = padded[at]
+    size = end - at - 1
+    first, second = padded[at + 1].astype(np.int64), padded[at + 2].astype(np.int64)
+    long = first >= 128
+    header = np.where(long, 3, 2)
+    length = np.where(long, (first & 0x7F) | (second << 7), first)
+    is_text = (kind == _STRING) | (kind == _JSON)
+    text = is_text & (~long | ((second > 0) & (second < 128))) & (at + header + length == end)
+    high = np.concatenate([[0], np.cumsum(data >= 0x80)])
+    low_bytes = size - (high[end] - high[np.minimum(at + 1, end)])
+    last = padded[np.maximum(end - 1, start)]
+    integer = (kind == _INT) & (size >= 1) & (low_bytes == 1) & (last < 128) & ((size == 1) | (last > 0))
+    integer &= (size < 10) | ((size == 10) & (last == 1))
+    double = (kind == _DOUBLE) & (size == 8)
+    boolean = (kind == _BOOL) & (size == 1) & (last <= 1)
+    none = at == end
+    regular = keyed & (none | ((at < end) & (text | integer | double | boolean)))
+    value_at = np.where(text, np.minimum(at + header, end), end)
+    dubious = (high[at] - high[np.minimum(start + 2, at)]) + (high[end] - high[value_at]) > 0
+    return regular, dubious
+
+
+def _is_utf8(encoded: bytes) -> bool:
+    tag = pb.Tag.FromString(encoded)
+    try:
+        tag.key.decode()
+        (tag.string_value or tag.json_value).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _repair(encoded: bytes, reader: Callable[[bytes], Any]) -> tuple[bytes | None, bool]:
+    """(canonical bytes or None for an empty tag, whether UTF-8 was broken) of a tag out of the ordinary."""
+    try:
+        tag = reader(encoded)
+    except DecodeError:  # these bytes are no tag
+        return encode_tag(MALFORMED_KEY, encoded), False
+    kind = tag.WhichOneof("value")
+    if not tag.key and kind is None:
+        return None, False
+    clean = pb.Tag(key=_clean(tag.key))
+    broken = clean.key != tag.key
+    if kind is not None:
+        value = getattr(tag, kind)
+        if isinstance(value, bytes):
+            cleaned = _clean(value)
+            broken |= cleaned != value
+            value = cleaned
+        setattr(clean, kind, value)
+    return clean.SerializeToString(), broken
+
+
+def _clean(text: bytes) -> bytes:
+    return text.decode("utf-8", "replace").encode()
+
+
+class KeyOrder(NamedTuple):
+    """Distinct tags put in order of their keys."""
+
+    keys: list[str]
+    """Distinct keys, in the order of their tags."""
+    starts: Codes
+    """Tags of `keys[i]` stand at starts[i] … starts[i + 1] of the reordered array."""
+    order: npt.NDArray[np.int64]
+    """Reordered array = tags.take(order)."""
+
+
+def order_by_key(tags: pa.BinaryArray) -> KeyOrder:
+    """Group canonical tags by key, keys in byte order."""
+    start, _, data = layout(tags)
+    if not len(start):
+        return KeyOrder([], np.zeros(1, np.int32), np.empty(0, np.int64))
+    length = data[start + 1].astype(np.int64)
+    header = np.full(len(start), 2)
+    for i in np.flatnonzero(length >= 128).tolist():  # a key of 128 bytes and more has a longer varint
+        length[i], width = _varint(data, int(start[i]) + 1)
+        header[i] = 1 + width
+    keys = gather(data, start + header, length).dictionary_encode()
+    by_name = pc.array_sort_indices(keys.dictionary)
+    rank = np.empty(len(by_name), np.int32)
+    rank[by_name.to_numpy()] = np.arange(len(by_name), dtype=np.int32)
+    codes = rank[keys.indices.to_numpy()]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(rank)))]).astype(np.int32)
+    names = [name.decode("utf-8", "replace") for name in keys.dictionary.take(by_name).to_pylist()]
+    return KeyOrder(names, starts, np.argsort(codes, kind="stable"))
+
+
+def _varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
+    """(value, width in bytes) of the varint at a position."""
+    value = width = 0
+    while True:
+        byte = int(data[at + width])
+        value |= (byte & 0x7F) << (7 * width)
+        width += 1
+        if byte < 0x80:
+            return value, width
+
+
+def gather(
+    data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int64]
+) -> pa.BinaryArray:
+    """The byte strings of these places and lengths."""
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    picks = np.repeat(at - offsets[:-1], length) + np.arange(offsets[-1])
+    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[picks])]
+    return pa.Array.from_buffers(pa.binary(), len(at), buffers)
+
+
+def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:
+    """The values of canonical tags that all have this key, as canonical text, same order."""
+    prefix = len(key_prefix(key))
+    start, end, data = layout(tags)
+    if not len(start):
+        return pa.array([], pa.string())
+    padded = np.concatenate([data, np.zeros(4, np.uint8)])
+    kind, first = padded[start + prefix], padded[start + prefix + 1]
+    short = (end > start + prefix) & ((kind == _STRING) | (kind == _JSON)) & (first < 128)
+    at = start + prefix + 2
+    texts = gather(data, np.where(short, at, 0), np.where(short, end - at, 0)).cast(pa.string())
+    if short.all():
+        return texts
+    rest = pa.array(np.flatnonzero(~short))
+    others = [text_of(decode_tag(encoded)[1]) for encoded in tags.take(rest).to_pylist()]
+    return pc.replace_with_mask(texts, pa.array(~short), pa.array(others, pa.string()))

@@ -1,0 +1,1 @@
+"""What Datadog's tracers send to their agent: traces as MessagePack."""

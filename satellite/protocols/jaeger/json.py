@@ -1,0 +1,253 @@
+"""Traces as the JSON that Jaeger's UI and API speak: `{"data": [{"traceID", "spans", "processes"}]}`, both ways.
+
+Times are µs. What it has no place for: a reporter's number, the difference between no value and an empty text, lists
+(they become JSON text), marks.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from satellite.errors import BadReport, SatelliteError
+from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.span import Reference, Span, TagValue
+from satellite.model.spans import Kind, SpanBatch
+from satellite.model.tags import text_of
+from satellite.protocols.jaeger.model import (
+    NAME,
+    SHARED_PARENT,
+    JaegerReference,
+    JaegerSpan,
+    Process,
+    SpanWriter,
+)
+from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.rows import (
+    Rows,
+    is_true,
+    kind_of,
+    plain_reply,
+    plain_value,
+    read_id,
+    whole_number,
+)
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+
+Json = dict[str, Any]
+
+
+# Written
+
+
+def encode_traces(batch: SpanBatch) -> bytes:
+    """All spans of a batch by trace, traces and spans in its order. No token."""
+    traces: dict[str, Json] = {}
+    processes: dict[tuple[str, str], str] = {}
+    for span in batch.spans():
+        trace = traces.setdefault(
+            span.trace_id, {"traceID": span.trace_id, "spans": [], "processes": {}, "warnings": None}
+        )
+        key = (span.service, repr(span.reporter.attributes))
+        process_id = processes.setdefault(key, f"p{len(processes) + 1}")
+        if process_id not in trace["processes"]:
+            tags = [_tag(*item) for item in span.reporter.attributes.items()]
+            trace["processes"][process_id] = {"serviceName": span.service, "tags": tags}
+        trace["spans"].append(_span(span, process_id))
+    document = {"data": [*traces.values()], "total": 0, "limit": 0, "offset": 0, "errors": None}
+    return msgspec.json.encode(document)
+
+
+def _span(span: Span, process_id: str) -> Json:
+    tags = dict(span.tags)
+    if span.kind and kind_of(tags.get("span.kind")) != Kind[span.kind.upper()]:
+        tags["span.kind"] = span.kind
+    if span.error != is_true(tags.get("error")):
+        tags["error"] = span.error
+    references, parent = span.references, span.parent_span_id
+    if "shared" in span.marks:
+        parent = span.extra.get(SHARED_PARENT)
+        references = [Reference("child_of", span.trace_id, text_of(parent))] if parent else []
+    elif parent and all(one.span_id != parent or one.trace_id != span.trace_id for one in references):
+        references = [
+            Reference("child_of", span.trace_id, parent),
+            *references,
+        ]  # only a tag named the parent
+    return {
+        "traceID": span.trace_id,
+        "spanID": span.span_id,
+        "flags": span.extra.get("flags", 0),
+        "operationName": span.operation,
+        "references": [
+            {"refType": one.kind.upper(), "traceID": one.trace_id, "spanID": one.span_id}
+            for one in references
+        ],
+        "startTime": 0 if "time_invented" in span.marks else span.start_us,
+        "duration": span.duration_us,
+        "tags": [_tag(*item) for item in tags.items()],
+        "logs": [
+            {"timestamp": log.time_us, "fields": [_tag(*item) for item in log.fields.items()]}
+            for log in span.logs
+        ],
+        "processID": process_id,
+        "warnings": span.extra.get("warnings"),
+    }
+
+
+def _tag(key: str, value: TagValue) -> Json:
+    match value:
+        case bool():
+            return {"key": key, "type": "bool", "value": value}
+        case int():
+            return {"key": key, "type": "int64", "value": value}
+        case float():
+            return {"key": key, "type": "float64", "value": value if math.isfinite(value) else repr(value)}
+        case bytes():
+            return {"key": key, "type": "binary", "value": base64.b64encode(value).decode()}
+        case _:
+            return {"key": key, "type": "string", "value": text_of(value)}
+
+
+# Read
+
+
+def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """One Report or BadReport per document, and the spans of all good ones in one batch.
+
+    A document may also be a list of traces, or a single trace.
+    """
+    rows = Rows()
+    outcomes: list[Report | SatelliteError] = []
+    for body in bodies:
+        try:
+            traces = _traces(read_json(body))
+        except SatelliteError as refusal:
+            outcomes.append(refusal)
+            continue
+        writer = SpanWriter(rows, received_ns)
+        outcomes.append(writer.report(sum(_read_trace(trace, writer) for trace in traces)))
+    return Decoded(rows.build(), outcomes)
+
+
+def _traces(document: Any) -> list[Json]:
+    if isinstance(document, dict) and "data" in document:
+        document = document["data"]
+    elif isinstance(document, dict):
+        document = [document]
+    if not isinstance(document, list) or not all(
+        isinstance(trace, dict) and isinstance(trace.get("spans"), list) for trace in document
+    ):
+        raise BadReport('not Jaeger\'s JSON: {"data": [{"spans": [...], "processes": {...}}]} is expected')
+    return document
+
+
+def _read_trace(trace: Json, writer: SpanWriter) -> int:
+    """Add the spans of a trace; the number of those that are none."""
+    processes = trace.get("processes")
+    known = {
+        process_id: writer.reporter_of(_process(process))
+        for process_id, process in (processes if isinstance(processes, dict) else {}).items()
+    }
+    spans = [span for span in trace["spans"] if isinstance(span, dict)]
+    # One id may stand for both halves of a call, as Zipkin's spans do; the server's is the one that shares it.
+    read = [(span, _read_span(span, trace)) for span in spans]
+    clients = {_identity(one) for _, one in read if _kind(one) == Kind.CLIENT}
+    for span, one in read:
+        process_id = span.get("processID")
+        reporter = known.get(process_id) if isinstance(process_id, str) else None
+        if reporter is None or isinstance(span.get("process"), dict):
+            reporter = writer.reporter_of(_process(span.get("process")))
+        writer.add(one, reporter, shared=_kind(one) == Kind.SERVER and _identity(one) in clients)
+    return len(trace["spans"]) - len(spans)
+
+
+def _identity(span: JaegerSpan) -> tuple[int, int]:
+    return span.trace.low, span.span_id.low
+
+
+def _kind(span: JaegerSpan) -> Kind:
+    return kind_of(dict(span.tags).get("span.kind"))
+
+
+def _process(process: Any) -> Process:
+    if not isinstance(process, dict):
+        return Process()
+    return Process(text_of(plain_value(process.get("serviceName"))), _read_tags(process.get("tags")))
+
+
+def _read_span(span: Json, trace: Json) -> JaegerSpan:
+    return JaegerSpan(
+        trace=read_id(span.get("traceID") or trace.get("traceID")),
+        span_id=read_id(span.get("spanID")),
+        operation=text_of(plain_value(span.get("operationName"))),
+        start_ns=whole_number(span.get("startTime")) * 1000,
+        duration_ns=whole_number(span.get("duration")) * 1000,
+        references=[
+            JaegerReference(
+                one.get("refType") == "FOLLOWS_FROM",
+                read_id(one.get("traceID")),
+                read_id(one.get("spanID")).low,
+            )
+            for one in _objects(span.get("references"))
+        ],
+        parent=read_id(span.get("parentSpanID")).low,
+        flags=whole_number(span.get("flags")) & 0xFFFF_FFFF,
+        tags=_read_tags(span.get("tags")),
+        logs=[
+            (whole_number(log.get("timestamp")) * 1000, _read_tags(log.get("fields")))
+            for log in _objects(span.get("logs"))
+        ],
+        warnings=[text for text in _list(span.get("warnings")) if isinstance(text, str)],
+    )
+
+
+def _read_tags(tags: Any) -> list[tuple[str, TagValue]]:
+    return [(text_of(plain_value(tag.get("key"))), _value(tag)) for tag in _objects(tags)]
+
+
+def _value(tag: Json) -> TagValue:
+    """The value in the type that the tag names, if it is one of it."""
+    value, kind = plain_value(tag.get("value")), tag.get("type")
+    if kind == "float64" and isinstance(value, str | int) and not isinstance(value, bool):
+        try:
+            return float(value)
+        except (ValueError, OverflowError):
+            return value
+    if kind == "int64" and isinstance(value, str):
+        return plain_value(whole_number(value)) if value.lstrip("-").isdecimal() else value
+    if kind == "bool" and value in ("true", "false"):
+        return value == "true"
+    if kind == "binary" and isinstance(value, str):
+        try:
+            return base64.b64decode(value, validate=True)
+        except (binascii.Error, ValueError):
+            return value
+    return value
+
+
+def _objects(value: Any) -> Iterable[Json]:
+    return (one for one in _list(value) if isinstance(one, dict))
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _encode(receipt: Receipt, _head: RequestHead) -> Reply:
+    return plain_reply(receipt, 200)
+
+
+PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(),
+    grpc_methods=(),
+    content_types=("application/json",),
+    decode=decode,
+    encode=_encode,
+)
+"""For imports; no client sends it."""

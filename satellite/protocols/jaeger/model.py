@@ -1,0 +1,202 @@
+"""Jaeger's own span, whatever form it came in, and what it means to us."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from satellite.model.report import Report
+from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.model.span import TagValue
+from satellite.model.spans import Kind, Marks, Status, encode_reference, id_text
+from satellite.model.tags import text_of
+from satellite.protocols.rows import (
+    KIND_TAG,
+    NO_ID,
+    SERVICE_TAG,
+    SPAN_BYTES_MAX,
+    TOKEN_TAGS,
+    TRANSPORT_TAGS,
+    Rows,
+    SpanId,
+    is_true,
+    kind_of,
+    read_times,
+    say_broken,
+    say_dropped,
+    sound_text,
+)
+
+NAME = "jaeger"
+
+SHARED_PARENT = "shared_parent_id"
+"""In `extra` of the server's half of a shared span: the parent that it named, 16 hex digits (as in Zipkin)."""
+
+Tags = Sequence[tuple[str, TagValue]]
+
+
+class JaegerReference(NamedTuple):
+    """Another span that a span names."""
+
+    follows: bool
+    trace: SpanId
+    span_id: int
+
+
+class Process(NamedTuple):
+    """Who sent a span."""
+
+    service: str = ""
+    tags: Tags = ()
+
+
+@dataclass(slots=True)
+class JaegerSpan:
+    """A span as Jaeger has it; times may be anything."""
+
+    trace: SpanId = NO_ID
+    span_id: SpanId = NO_ID
+    operation: str = ""
+    start_ns: int = 0
+    duration_ns: int = 0
+    references: Sequence[JaegerReference] = ()
+    parent: int = 0
+    """Thrift's own field for it; 0 for none."""
+    flags: int = 0
+    """1 sampled, 2 debug."""
+    tags: Tags = ()
+    logs: Sequence[tuple[int, Tags]] = ()
+    """(ns since the epoch, fields) of each."""
+    process_id: str = ""
+    warnings: Sequence[str] = ()
+
+
+class SpanWriter:
+    """Adds Jaeger's spans of one report to rows."""
+
+    def __init__(self, rows: Rows, received_ns: int) -> None:
+        self._rows = rows
+        self._received_ns = received_ns
+        self._start = len(rows)
+        self._broken = rows.broken
+        self.reporter = Reporter(NAME)
+        """The first one seen."""
+        self.token = ""
+        """The first one seen in tags of a process or a span."""
+        self._nameless = 0
+
+    def report(self, malformed: int = 0, too_large: int = 0) -> Report:
+        """The report of the spans added, and of those that could not be read."""
+        report = Report(self.token, self.reporter, slice(self._start, len(self._rows)))
+        say_dropped(report, "no_ids", self._nameless, "without trace id and span id")
+        say_dropped(report, "malformed", malformed, "that cannot be read")
+        say_dropped(report, "span_too_large", too_large, f"of more than {SPAN_BYTES_MAX} bytes")
+        say_broken(report, self._rows.broken - self._broken)
+        return report
+
+    def reporter_of(self, process: Process) -> Reporter:
+        """The reporter that a process is; takes its token."""
+        told = {key: text_of(value) for key, value in process.tags if key in TRANSPORT_TAGS}
+        self._take_token(told)
+        attributes = tuple(
+            (sound_text(key), sound_text(value) if isinstance(value, str) else value)
+            for key, value in process.tags
+            if key not in TRANSPORT_TAGS
+        )
+        service = told.get(SERVICE_TAG) or process.service
+        reporter = Reporter(NAME, sound_text(service) or UNKNOWN_SERVICE, attributes=attributes)
+        if self.reporter == Reporter(NAME):
+            self.reporter = reporter
+        return reporter
+
+    def _take_token(self, told: dict[str, str]) -> None:
+        for key in TOKEN_TAGS:
+            self.token = self.token or told.get(key, "")
+
+    def add(self, span: JaegerSpan, reporter: Reporter, *, shared: bool = False) -> None:
+        """Add a span of a reporter, or count it as nameless. `shared`: it has its id from its caller, as in Zipkin.
+
+        Then its parent is its own id, so that it becomes the child of the caller's half (ours).
+        """
+        codes: list[int] = []
+        told: dict[str, str] = {}
+        kind, status, marks = Kind.UNSPECIFIED, Status.UNSET, Marks(0)
+        code_of = self._rows.tag
+        for key, value in span.tags:
+            if key in TRANSPORT_TAGS:
+                told[key] = text_of(value)
+                continue
+            if key == KIND_TAG:
+                kind = kind_of(value)
+            elif key == "error":
+                status = Status.ERROR if is_true(value) else Status.UNSET
+            elif key == "lightstep.meta_event" and is_true(value):
+                marks |= Marks.META_EVENT
+            codes.append(code_of(key, value))
+        if told:
+            self._take_token(told)
+            if service := told.get(SERVICE_TAG):
+                reporter = Reporter(NAME, sound_text(service), attributes=reporter.attributes)
+        parent, references = _parent(span)
+        extra: dict[str, TagValue] = {}
+        if span.flags:
+            extra["flags"] = span.flags
+        if span.warnings:
+            extra["warnings"] = [sound_text(warning) for warning in span.warnings]
+        if span.process_id:
+            extra["process_id"] = sound_text(span.process_id)
+        if shared:
+            marks |= Marks.SHARED
+            if parent:
+                extra[SHARED_PARENT] = id_text(parent)
+            parent = span.span_id.low
+        kept = self._rows.add(
+            reporter=self._rows.reporter(reporter),
+            operation=span.operation,
+            trace=span.trace,
+            span_id=span.span_id,
+            times=read_times(span.start_ns, span.duration_ns, self._received_ns),
+            parent=parent,
+            kind=kind,
+            status=status,
+            marks=marks,
+            tags=codes,
+            logs=[self._rows.log(time_ns, fields) for time_ns, fields in span.logs],
+            references=references,
+            extra=extra or None,
+        )
+        self._nameless += not kept
+
+
+def _parent(span: JaegerSpan) -> tuple[int, list[bytes]]:
+    """(the parent or 0, the references that say more than that).
+
+    The parent is the first «child of» in the same trace, else the first reference into it, else what the span's own
+    field says; the field usually repeats one of the references, and is then not told twice.
+    """
+    usable = [one for one in span.references if one.span_id]
+    if not usable:
+        return span.parent, []
+    same = [one for one in usable if _same_trace(one.trace, span.trace)]
+    children = [one for one in same if not one.follows]
+    if len(usable) == len(children) == 1 and span.parent in (0, children[0].span_id):
+        return children[0].span_id, []
+    if span.parent and all(one.span_id != span.parent for one in same):
+        own = JaegerReference(follows=False, trace=NO_ID, span_id=span.parent)
+        usable, children = [own, *usable], [own, *children]
+    parent = [*children, *same]
+    encoded = [
+        encode_reference(
+            follows=one.follows, trace_high=one.trace.high, trace_low=one.trace.low, span_id=one.span_id
+        )
+        for one in usable
+    ]
+    return parent[0].span_id if parent else 0, encoded
+
+
+def _same_trace(one: SpanId, other: SpanId) -> bool:
+    """Whether ids are of one trace: no id is the span's own, and half an id agrees with a whole one."""
+    if not one.low and not one.high:
+        return True
+    return one.low == other.low and (one.high == other.high or not one.high or not other.high)

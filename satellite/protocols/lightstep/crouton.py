@@ -1,0 +1,363 @@
+"""The report that LightStep's Thrift tracers send ("crouton", after the IDL): its schema, and what it means.
+
+The same structs travel as TBinaryProtocol, as TJSONProtocol and as plain JSON; all come here as dicts by field name,
+so that what they mean is said once. Field numbers are those of the generated code in PyPI `lightstep`. Texts may hold surrogates in the place of bytes that were no UTF-8.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+
+from satellite.errors import SatelliteError
+from satellite.model.report import Receipt
+from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.model.span import PARENT_TAG, TagValue
+from satellite.model.tags import encode_tag, text_of
+from satellite.protocols.lightstep.report import UINT64_MAX, Rewritten, clean, log, reference, tag
+from satellite.protocols.readers import thrift
+from satellite.protocols.readers.json_document import clean_text, encode_text
+from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
+
+KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
+TRACE_JOIN_ID = {1: Field("TraceKey", STRING), 2: Field("Value", STRING)}
+NAMED_COUNTER = {1: Field("Name", STRING), 2: Field("Value", I64)}
+AUTH = {1: Field("access_token", STRING)}
+RUNTIME = {
+    1: Field("guid", STRING),
+    2: Field("start_micros", I64),
+    3: Field("group_name", STRING),
+    4: Field("attrs", LIST, KEY_VALUE),
+}
+LOG_RECORD = {
+    1: Field("timestamp_micros", I64),
+    2: Field("runtime_guid", STRING),
+    3: Field("span_guid", STRING),
+    4: Field("stable_name", STRING),
+    5: Field("message", STRING),
+    6: Field("level", STRING),
+    7: Field("thread_id", I64),
+    8: Field("filename", STRING),
+    9: Field("line_number", I64),
+    10: Field("stack_frames", LIST, STRING),
+    11: Field("payload_json", STRING),
+    12: Field("error_flag", BOOL),
+    13: Field("fields", LIST, KEY_VALUE),
+}
+SPAN_RECORD = {
+    1: Field("span_guid", STRING),
+    2: Field("runtime_guid", STRING),
+    3: Field("span_name", STRING),
+    4: Field("join_ids", LIST, TRACE_JOIN_ID),
+    5: Field("oldest_micros", I64),
+    6: Field("youngest_micros", I64),
+    8: Field("attributes", LIST, KEY_VALUE),
+    9: Field("error_flag", BOOL),
+    10: Field("log_records", LIST, LOG_RECORD),
+    11: Field("trace_guid", STRING),
+}
+METRICS_SAMPLE = {1: Field("name", STRING), 2: Field("int64_value", I64), 3: Field("double_value", DOUBLE)}
+METRICS = {1: Field("counts", LIST, METRICS_SAMPLE), 2: Field("gauges", LIST, METRICS_SAMPLE)}
+REPORT_REQUEST = {
+    1: Field("runtime", STRUCT, RUNTIME),
+    3: Field("span_records", LIST, SPAN_RECORD),
+    4: Field("log_records", LIST, LOG_RECORD),
+    5: Field("timestamp_offset_micros", I64),
+    7: Field("oldest_micros", I64),
+    8: Field("youngest_micros", I64),
+    9: Field("counters", LIST, NAMED_COUNTER),
+    11: Field("internal_metrics", STRUCT, METRICS),
+}
+ARGUMENTS = {1: Field("auth", STRUCT, AUTH), 2: Field("request", STRUCT, REPORT_REQUEST)}
+
+COMMAND = {1: Field("disable", BOOL)}
+TIMING = {1: Field("receive_micros", I64), 2: Field("transmit_micros", I64)}
+REPORT_RESPONSE = {
+    1: Field("commands", LIST, COMMAND),
+    2: Field("timing", STRUCT, TIMING),
+    3: Field("errors", LIST, STRING),
+}
+RESULT: thrift.Schema = {0: Field("success", STRUCT, REPORT_RESPONSE)}
+
+TOKEN_TAGS = ("lightstep.access_token", "access_token")
+SERVICE_TAG = "lightstep.service_name"
+"""Tags that are for the transport: used, and not stored."""
+
+_JOIN = "join:"
+_HEX = re.compile("[0-9a-fA-F]{1,32}")
+_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_DECIMAL = re.compile("[0-9]{17,20}")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?", re.ASCII)
+
+_NUMBER_MAX = 2**70
+
+_LOG_TEXTS = ("stable_name", "message", "level", "thread_id", "filename", "line_number", "payload_json")
+"""Fields of a log record beside its `fields` that become fields of the log, under their own names."""
+
+
+def rewrite(request: dict[str, Any], *, protocol: str, token: str = "", echo: Any = None) -> Rewritten:
+    """A ReportRequest as LightStep's own report; never raises for what it holds, but for JSON nested too deeply.
+
+    Args:
+        request: the fields that were there; null is as good as absent.
+        protocol: name of the WireProtocol.
+        token: the access token of the call, "" for none: then a tag may bring it.
+        echo: for `Report.echo`.
+    """
+    tokens = [token] if token else []
+    runtime = _object(request.get("runtime"))
+    written = Rewritten(_reporter(runtime, protocol, tokens), echo=echo)
+    offset_us = _number(request.get("timestamp_offset_micros"))
+    written.offset_us = int(offset_us) if offset_us is not None else 0
+    _count(request, written.counters)
+    own_guid = _text(runtime.get("guid"))
+    loose = _loose_logs(request.get("log_records"), own_guid)
+    malformed = nameless = 0
+    for record in _list(request.get("span_records")):
+        if not isinstance(record, dict):
+            malformed += 1
+        elif not _span(record, written, own_guid, loose, tokens):
+            nameless += 1
+    written.drop("malformed", malformed, "that were no objects")
+    written.drop("no_ids", nameless, "without trace id and span id")
+    if lost := sum(map(len, loose.values())):
+        written.warnings.append(f"{lost} log records belong to no span of this report and were left out")
+    written.token = tokens[0] if tokens else ""
+    return written
+
+
+def _reporter(runtime: dict[str, Any], protocol: str, tokens: list[str]) -> Reporter:
+    attributes: dict[str, TagValue] = {}
+    for key, value in _pairs(runtime.get("attrs"), "Key"):
+        if key in TOKEN_TAGS:
+            tokens.append(text_of(clean(value)))
+        else:
+            attributes[clean_text(key)] = clean(value)
+    guid = _text(runtime.get("guid"))
+    group_name = clean_text(_text(runtime.get("group_name")))
+    # The transport's tag comes last here: in this protocol the other two are the rule.
+    candidates = (
+        group_name,
+        text_of(attributes.get("lightstep.component_name")),
+        text_of(attributes.pop(SERVICE_TAG, None)),
+    )
+    detail: dict[str, TagValue] = {"guid": clean_text(guid)} if guid else {}
+    if group_name:
+        detail["group_name"] = group_name
+    if (start := _number(runtime.get("start_micros"))) is not None:
+        detail["start_micros"] = clean(int(start))
+    return Reporter(
+        protocol=protocol,
+        service=next(filter(None, candidates), UNKNOWN_SERVICE),
+        id=runtime_number(guid),
+        attributes=tuple(attributes.items()),
+        detail=detail,
+    )
+
+
+def _span(
+    record: dict[str, Any],
+    written: Rewritten,
+    own_guid: str,
+    loose: dict[int, list[bytes]],
+    tokens: list[str],
+) -> bool:
+    """Whether it has an id and was added."""
+    trace_text, span_text = _text(record.get("trace_guid")), _text(record.get("span_guid"))
+    trace_id, span_id = guid_number(trace_text), guid_number(span_text)
+    if not trace_id and not span_id:
+        return False
+    tags = []
+    parent = 0
+    for key, value in _pairs(record.get("attributes"), "Key"):
+        if key in TOKEN_TAGS:
+            tokens.append(text_of(clean(value)))
+            continue
+        if key == PARENT_TAG:
+            parent = guid_number(_text(value))
+        tags.append(tag(key, value))
+    extra: dict[str, TagValue] = {}
+    if record.get("join_ids"):
+        join_ids = list(_pairs(record["join_ids"], "TraceKey"))
+        tags.extend(tag(_JOIN + key.removeprefix(_JOIN), value) for key, value in join_ids)
+        extra["join_ids"] = [[clean_text(key), clean(value)] for key, value in join_ids]
+    for name, text in (("trace_guid", trace_text), ("span_guid", span_text)):
+        if len(text) > 16 or not _is_plain(text):
+            extra[name] = clean_text(text)
+    guid = record.get("runtime_guid")
+    if guid and guid != own_guid:
+        extra["runtime_guid"] = clean(guid)
+    if record.get("dropped_logs"):
+        extra["dropped_logs"] = clean(record["dropped_logs"])
+    row = len(written.spans)
+    if _is_set(record.get("error_flag")):
+        extra["error_flag"] = True
+        written.failed.append(row)
+    if extra:
+        written.extras[row] = extra
+    logs = [
+        _log(entry, own_guid, span_text)
+        for entry in _list(record.get("log_records"))
+        if isinstance(entry, dict)
+    ]
+    start, end = _number(record.get("oldest_micros")), _number(record.get("youngest_micros"))
+    written.span(
+        operation=_text(record.get("span_name")),
+        trace_id=trace_id,
+        span_id=span_id,
+        start=_split(start),
+        duration_us=round(end - start) if start and end is not None else 0,
+        tags=tags,
+        logs=logs + loose.pop(span_id, []) if loose else logs,
+        references=[reference(span_id=parent)] if parent else (),
+    )
+    return True
+
+
+def _loose_logs(records: Any, own_guid: str) -> dict[int, list[bytes]]:
+    """The log records that came beside the spans, by the id of the span that they name."""
+    found: dict[int, list[bytes]] = {}
+    for record in _list(records):
+        if isinstance(record, dict):
+            span_text = _text(record.get("span_guid"))
+            found.setdefault(guid_number(span_text), []).append(_log(record, own_guid, span_text))
+    return found
+
+
+def _log(record: dict[str, Any], own_guid: str, span_text: str) -> bytes:
+    fields = [tag(key, value) for key, value in _pairs(record.get("fields"), "Key")]
+    if len(record) > 2:  # tracers that are not of the first generation send time and fields
+        fields.extend(tag(name, record[name]) for name in _LOG_TEXTS if record.get(name) not in (None, ""))
+        if frames := _list(record.get("stack_frames")):
+            fields.append(encode_tag("stack_frames", [clean_text(_text(frame)) for frame in frames]))
+        if _is_set(record.get("error_flag")):
+            fields.append(tag("error_flag", True))
+        for name, known in (("runtime_guid", own_guid), ("span_guid", span_text)):
+            if record.get(name) not in (None, "", known):
+                fields.append(tag(name, record[name]))
+    return log(_split(_number(record.get("timestamp_micros"))), fields)
+
+
+def _count(request: dict[str, Any], counters: dict[str, float]) -> None:
+    """What the client counted, in both places where it may stand."""
+    for sample in _list(_object(request.get("internal_metrics")).get("counts")):
+        if isinstance(sample, dict):
+            value = sample.get("int64_value")
+            _add(counters, sample.get("name"), sample.get("double_value") if value is None else value)
+    for name, value in _pairs(request.get("counters"), "Name"):
+        _add(counters, name, value)
+
+
+def _add(counters: dict[str, float], name: Any, value: Any) -> None:
+    number = _number(value)
+    if not isinstance(name, str) or not name or number is None:
+        return
+    # PHP's name for what all others call spans.dropped.
+    name = "spans.dropped" if name == "dropped_spans" else clean_text(name)
+    counters[name] = counters.get(name, 0) + number
+
+
+# Ids
+
+
+@lru_cache(maxsize=16384)
+def guid_number(text: str) -> int:
+    """The id, 64 bits, that a text stands for; 0 for "" and for zeros.
+
+    Up to 16 hex digits are the number; of up to 32 and of a UUID the lower half; anything else (decimal digits look
+    like hex ones, base 36 does not) is hashed, so that equal texts meet.
+    """
+    if _HEX.fullmatch(text):
+        return int(text, 16) & UINT64_MAX
+    if _UUID.fullmatch(text):
+        return int(text[-17:].replace("-", ""), 16)
+    if not text:
+        return 0
+    return int.from_bytes(hashlib.blake2b(encode_text(text), digest_size=8).digest(), "big") or 1
+
+
+def runtime_number(text: str) -> int:
+    """The reporter id of a runtime guid: as `guid_number`, but that Go writes it in decimal digits."""
+    if _DECIMAL.fullmatch(text) and int(text) <= UINT64_MAX:
+        return int(text)
+    return guid_number(text)
+
+
+@lru_cache(maxsize=16384)
+def _is_plain(text: str) -> bool:
+    """Whether an id of at most 16 characters can be written again from its number, but for case and padding."""
+    return not text or _HEX.fullmatch(text) is not None
+
+
+# Values as JSON may bring them
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _pairs(entries: Any, key_name: str) -> Iterator[tuple[str, Any]]:
+    """(key, value) of each entry that has either."""
+    if isinstance(entries, list):
+        for entry in entries:
+            if isinstance(entry, dict):
+                key, value = entry.get(key_name), entry.get("Value")
+                if isinstance(key, str):
+                    yield key, value
+                elif key is not None or value is not None:
+                    yield _text(key), value
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else text_of(clean(value))
+
+
+def _is_set(value: Any) -> bool:
+    return value.lower() == "true" if isinstance(value, str) else bool(value)
+
+
+def _number(value: Any) -> int | float | None:
+    """A number, also one in decimal digits; None for none, and beyond what any field could hold."""
+    if isinstance(value, str) and (parts := _NUMBER.fullmatch(value)):
+        value = float(value) if parts[1] else int(value)
+    return value if isinstance(value, int | float) and abs(value) < _NUMBER_MAX else None
+
+
+def _split(time_us: float | None) -> tuple[int, int]:
+    """(seconds, ns) since the epoch; (0, 0) for none. Browsers send fractions of microseconds."""
+    if time_us is None:
+        return 0, 0
+    whole = math.floor(time_us)
+    seconds, micros = divmod(whole, 1_000_000)
+    return seconds, micros * 1000 + int((time_us - whole) * 1000)
+
+
+# The answer
+
+
+def response(receipt: Receipt) -> dict[str, Any]:
+    """A ReportResponse: times, and the reason of a refusal; `errors` stays empty for a report that was kept."""
+    answer: dict[str, Any] = {"commands": [], "timing": timing(receipt)}
+    answer["errors"] = [refusal_text(receipt.refusal)] if receipt.refusal else []
+    return answer
+
+
+def timing(receipt: Receipt) -> dict[str, int]:
+    """Both times in µs."""
+    return {
+        "receive_micros": receipt.received_ns // 1000,
+        "transmit_micros": receipt.answered_ns // 1000,
+    }
+
+
+def refusal_text(refusal: SatelliteError) -> str:
+    """What is said of a refusal; Go hands it to a format function."""
+    return refusal.message.replace("%", "percent ")

@@ -1,0 +1,337 @@
+"""LightStep's own report as proto3 JSON: `POST /api/v2/reports` from C#, OpenTelemetry JS and OpenTelemetry .NET.
+
+The JSON is written anew as protobuf and decoded by the one codec. Accepted are lowerCamel and original names,
+integers as text or number (exact: never through a double), enums by name or number, times of 0–9 and more fraction
+digits; unknown keys are ignored. A value of the wrong kind is left out and said, it does not cost the report.
+"""
+
+from __future__ import annotations
+
+import calendar
+import math
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any
+
+from google.protobuf.json_format import MessageToJson
+
+from satellite.errors import BadReport, SatelliteError
+from satellite.model.report import Decoded, Receipt
+from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.model.span import TagValue
+from satellite.model.tags import text_of
+from satellite.pb import lightstep_collector_pb2 as collector
+from satellite.pb import lightstep_shallow_pb2 as shallow
+from satellite.protocols.lightstep import protobuf as lightstep
+from satellite.protocols.lightstep.report import (
+    UINT64_MAX,
+    Rewritten,
+    clean,
+    decode_rewritten,
+    log,
+    reference,
+    tag,
+)
+from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+
+NAME = "lightstep_json"
+JSON = "application/json"
+CONTENT_TYPES = (JSON, "text/plain", "text/json")
+"""`text/plain` is what a browser's beacon sends."""
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):?(\d\d))", re.ASCII
+)
+_DECIMAL = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+
+_KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "jsonValue")
+_VALUES = {name: name for name in _KINDS} | {name.replace("Value", "_value"): name for name in _KINDS}
+"""Either spelling → the first."""
+
+
+def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """One Report or BadReport (TooLarge) per body, and the spans of all good ones in one batch."""
+    return decode_rewritten([_outcome(body) for body in bodies], received_ns)
+
+
+def _outcome(body: bytes) -> Rewritten | SatelliteError:
+    try:
+        value = read_json(body)
+        if not isinstance(value, dict):
+            raise BadReport("not a ReportRequest: the JSON is no object")
+        return _Rewriting(value).result()
+    except SatelliteError as fault:
+        return fault
+    except RecursionError:
+        return BadReport("JSON is nested too deeply")
+
+
+class _Rewriting:
+    """One ReportRequest, from JSON to protobuf."""
+
+    def __init__(self, request: dict[str, Any]) -> None:
+        self._request = request
+        self._unfit = 0
+
+    def result(self) -> Rewritten:
+        """The report; what was of the wrong kind is counted in its warnings."""
+        request = self._request
+        written = Rewritten(self._reporter(_object(request, "reporter")))
+        token = _field(_object(request, "auth"), "accessToken", "access_token")
+        written.token = token if isinstance(token, str) else ""
+        written.offset_us = self._integer(_field(request, "timestampOffsetMicros", "timestamp_offset_micros"))
+        metrics = _object(request, "internalMetrics", "internal_metrics")
+        for sample in self._objects(_field(metrics, "counts")):
+            self._count(sample, written.counters)
+        malformed = nameless = 0
+        for span in _list(_field(request, "spans")):
+            if not isinstance(span, dict):
+                malformed += 1
+            elif not self._span(span, written):
+                nameless += 1
+        written.drop("malformed", malformed, "that were no objects")
+        written.drop("no_ids", nameless, "without trace id and span id")
+        if self._unfit:
+            written.warnings.append(f"{self._unfit} values were of the wrong kind and were left out")
+        return written
+
+    def _reporter(self, reporter: dict[str, Any]) -> Reporter:
+        attributes = {str(clean(key)): clean(value) for key, value, _ in self._tags(_field(reporter, "tags"))}
+        return Reporter(
+            protocol=NAME,
+            service=text_of(attributes.get("lightstep.component_name")) or UNKNOWN_SERVICE,
+            id=self._id(_field(reporter, "reporterId", "reporter_id")),
+            attributes=tuple(attributes.items()),
+        )
+
+    def _count(self, sample: dict[str, Any], counters: dict[str, float]) -> None:
+        name = _field(sample, "name")
+        value = _field(sample, "intValue", "int_value")
+        number: float | None
+        if value is None:
+            number = self._double(_field(sample, "doubleValue", "double_value"))
+        else:
+            number = self._integer(value)
+        if not isinstance(name, str) or not name or number is None or not _fits(number):
+            return
+        name = str(clean(name))
+        name = "spans.dropped" if name == "dropped_spans" else name
+        counters[name] = counters.get(name, 0) + number
+
+    def _span(self, span: dict[str, Any], written: Rewritten) -> bool:
+        """Whether it has an id and was added."""
+        context = _object(span, "spanContext", "span_context")
+        trace_id = self._id(_field(context, "traceId", "trace_id"))
+        span_id = self._id(_field(context, "spanId", "span_id"))
+        if not trace_id and not span_id:
+            return False
+        name = _field(span, "operationName", "operation_name")
+        written.span(
+            operation=name if isinstance(name, str) else text_of(clean(name)),
+            trace_id=trace_id,
+            span_id=span_id,
+            start=self._time(_field(span, "startTimestamp", "start_timestamp")),
+            duration_us=_signed(self._integer(_field(span, "durationMicros", "duration_micros"))),
+            tags=self._encoded(_field(span, "tags")),
+            logs=[
+                log(self._time(_field(entry, "timestamp")), self._encoded(_field(entry, "fields")))
+                for entry in self._objects(_field(span, "logs"))
+            ],
+            references=[self._reference(entry) for entry in self._objects(_field(span, "references"))],
+            baggage=[
+                tag(key, value if isinstance(value, str) else text_of(clean(value)))
+                for key, value in _object(context, "baggage").items()
+            ],
+        )
+        return True
+
+    def _reference(self, entry: dict[str, Any]) -> shallow.Reference:
+        context = _object(entry, "spanContext", "span_context")
+        return reference(
+            span_id=self._id(_field(context, "spanId", "span_id")),
+            trace_id=self._id(_field(context, "traceId", "trace_id")),
+            follows=_field(entry, "relationship") in ("FOLLOWS_FROM", 1, "1"),
+        )
+
+    def _encoded(self, entries: Any) -> list[bytes]:
+        encoded = []
+        for entry in _list(entries):
+            if (
+                isinstance(entry, dict) and len(entry) == 2
+            ):  # the usual one, a text: no need for all of `_tags`
+                key, text = entry.get("key"), entry.get("stringValue")
+                if isinstance(key, str) and isinstance(text, str):
+                    encoded.append(tag(key, text))
+                    continue
+            encoded.extend(tag(key, value, is_json=is_json) for key, value, is_json in self._tags([entry]))
+        return encoded
+
+    def _tags(self, entries: Any) -> Iterator[tuple[str, TagValue, bool]]:
+        """(key, typed value, whether it was called JSON) of each KeyValue that is not empty."""
+        for entry in self._objects(entries):
+            key, kind, value = entry.get("key"), "", None
+            for name, found in entry.items():
+                if name in _VALUES and found is not None:
+                    kind, value = _VALUES[name], found
+            if key is None and value is None:
+                continue
+            yield (
+                key if isinstance(key, str) else text_of(clean(key)),
+                self._value(kind, value),
+                kind == "jsonValue",
+            )
+
+    @staticmethod
+    def _value(kind: str, value: Any) -> TagValue:
+        """A value as its kind wants it; as it came where it cannot be that."""
+        match kind:
+            case "intValue":
+                return value if (integer := _exact(value)) is None else integer
+            case "doubleValue":
+                return value if (number := _number(value)) is None else number
+            case "boolValue" if isinstance(value, str):
+                return {"true": True, "false": False}.get(value.lower(), value)
+            case "stringValue" | "jsonValue" if not isinstance(value, str):
+                return text_of(value) if isinstance(value, bool | int | float) else value
+            case _:
+                return value
+
+    def _objects(self, value: Any) -> Iterator[dict[str, Any]]:
+        for entry in _list(value):
+            if isinstance(entry, dict):
+                yield entry
+            else:
+                self._unfit += 1
+
+    def _id(self, value: Any) -> int:
+        """64 bits; a negative number is taken for the same bits signed."""
+        number = self._integer(value)
+        if -(2**63) <= number <= UINT64_MAX:
+            return number & UINT64_MAX
+        self._unfit += 1
+        return 0
+
+    def _integer(self, value: Any) -> int:
+        """0 for none."""
+        if value is None or value == "":
+            return 0
+        number = _exact(value)
+        if number is None:
+            self._unfit += 1
+            return 0
+        return number
+
+    def _double(self, value: Any) -> float | None:
+        number = None if value is None else _number(value)
+        self._unfit += value is not None and number is None
+        return number
+
+    def _time(self, value: Any) -> tuple[int, int]:
+        """Seconds and ns since the epoch of an RFC 3339 text; (0, 0) for none."""
+        if value is None:
+            return 0, 0
+        if isinstance(value, str):
+            time = _parse_time(value)
+        elif isinstance(value, dict):  # the message field by field, as hand-written senders have it
+            seconds, nanos = divmod(self._integer(value.get("nanos")), 1_000_000_000)
+            time = self._integer(value.get("seconds")) + seconds, nanos
+        else:
+            time = None
+        if time is None:
+            self._unfit += 1
+            return 0, 0
+        return time
+
+
+def _field(found: dict[str, Any], name: str, original: str = "") -> Any:
+    """A field by its lowerCamel or original name; None for absent and for null."""
+    value = found.get(name)
+    return found.get(original) if value is None and original else value
+
+
+def _object(found: dict[str, Any], name: str, original: str = "") -> dict[str, Any]:
+    value = _field(found, name, original)
+    return value if isinstance(value, dict) else {}
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _exact(value: Any) -> int | None:
+    """The integer that a number or a text is; None where it is none."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int):
+        return value
+    if isinstance(value, str):
+        return int(value) if _DECIMAL.fullmatch(value) else None
+    return int(value) if isinstance(value, float) and value.is_integer() else None
+
+
+def _number(value: Any) -> float | None:
+    """The number that a number or a text is, `NaN` and `Infinity` among the texts."""
+    try:
+        return float(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+    except (ValueError, OverflowError):
+        return None
+
+
+def _fits(number: float) -> bool:
+    """Whether a count is one to add up."""
+    return -(2**63) <= number < 2**64 and math.isfinite(number)
+
+
+def _signed(duration_us: int) -> int:
+    """Unsigned on the wire; tracers let a negative duration wrap."""
+    return duration_us - 2**64 if 2**63 <= duration_us <= UINT64_MAX else duration_us
+
+
+def _parse_time(text: str) -> tuple[int, int] | None:
+    parts = _TIME.fullmatch(text)
+    if parts is None:
+        return None
+    *date, fraction, sign, hours, minutes = parts.groups()
+    seconds = _seconds("-".join(date))
+    if seconds is None:
+        return None
+    if sign:
+        shift = int(hours) * 3600 + int(minutes) * 60
+        seconds -= shift if sign == "+" else -shift
+    return seconds, int(fraction[:9].ljust(9, "0")) if fraction else 0
+
+
+@lru_cache(maxsize=1024)
+def _seconds(date: str) -> int | None:
+    """Seconds since the epoch of `year-month-day-hour-minute-second`; a leap second counts as the next one."""
+    year, month, day, hour, minute, second = map(int, date.split("-"))
+    if not (year and 1 <= month <= 12 and hour < 24 and minute < 60 and second <= 60):
+        return None
+    if not 1 <= day <= calendar.monthrange(year, month)[1]:
+        return None
+    return calendar.timegm((year, month, day, hour, minute, second))
+
+
+def encode(receipt: Receipt, head: RequestHead) -> Reply:
+    """The codec's answer, as JSON where Accept wants that, or wants anything and the request was JSON.
+
+    C# posts JSON, but accepts and reads only protobuf.
+    """
+    reply = lightstep.encode(receipt, head)
+    anything = head.accept in ("", "*/*") and head.content_type in CONTENT_TYPES
+    if reply.content_type != lightstep.PROTOBUF or not (anything or head.accept == JSON):
+        return reply
+    response = collector.ReportResponse.FromString(reply.body)
+    return Reply(reply.status, JSON, MessageToJson(response, indent=None).encode())
+
+
+PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("POST", "/api/v2/reports"), ("POST", "/api/v2/report")),
+    grpc_methods=(),
+    content_types=CONTENT_TYPES,
+    decode=decode,
+    encode=encode,
+)

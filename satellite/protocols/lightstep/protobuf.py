@@ -1,0 +1,462 @@
+"""LightStep protobuf: `CollectorService/Report` over gRPC and `POST /api/v2/reports`, one codec for both.
+
+The hot path. Bodies are parsed by ptars with a shallow schema (protos/lightstep_shallow.proto) into columns; no
+statement here runs once per span or tag unless the span is out of the ordinary. Facts: wire-protocols of LightStep's
+public collector interface and of its tracers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import ptars
+import pyarrow as pa
+import pyarrow.compute as pc
+from google.protobuf.message import DecodeError
+
+from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
+from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
+from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, normalise, text_of
+from satellite.pb import lightstep_collector_pb2 as collector
+from satellite.pb import lightstep_shallow_pb2 as shallow
+from satellite.protocols.lightstep.stream import ReportSplitter
+from satellite.protocols.readers.submessages import read_submessages
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+
+NAME = "lightstep"
+PROTOBUF = "application/octet-stream"
+
+OFFSET_LIMIT_US = 86_400_000_000
+"""Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
+
+LONG_BYTES = 2**20
+SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 16, 4
+"""A body may hold one span for each 16 of its bytes (an empty one of 2 would become a hundred), and one tag, log or
+reference for each 4. Ours."""
+
+_FREE = 1000
+"""So many spans and tags go uncounted, so that small bodies with little in them are fine."""
+
+_LIMIT_US = (2**63 - 1) // 1000
+_LIMIT_S = (2**63 - 1) // 1_000_000_000 - 1
+_FUTURE_NS = 86_400_000_000_000
+
+Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+
+_HANDLER = ptars.HandlerPool([shallow.DESCRIPTOR]).get_for_message(shallow.Report.DESCRIPTOR)
+
+
+def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """One Report or BadReport per body, and the spans of all good ones in one batch."""
+    outcomes: list[Report | SatelliteError]
+    try:
+        columns = _parse(bodies)
+        outcomes = [_report(columns, i) for i in range(len(bodies))]
+    except (BadReport, TooLarge):
+        # One of them is bad; the others must not notice. Each is tried alone, the good ones then decoded together.
+        faults = [_fault(body) for body in bodies]
+        columns = _parse([body for body, fault in zip(bodies, faults, strict=True) if fault is None])
+        good = iter([_report(columns, i) for i in range(columns.num_rows)])
+        outcomes = [next(good) if fault is None else fault for fault in faults]
+    reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
+    return Decoded(_Columns(columns, reports, received_ns).batch(), outcomes)
+
+
+def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
+    for body in bodies:
+        if len(body) > LONG_BYTES:
+            _check_spans(body)
+    try:
+        columns = _HANDLER.list_to_record_batch(list(bodies))
+    except ValueError as error:
+        raise BadReport(f"not a ReportRequest: {error}") from error
+    except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
+        if type(error).__module__ != "pyo3_runtime":
+            raise
+        raise BadReport("not a ReportRequest: impossible length") from error
+    spans = columns.column("spans").flatten()
+    elements = sum(len(spans.field(name).values) for name in ("tags", "logs", "references"))
+    if elements > _FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
+        raise TooLarge("more tags, logs or references than a report of this size can hold")
+    return columns
+
+
+def _check_spans(body: bytes) -> None:
+    """Raise TooLarge when a long body holds too many spans; ptars would take memory for all of them first."""
+    limit = _FREE + len(body) // SPAN_BYTES_MIN
+    with suppress(BadReport):  # which ptars will say
+        if len(read_submessages(body, (3,))[3]) > limit:
+            raise TooLarge("more spans than a report of this size can hold")
+
+
+def _fault(body: bytes) -> BadReport | TooLarge | None:
+    try:
+        shallow.Report.FromString(body)  # upb reads the same schema and never panics
+        _report(_parse([body]), 0)
+    except (BadReport, TooLarge) as fault:
+        return fault
+    except DecodeError as error:
+        return BadReport(f"not a ReportRequest: {error}")
+    return None
+
+
+def _joined(columns: pa.RecordBatch, name: str, i: int) -> bytes:
+    """A singular message of body i: its occurrences joined, which is how protobuf merges them."""
+    return b"".join(columns.column(name)[i].as_py())
+
+
+def _report(columns: pa.RecordBatch, i: int) -> Report:
+    return Report(
+        token=_token(_joined(columns, "auth", i)),
+        reporter=_reporter(_joined(columns, "reporter", i)),
+        rows=slice(0, 0),
+        counters=_counters(_joined(columns, "internal_metrics", i)),
+    )
+
+
+@lru_cache(maxsize=1024)
+def _token(encoded: bytes) -> str:
+    return str(_read(shallow.Auth, encoded, "auth").access_token.decode("utf-8", "replace"))
+
+
+@lru_cache(maxsize=4096)
+def _reporter(encoded: bytes) -> Reporter:
+    message = _read(shallow.Reporter, encoded, "reporter")
+    attributes = dict(_fields(message.tags))
+    service = text_of(attributes.get("lightstep.component_name")) or UNKNOWN_SERVICE
+    return Reporter(
+        protocol=NAME, service=service, id=message.reporter_id, attributes=tuple(attributes.items())
+    )
+
+
+def _counters(encoded: bytes) -> dict[str, float]:
+    if not encoded:
+        return {}
+    message = _read(shallow.InternalMetrics, encoded, "internal_metrics")
+    counters: dict[str, float] = {}
+    for sample in message.counts:
+        kind = sample.WhichOneof("value")
+        if sample.name and kind:  # JavaScript sends seven empty samples with every report
+            name = sample.name.decode("utf-8", "replace")
+            counters[name] = counters.get(name, 0) + getattr(sample, kind)
+    return counters
+
+
+def _read(message: Any, encoded: bytes, what: str) -> Any:
+    try:
+        return message.FromString(encoded)
+    except DecodeError as error:
+        raise BadReport(f"not a ReportRequest: {what}: {error}") from error
+
+
+def _fields(encoded: Sequence[Any]) -> Iterator[tuple[str, TagValue]]:
+    for tag in encoded:
+        kind = tag.WhichOneof("value")
+        value = getattr(tag, kind) if kind else None
+        key = tag.key.decode("utf-8", "replace")
+        if key or kind:
+            yield key, value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+
+
+@dataclass
+class _Columns:
+    """The spans of several reports on their way from the wire's columns to those of SpanBatch."""
+
+    columns: pa.RecordBatch
+    reports: list[Report]
+    received_ns: int
+    marks: npt.NDArray[np.uint16] = field(init=False)
+
+    def batch(self) -> SpanBatch:
+        """The kept spans; says in each report which rows are its own and what was dropped."""
+        lists = self.columns.column("spans")
+        counts = np.diff(lists.offsets.to_numpy()).astype(np.int64)
+        spans = lists.flatten()
+        body = np.repeat(np.arange(len(counts)), counts)
+        context = spans.field("span_context")
+        trace, span_id = _numbers(context, "trace_id"), _numbers(context, "span_id")
+        nameless = (trace == 0) & (span_id == 0)
+        if nameless.any():
+            for i, lost in enumerate(np.bincount(body[nameless], minlength=len(counts)).tolist()):
+                if lost:
+                    self.reports[i].dropped["no_ids"] = lost
+                    self.reports[i].warnings.append(f"{lost} spans without trace id and span id were dropped")
+            keep = ~nameless
+            spans, body = spans.filter(pa.array(keep)), body[keep]
+            context, trace, span_id = spans.field("span_context"), trace[keep], span_id[keep]
+        ends = np.cumsum(np.bincount(body, minlength=len(counts))).tolist() if len(counts) else []
+        for report, start, end in zip(self.reports, [0, *ends], ends, strict=False):
+            report.rows = slice(start, end)
+        self.marks = np.where((trace == 0) | (span_id == 0), np.uint16(Marks.ZERO_ID), np.uint16(0))
+
+        offsets = self._offsets()
+        start_ns, duration_ns = self._times(spans, offsets[body])
+        parent, references = self._references(spans, trace)
+        tags, tag_lists, kind, status = self._tags(spans, body, parent)
+        names = spans.field("operation_name").dictionary_encode()
+        extra, extras = self._extras(context, body, offsets)
+        reporters = pa.array(
+            [report.reporter.encode() for report in self.reports], pa.binary()
+        ).dictionary_encode()
+        columns = [
+            pa.array(np.zeros(len(trace), np.uint64)),
+            pa.array(trace),
+            pa.array(span_id),
+            pa.array(parent),
+            pa.array(start_ns),
+            pa.array(duration_ns),
+            names.indices,
+            pa.array(reporters.indices.to_numpy()[body]),
+            extra,
+            pa.array(kind),
+            pa.array(status),
+            pa.array(self.marks),
+            tag_lists,
+            spans.field("logs"),
+            references,
+        ]
+        rows = pa.RecordBatch.from_arrays(
+            [c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+        )
+        return SpanBatch(rows, tags, self._names(names), reporters.dictionary, extras)
+
+    def _offsets(self) -> Ints:
+        """The clock correction of each report in ns; 0 where it is absurd."""
+        offsets = np.asarray(self.columns.column("timestamp_offset_micros")).copy()
+        for i in np.flatnonzero(np.abs(offsets.astype(np.float64)) > OFFSET_LIMIT_US).tolist():
+            self.reports[i].warnings.append("timestamp_offset_micros is more than a day and was not applied")
+            offsets[i] = 0
+        result: Ints = offsets * 1000
+        return result
+
+    def _times(self, spans: pa.StructArray, offset_ns: Ints) -> tuple[Ints, Ints]:
+        start = spans.field("start_timestamp")
+        seconds, nanos = _numbers(start, "seconds"), _numbers(start, "nanos").astype(np.int64)
+        usable = ((seconds != 0) | (nanos != 0)) & (np.abs(seconds.astype(np.float64)) < _LIMIT_S)
+        start_ns = np.where(
+            usable, np.where(usable, seconds, 0) * 1_000_000_000 + nanos + offset_ns, self.received_ns
+        )
+        self._mark(~usable, Marks.TIME_INVENTED)
+        self._mark(usable & (offset_ns != 0), Marks.OFFSET_APPLIED)
+        self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
+        # Unsigned on the wire; tracers let a negative duration wrap.
+        duration_us = np.asarray(spans.field("duration_micros")).view(np.int64)
+        self._mark(duration_us < 0, Marks.NEGATIVE_DURATION)
+        self._mark((duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US), Marks.CLAMPED)
+        return start_ns, np.clip(duration_us, -_LIMIT_US, _LIMIT_US) * 1000
+
+    def _mark(self, rows: Mask, mark: Marks) -> None:
+        self.marks[rows] |= np.uint16(mark)
+
+    def _references(self, spans: pa.StructArray, trace: npt.NDArray[np.uint64]) -> tuple[Any, pa.ListArray]:
+        """(parent of each span or 0, the references that are more than just a parent)."""
+        lists = spans.field("references")
+        counts = np.diff(lists.offsets.to_numpy())
+        flat = lists.flatten()
+        row = np.repeat(np.arange(len(counts)), counts)
+        context = flat.field("span_context")
+        ref_trace, ref_span = _numbers(context, "trace_id"), _numbers(context, "span_id")
+        child_of = np.asarray(flat.field("relationship")) == 0
+        baggage = (
+            np.diff(context.field("baggage").offsets.to_numpy()) > 0 if len(flat) else np.zeros(0, np.bool_)
+        )
+        usable = ref_span != 0
+        same = usable & ((ref_trace == 0) | (ref_trace == trace[row]))
+        parent = np.zeros(len(counts), np.uint64)
+        for candidates in (same, same & child_of):  # a CHILD_OF of the same trace wins; of several the first
+            picked = np.flatnonzero(candidates)[::-1]
+            parent[row[picked]] = ref_span[picked]
+        plain = np.ones(len(counts), np.bool_)
+        plain[row[usable & ~(same & child_of & ~baggage)]] = False
+        plain[np.bincount(row[usable], minlength=len(counts)) > 1] = False
+        if plain.all():
+            empty = pa.array(np.zeros(len(counts) + 1, np.int32))
+            return parent, pa.ListArray.from_arrays(empty, pa.array([], pa.binary()))
+        kept: list[list[bytes]] = [[] for _ in range(len(counts))]
+        for i in np.flatnonzero(usable & ~plain[row]).tolist():
+            kept[row[i]].append(
+                encode_reference(
+                    follows=not child_of[i],
+                    trace_high=0,
+                    trace_low=int(ref_trace[i]),
+                    span_id=int(ref_span[i]),
+                )
+            )
+        return parent, pa.array(kept, pa.list_(pa.binary()))
+
+    def _tags(
+        self, spans: pa.StructArray, body: Ints, parent: npt.NDArray[np.uint64]
+    ) -> tuple[pa.BinaryArray, pa.ListArray, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """(distinct tags, their positions per span, kind, status); fills in parents that only a tag names."""
+        lists = spans.field("tags")
+        offsets = lists.offsets.to_numpy() - (lists.offsets[0].as_py() if len(lists.offsets) else 0)
+        encoded = lists.flatten().dictionary_encode()
+        codes = encoded.indices.to_numpy()
+        row = np.repeat(np.arange(len(spans)), np.diff(offsets))
+        clean = normalise(encoded.dictionary, shallow.KeyValue.FromString)
+        if len(clean.repaired):
+            broken = np.isin(codes, clean.repaired)
+            self._mark_rows(row[broken], Marks.BAD_UTF8)
+            for i, count in enumerate(np.bincount(body[row[broken]], minlength=len(self.reports)).tolist()):
+                if count:
+                    self.reports[i].warnings.append(
+                        f"{count} tags held invalid UTF-8; it was replaced by U+FFFD"
+                    )
+        if clean.mapping is not None:
+            codes = clean.mapping[codes]
+            present = codes >= 0
+            if not present.all():
+                codes, row = codes[present], row[present]
+                offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(spans)))])
+        kind, status = np.zeros(len(spans), np.uint8), np.zeros(len(spans), np.uint8)
+        for key, target in (("span.kind", kind), ("error", status)):
+            hits, values = _occurrences(clean.tags, codes, key, _READ[key])
+            target[row[hits]] = values
+        hits, values = _occurrences(clean.tags, codes, META_EVENT_TAG, _is_true)
+        self._mark_rows(row[hits[values > 0]], Marks.META_EVENT)
+        if len(orphans := np.flatnonzero(parent == 0)):
+            hits, ids = _occurrences(clean.tags, codes, PARENT_TAG, _hex_id, orphans=np.isin(row, orphans))
+            parent[row[hits]] = ids
+        tag_lists = pa.ListArray.from_arrays(
+            pa.array(offsets.astype(np.int32)), pa.array(codes.astype(np.int32))
+        )
+        return clean.tags, tag_lists, kind, status
+
+    def _mark_rows(self, rows: Ints, mark: Marks) -> None:
+        if len(rows):
+            self.marks[np.unique(rows)] |= np.uint16(mark)
+
+    def _names(self, names: pa.DictionaryArray) -> pa.BinaryArray:
+        """The distinct operations; invalid UTF-8 becomes U+FFFD (two of them may then read the same: harmless)."""
+        try:
+            names.dictionary.cast(pa.string())
+        except pa.ArrowInvalid:
+            texts = [name.decode("utf-8", "replace").encode() for name in names.dictionary.to_pylist()]
+            broken = [i for i, text in enumerate(texts) if text != names.dictionary[i].as_py()]
+            self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
+            return pa.array(texts, pa.binary())
+        return names.dictionary
+
+    def _extras(self, context: pa.StructArray, body: Ints, offsets: Ints) -> tuple[pa.Array, pa.BinaryArray]:
+        """(position per span, distinct extras): the clock correction and the baggage, where there are any."""
+        per_body = [{"offset_us": offset // 1000} if offset else {} for offset in offsets.tolist()]
+        packed = [msgspec.msgpack.encode(extra) if extra else b"" for extra in per_body]
+        baggage = context.field("baggage")
+        with_baggage = (
+            np.flatnonzero(np.diff(baggage.offsets.to_numpy())) if len(context) else np.empty(0, np.int64)
+        )
+        if not len(with_baggage):
+            distinct = pa.array(packed, pa.binary()).dictionary_encode()
+            return pa.array(distinct.indices.to_numpy()[body]), distinct.dictionary
+        values = [packed[i] for i in body.tolist()]
+        for i in with_baggage.tolist():
+            items = dict(_baggage_item(entry) for entry in baggage[i].as_py())
+            values[i] = msgspec.msgpack.encode(per_body[body[i]] | {"baggage": items})
+        distinct = pa.array(values, pa.binary()).dictionary_encode()
+        return distinct.indices, distinct.dictionary
+
+
+def _baggage_item(entry: bytes) -> tuple[str, str]:
+    """Key and text of an entry of the baggage map, which reads like a tag with text."""
+    try:
+        item = shallow.KeyValue.FromString(entry)
+    except DecodeError:
+        return MALFORMED_KEY, text_of(entry)
+    return item.key.decode("utf-8", "replace"), item.string_value.decode("utf-8", "replace")
+
+
+def _numbers(struct: pa.StructArray, name: str) -> npt.NDArray[Any]:
+    """A field of numbers, 0 where the message itself was missing."""
+    values = struct.field(name)
+    numbers = np.asarray(values)
+    return np.where(np.asarray(struct.is_valid()), numbers, 0) if struct.null_count else numbers
+
+
+def _occurrences(
+    tags: pa.BinaryArray, codes: npt.NDArray[np.int32], key: str, read: Any, orphans: Mask | None = None
+) -> tuple[Ints, npt.NDArray[Any]]:
+    """(places in `codes` of tags with this key, what `read` makes of each value); only those, of `orphans` only."""
+    found = np.flatnonzero(np.asarray(pc.starts_with(tags, pattern=key_prefix(key))))
+    dtype = np.uint64 if key == PARENT_TAG else np.uint8
+    if not len(found):
+        return np.empty(0, np.int64), np.empty(0, dtype)
+    slots = np.full(len(tags), -1, np.int32)
+    slots[found] = np.arange(len(found))
+    slot = slots[codes]
+    hits = np.flatnonzero(slot >= 0 if orphans is None else (slot >= 0) & orphans)
+    slot = slot[hits]
+    meaning = np.zeros(len(found), dtype)
+    for i in np.unique(slot).tolist():
+        meaning[i] = read(decode_tag(tags[int(found[i])].as_py())[1])
+    return hits, meaning[slot]
+
+
+def _is_true(value: TagValue) -> int:
+    """1 when a tag says yes: true, a number that is not 0, the text "true" in any letter case."""
+    return int(value.lower() == "true" if isinstance(value, str) else bool(value))
+
+
+def _kind(value: TagValue) -> int:
+    name = text_of(value).upper()
+    return int(Kind[name]) if name in Kind.__members__ else int(Kind.UNSPECIFIED)
+
+
+def _hex_id(value: TagValue) -> int:
+    text = text_of(value)
+    try:
+        return int(text, 16) & 0xFFFF_FFFF_FFFF_FFFF
+    except ValueError:
+        return 0
+
+
+_READ = {
+    "span.kind": _kind,
+    "error": lambda value: int(Status.ERROR) if _is_true(value) else int(Status.UNSET),
+}
+
+
+def encode(receipt: Receipt, _head: RequestHead) -> Reply:
+    """A ReportResponse with both timestamps; plain text only for «try later», so that Python tracers keep the spans."""
+    refusal = receipt.refusal
+    if isinstance(refusal, Overloaded):
+        return Reply(503, "text/plain; charset=utf-8", refusal.message.encode())
+    response = collector.ReportResponse(warnings=receipt.warnings)
+    response.receive_timestamp.FromNanoseconds(receipt.received_ns)
+    response.transmit_timestamp.FromNanoseconds(receipt.answered_ns)
+    if refusal is not None:
+        response.errors.append(refusal.message.replace("%", "percent "))  # Go hands it to a format function
+    return Reply(_status(refusal), PROTOBUF, response.SerializeToString())
+
+
+def _status(refusal: SatelliteError | None) -> int:
+    match refusal:
+        case None:
+            return 200
+        case TooLarge():
+            return 413
+        case BadReport() | AccessDenied():
+            return 400
+        case _:
+            return 503
+
+
+PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("POST", "/api/v2/reports"), ("POST", "/api/v2/report")),
+    grpc_methods=("/lightstep.collector.CollectorService/Report",),
+    content_types=(PROTOBUF, "application/x-protobuf", "application/protobuf"),
+    decode=decode,
+    encode=encode,
+    splitter=ReportSplitter,
+)

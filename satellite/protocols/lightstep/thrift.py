@@ -1,0 +1,153 @@
+"""LightStep's Thrift call `ReportingService.Report`: TBinaryProtocol from Python and old Go, TJSON from old browsers.
+
+`POST /_rpc/v1/reports/binary` and `POST /_rpc/v1/reports/json`; what a report means is in `crouton`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.model.report import Decoded, Receipt
+from satellite.protocols.lightstep import crouton
+from satellite.protocols.lightstep.report import Rewritten, decode_rewritten
+from satellite.protocols.readers import thrift, tjson
+from satellite.protocols.readers.thrift import Message
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+
+NAME = "lightstep_thrift"
+METHOD = "Report"
+THRIFT = "application/x-thrift"
+JSON = "application/json"
+
+_TEXT = "text/plain; charset=utf-8"
+_UNKNOWN_CALL = Message(METHOD, thrift.CALL, 0)
+"""What is answered when the request's own envelope could not be read."""
+
+
+def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """One Report or BadReport per body (TBinaryProtocol), and the spans of all good ones in one batch."""
+    return decode_rewritten([_outcome(body, _read_binary) for body in bodies], received_ns)
+
+
+def decode_json(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """As `decode`, for TJSON."""
+    return decode_rewritten([_outcome(body, _read_json) for body in bodies], received_ns)
+
+
+def _read_binary(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
+    message, at = thrift.read_message(body)
+    return message, lambda: thrift.read_struct(body, crouton.ARGUMENTS, at)
+
+
+def _read_json(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
+    message, content = tjson.read_message(body)
+    return message, lambda: tjson.read_struct(content, crouton.ARGUMENTS)
+
+
+def _outcome(
+    body: bytes, read: Callable[[bytes], tuple[Message, Callable[[], dict[str, Any]]]]
+) -> Rewritten | SatelliteError:
+    """The report of one body, or why it is none; a refusal's details have the call, once that is known."""
+    call = None
+    try:
+        call, arguments = read(body)
+        if call.type not in (thrift.CALL, thrift.ONEWAY):
+            raise BadReport(f"not a Thrift call: a message of type {call.type}")
+        if call.name != METHOD:
+            raise BadReport("there is no such method; the one here is Report")
+        found = arguments()
+        token = found.get("auth", {}).get("access_token", "")
+        if "request" not in found:
+            raise BadReport("a call of Report without its request")
+        return crouton.rewrite(found["request"], protocol=NAME, token=token, echo=call)
+    except SatelliteError as refusal:
+        refusal.details["call"] = call
+        return refusal
+    except RecursionError:
+        return BadReport("JSON is nested too deeply", call=call)
+
+
+def encode(receipt: Receipt, _head: RequestHead) -> Reply:
+    """A ReportResponse under the call's name and sequence id; an exception where the bytes were no such call."""
+    if _is_later(receipt.refusal):
+        return _later(receipt)
+    call = _call(receipt)
+    exception = _exception(receipt, call)
+    if exception is not None:
+        return Reply(_status(receipt.refusal), THRIFT, thrift.write_exception(call, *exception))
+    content = thrift.write_struct(_result(receipt), crouton.RESULT)
+    return Reply(
+        _status(receipt.refusal), THRIFT, thrift.write_message(call._replace(type=thrift.REPLY), content)
+    )
+
+
+def encode_json(receipt: Receipt, _head: RequestHead) -> Reply:
+    """As `encode`, in TJSON."""
+    if _is_later(receipt.refusal):
+        return _later(receipt)
+    call = _call(receipt)
+    exception = _exception(receipt, call)
+    if exception is not None:
+        return Reply(_status(receipt.refusal), JSON, tjson.write_exception(call, *exception))
+    reply = tjson.write_message(call._replace(type=thrift.REPLY), _result(receipt), crouton.RESULT)
+    return Reply(_status(receipt.refusal), JSON, reply)
+
+
+def _result(receipt: Receipt) -> dict[str, Any]:
+    """What the call returns: a ReportResponse without empty lists, as the tracers' own library writes it."""
+    return {"success": {name: value for name, value in crouton.response(receipt).items() if value}}
+
+
+def _is_later(refusal: SatelliteError | None) -> bool:
+    """Whether the same report may be welcome later: Python keeps spans whose answer is not 200, or no Thrift."""
+    return refusal is not None and not isinstance(refusal, BadReport | AccessDenied | TooLarge)
+
+
+def _later(receipt: Receipt) -> Reply:
+    assert receipt.refusal is not None
+    return Reply(503, _TEXT, receipt.refusal.message.encode())
+
+
+def _call(receipt: Receipt) -> Message:
+    """The call that is answered, as far as it is known."""
+    call = receipt.echo or (receipt.refusal.details.get("call") if receipt.refusal else None)
+    return call if isinstance(call, Message) else _UNKNOWN_CALL
+
+
+def _exception(receipt: Receipt, call: Message) -> tuple[str, int] | None:
+    """(text, type) of a TApplicationException: for what was never a call of Report with its arguments."""
+    refusal = receipt.refusal
+    if refusal is None or receipt.echo is not None:
+        return None
+    if call.type not in (thrift.CALL, thrift.ONEWAY):
+        kind = thrift.INVALID_MESSAGE_TYPE
+    else:
+        kind = thrift.PROTOCOL_ERROR if call.name == METHOD else thrift.UNKNOWN_METHOD
+    return crouton.refusal_text(refusal), kind
+
+
+def _status(refusal: SatelliteError | None) -> int:
+    if refusal is None:
+        return 200
+    return 413 if isinstance(refusal, TooLarge) else 400
+
+
+PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("POST", "/_rpc/v1/reports/binary"),),
+    grpc_methods=(),
+    content_types=(THRIFT, "application/vnd.apache.thrift.binary", "application/octet-stream"),
+    decode=decode,
+    encode=encode,
+)
+
+JSON_PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("POST", "/_rpc/v1/reports/json"),),
+    grpc_methods=(),
+    content_types=(JSON, "application/vnd.apache.thrift.json", THRIFT, "text/plain"),
+    decode=decode_json,
+    encode=encode_json,
+)

@@ -1,0 +1,144 @@
+"""LightStep's Thrift structs as plain JSON: `POST /api/v0/reports` from JavaScript, Ruby, PHP and Objective-C.
+
+And the form that a browser loads as a script when its page goes: `GET /_rpc/v1/reports/uri_encoded?auth=…&report=…`.
+What a report means is in `crouton`.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.model.report import Decoded, Receipt
+from satellite.protocols.lightstep import crouton
+from satellite.protocols.lightstep.report import Rewritten, decode_rewritten
+from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.wire import Reply, RequestHead, WireProtocol
+
+NAME = "lightstep_thrift_json"
+JSON = "application/json"
+JAVASCRIPT = "application/javascript"
+
+INFLATED_BYTES_MAX = 64 * 2**20
+"""Of a body that is gzip without saying so. Ours, the edge's usual limit."""
+
+PARAMETERS_MAX = 16
+"""Of a query string."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK_BYTES = 1 << 20
+
+
+def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """One Report or BadReport (TooLarge) per body, and the spans of all good ones in one batch."""
+    return decode_rewritten([_outcome(body, _read_body) for body in bodies], received_ns)
+
+
+def decode_uri(queries: Sequence[bytes], received_ns: int) -> Decoded:
+    """As `decode`; each body is the query string of a request."""
+    return decode_rewritten([_outcome(query, _read_query) for query in queries], received_ns)
+
+
+def _outcome(body: bytes, read: Callable[[bytes], tuple[Any, str]]) -> Rewritten | SatelliteError:
+    try:
+        request, token = read(body)
+        if not isinstance(request, dict):
+            raise BadReport("not a ReportRequest: the JSON is no object")
+        return crouton.rewrite(request, protocol=NAME, token=token)
+    except SatelliteError as refusal:
+        return refusal
+    except RecursionError:
+        return BadReport("JSON is nested too deeply")
+
+
+def _read_body(body: bytes) -> tuple[Any, str]:
+    """(the request, the token: never in the body)."""
+    return read_json(_inflate(body) if body.startswith(_GZIP) else body), ""
+
+
+def _read_query(query: bytes) -> tuple[Any, str]:
+    try:
+        pairs = parse_qsl(
+            query.decode("utf-8", "surrogateescape"), max_num_fields=PARAMETERS_MAX, errors="surrogateescape"
+        )
+    except ValueError as error:
+        raise BadReport(f"not a query string: {error}") from error
+    parameters = {name: value.encode("utf-8", "surrogateescape") for name, value in pairs}
+    if "report" not in parameters:
+        raise BadReport("the query string has no parameter `report`")
+    auth = read_json(parameters["auth"]) if "auth" in parameters else None
+    token = auth.get("access_token") if isinstance(auth, dict) else None
+    return read_json(parameters["report"]), token if isinstance(token, str) else ""
+
+
+def _inflate(body: bytes) -> bytes:
+    """What a gzip body holds; never makes more than the limit and one piece of it."""
+    pieces: list[bytes] = []
+    size = 0
+    rest = body
+    try:
+        while rest:
+            member = zlib.decompressobj(wbits=31)
+            while not member.eof:
+                piece = member.decompress(rest, _CHUNK_BYTES)
+                rest = member.unconsumed_tail
+                pieces.append(piece)
+                size += len(piece)
+                if size > INFLATED_BYTES_MAX:
+                    raise TooLarge(
+                        f"the report is larger than {INFLATED_BYTES_MAX} bytes after decompression"
+                    )
+                if not piece and not rest and not member.eof:
+                    raise BadReport("the gzip body is cut off")
+            rest = member.unused_data.lstrip(b"\0")  # padding is legal
+    except zlib.error as error:
+        raise BadReport(f"not a gzip body: {error}") from error
+    return b"".join(pieces)
+
+
+def encode(receipt: Receipt, _head: RequestHead) -> Reply:
+    """A ReportResponse as plain JSON, never empty: an empty answer makes JavaScript send again."""
+    answer = json.dumps(crouton.response(receipt), separators=(",", ":")).encode()
+    return Reply(_status(receipt.refusal), JSON, answer)
+
+
+def encode_uri(receipt: Receipt, _head: RequestHead) -> Reply:
+    """An empty script; a page that is going reads no answer, so a refusal is a comment for people."""
+    refusal = receipt.refusal
+    reason = crouton.refusal_text(refusal).replace("*/", "* /") if refusal else ""
+    return Reply(_status(refusal), JAVASCRIPT, f"/* {reason} */".encode() if reason else b"")
+
+
+def _status(refusal: SatelliteError | None) -> int:
+    match refusal:
+        case None:
+            return 200
+        case TooLarge():
+            return 413
+        case BadReport() | AccessDenied():
+            return 400
+        case _:
+            return 503
+
+
+PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("POST", "/api/v0/reports"),),
+    grpc_methods=(),
+    content_types=(JSON, "text/plain", "text/json"),
+    decode=decode,
+    encode=encode,
+)
+
+URI_PROTOCOL = WireProtocol(
+    name=NAME,
+    http_routes=(("GET", "/_rpc/v1/reports/uri_encoded"),),
+    grpc_methods=(),
+    content_types=(),
+    decode=decode_uri,
+    encode=encode_uri,
+)

@@ -1,0 +1,304 @@
+"""Every setting: name, type, default, unit, help; and the names of the original that mean nothing here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, Secret, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from satellite.intake.tokens import is_project_name
+
+OFF = 0
+"""As a port: no listener."""
+
+ANY_FREE_PORT = -1
+"""As a port (ours): the system picks a free one; written `free`."""
+
+
+CERTIFICATES = Path("mock-lightstep-satellite", "certs")
+"""The default of `cert_dir` below the user's folder for state (XDG Base Directory Specification 0.8)."""
+
+
+class BadSetting(ValueError):
+    """A setting that cannot be: the text names its source, what is wrong and what would be right. Holds no secret.
+
+    Ours and not a SatelliteError: it ends the start and is never an answer to a client.
+    """
+
+
+class Original:
+    """Marks a field with the original's other names for it, newest first; lower case, without `COLLECTOR_`."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = names
+
+
+# Values as people write them
+
+
+def _port(value: object) -> object:
+    if isinstance(value, bool):  # YAML's `off` and `on`
+        if value:
+            message = "write a port's number, or 0 for no listener"
+            raise ValueError(message)
+        return OFF
+    words = {"off": OFF, "free": ANY_FREE_PORT}
+    return words.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _map(value: object) -> object:
+    """JSON in a text; a mapping stays."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value) if value.strip() else {}
+        except ValueError:
+            message = 'not JSON; write it as {"name": "value"}'
+            raise ValueError(message) from None
+    return value
+
+
+def _tags(value: object) -> object:
+    """`key:value,key:value`; the value may hold colons."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":") for part in value.split(",") if part.strip()]
+    if any(not key.strip() or not colon for key, colon, _ in pairs):
+        message = "write tags as key:value,key:value"
+        raise ValueError(message)
+    return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+def _names(value: object) -> object:
+    """A text with commas, or a list of such texts."""
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    return value
+
+
+def _project(name: str) -> str:
+    if not is_project_name(name):
+        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and more than dots)"
+        raise ValueError(message)
+    return name
+
+
+def _home(path: Path | str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
+
+
+Port = Annotated[int, BeforeValidator(_port), Field(ge=ANY_FREE_PORT, le=65535)]
+Bytes = Annotated[int, Field(ge=1)]
+Project = Annotated[str, AfterValidator(_project)]
+ProjectByToken = Annotated[dict[Annotated[str, Field(min_length=1)], Project], BeforeValidator(_map)]
+File = Annotated[Path, BeforeValidator(_home)]
+OptionalFile = Annotated[Path | None, BeforeValidator(_home)]
+
+
+class Settings(BaseSettings):
+    """All settings, checked and frozen; `load` finds their values."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        hide_input_in_errors=True,
+        validate_default=True,
+    )
+
+    host: str = "0.0.0.0"  # noqa: S104 - reporters are other machines and pods
+    """Address that every listener binds: `0.0.0.0` all of IPv4, `::` all, `127.0.0.1` this machine only."""
+    grpc_secure_port: Port = 9292
+    """gRPC with TLS: what Istio's and Envoy's `lightstep` settings point at."""
+    grpc_plain_port: Port = 8184
+    """gRPC without TLS."""
+    http_secure_port: Port = 9191
+    """Reports over HTTPS."""
+    http_plain_port: Port = 8181
+    """Reports over HTTP."""
+    secure_port: Port = 9393
+    """Any protocol: gRPC and HTTP, with TLS; without, too, see `mixed_tls`."""
+    plain_port: Port = 8383
+    """Any protocol: gRPC and HTTP, without TLS; with, too, see `mixed_tls`."""
+    developer_plain_port: Port = 8360
+    """The same as `plain_port` once more, at the port that tracers use for a developer satellite."""
+    mixed_tls: bool | None = None
+    """Whether the ports for any protocol serve clients that speak TLS where none is expected, and the other way round;
+    diagnostics name them. Not set: unless access tokens are listed. TLS needs at least one secure port."""
+    otlp_grpc_port: Port = 4317
+    """gRPC without TLS once more, at OpenTelemetry's usual port. When another program has this port or one of the next
+    four, and it was not set, the satellite starts without it and says so."""
+    otlp_http_port: Port = 4318
+    """HTTP once more, at OpenTelemetry's usual port."""
+    zipkin_port: Port = 9411
+    """HTTP once more, at Zipkin's usual port."""
+    jaeger_grpc_port: Port = 14250
+    """gRPC without TLS once more, at the port of a Jaeger collector."""
+    jaeger_http_port: Port = 14268
+    """HTTP once more, at the port of a Jaeger collector."""
+    admin_plain_port: Port = 8180
+    """`/_ready`, `/_live` and `/metrics` over HTTP."""
+    admin_secure_port: Port = 9090
+    """The same over HTTPS."""
+    explorer_port: Annotated[
+        Port, Original("diagnostics_plain_port", "diagnostic_port", "babysitter_port")
+    ] = 8000
+    """Explorer: the API under `/api/v1`, and `/diagnostics`; HTTP."""
+
+    access_tokens: Secret[ProjectByToken] = Secret({})
+    """The access tokens to let in, each with its project: `{"token": "project"}`. Empty: any token is let in and
+    names its own project. Rather use a file than a flag, which other users of the machine can see."""
+    access_tokens_file: OptionalFile = None
+    """A YAML or JSON file of more access tokens, in the form of `access_tokens`; read once at start."""
+    disable_access_token_checking: bool = False
+    """No token is looked at, all spans go to `project_name`."""
+    project_name: Annotated[str, Original("project_id")] = ""
+    """The one project when `disable_access_token_checking` is on; without effect when it is off."""
+
+    bytes_per_project: Annotated[Bytes, Original("reporter_bytes_per_project")] = 1_000_000_000
+    """Memory for the spans of one project; the oldest go first. With the traffic it decides the recall window."""
+    bytes_per_project_overrides: Annotated[
+        dict[Project, Bytes],
+        BeforeValidator(_map),
+        Original("reporter_bytes_per_project_overrides", "bytes_per_project_override"),
+    ] = {}
+    """Other values of `bytes_per_project` for some projects: `{"project": bytes}`."""
+    bytes_in_total: Bytes = 4_000_000_000
+    """Memory for the spans of all projects; beyond it the oldest spans go first, whoever's they are."""
+    duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    """How far back a span that comes again is recognised and kept once; 0 looks for none."""
+    max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
+        64 * 2**20
+    )
+    """The largest report, as sent and once more after decompression; a larger one is refused."""
+    max_waiting_bytes: Bytes = 256 * 2**20
+    """Reports that arrived and wait to be stored; beyond it senders are told to try later and `/_ready` says no."""
+    ingestion_tags: Annotated[dict[str, str], BeforeValidator(_tags)] = {}
+    """Tags that every span gets as it arrives: `key:value,key:value`."""
+
+    cert_dir: File = Path("~/.local/state", CERTIFICATES)
+    """Folder of the satellite's own CA and certificate; they are made there when it is empty. When the environment
+    has XDG_STATE_HOME, the default is there instead of in `~/.local/state`."""
+    san: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """More DNS names and IP addresses that the own certificate is for, with commas between them."""
+    tls_cert_prefix: OptionalFile = None
+    """A certificate of yours instead: `<prefix>.bundle.pem` (with its chain) and `<prefix>.key.pem`."""
+
+    logging_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important log lines that are written."""
+    logging_format: Literal["auto", "json", "text"] = "auto"
+    """`auto`: text on a terminal, else JSON, one object per line."""
+    logging_verbose: bool = False
+    """The same as `logging_level` debug."""
+    shutdown_grace_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    """After SIGTERM or Ctrl-C: how long reports in hand may take before they are cut off."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _second_ports_give_way(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # The original's developer satellite has HTTP_PLAIN_PORT=8360; our own default must not stand in its way.
+        taken = {str(value).strip() for key, value in values.items() if key in PORTS}
+        given_up = {
+            name: OFF
+            for name in SECOND_PORTS
+            if name not in values and str(cls.model_fields[name].default) in taken
+        }
+        return values | given_up
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Settings:
+        if self.disable_access_token_checking and not is_project_name(self.project_name):
+            message = (
+                "disable_access_token_checking needs project_name: 1 to 64 letters, digits, '.', '_', '-'"
+            )
+            raise ValueError(message)
+        owners: dict[int, str] = {}
+        for name in PORTS:
+            port = getattr(self, name)
+            if port not in {OFF, ANY_FREE_PORT} and (other := owners.setdefault(port, name)) != name:
+                message = f"{other} and {name} are both {port}: change one, or turn it off with 0"
+                raise ValueError(message)
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: `Settings()` is the defaults, wherever it is made; `load` reads the sources."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
+"""The settings that are a listener's port."""
+
+NEIGHBOURS_PORTS = ("otlp_grpc_port", "otlp_http_port", "zipkin_port", "jaeger_grpc_port", "jaeger_http_port")
+"""Those that a collector of another make on this machine may have; what is not set is then done without."""
+
+SECOND_PORTS = ("secure_port", "plain_port", "developer_plain_port", *NEIGHBOURS_PORTS)
+"""Those that give way, unless set, when another setting takes their port: what they serve is served elsewhere."""
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """All names of a setting: its own first, then the original's other ones."""
+    marks = (mark for mark in Settings.model_fields[name].metadata if isinstance(mark, Original))
+    return name, *(other for mark in marks for other in mark.names)
+
+
+FIELDS = {known: name for name in Settings.model_fields for known in names_of(name)}
+"""The setting behind each name that it has."""
+
+_SAAS = "it is for the connection to LightStep's servers, and there is none"
+_ALL_SPANS = "every span is kept, none is sampled"
+_OWN_SPANS = "the satellite does not trace itself"
+_STATSD = "metrics are at /metrics of the admin ports, for Prometheus"
+NO_EFFECT: Mapping[str, str] = {
+    "api_key": _SAAS,
+    "enable_meta_events": "spans of tracers about themselves are kept like all others",
+    "forwarded_tags": _SAAS,
+    "guid": _SAAS,
+    "lightstep_access_token": _OWN_SPANS,
+    "lightstep_collector_host": _OWN_SPANS,
+    "lightstep_collector_plaintext": _OWN_SPANS,
+    "lightstep_collector_port": _OWN_SPANS,
+    "lightstep_use_http": _OWN_SPANS,
+    "lightstep_verbose": _OWN_SPANS,
+    "pool": _SAAS,
+    "routing_tags": _SAAS,
+    "sample_one_in_n": _ALL_SPANS,
+    "sample_percent": _ALL_SPANS,
+    "satellite_key": _SAAS,
+    "satellite_type_flavor": "there is one kind of satellite",
+}
+"""Names of the original that are accepted without effect, and why. See also NO_EFFECT_PREFIXES."""
+
+NO_EFFECT_PREFIXES: Mapping[str, str] = {
+    "logging_stderr_config_": "use logging_level and logging_format",
+    "rainbow_": _SAAS,
+    "space_station_": _SAAS,
+    "span_forwarding_": _SAAS,
+    "span_fowarding_": _SAAS,  # as LightStep's documentation spelled it
+    "statsd_": _STATSD,
+}
+"""The same for all names that begin so."""
+
+
+def why_no_effect(name: str) -> str | None:
+    """The reason why this name of the original has no effect here; None when it is no such name."""
+    if name in NO_EFFECT:
+        return NO_EFFECT[name]
+    return next((why for prefix, why in NO_EFFECT_PREFIXES.items() if name.startswith(prefix)), None)
+
+
+def help_of(name: str) -> str:
+    """What a setting does, on one line."""
+    return " ".join((Settings.model_fields[name].description or "").split())

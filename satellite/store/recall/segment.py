@@ -1,0 +1,358 @@
+"""Segment: some spans of one project that arrived one after another, and what they say to a plan. Immutable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.reporter import Reporter, decode_reporter
+from satellite.model.span import Span
+from satellite.model.spans import Marks, SpanBatch, Status, decode_names
+from satellite.model.tags import encodings_of, key_prefix, layout, texts_of
+from satellite.query.plan import Field, Plan, Term
+from satellite.store.latency import bucket_of
+from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
+
+Mask = npt.NDArray[np.bool_]
+
+OVERHEAD_BYTES = 8192
+"""What a segment costs besides its buffers: Python and Arrow objects, measured at about this."""
+
+FULL_TRACE_TAG = "otlp.trace_id"
+"""Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
+
+_COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
+
+
+@dataclass(frozen=True, eq=False)
+class Segment:
+    """Rows in order of arrival; row i has mark `first_mark + i`. Rows in `dead` were replaced by later versions."""
+
+    batch: SpanBatch
+    index: TagIndex
+    first_mark: int
+    oldest_arrived_ns: int
+    newest_arrived_ns: int
+    dead: npt.NDArray[np.int64]
+
+    @staticmethod
+    def of(batch: SpanBatch, first_mark: int, arrived_ns: int) -> Segment:
+        """A batch as it arrived."""
+        return Segment(batch, ScanIndex(batch), first_mark, arrived_ns, arrived_ns, np.empty(0, np.int64))
+
+    @staticmethod
+    def merged(parts: Sequence[Segment], *, sealed: bool) -> Segment:
+        """Neighbours as one; `sealed`: with postings and everything else that makes questions cheap."""
+        batch = SpanBatch.concat([part.batch for part in parts])
+        bases = np.cumsum([0, *(len(part.batch) for part in parts[:-1])])
+        dead = np.concatenate([part.dead + base for part, base in zip(parts, bases, strict=True)])
+        index: TagIndex = ScanIndex(batch)
+        if sealed:
+            batch, index = PostingIndex.seal(batch)
+        first, last = parts[0], parts[-1]
+        segment = Segment(
+            batch, index, first.first_mark, first.oldest_arrived_ns, last.newest_arrived_ns, dead
+        )
+        if sealed:
+            segment.prepare()
+        return segment
+
+    def prepare(self) -> None:
+        """Make what is otherwise made at the first question."""
+        _ = (
+            self.start_ns,
+            self.duration_ns,
+            self.bucket,
+            self.trace_order,
+            self.is_error,
+            self.start_bounds_ns,
+        )
+
+    @property
+    def sealed(self) -> bool:
+        """Whether it is as good as it gets."""
+        return isinstance(self.index, PostingIndex)
+
+    def without(self, rows: Sequence[int]) -> Segment:
+        """The same with these rows dead too."""
+        return replace(self, dead=np.union1d(self.dead, np.array(rows, np.int64)))
+
+    def __len__(self) -> int:
+        """Rows, dead ones included."""
+        return len(self.batch)
+
+    @property
+    def alive(self) -> int:
+        """Rows that questions see."""
+        return len(self.batch) - len(self.dead)
+
+    @property
+    def last_mark(self) -> int:
+        """The mark of the last row."""
+        return self.first_mark + len(self.batch) - 1
+
+    @cached_property
+    def nbytes(self) -> int:
+        """Bytes it keeps from others."""
+        columns = (self.bucket.nbytes + self.trace_order.nbytes + self.is_error.nbytes) if self.sealed else 0
+        return OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + columns
+
+    # Columns, made when first needed
+
+    @cached_property
+    def start_ns(self) -> npt.NDArray[np.int64]:
+        """Start of each row."""
+        return self.batch.column("start_ns")
+
+    @cached_property
+    def duration_ns(self) -> npt.NDArray[np.int64]:
+        """Duration of each row."""
+        return self.batch.column("duration_ns")
+
+    @cached_property
+    def bucket(self) -> npt.NDArray[np.uint16]:
+        """Histogram bucket of each row."""
+        return bucket_of(self.duration_ns)
+
+    @cached_property
+    def is_error(self) -> Mask:
+        """Whether each row is an error span."""
+        status: npt.NDArray[np.uint8] = self.batch.column("status")
+        wrong: Mask = status == np.uint8(Status.ERROR)
+        return wrong
+
+    @cached_property
+    def meta_events(self) -> Mask | None:
+        """Which rows are meta events; None: no row is one."""
+        marks: npt.NDArray[np.uint16] = self.batch.column("marks")
+        found: Mask = (marks & np.uint16(Marks.META_EVENT)) > 0
+        return found if found.any() else None
+
+    @cached_property
+    def trace_order(self) -> npt.NDArray[np.unsignedinteger[Any]]:
+        """Rows by lower half of the trace id."""
+        return np.argsort(self.batch.column("trace_low"), kind="stable").astype(np.uint16)
+
+    @cached_property
+    def start_bounds_ns(self) -> tuple[int, int]:
+        """Least and greatest start."""
+        return int(self.start_ns.min()), int(self.start_ns.max())
+
+    @cached_property
+    def reporters(self) -> list[Reporter]:
+        """The reporters that the `reporter` column points to."""
+        return [decode_reporter(encoded) for encoded in self.batch.reporters.to_pylist()]
+
+    @cached_property
+    def services(self) -> tuple[list[str], npt.NDArray[np.int32]]:
+        """(distinct services, position in them of each reporter)."""
+        distinct = sorted({reporter.service for reporter in self.reporters})
+        return distinct, np.array([distinct.index(reporter.service) for reporter in self.reporters], np.int32)
+
+    @cached_property
+    def operations(self) -> pa.StringArray:
+        """The operations that the `name` column points to."""
+        return decode_names(self.batch.names)
+
+    # Questions
+
+    def rows_of_trace(self, high: int | None, low: int) -> list[int]:
+        """Live rows of one trace; any upper half when `high` is None."""
+        column = self.batch.column("trace_low")
+        wanted = np.uint64(low)
+        if self.sealed:
+            order = self.trace_order
+            first = np.searchsorted(column, wanted, side="left", sorter=order)
+            last = np.searchsorted(column, wanted, side="right", sorter=order)
+            rows = order[first:last].astype(np.int64)
+        else:
+            rows = np.flatnonzero(column == wanted)
+        if high is not None and len(rows):
+            rows = rows[self.batch.column("trace_high")[rows] == np.uint64(high)]
+        return [row for row in rows.tolist() if row not in self._dead_rows]
+
+    @cached_property
+    def _dead_rows(self) -> frozenset[int]:
+        return frozenset(self.dead.tolist())
+
+    def spans(self, rows: Sequence[int]) -> list[Span]:
+        """These rows as objects, same order."""
+        return self.batch.spans(rows, self.first_mark)
+
+    def match(self, plan: Plan) -> Mask | None:
+        """Which live rows match; None: all rows do and none is dead."""
+        mask = self.bounded(plan)
+        for term in plan.terms:
+            hit = self.term(term)
+            mask = hit if mask is None else mask & hit
+        return mask
+
+    def bounded(self, plan: Plan) -> Mask | None:
+        """Which live rows lie within the plan's bounds, terms aside; None as for `match`."""
+        mask: Mask | None = None
+        if len(self.dead):
+            mask = np.ones(len(self), np.bool_)
+            mask[self.dead] = False
+        conditions: list[Mask] = []
+        if self.meta_events is not None and not plan.meta_events:
+            conditions.append(~self.meta_events)
+        if plan.since >= self.first_mark or (plan.until is not None and plan.until < self.last_mark):
+            marks = np.arange(self.first_mark, self.last_mark + 1)
+            conditions.append(marks > plan.since)
+            if plan.until is not None:
+                conditions.append(marks <= plan.until)
+        if plan.oldest_ns is not None and plan.oldest_ns > self.start_bounds_ns[0]:
+            conditions.append(self.start_ns >= plan.oldest_ns)
+        if plan.youngest_ns is not None and plan.youngest_ns <= self.start_bounds_ns[1]:
+            conditions.append(self.start_ns < plan.youngest_ns)
+        if plan.min_duration_ns is not None:
+            conditions.append(self.duration_ns >= plan.min_duration_ns)
+        if plan.max_duration_ns is not None:
+            conditions.append(self.duration_ns < plan.max_duration_ns)
+        for condition in conditions:
+            mask = condition if mask is None else mask & condition
+        return mask
+
+    def term(self, term: Term) -> Mask:
+        """Which rows, dead or not, satisfy one term."""
+        hit = self._positive(term)
+        return ~hit if term.negated else hit
+
+    def _positive(self, term: Term) -> Mask:
+        match term.field:
+            case Field.SERVICE:
+                names, of_reporter = self.services
+                wanted = matching(pa.array(names, pa.string()), term)[of_reporter]
+                return _picked(wanted, self.batch.column("reporter"))
+            case Field.OPERATION:
+                return _picked(matching(self.operations, term), self.batch.column("name"))
+            case Field.TRACER_ID:
+                ids = pa.array([_id_text(reporter.id) for reporter in self.reporters], pa.string())
+                return _picked(matching(ids, term), self.batch.column("reporter"))
+            case Field.SPAN_ID:
+                return self._has_id(term, "span_id")
+            case Field.TRACE_ID:
+                return self._has_id(term, "trace_low", "trace_high")
+            case Field.TAG:
+                return self._has_tag(term)
+
+    def _has_id(self, term: Term, column: str, upper: str | None = None) -> Mask:
+        """Ids compare as numbers; a trace id of more than 16 digits in both halves, or by its lower alone."""
+        low = self.batch.column(column)
+        if term.patterns:
+            high = self.batch.column(upper) if upper else np.zeros(len(low), np.uint64)
+            texts = [_id_text((h << 64) | i) for h, i in zip(high.tolist(), low.tolist(), strict=True)]
+            return matching(pa.array(texts, pa.string()), term)
+        hit = np.zeros(len(self), np.bool_)
+        if upper and len(codes := self.index.codes_of(FULL_TRACE_TAG)):
+            ids = pc.utf8_ltrim(pc.utf8_lower(texts_of(self.tags_at(codes), FULL_TRACE_TAG)), characters="0")
+            hit[self.index.rows_of(FULL_TRACE_TAG, codes[matching(ids, term)])] = True
+        for value in term.values:
+            try:
+                number = int(value, 16)
+            except ValueError:
+                continue  # no id at all: matches nothing
+            if number >> 64 and upper is not None:
+                here = low == np.uint64(number & 0xFFFF_FFFF_FFFF_FFFF)
+                high = self.batch.column(upper)
+                hit |= here & ((high == np.uint64((number >> 64) & 0xFFFF_FFFF_FFFF_FFFF)) | (high == 0))
+            elif number >> 64 == 0:
+                hit |= low == np.uint64(number)
+        return hit
+
+    def _has_tag(self, term: Term) -> Mask:
+        hit = np.zeros(len(self), np.bool_)
+        codes = self._matching_codes(term)
+        if len(codes):
+            hit[self.index.rows_of(term.key, codes)] = True
+        fallback = self.attributes(term.key)
+        if fallback is not None:
+            wanted = matching(pa.array(fallback, pa.string()), term)
+            lacking = np.ones(len(self), np.bool_)
+            lacking[self.index.occurrences(term.key)[0]] = False
+            hit |= lacking & _picked(wanted, self.batch.column("reporter"))
+        return hit
+
+    def _matching_codes(self, term: Term) -> npt.NDArray[np.int32]:
+        codes = self.index.codes_of(term.key)
+        if not len(codes):
+            return codes
+        tags = self.tags_at(codes)
+        if term.patterns:
+            return codes[matching(texts_of(tags, term.key), term)]
+        encoded = [encoding for value in term.values for encoding in encodings_of(term.key, value)]
+        found: Mask = np.array(pc.is_in(tags, value_set=pa.array(encoded, pa.binary())))
+        start, end, data = layout(tags)
+        at = start + len(key_prefix(term.key))
+        kinds = data[np.minimum(at, end - 1)]
+        odd = np.flatnonzero(np.isin(kinds, _COMPLEX) & (at < end))
+        if len(odd):
+            found[odd] = matching(texts_of(tags.take(pa.array(odd)), term.key), term)
+        return codes[found]
+
+    def tags_at(self, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:
+        """The tags behind ascending codes; without copying where they are neighbours, as in a sealed segment."""
+        first, last = int(codes[0]), int(codes[-1])
+        if last - first + 1 == len(codes):
+            return self.batch.tags.slice(first, len(codes))
+        return self.batch.tags.take(pa.array(codes))
+
+    def attributes(self, key: str) -> list[str | None] | None:
+        """The attribute of each reporter as text; None when no reporter has it."""
+        values = [texts.get(key) for texts in self._attribute_texts]
+        return values if any(value is not None for value in values) else None
+
+    @cached_property
+    def _attribute_texts(self) -> list[dict[str, str]]:
+        return [reporter.texts() for reporter in self.reporters]
+
+    def values(self, key: str) -> tuple[npt.NDArray[np.int64], list[str | None]]:
+        """(for each row the position of its value, the values), for "service", "operation" or a tag's key.
+
+        A span without the tag has its reporter's attribute; without that too, the value None.
+        """
+        if key == "service":
+            names, of_reporter = self.services
+            return of_reporter[self.batch.column("reporter")].astype(np.int64), list(names)
+        if key == "operation":
+            return self.batch.column("name").astype(np.int64), self.operations.to_pylist()
+        fallback = self.attributes(key) or [None] * len(self.reporters)
+        texts: list[str | None] = list(fallback)
+        place = self.batch.column("reporter").astype(np.int64)
+        codes = self.index.codes_of(key)
+        if len(codes):
+            rows, last = self.index.occurrences(key)
+            place[rows] = np.searchsorted(codes, last) + len(fallback)
+            texts += texts_of(self.tags_at(codes), key).to_pylist()
+        return place, texts
+
+
+def matching(texts: pa.StringArray, term: Term) -> Mask:
+    """Which texts satisfy the term, negation aside; None does not."""
+    if not term.patterns:
+        found = pc.is_in(texts, value_set=pa.array(term.values, pa.string()))
+        return np.asarray(found)
+    hit = np.zeros(len(texts), np.bool_)
+    for pattern in term.patterns:
+        matched = pc.match_substring_regex(texts, pattern=rf"\A(?:{pattern})\z")
+        hit |= np.asarray(pc.fill_null(matched, fill_value=False))
+    return hit
+
+
+def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
+    """Per row whether its code is wanted."""
+    if not wanted.any():
+        return np.zeros(len(codes), np.bool_)
+    return wanted[codes]
+
+
+def _id_text(number: int) -> str:
+    """An id as queries spell it: lower-case hex without leading zeros."""
+    return f"{number:x}"

@@ -1,0 +1,190 @@
+"""Which rows of a segment carry which tag: by looking through the codes, or from postings made once.
+
+Both answer the same questions. Of a key that a span repeats the last value counts, so each row is answered once.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.spans import SpanBatch
+from satellite.model.tags import key_prefix, order_by_key
+
+Rows = npt.NDArray[np.integer[Any]]
+Codes = npt.NDArray[np.int32]
+
+
+class TagIndex(Protocol):
+    """What a segment asks about its tags; codes are positions in `batch.tags`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held besides the batch."""
+        ...
+
+    def keys(self) -> list[str]:
+        """Distinct keys."""
+        ...
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Keys that some span has more than once."""
+        ...
+
+    def codes_of(self, key: str) -> Codes:
+        """The codes of all tags with this key, ascending."""
+        ...
+
+    def occurrences(self, key: str) -> tuple[Rows, Codes]:
+        """(rows that have the key, each once; the code of its last value in each)."""
+        ...
+
+    def rows_of(self, key: str, codes: Codes) -> Rows:
+        """The rows whose last value of the key has one of these codes."""
+        ...
+
+
+def tag_rows(batch: SpanBatch) -> npt.NDArray[np.int32]:
+    """The row that each entry of the flattened tags column belongs to."""
+    counts = np.diff(batch.rows.column("tags").offsets.to_numpy())
+    return np.repeat(np.arange(len(batch), dtype=np.int32), counts)
+
+
+def flat_codes(batch: SpanBatch) -> Codes:
+    """The flattened tags column."""
+    return np.asarray(batch.rows.column("tags").flatten())
+
+
+def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
+    """The last of each row's entries; rows ascend."""
+    last = np.ones(len(rows), np.bool_)
+    last[:-1] = rows[1:] != rows[:-1]
+    return rows[last], codes[last]
+
+
+class ScanIndex:
+    """For a batch that just arrived: nothing is prepared, every question looks through all codes."""
+
+    nbytes = 0
+
+    def __init__(self, batch: SpanBatch) -> None:
+        """Answer for this batch."""
+        self._batch = batch
+
+    def keys(self) -> list[str]:
+        """Distinct keys."""
+        return order_by_key(self._batch.tags).keys
+
+    @property
+    def repeated(self) -> frozenset[str]:
+        """Keys that some span has more than once."""
+        keys, starts, order = order_by_key(self._batch.tags)
+        key_of = np.empty(len(order), np.int64)
+        key_of[order] = np.repeat(np.arange(len(keys)), np.diff(starts))
+        return _repeated(keys, key_of[flat_codes(self._batch)], tag_rows(self._batch))
+
+    def codes_of(self, key: str) -> Codes:
+        """The codes of all tags with this key, ascending."""
+        has_key = pc.starts_with(self._batch.tags, pattern=key_prefix(key))
+        return np.flatnonzero(np.asarray(has_key)).astype(np.int32)
+
+    def occurrences(self, key: str) -> tuple[Rows, Codes]:
+        """(rows that have the key, each once; the code of its last value in each)."""
+        return _scan(self._batch, self.codes_of(key))
+
+    def rows_of(self, key: str, codes: Codes) -> Rows:
+        """The rows whose last value of the key has one of these codes."""
+        rows, last = self.occurrences(key)
+        return rows[np.isin(last, codes)]
+
+
+def _scan(batch: SpanBatch, codes: Codes) -> tuple[Rows, Codes]:
+    wanted = np.zeros(len(batch.tags) + 1, np.bool_)
+    wanted[codes] = True
+    flat = flat_codes(batch)
+    places = np.flatnonzero(wanted[flat])
+    return _last_per_row(tag_rows(batch)[places], flat[places])
+
+
+def _repeated(keys: list[str], key_of: npt.NDArray[np.int64], rows: Rows) -> frozenset[str]:
+    """The keys that occur twice in a row; `key_of`: number of the key of each tag of each row."""
+    pairs = np.sort((rows.astype(np.uint64) << np.uint64(32)) | key_of.astype(np.uint64))
+    again = pairs[1:][pairs[1:] == pairs[:-1]] & np.uint64(0xFFFFFFFF)
+    return frozenset(keys[i] for i in np.unique(again).tolist())
+
+
+class PostingIndex:
+    """For a sealed segment: tags stand in order of their keys, and each knows its rows."""
+
+    def __init__(self, batch: SpanBatch, keys: list[str], starts: Codes) -> None:
+        """Use `PostingIndex.seal`."""
+        self._batch = batch
+        self._keys = keys
+        self._position = {key: i for i, key in enumerate(keys)}
+        self._starts = starts
+        flat, rows = flat_codes(batch), tag_rows(batch)
+        # Sorting (code, row) as one number groups the rows by tag; numpy sorts such numbers with vector instructions.
+        order = np.sort((flat.astype(np.uint64) << np.uint64(16)) | rows.astype(np.uint64))
+        self._rows = (order & np.uint64(0xFFFF)).astype(np.uint16)
+        self._offsets = np.concatenate([[0], np.cumsum(np.bincount(flat, minlength=len(batch.tags)))]).astype(
+            np.int32
+        )
+        key_of = np.repeat(np.arange(len(keys)), np.diff(starts))
+        self.repeated = _repeated(keys, key_of[flat], rows)
+        """Keys that some span has more than once."""
+
+    @staticmethod
+    def seal(batch: SpanBatch) -> tuple[SpanBatch, PostingIndex]:
+        """(the batch with its tags put in order of their keys, the index over it); at most 65,536 rows."""
+        names, starts, order = order_by_key(batch.tags)
+        rank = np.empty(len(order), np.int32)
+        rank[order] = np.arange(len(order), dtype=np.int32)
+        lists = batch.rows.column("tags")
+        offsets = lists.offsets.to_numpy()
+        codes = pa.array(rank[flat_codes(batch)], pa.int32())
+        column = pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), codes)
+        rows = batch.rows.set_column(batch.rows.schema.get_field_index("tags"), "tags", column)
+        ordered = SpanBatch(
+            rows, batch.tags.take(pa.array(order)), batch.names, batch.reporters, batch.extras
+        )
+        return ordered, PostingIndex(ordered, names, starts)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held besides the batch."""
+        return int(self._rows.nbytes + self._offsets.nbytes + self._starts.nbytes)
+
+    def keys(self) -> list[str]:
+        """Distinct keys."""
+        return self._keys
+
+    def codes_of(self, key: str) -> Codes:
+        """The codes of all tags with this key, ascending."""
+        i = self._position.get(key)
+        if i is None:
+            return np.empty(0, np.int32)
+        return np.arange(self._starts[i], self._starts[i + 1], dtype=np.int32)
+
+    def occurrences(self, key: str) -> tuple[Rows, Codes]:
+        """(rows that have the key, each once; the code of its last value in each)."""
+        codes = self.codes_of(key)
+        if key in self.repeated:
+            return _scan(self._batch, codes)
+        if not len(codes):
+            return np.empty(0, np.int32), codes
+        first, last = int(codes[0]), int(codes[-1]) + 1
+        counts = np.diff(self._offsets[first : last + 1])
+        return self._rows[self._offsets[first] : self._offsets[last]], np.repeat(codes, counts)
+
+    def rows_of(self, key: str, codes: Codes) -> Rows:
+        """The rows whose last value of the key has one of these codes."""
+        if key in self.repeated:
+            rows, last = self.occurrences(key)
+            return rows[np.isin(last, codes)]
+        parts = [self._rows[self._offsets[code] : self._offsets[code + 1]] for code in codes.tolist()]
+        return np.concatenate(parts) if parts else np.empty(0, np.uint16)

@@ -1,0 +1,220 @@
+"""Health, metrics, diagnostics and the start page, called without a socket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from satellite.api.operations import (
+    TRAPS_REMEMBERED,
+    Diagnostics,
+    Listener,
+    Setting,
+    Traps,
+    create_admin,
+    create_explorer,
+)
+from satellite.store import Ledger, ProjectStats
+
+NOW_NS = 1_700_000_000 * 10**9
+
+
+class Refusal(msgspec.Struct):
+    time_ns: int = NOW_NS
+    protocol: str = "lightstep"
+    code: str = "access_denied"
+    message: str = "unknown <access> token"
+    peer: str = "10.0.0.1:5"
+
+
+class Reporter(msgspec.Struct):
+    id: str = "00000000000000ff"
+    service: str = "<b>shop</b>"
+    protocol: str = "lightstep"
+    last_seen_ns: int = NOW_NS
+    reports: int = 3
+    spans: int = 30
+    counters: dict[str, float] = msgspec.field(
+        default_factory=lambda: {"spans.dropped": 12.0, "logs.dropped": 4}
+    )
+    gauges: dict[str, float] = msgspec.field(default_factory=lambda: {"<heap>": 0.5})
+
+
+@dataclass
+class FakeIntake:
+    waiting_bytes: int = 17
+    refusals: list[Refusal] = field(default_factory=lambda: [Refusal(message="first"), Refusal()])
+
+    def reporters(self, project: str) -> Sequence[Any]:
+        return [Reporter()] if project == "shop" else []
+
+
+def diagnostics(**changes: Any) -> Diagnostics:
+    ledger = Ledger(received=10, stored=5, dropped={"no_ids": 2, "duplicate": 1}, evicted=2, duplicates=1)
+    known: dict[str, Any] = {
+        "version": "1.2.3",
+        "started_ns": NOW_NS,
+        "clock_ns": lambda: NOW_NS,
+        "why_not_ready": lambda: "",
+        "projects": lambda: [ProjectStats("shop", 5, 4096, 3_725_000_000, 7, ledger)],
+        "intake": FakeIntake(),
+        "waiting_bytes_max": 1000,
+        "token_mode": "open",
+        "certificates": lambda: [
+            {
+                "role": "server",
+                "subject": "CN=here",
+                "names": ["localhost", "satellite"],
+                "not_before": "2026-01-01",
+                "not_after": "2027-01-01",
+                "sha256": "AB:CD",
+                "file": "server.pem",
+            }
+        ],
+        "certificate_warnings": list,
+        "traps": Traps(lambda: NOW_NS),
+        "settings": [
+            Setting("grpc_plain_port", 8184, "default"),
+            Setting("access_tokens", {"tokens": 2}, "file"),
+        ],
+        "listeners": [Listener("grpc_secure_port", "reports over gRPC", "0.0.0.0:9292", 9292, tls=True)],
+    }
+    return Diagnostics(**(known | changes))
+
+
+def get(app: Any, path: str, **how: Any) -> httpx.Response:
+    async def ask() -> httpx.Response:
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://satellite") as client:
+            return await client.get(path, **how)
+
+    return asyncio.run(ask())
+
+
+def admin(**changes: Any) -> Starlette:
+    return create_admin(diagnostics(**changes), lambda accept: (f"for {accept}".encode(), "text/x-metrics"))
+
+
+def explorer(**changes: Any) -> Starlette:
+    async def projects(_: Request) -> PlainTextResponse:
+        return PlainTextResponse("the API")
+
+    api = Starlette(routes=[Route("/api/v1/projects", projects)])
+    return create_explorer(diagnostics(**changes), api, lambda: b"the CA")
+
+
+def test_ready() -> None:
+    assert get(admin(), "/_ready").status_code == 200
+    busy = get(admin(why_not_ready=lambda: "too many reports are waiting"), "/_ready")
+    assert (busy.status_code, busy.text) == (503, "not ready: too many reports are waiting\n")
+
+
+def test_live_says_nothing_of_readiness() -> None:
+    assert get(admin(why_not_ready=lambda: "stopping"), "/_live").status_code == 200
+
+
+def test_metrics() -> None:
+    answer = get(admin(), "/metrics", headers={"accept": "text/plain"})
+    assert (answer.text, answer.headers["content-type"]) == ("for text/plain", "text/x-metrics")
+
+
+def test_nothing_else_at_the_admin_port() -> None:
+    assert get(admin(), "/").status_code == 404
+
+
+def test_diagnostics_as_json() -> None:
+    traps = Traps(lambda: NOW_NS)
+    traps.note("tls_client_on_plain_port", 8181, "10.0.0.9:1", "a TLS handshake began")
+    parts = json.loads(get(explorer(traps=traps), "/diagnostics?format=json").content)
+    assert parts["checks"] == {"ready": True, "alive": True, "configuration": True}
+    assert parts["listeners"][0]["port"] == 9292
+    assert parts["certificates"][0]["sha256"] == "AB:CD"
+    assert parts["settings"][1] == {"name": "access_tokens", "value": {"tokens": 2}, "origin": "file"}
+    (project,) = parts["projects"]
+    assert project["recall_window_us"] == 3_725_000_000
+    assert project["ledger"]["dropped"] == {"no_ids": 2, "duplicate": 1}
+    assert project["reporters"][0]["counters"]["spans.dropped"] == 12
+    assert project["reporters"][0]["gauges"] == {"<heap>": 0.5}
+    assert "&lt;heap&gt;: 0.5" in get(explorer(), "/diagnostics").text
+    assert [refusal["message"] for refusal in parts["refusals"]] == ["unknown <access> token", "first"]
+    assert parts["traps"]["counts"] == {"tls_client_on_plain_port": 1}
+    assert parts["traps"]["last"][0]["peer"] == "10.0.0.9:1"
+    assert parts["waiting"] == {"bytes": 17, "bytes_max": 1000}
+
+
+def test_a_problem_fails_the_check_of_the_configuration() -> None:
+    app = explorer(problems=["COLLECTOR_PROT: no such setting"], certificate_warnings=lambda: ["it expired"])
+    parts = json.loads(get(app, "/diagnostics?format=json").content)
+    assert parts["checks"]["configuration"] is False
+    assert parts["problems"] == ["COLLECTOR_PROT: no such setting", "it expired"]
+    page = get(app, "/diagnostics").text
+    assert "✗ configuration" in page
+    assert "it expired" in page
+
+
+def test_the_diagnostics_page_shows_it_all_and_escapes_it() -> None:
+    traps = Traps(lambda: NOW_NS)
+    traps.note("client_rejected_certificate", 9292, "10.0.0.9:1", "TLSV1_ALERT_UNKNOWN_CA")
+    answer = get(explorer(traps=traps, why_not_ready=lambda: "<stopping>"), "/diagnostics")
+    page = answer.text
+    assert answer.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    for text in (
+        "✗ ready: &lt;stopping&gt;",
+        "✓ alive",
+        "0.0.0.0:9292",
+        "localhost, satellite",
+        "1 h 2 min",
+        "no_ids: 2, duplicate: 1",
+        "&lt;b&gt;shop&lt;/b&gt;",
+        '<td class="number">12</td>',
+        "unknown &lt;access&gt; token",
+        "TLSV1_ALERT_UNKNOWN_CA",
+        "does not trust our CA",
+        "tokens: 2",
+    ):
+        assert text in page, text
+    assert "<b>shop" not in page
+    assert "<script" not in page
+
+
+def test_the_start_page() -> None:
+    page = get(explorer(), "/").text
+    for text in (
+        "/api/v1/projects",
+        "/diagnostics",
+        "/ca.pem",
+        "openapi",
+        "satellite istio",
+        "shop",
+        "✓ ready",
+    ):
+        assert text in page, text
+    assert "No spans yet" in get(explorer(projects=list), "/").text
+
+
+def test_the_explorers_port_has_the_api_and_the_ca() -> None:
+    assert get(explorer(), "/api/v1/projects").text == "the API"
+    assert get(explorer(), "/ca.pem").content == b"the CA"
+    assert get(explorer(), "/elsewhere").status_code == 404
+    without = create_explorer(diagnostics(), Starlette(), lambda: None)
+    assert get(without, "/ca.pem").status_code == 404
+
+
+def test_traps_count_all_and_remember_the_last() -> None:
+    traps = Traps(lambda: NOW_NS)
+    for number in range(TRAPS_REMEMBERED + 10):
+        traps.note("not_http", 8181, f"10.0.0.1:{number}", "")
+    assert traps.counts["not_http"] == TRAPS_REMEMBERED + 10
+    assert len(traps.last) == TRAPS_REMEMBERED
+    assert traps.last[-1].peer == f"10.0.0.1:{TRAPS_REMEMBERED + 9}"

@@ -1,0 +1,378 @@
+"""HTTP listeners on real sockets of 127.0.0.1: what a peer does wrong, and how the stop goes."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import socket
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+import trustme
+import uvloop
+
+from satellite.edges.listeners import HEAD_BYTES_MAX, HttpListeners
+
+CA = trustme.CA()
+CERTIFICATE = CA.issue_cert("127.0.0.1")
+REQUEST = b"POST /x HTTP/1.1\r\nHost: here\r\nContent-Length: 5\r\n\r\nhello"
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[[Callable[[], Awaitable[None]]], None]:
+    """Runs a coroutine function, in both event loops."""
+    factory = uvloop.new_event_loop if request.param == "uvloop" else None
+
+    def run_in_loop(main: Callable[[], Any]) -> None:
+        with asyncio.Runner(loop_factory=factory) as runner:
+            runner.run(main())
+
+    return run_in_loop
+
+
+def context() -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    CERTIFICATE.configure_cert(made)
+    made.set_alpn_protocols(["http/1.1"])
+    return made
+
+
+def client_context() -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    CA.configure_trust(made)
+    return made
+
+
+class Echo:
+    """Answers with the body it got; can be held up."""
+
+    def __init__(self) -> None:
+        self.gate: asyncio.Event | None = None
+        self.entered = asyncio.Event()
+        self.left = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.entered.set()
+        body = b""
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                self.left.set()
+                return
+            body += message["body"]
+            more = message["more_body"]
+        if self.gate is not None:
+            await self.gate.wait()
+        headers = [(b"content-length", b"%d" % len(body))]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class Served:
+    def __init__(self, **limits: Any) -> None:
+        self.echo = Echo()
+        self.traps: asyncio.Queue[tuple[str, int, str, str]] = asyncio.Queue()
+        self.server = HttpListeners(
+            clock_ns=lambda: 1_700_000_000 * 10**9,
+            on_trap=lambda *trap: self.traps.put_nowait(trap),
+            **limits,
+        )
+        self.plain = self.server.listen(self.echo, "127.0.0.1", 0)
+        self.secure = self.server.listen(self.echo, "127.0.0.1", 0, context())
+
+    async def talk(self, data: bytes, *, tls: bool = False) -> bytes:
+        """Everything that comes back before the connection ends."""
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", self.secure if tls else self.plain, ssl=client_context() if tls else None
+        )
+        writer.write(data)
+        answer = await reader.read()
+        writer.close()
+        return answer
+
+
+@asynccontextmanager
+async def served(**limits: Any) -> AsyncIterator[Served]:
+    here = Served(**limits)
+    await here.server.start()
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(here.server.run())
+        await asyncio.sleep(0)
+        try:
+            yield here
+        finally:
+            await here.server.stop(5)
+
+
+def closing(request: bytes) -> bytes:
+    return request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_an_answer_has_a_reason_phrase_and_a_date(run: Any, tls: bool) -> None:
+    async def main() -> None:
+        async with served() as here:
+            answer = await here.talk(closing(REQUEST), tls=tls)
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert b"date: Tue, 14 Nov 2023 22:13:20 GMT\r\n" in answer
+            assert answer.endswith(b"hello")
+
+    run(main)
+
+
+def test_two_requests_on_one_connection(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            answer = await here.talk(REQUEST + closing(REQUEST))
+            assert answer.count(b"200 OK") == 2
+
+    run(main)
+
+
+def test_a_tracer_with_manners_of_its_own(run: Any) -> None:
+    """The C++ streamer: no space after colons, a padded Host, chunk sizes padded and not."""
+
+    async def main() -> None:
+        head = b"POST /x HTTP/1.1\r\nConnection:close\r\nContent-Type:a/b\r\nTransfer-Encoding:chunked\r\n"
+        body = b"5\r\nhello\r\n00000003\r\n..." + b"\r\n0\r\n\r\n"
+        async with served() as here:
+            answer = await here.talk(head + b"Host:      here\r\n\r\n" + body)
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert answer.endswith(b"hello...")
+
+    run(main)
+
+
+def test_expect_100_continue(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            writer.write(b"POST /x HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n")
+            assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+            writer.write(b"ok")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 OK\r\n")
+            writer.close()
+
+    run(main)
+
+
+def test_a_client_that_would_rather_speak_http2(run: Any) -> None:
+    """Java's: its body comes in a segment of its own."""
+
+    async def main() -> None:
+        head, end, body = REQUEST.partition(b"\r\n\r\n")
+        wish = b"\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAEAAEAA"
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            for upgrade in (wish, b"", wish):
+                here.echo.entered.clear()
+                writer.write(head + upgrade + end)
+                await here.echo.entered.wait()
+                writer.write(body)
+                assert (await reader.readuntil(b"hello")).startswith(b"HTTP/1.1 200 OK\r\n")
+            text = b"\r\nUpgrade: h2c\r\n\r\n"
+            here.echo.entered.clear()
+            writer.write(b"POST /x HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % len(text))
+            await here.echo.entered.wait()
+            writer.write(text)
+            assert (await reader.readuntil(b"h2c\r\n\r\n")).endswith(text)
+            writer.close()
+
+    run(main)
+
+
+def test_tls_client_on_the_plain_port(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            with pytest.raises((ssl.SSLError, ConnectionError)):
+                await asyncio.open_connection("127.0.0.1", here.plain, ssl=client_context())
+            kind, port, peer, _ = await here.traps.get()
+            assert (kind, port) == ("tls_client_on_plain_port", here.plain)
+            assert peer.startswith("127.0.0.1:")
+            assert b"200 OK" in await here.talk(closing(REQUEST))
+
+    run(main)
+
+
+@pytest.mark.parametrize("hello", [REQUEST, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", b"\x00\x00 anything at all"])
+def test_plain_client_on_the_tls_port(run: Any, hello: bytes) -> None:
+    async def main() -> None:
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.secure)
+            writer.write(hello)
+            await reader.read()
+            writer.close()
+            assert (await here.traps.get())[:2] == ("plain_client_on_tls_port", here.secure)
+            assert b"200 OK" in await here.talk(closing(REQUEST), tls=True)
+
+    run(main)
+
+
+def test_a_client_without_our_ca(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            # asyncio's own client would close without a word; most others say why.
+            with socket.create_connection(("127.0.0.1", here.secure)) as plain:
+                wrap = ssl.create_default_context().wrap_socket
+                with pytest.raises(ssl.SSLCertVerificationError):
+                    await asyncio.to_thread(wrap, plain, server_hostname="127.0.0.1")
+            kind, _, _, detail = await here.traps.get()
+            assert (kind, "UNKNOWN_CA" in detail) == ("client_rejected_certificate", True)
+
+    run(main)
+
+
+def test_a_client_that_hangs_up_in_the_handshake(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            _, writer = await asyncio.open_connection("127.0.0.1", here.secure)
+            writer.close()
+            assert (await here.traps.get())[0] == "tls_handshake_failed"
+
+    run(main)
+
+
+def test_a_handshake_that_never_begins_has_a_limit(run: Any) -> None:
+    async def main() -> None:
+        async with served(head_seconds=0.05) as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.secure)
+            assert await reader.read() == b""
+            writer.close()
+            assert (await here.traps.get())[0] == "tls_handshake_failed"
+
+    run(main)
+
+
+def test_grpc_on_an_http_port(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            assert await here.talk(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n") == b""
+            assert (await here.traps.get())[0] == "http2_client_on_http1_port"
+
+    run(main)
+
+
+def test_what_is_no_http(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            assert (await here.talk(b"\x00" * 20)).startswith(b"HTTP/1.1 400 Bad Request\r\n")
+            assert (await here.traps.get())[0] == "not_http"
+
+    run(main)
+
+
+def test_headers_without_end(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            header = b"x: " + b"y" * 1000 + b"\r\n"
+            request = b"GET / HTTP/1.1\r\n" + header * (HEAD_BYTES_MAX // len(header) + 2)
+            assert (await here.talk(request)).startswith(b"HTTP/1.1 431 ")
+
+    run(main)
+
+
+def test_headers_that_never_come_to_an_end(run: Any) -> None:
+    async def main() -> None:
+        async with served(head_seconds=0.0) as here:
+            assert await here.talk(b"GET / HTT") == b""
+
+    run(main)
+
+
+def test_silence_between_requests_and_within_a_body(run: Any) -> None:
+    async def main() -> None:
+        async with served(idle_seconds=0.0) as here:
+            assert (await here.talk(REQUEST)).endswith(b"hello")
+            assert await here.talk(REQUEST[:-2]) == b""
+            await here.echo.left.wait()
+
+    run(main)
+
+
+def test_too_many_connections(run: Any) -> None:
+    async def main() -> None:
+        async with served(connections_max=1) as here:
+            for port in (here.plain, here.secure):
+                first = await asyncio.open_connection(
+                    "127.0.0.1", port, ssl=client_context() if port == here.secure else None
+                )
+                if port == here.plain:
+                    first[1].write(REQUEST)
+                    await first[0].readuntil(b"hello")
+                    assert (await here.talk(REQUEST)).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
+                else:
+                    with pytest.raises((ssl.SSLError, OSError)):
+                        await here.talk(REQUEST, tls=True)
+                first[1].close()
+
+    run(main)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_a_request_in_hand_is_answered_before_the_stop_ends(run: Any, tls: bool) -> None:
+    async def main() -> None:
+        async with served() as here, asyncio.TaskGroup() as tasks:
+            here.echo.gate = asyncio.Event()
+            answer = tasks.create_task(here.talk(REQUEST, tls=tls))
+            await here.echo.entered.wait()
+            stop = tasks.create_task(here.server.stop(30))
+            await asyncio.sleep(0)
+            here.echo.gate.set()
+            assert (await answer).endswith(b"hello")
+            await stop
+            with pytest.raises(OSError):
+                await asyncio.open_connection("127.0.0.1", here.secure if tls else here.plain)
+
+    run(main)
+
+
+def test_the_stop_does_not_wait_for_idle_connections_nor_handshakes(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            writers = []
+            for port, tls in ((here.plain, None), (here.secure, client_context()), (here.secure, None)):
+                _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=tls)
+                writers.append(writer)
+            async with asyncio.timeout(20):
+                await here.server.stop(60)
+            for writer in writers:
+                writer.close()
+
+    run(main)
+
+
+def test_a_request_that_takes_too_long_is_cut_off(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with served() as here, asyncio.TaskGroup() as tasks:
+            here.echo.gate = asyncio.Event()
+            answer = tasks.create_task(here.talk(REQUEST))
+            await here.echo.entered.wait()
+            await here.server.stop(0)
+            assert b"200 OK" not in await answer
+
+    run(main)
+
+
+def test_a_port_that_is_taken_is_an_os_error(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            other = HttpListeners(clock_ns=lambda: 0, on_trap=lambda *_: None)
+            with pytest.raises(OSError, match="in use"):
+                other.listen(here.echo, "127.0.0.1", here.plain)
+
+    run(main)
+
+
+def test_a_body_larger_than_what_uvicorn_buffers(run: Any) -> None:
+    async def main() -> None:
+        body = gzip.compress(bytes(range(256)) * 4000, 0)
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % len(body)
+        async with served() as here:
+            for tls in (False, True):
+                assert (await here.talk(head + body, tls=tls)).endswith(body)
+
+    run(main)

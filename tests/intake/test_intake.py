@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import asyncio
+import itertools
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import FIGURES_REMEMBERED, Intake
+from satellite.intake.tokens import Tokens
+from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.reporter import Reporter
+from satellite.model.spans import SpanBuilder
+from satellite.pb import lightstep_collector_pb2 as pb
+from satellite.protocols import PROTOCOLS, WireProtocol
+from satellite.protocols.lightstep.protobuf import PROTOCOL
+from satellite.query.plan import ALL
+from satellite.store.recall.engine import RecallStore
+
+_IDS = itertools.count(1)
+
+
+def body(token: str = "", spans: int = 1, *, reporter_id: int = 1, lost: int = 0) -> bytes:
+    request = pb.ReportRequest()
+    request.auth.access_token = token
+    request.reporter.reporter_id = reporter_id
+    for _ in range(spans):
+        span = request.spans.add(operation_name="op")
+        span.span_context.trace_id = span.span_context.span_id = next(_IDS)
+        span.start_timestamp.seconds = 1_700_000_000
+    if lost:
+        request.internal_metrics.counts.add(name="spans.dropped", int_value=lost)
+    return request.SerializeToString()
+
+
+@pytest.fixture
+def store() -> Iterator[RecallStore]:
+    engine = RecallStore()
+    yield engine
+    engine.close()
+
+
+def make(store: RecallStore, tokens: Tokens | None = None, **options: Any) -> Intake:
+    clock = itertools.count(1_700_000_000_000_000_000, 1_000)
+    settings: dict[str, Any] = {"clock_ns": lambda: next(clock), "max_waiting_bytes": 1_000_000} | options
+    return Intake(store, tokens or Tokens.open(), Arrivals(), **settings)
+
+
+def submit(
+    intake: Intake, *bodies: bytes, protocol: WireProtocol = PROTOCOL, **options: str
+) -> list[Receipt]:
+    async def send() -> list[Receipt]:
+        return await asyncio.gather(*[intake.submit(protocol, one, **options) for one in bodies])
+
+    try:
+        return asyncio.run(send())
+    finally:
+        assert intake.close(10)
+
+
+def test_spans_are_visible_when_the_receipt_is_there(store: RecallStore) -> None:
+    intake = make(store)
+
+    async def check() -> None:
+        for number in range(1, 20):
+            receipt = await intake.submit(PROTOCOL, body("p"))
+            assert (receipt.refusal, receipt.stored) == (None, 1)
+            assert store.count("p", ALL) == number
+
+    asyncio.run(check())
+    assert intake.close(10)
+
+
+def test_reports_of_several_projects_in_one_call(store: RecallStore) -> None:
+    receipts = submit(make(store), body("a", 3), body("b", 2), b"\xff", body("a", 1), body("", 5))
+    assert [receipt.stored for receipt in receipts] == [3, 2, 0, 1, 5]
+    assert isinstance(receipts[2].refusal, BadReport)
+    counts = {stats.project: stats.ledger.received for stats in store.projects()}
+    assert counts == {"a": 4, "b": 2, "default": 5}
+    assert store.find("b", ALL, order="arrival", limit=10).total == 2
+
+
+def test_the_body_names_the_project_before_the_header_does(store: RecallStore) -> None:
+    submit(make(store), body("from-body"), body(""), header_token="from-header")
+    assert [stats.project for stats in store.projects()] == ["from-body", "from-header"]
+
+
+def test_an_unknown_token_is_refused_alone_and_never_repeated(store: RecallStore) -> None:
+    intake = make(store, Tokens.listed({"good": "shop"}))
+    receipts = submit(intake, body("good"), body("s3cret-token"))
+    assert receipts[0].refusal is None
+    assert isinstance(receipts[1].refusal, AccessDenied)
+    assert [refusal.code for refusal in intake.refusals] == ["access_denied"]
+    assert "s3cret" not in repr(intake.refusals)
+
+
+def test_dropped_spans_enter_the_ledger(store: RecallStore) -> None:
+    request = pb.ReportRequest.FromString(body("p", 2))
+    request.spans.add(operation_name="no ids")
+    [receipt] = submit(make(store), request.SerializeToString())
+    assert receipt.dropped == {"no_ids": 1}
+    [stats] = store.projects()
+    assert (stats.ledger.received, stats.ledger.stored, stats.ledger.dropped) == (3, 2, {"no_ids": 1})
+
+
+def test_reporters_are_remembered_with_what_they_lost(store: RecallStore) -> None:
+    intake = make(store)
+    submit(intake, body("p", 2, lost=3), body("p", 1, lost=4), body("p", 1, reporter_id=2))
+    statuses = intake.reporters("p")
+    assert [(status.id[-1], status.reports, status.spans, status.counters) for status in statuses] == [
+        ("2", 1, 1, {}),
+        ("1", 2, 3, {"spans.dropped": 7}),
+    ]
+
+
+def test_figures_of_a_reporter_have_a_bound(store: RecallStore) -> None:
+    def decode(bodies: Sequence[bytes], _received_ns: int) -> Decoded:
+        names = [f"{body.decode()}{number}" for body in bodies for number in range(FIGURES_REMEMBERED)]
+        figures = dict.fromkeys(names, 1.0)
+        reporter = Reporter("p", detail={"gauges": {"last": 2.0, **figures}})
+        report = Report("p", reporter, slice(0, 0), counters={"spans.dropped": 1.0, **figures})
+        return Decoded(SpanBuilder().build(), [report])
+
+    protocol = replace(PROTOCOL, decode=decode)
+    intake = make(store)
+
+    async def twice() -> None:
+        for one in (b"a", b"b"):
+            await intake.submit(protocol, one)
+
+    asyncio.run(twice())
+    assert intake.close(10)
+    [status] = intake.reporters("p")
+    assert len(status.counters) == len(status.gauges) == FIGURES_REMEMBERED
+    assert (status.counters["spans.dropped"], status.counters["a1"], status.gauges["last"]) == (2, 1, 2)
+
+
+def test_ingestion_tags_are_put_on_every_span(store: RecallStore) -> None:
+    submit(make(store, ingestion_tags={"region": "lab"}), body("p", 2))
+    assert [span.tags for span in store.find("p", ALL, order="arrival", limit=5).spans] == [
+        {"region": "lab"}
+    ] * 2
+
+
+def held_protocol(gate: threading.Event, entered: threading.Event) -> WireProtocol:
+    """A codec that waits at the gate, so that a test can fill the queue behind it."""
+
+    def decode(bodies: Any, now_ns: int) -> Decoded:
+        entered.set()
+        gate.wait()
+        return PROTOCOL.decode(bodies, now_ns)
+
+    return WireProtocol("held", (), (), (), decode, PROTOCOL.encode)
+
+
+def test_a_full_queue_refuses_and_becomes_ready_again(store: RecallStore) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    intake, protocol = make(store, max_waiting_bytes=1000), held_protocol(gate, entered)
+    first, second = body("p", 30), body("p", 10)
+    assert len(first) < 1000 < len(first) + 2 * len(second)
+
+    async def check() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            held = tasks.create_task(intake.submit(protocol, first))
+            await asyncio.to_thread(entered.wait)
+            waiting = tasks.create_task(intake.submit(protocol, second))
+            await asyncio.sleep(0)
+            refused = await intake.submit(protocol, second)
+            assert isinstance(refused.refusal, Overloaded)
+            assert not intake.ready
+            assert intake.waiting_bytes == len(first) + len(second)
+            gate.set()
+        assert held.result().stored == 30
+        assert waiting.result().stored == 10
+        assert intake.ready
+        assert intake.waiting_bytes == 0
+
+    asyncio.run(check())
+    assert intake.close(10)
+
+
+def test_closing_finishes_what_waits_and_takes_nothing_more(store: RecallStore) -> None:
+    gate, entered = threading.Event(), threading.Event()
+    intake, protocol = make(store), held_protocol(gate, entered)
+
+    async def check() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            held = [tasks.create_task(intake.submit(protocol, body("p"))) for _ in range(3)]
+            await asyncio.to_thread(entered.wait)
+            assert not await asyncio.to_thread(intake.close, 0)
+            late = await intake.submit(protocol, body("p"))
+            assert isinstance(late.refusal, Overloaded)
+            gate.set()
+        assert [task.result().stored for task in held] == [1, 1, 1]
+
+    asyncio.run(check())
+    assert intake.close(10)
+
+
+class Broken(RecallStore):
+    def write(self, *_args: Any, **_options: Any) -> Any:
+        raise RuntimeError("disk on fire")
+
+
+def test_a_failing_store_is_told_to_the_sender_and_ends_nothing() -> None:
+    engine = Broken()
+    [receipt] = submit(make(engine), body("p"))
+    assert isinstance(receipt.refusal, StoreFailed)
+    assert "fire" not in receipt.refusal.message
+    engine.close()
+
+
+def test_a_failing_codec_ends_nothing(store: RecallStore) -> None:
+    def decode(_bodies: Any, _now_ns: int) -> Decoded:
+        raise RuntimeError("bug")
+
+    intake = make(store)
+    broken = WireProtocol("broken", (), (), (), decode, PROTOCOL.encode)
+
+    async def check() -> None:
+        assert isinstance((await intake.submit(broken, b"")).refusal, StoreFailed)
+        assert (await intake.submit(PROTOCOL, body("p"))).stored == 1
+
+    asyncio.run(check())
+    assert intake.close(10)
+
+
+def test_no_two_protocols_claim_the_same_call() -> None:
+    methods = [method for protocol in PROTOCOLS for method in protocol.grpc_methods]
+    bodies = [
+        (route, content_type)
+        for protocol in PROTOCOLS
+        for route in protocol.http_routes
+        for content_type in protocol.content_types
+    ]
+    assert len(set(methods)) == len(methods)
+    assert len(set(bodies)) == len(bodies)

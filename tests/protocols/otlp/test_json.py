@@ -1,0 +1,310 @@
+"""OTLP's JSON: the reference's rules, and that it means what the protobuf means."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import MessageToDict
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from satellite.errors import BadReport, SatelliteError, TooLarge
+from satellite.model.report import Report
+from satellite.model.span import Span
+from satellite.model.tags import MALFORMED_KEY
+from satellite.protocols.otlp.json import CONTAINERS_MAX
+from satellite.protocols.otlp.protobuf import decode, decode_json
+from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of
+
+DATA = Path(__file__).parents[1] / "data" / "otlp"
+IDS = {"traceId": "0000000000000000fedcba9876543210", "spanId": "0123456789abcdef"}
+
+
+def body(*spans: dict[str, Any], **scope: Any) -> bytes:
+    resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
+    scopes = [{"spans": spans} | scope]
+    return json.dumps({"resourceSpans": [{"resource": resource, "scopeSpans": scopes}]}).encode()
+
+
+def spans_of(raw: bytes) -> list[Span]:
+    decoded = decode_json([raw], NOW_NS)
+    good(decoded)
+    return decoded.batch.spans()
+
+
+def one(**fields: Any) -> Span:
+    [kept] = spans_of(body(IDS | fields))
+    return kept
+
+
+def tag(value: Any) -> Any:
+    return one(attributes=[{"key": "k", "value": value}]).tags["k"]
+
+
+def test_the_minimum() -> None:
+    [kept] = spans_of((DATA / "minimum.json").read_bytes())
+    assert (kept.trace_id, kept.span_id, kept.service) == ("fedcba9876543210", "0123456789abcdef", "shop")
+    assert (kept.operation, kept.kind, kept.protocol) == ("buy", "server", "otlp")
+    assert (kept.start_us, kept.duration_us) == (1_700_000_000_250_000, 1500)
+
+
+def test_a_request_of_release_0_5() -> None:
+    [kept] = spans_of((DATA / "release-0.5.json").read_bytes())
+    assert (kept.trace_id, kept.span_id, kept.kind) == ("fedcba9876543210", "0123456789abcdef", "server")
+    assert (kept.start_us, kept.duration_us, kept.error) == (1_700_000_000_250_000, 1500, True)
+    assert kept.tags["otel.scope.name"] == "lib"
+    assert kept.extra["deprecated_status_code"] == 13
+
+
+def test_what_a_real_client_sends() -> None:
+    raw = (DATA / "real-opentelemetry-js-json.bin").read_bytes()
+    said = [
+        span
+        for each in json.loads(raw)["resourceSpans"]
+        for scope in each["scopeSpans"]
+        for span in scope["spans"]
+    ]
+    kept = spans_of(raw)
+    assert [each.operation for each in kept] == [span["name"] for span in said]
+    assert [each.span_id for each in kept] == [span["spanId"] for span in said]
+    assert all(
+        {one["key"] for one in span["attributes"]} <= set(each.tags)
+        for each, span in zip(kept, said, strict=True)
+    )
+
+
+def as_json(made: ExportTraceServiceRequest) -> bytes:
+    """OTLP's JSON, made with protobuf's own library."""
+    shown = MessageToDict(made, use_integers_for_enums=True)
+    for resource in shown.get("resourceSpans", ()):
+        for scope in resource.get("scopeSpans", ()):
+            for span in scope.get("spans", ()):
+                for part in (span, *span.get("links", ())):
+                    for key in {"traceId", "spanId", "parentSpanId"} & set(part):
+                        part[key] = base64.b64decode(part[key]).hex()
+    return json.dumps(shown).encode()
+
+
+@given(requests())
+@settings(deadline=None, max_examples=50)
+def test_json_means_what_protobuf_means(made: ExportTraceServiceRequest) -> None:
+    for resource in made.resource_spans:
+        for scope in resource.scope_spans:
+            for span in scope.spans:
+                span.status.DiscardUnknownFields()  # the deprecated code has no name in today's JSON
+    one_way = decode([made.SerializeToString()], NOW_NS)
+    other = decode_json([as_json(made)], NOW_NS)
+    assert rows_of(other.batch) == rows_of(one_way.batch)
+    assert repr(other.reports) == repr(one_way.reports)  # NaN is not equal to itself
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ({"stringValue": "x"}, "x"),
+        ({"boolValue": False}, False),
+        ({"intValue": "-9223372036854775808"}, -(2**63)),
+        ({"intValue": 9007199254740993}, 9007199254740993),
+        ({"doubleValue": 1}, 1.0),
+        ({"doubleValue": "Infinity"}, float("inf")),
+        ({"bytesValue": "AP8="}, b"\x00\xff"),
+        ({"bytesValue": "_-8"}, b"\xff\xef"),
+        ({"arrayValue": {"values": [{"intValue": 1}, {}, None]}}, [1, None, None]),
+        ({"arrayValue": {}}, []),
+        ({"kvlistValue": {"values": [{"key": "a", "value": {"stringValue": "b"}}]}}, {"a": "b"}),
+        ({"string_value": "snake"}, "snake"),
+        ({"newValue": 5}, None),
+        ({}, None),
+        (None, None),
+    ],
+)
+def test_values(value: Any, expected: Any) -> None:
+    found = tag(value)
+    assert (found, type(found)) == (expected, type(expected))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ['{"key": 5, "value": "x"}', '"text"', '{"key":"k","value":{"intValue":9223372036854775808}}', "[[[]]]"],
+)
+def test_a_broken_attribute_costs_only_itself(broken: str) -> None:
+    raw = body(IDS | {"attributes": [{"key": "a", "value": {"intValue": 1}}, "HERE"]}, IDS | {"name": "next"})
+    first, second = spans_of(raw.replace(b'"HERE"', broken.encode()))
+    assert first.tags["a"] == 1
+    assert set(first.tags) == {"a", MALFORMED_KEY}
+    assert second.operation == "next"
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (3, "client"),
+        ("SPAN_KIND_CLIENT", "client"),
+        ("client", "client"),
+        ("3", "client"),
+        ("x", None),
+        (None, None),
+    ],
+)
+def test_kinds(kind: Any, expected: str | None) -> None:
+    assert one(kind=kind).kind == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "error"),
+    [
+        ({"code": 2}, True),
+        ({"code": "STATUS_CODE_ERROR"}, True),
+        ({"code": "OK"}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_statuses(status: Any, error: bool) -> None:
+    assert one(status=status).error is error
+
+
+@pytest.mark.parametrize("time", ["1700000000250000001", 1700000000250000001])
+def test_times_are_exact(time: Any) -> None:
+    decoded = decode_json([body(IDS | {"startTimeUnixNano": time})], NOW_NS)
+    assert decoded.batch.column("start_ns").tolist() == [1700000000250000001]
+
+
+@pytest.mark.parametrize("time", [-5, "later", None, [], 1.5, "9" * 60])
+def test_times_that_are_none_count_as_missing(time: Any) -> None:
+    assert one(startTimeUnixNano=time).marks == ["time_invented"]
+
+
+@pytest.mark.parametrize(
+    "ids",
+    [
+        {"traceId": "xyz"},
+        {"traceId": "0" * 32},
+        {"spanId": ""},
+        {"spanId": 5},
+        {"spanId": " 123456789abcdef"},
+        {"traceId": None},
+        {"spanId": "0123456789abcde"},
+    ],
+)
+def test_bad_ids(ids: dict[str, Any]) -> None:
+    decoded = decode_json([body(IDS | ids, IDS)], NOW_NS)
+    assert good(decoded)[0].dropped == {"bad_ids": 1}
+    assert len(decoded.batch) == 1
+
+
+def test_keys_in_snake_case() -> None:
+    span = {
+        "trace_id": IDS["traceId"],
+        "span_id": IDS["spanId"],
+        "start_time_unix_nano": 1700000000250000001,
+        "attributes": [{"key": "snake_case", "value": {"string_value": "x"}}],
+    }
+    raw = json.dumps({"resource_spans": [{"scope_spans": [{"spans": [span]}]}]}).encode()
+    [kept] = spans_of(raw)
+    assert (kept.tags, kept.start_us) == ({"snake_case": "x"}, 1_700_000_000_250_000)
+
+
+def test_entity_refs_and_unknown_keys() -> None:
+    ref = {"schemaUrl": "u", "type": "host", "idKeys": ["a"], "descriptionKeys": [5], "new": 1}
+    resource = {"entityRefs": [ref, 5], "droppedAttributesCount": "3", "new": {}}
+    raw = json.dumps(
+        {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [IDS]}], "x": []}], "y": 1}
+    )
+    [said] = good(decode_json([raw.encode()], NOW_NS))
+    expected = {"schema_url": "u", "type": "host", "id_keys": ["a"], "description_keys": [""]}
+    assert said.reporter.detail == {"dropped_attributes_count": 3, "entity_refs": [expected]}
+
+
+def test_of_a_repeated_key_the_last_counts() -> None:
+    [kept] = spans_of(body(IDS).replace(b'"spanId"', b'"name": "a", "name": "b", "spanId"'))
+    assert kept.operation == "b"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (b"x\xff", "x�"),
+        (rb"x\ud800", "x�"),
+        (rb"\ude00x", "�x"),
+        (rb"\ud83d\ude00", "😀"),
+        (rb"\\ud800", r"\ud800"),
+    ],
+)
+def test_broken_text_is_replaced_and_said(text: bytes, shown: str) -> None:
+    raw = body(IDS | {"attributes": [{"key": "k", "value": {"stringValue": "HERE"}}]}, IDS | {"name": "HERE"})
+    decoded = decode_json([raw.replace(b"HERE", text)], NOW_NS)
+    first, second = decoded.batch.spans()
+    assert (first.tags["k"], second.operation) == (shown, shown)
+    assert len(good(decoded)[0].warnings) == ("�" in shown)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        b"",
+        b"[]",
+        b"5",
+        b"{",
+        b'{"resourceSpans": {}}',
+        b'{"resourceSpans": [5]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"status": 5}]}]}]}',
+        b'{"resource_spans": [{"scope_spans": 5}]}',
+        b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"resource_spans": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"x": ' + b"1" * 6000 + b"",
+    ],
+)
+def test_a_bad_body_does_not_touch_its_neighbours(bad: bytes) -> None:
+    fine = body(IDS)
+    decoded = decode_json([fine, bad, fine], NOW_NS)
+    assert [type(outcome) for outcome in decoded.reports] == [Report, BadReport, Report]
+    assert len(decoded.batch) == 2
+
+
+@pytest.mark.parametrize("empty", [b"{}", b'\xef\xbb\xbf{"resourceSpans":[]}', b'{"resourceSpans":null}'])
+def test_empty_requests_are_fine(empty: bytes) -> None:
+    assert good(decode_json([empty], NOW_NS))[0].rows == slice(0, 0)
+
+
+def test_too_much_of_too_little() -> None:
+    raw = b'{"x":[' + b"{}," * CONTAINERS_MAX + b"{}]}"
+    [refusal] = decode_json([raw], NOW_NS).reports
+    assert isinstance(refusal, TooLarge)
+
+
+def test_a_deep_value_stays_as_it_was_written() -> None:
+    value: Any = {"intValue": 1}
+    for _ in range(60):
+        value = {"arrayValue": {"values": [value]}}
+    kept = one(attributes=[{"key": "deep", "value": value}])
+    assert list(kept.tags) == [MALFORMED_KEY]
+
+
+@given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
+def test_any_bytes(raw: bytes) -> None:
+    [outcome] = decode_json([raw], NOW_NS).reports
+    assert isinstance(outcome, Report | SatelliteError)
+
+
+@given(
+    st.sampled_from([path.read_bytes() for path in sorted(DATA.glob("*json*"))]),
+    st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4),
+)
+@settings(deadline=None, max_examples=50)
+def test_a_changed_body_never_harms_its_neighbours(raw: bytes, changes: list[tuple[int, int]]) -> None:
+    changed = bytearray(raw)
+    for place, byte in changes:
+        changed[place % len(changed)] = byte
+    fine = body(IDS)
+    decoded = decode_json([fine, bytes(changed), fine], NOW_NS)
+    first, _, last = decoded.reports
+    assert isinstance(first, Report)
+    assert isinstance(last, Report)
+    assert rows_of(decoded.batch)[last.rows] == rows_of(decode_json([fine], NOW_NS).batch)
+    decoded.batch.spans()

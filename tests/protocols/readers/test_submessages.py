@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from satellite.errors import BadReport, TooLarge
+from satellite.pb import jaeger_pb2 as pb
+from satellite.protocols.readers import submessages
+from satellite.protocols.readers.submessages import read_submessages
+
+
+@given(st.lists(st.binary(max_size=300)), st.lists(st.binary(max_size=300)))
+def test_it_cuts_what_protobuf_wrote(spans: list[bytes], processes: list[bytes]) -> None:
+    body = pb.Batch(spans=spans, process=processes).SerializeToString()
+    assert read_submessages(body, {1, 2}) == {1: spans, 2: processes}
+    assert read_submessages(body, {2}) == {2: processes}
+
+
+def test_fields_of_other_types_are_passed_over() -> None:
+    body = bytes.fromhex("08ffffffffffffffffff0111000000000000000015000000000a0161")
+    assert read_submessages(body, {1}) == {1: [b"a"]}
+
+
+@pytest.mark.parametrize(
+    "body", ["0a", "0a02", "0a0261", "80", "ff" * 11, "0b", "0d00", "0a" + "ff" * 9 + "01"]
+)
+def test_what_is_no_protobuf_is_refused(body: str) -> None:
+    with pytest.raises(BadReport):
+        read_submessages(bytes.fromhex(body), {1})
+
+
+def test_more_fields_than_real_messages_have_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(submessages, "FIELDS_MAX", 10)
+    with pytest.raises(TooLarge):
+        read_submessages(b"\x0a\0" * 11, {1})
+    assert read_submessages(b"\x0a\0" * 10, {1}) == {1: [b""] * 10}

@@ -1,0 +1,716 @@
+"""Zipkin in all its forms, against the rules of the wire reference and against anything at all."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed, TooLarge
+from satellite.model.report import Receipt, Report
+from satellite.model.reporter import Reporter
+from satellite.model.span import Span
+from satellite.model.spans import Kind, SpanBuilder, Status, encode_log
+from satellite.pb import zipkin_pb2 as pb
+from satellite.protocols import rows
+from satellite.protocols.readers import thrift
+from satellite.protocols.wire import RequestHead
+from satellite.protocols.zipkin import v1 as zipkin_v1
+from satellite.protocols.zipkin import v2 as zipkin
+from satellite.protocols.zipkin.export import encode_spans
+from satellite.protocols.zipkin.v2 import PROTOCOL, decode, encode
+
+NOW_NS = 1_700_000_001_000_000_000
+DATA = Path(__file__).parents[1] / "data" / "zipkin"
+V2 = (DATA / "v2.json").read_bytes()
+HASKELL = (DATA / "haskell.json").read_bytes()
+V1 = (DATA / "v1.json").read_bytes()
+
+
+def decode_one(body: bytes) -> tuple[Report, list[Span]]:
+    decoded = decode([body], NOW_NS)
+    [report] = decoded.reports
+    assert isinstance(report, Report)
+    assert report.rows == slice(0, len(decoded.batch))
+    return report, decoded.batch.spans()
+
+
+def decode_span(**fields: Any) -> Span:
+    [span] = decode_one(json.dumps([{"traceId": "1", "id": "2", "timestamp": 5} | fields]).encode())[1]
+    return span
+
+
+def test_a_v2_report_means_what_the_reference_says() -> None:
+    report, [client, server] = decode_one(V2)
+    assert (report.token, report.reporter.service, report.warnings) == ("tok", "backend", [])
+    assert (client.trace_id, client.span_id) == ("5af7183fb1d4cf5f7a0c9b1de2f3a4b5", "352bff9a74ca9ad2")
+    assert (client.parent_span_id, client.operation, client.kind) == (
+        "6b221d5bc9e6496c",
+        "get /api",
+        "client",
+    )
+    assert (client.start_us, client.duration_us) == (1556604172355737, 1431)
+    assert (client.service, client.protocol) == ("backend", "zipkin")
+    assert client.reporter.attributes == {"ipv4": "192.168.99.1", "port": 3306}
+    assert client.tags == {
+        "http.method": "GET",
+        "http.path": "/api",
+        "span.kind": "client",
+        "peer.service": "db",
+        "peer.ipv4": "172.19.0.2",
+        "peer.ipv6": "2001:db8::c001",
+        "peer.port": 58648,
+    }
+    assert [(log.time_us, log.fields) for log in client.logs] == [(1556604172355999, {"event": "ws"})]
+    assert (client.extra, client.marks, client.error) == ({"debug": True}, [], False)
+    assert (server.service, server.kind, server.error, server.marks) == ("db", "server", True, ["shared"])
+
+
+def test_the_servers_half_of_a_shared_span_is_the_child_of_the_clients() -> None:
+    _, [client, server] = decode_one(V2)
+    assert client.span_id == server.span_id == server.parent_span_id
+    assert server.extra == {"shared_parent_id": client.parent_span_id}
+
+
+def test_two_halves_in_one_report_are_shared_without_saying_so() -> None:
+    halves = [{"traceId": "1", "id": "2", "kind": kind, "timestamp": 5} for kind in ("SERVER", "CLIENT")]
+    _, spans = decode_one(json.dumps(halves).encode())
+    assert [(span.kind, span.marks) for span in spans] == [("server", ["shared"]), ("client", [])]
+
+
+def test_what_haskell_sends() -> None:
+    report, [span] = decode_one(HASKELL)
+    assert (report.token, span.service) == ("tok", "unknown_service")
+    assert span.parent_span_id == "8000000000000001"
+    assert span.tags == {"n": 3, "x": 0.5, "yes": True}
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b" [ ] ", b"\n[]"])
+def test_empty_reports_are_reports(body: bytes) -> None:
+    report, spans = decode_one(body)
+    assert (report.reporter, spans) == (Reporter("zipkin"), [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("1", "0000000000000001"),
+        ("ABCDEF", "0000000000abcdef"),
+        ("000000000000000000000000000000ff", "00000000000000ff"),
+        ("5af7183fb1d4cf5f7a0c9b1de2f3a4b5", "5af7183fb1d4cf5f7a0c9b1de2f3a4b5"),
+        (7, "0000000000000007"),
+        (-1, "ffffffffffffffff"),
+        (2**64 + 1, "00000000000000010000000000000001"),
+    ],
+)
+def test_trace_ids(sent: str | int, shown: str) -> None:
+    assert decode_span(traceId=sent).trace_id == shown
+
+
+def test_ids_that_are_no_hex_keep_their_text() -> None:
+    uuid = "01234567-89ab-cdef-0123-456789abcdef"
+    span = decode_span(traceId=uuid, id="span/nine")
+    assert span.trace_id == uuid.replace("-", "")
+    assert span.extra == {"trace_id_text": uuid, "span_id_text": "span/nine"}
+    assert span.span_id == decode_span(parentId="span/nine").parent_span_id
+
+
+@pytest.mark.parametrize("parent", ["", "0000000000000000", 0, None, [], {}, True and "0"])
+def test_no_parent(parent: Any) -> None:
+    assert decode_span(parentId=parent).parent_span_id is None
+
+
+def test_spans_without_ids_are_dropped_by_name() -> None:
+    report, [kept, other] = decode_one(
+        b'[{"name":"lost"},{"id":"1","timestamp":1},{"traceId":"1","timestamp":1}]'
+    )
+    assert report.dropped == {"no_ids": 1}
+    assert report.warnings == ["1 spans without trace id and span id were dropped"]
+    assert (kept.marks, other.marks) == (["zero_id"], ["zero_id"])
+
+
+@pytest.mark.parametrize(
+    ("fields", "start_us", "duration_us", "marks"),
+    [
+        ({"timestamp": 0}, NOW_NS // 1000, 0, ["time_invented"]),
+        ({"timestamp": None, "duration": 5}, NOW_NS // 1000, 5, ["time_invented"]),
+        ({"timestamp": 2**70}, NOW_NS // 1000, 0, ["time_invented"]),
+        ({"timestamp": "soon"}, NOW_NS // 1000, 0, ["time_invented"]),
+        ({"timestamp": "17", "duration": "4"}, 17, 4, []),
+        ({"timestamp": 17.9, "duration": 4.9}, 17, 4, []),
+        ({"timestamp": 5, "duration": -3}, 5, -3, ["negative_duration"]),
+        ({"timestamp": 5, "duration": 2**64}, 5, (2**63 - 1) // 1000, ["clamped"]),
+        ({"timestamp": 2 * NOW_NS // 1000}, 2 * NOW_NS // 1000, 0, ["future"]),
+    ],
+)
+def test_times(fields: dict[str, Any], start_us: int, duration_us: int, marks: list[str]) -> None:
+    span = decode_span(**fields)
+    assert (span.start_us, span.duration_us, span.marks) == (start_us, duration_us, marks)
+
+
+@pytest.mark.parametrize(
+    ("value", "error"),
+    [("", True), ("true", True), ("boom", True), (True, True), ("False", False), (False, False)],
+)
+def test_an_error_tag_means_error_whatever_its_value(value: Any, error: bool) -> None:
+    span = decode_span(tags={"error": value})
+    assert (span.error, span.tags) == (error, {"error": value})
+
+
+@pytest.mark.parametrize(
+    ("fields", "service"),
+    [
+        ({}, "unknown_service"),
+        ({"localEndpoint": {"serviceName": "local"}}, "local"),
+        ({"localEndpoint": {"ipv4": "::"}, "tags": {"lightstep.component_name": "component"}}, "component"),
+        ({"localEndpoint": {"serviceName": "local"}, "tags": {"lightstep.service_name": "told"}}, "told"),
+        ({"localEndpoint": {"serviceName": ["local"]}}, '["local"]'),
+        ({"localEndpoint": 3}, "unknown_service"),
+    ],
+)
+def test_service(fields: dict[str, Any], service: str) -> None:
+    assert decode_span(**fields).service == service
+
+
+@pytest.mark.parametrize("key", ["lightstep.access_token", "access_token"])
+def test_a_token_is_used_and_not_kept(key: str) -> None:
+    body = json.dumps(
+        [{"traceId": "1", "id": "2", "tags": {key: "t1"}}, {"traceId": "1", "id": "3"}]
+    ).encode()
+    report, [span, _] = decode_one(body)
+    assert (report.token, span.tags) == ("t1", {})
+
+
+def test_odd_fields_do_not_lose_a_span() -> None:
+    span = decode_span(
+        name=5,
+        kind="INTERPRETER",
+        tags=[1],
+        annotations=[3, {}, {"value": {"a": 1}}],
+        remoteEndpoint="x",
+        shared=1,
+    )
+    assert (span.operation, span.kind, span.tags, span.extra) == ("5", None, {}, {"kind_text": "INTERPRETER"})
+    assert [log.fields for log in span.logs] == [{"event": '{"a":1}'}]
+    assert decode_span(tags={"span.kind": "internal"}).kind == "internal"
+    assert decode_span(tags={"deep": [{"a": None}], "huge": 10**40}).tags == {
+        "deep": '[{"a":null}]',
+        "huge": str(10**40),
+    }
+    assert decode_span(remoteEndpoint={"port": 70000, "ipv4": ""}).tags == {}
+
+
+def test_elements_that_are_no_spans_are_dropped_and_the_others_kept() -> None:
+    report, [span] = decode_one(b'[1, {"traceId":"1","id":"2","tags":{"a":1e400}}, null]')
+    assert report.dropped == {"malformed": 2}
+    assert span.tags == {"a": float("inf")}
+
+
+@pytest.mark.parametrize("text", [b"a\xff", b"a\\ud800"])
+def test_invalid_unicode_is_replaced_and_marked(text: bytes) -> None:
+    body = (
+        b'[{"traceId":"1","id":"2","timestamp":5,"tags":{"k":"%b"}},{"traceId":"1","id":"3","timestamp":5}]'
+        % text
+    )
+    _, [broken, whole] = decode_one(body)
+    assert (broken.tags, broken.marks, whole.marks) == ({"k": "a�"}, ["bad_utf8"], [])
+    _, [named] = decode_one(b'[{"traceId":"1","id":"2","timestamp":5,"name":"%b"}]' % text)
+    assert (named.operation, named.marks) == ("a�", ["bad_utf8"])
+
+
+def test_of_a_key_that_stands_twice_the_last_counts() -> None:
+    _, [span] = decode_one(b'[{"traceId":"1","id":"2","tags":{"k":"1","k":"2"}}]')
+    assert span.tags == {"k": "2"}
+
+
+BAD = [
+    b"{}",
+    b'{"batch":{"spans":[]}}',
+    b"[",
+    b"[1,2]",
+    b'["a"]',
+    b"nope",
+    b"[{]",
+    b"[" * 100_000,
+    b'[{"a":' + b"[" * 100_000,
+    b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+    b"\x0a\x02\xff\xff",
+    b"\x0a\x05\x00",
+    b"\x0c\xff\xff\xff\xff",
+    b"\x0c\x7f\xff\xff\xff",
+    b"\x0c\x00\x00\x00\x01\x0d",
+    b"\x0b\x00\x00\x00\x01",
+]
+
+
+@pytest.mark.parametrize("bad", BAD)
+def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
+    decoded = decode([V2, bad, V2], NOW_NS)
+    first, fault, last = decoded.reports
+    assert isinstance(first, Report)
+    assert isinstance(fault, BadReport)
+    assert isinstance(last, Report)
+    assert (first.rows, last.rows) == (slice(0, 2), slice(2, 4))
+
+
+def test_jaegers_json_is_told_apart() -> None:
+    [fault] = decode([b'{"batch":{}}'], NOW_NS).reports
+    assert isinstance(fault, BadReport)
+    assert "Jaeger" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(zipkin, "VALUES_MAX"), (zipkin, "CONTAINERS_MAX"), (rows, "SPANS_MAX")]
+)
+@pytest.mark.parametrize("element", [b"{}", b'{"a":1e999}'])
+def test_more_than_real_reports_hold_is_refused(
+    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, element: bytes
+) -> None:
+    monkeypatch.setattr(module, name, 10)
+    outcomes = decode([b"[" + b",".join([element] * 20) + b"]", b"[{}]"], NOW_NS).reports
+    assert [type(outcome) for outcome in outcomes] == [TooLarge, Report]
+
+
+@pytest.mark.parametrize(
+    "body", [b"\x0a\0" * 2000, b"[{}" + b",{}" * 2000 + b"]", b"\x0c\0\0\x10\0" + b"\0" * 0x1000]
+)
+def test_spans_of_a_byte_or_two_are_refused(body: bytes) -> None:
+    [outcome] = decode([body], NOW_NS).reports
+    assert isinstance(outcome, BadReport)
+
+
+def test_more_protobuf_spans_than_real_reports_hold_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rows, "SPANS_MAX", 10)
+    [outcome] = decode([b"\x0a\x00" * 20], NOW_NS).reports
+    assert isinstance(outcome, TooLarge)
+
+
+# Protobuf
+
+
+def proto_span(**fields: Any) -> bytes:
+    whole: dict[str, Any] = {"trace_id": b"\1" * 16, "id": b"\2" * 8, "timestamp": 5} | fields
+    return pb.Span(**whole).SerializeToString()
+
+
+def test_a_protobuf_report_says_the_same_as_json() -> None:
+    client = pb.Span(
+        trace_id=bytes.fromhex("5af7183fb1d4cf5f7a0c9b1de2f3a4b5"),
+        id=bytes.fromhex("352bff9a74ca9ad2"),
+        parent_id=bytes.fromhex("6b221d5bc9e6496c"),
+        name=b"get /api",
+        kind=1,
+        timestamp=1556604172355737,
+        duration=1431,
+        local_endpoint=pb.Endpoint(service_name=b"backend", ipv4=bytes([192, 168, 99, 1]), port=3306),
+        remote_endpoint=pb.Endpoint(
+            service_name=b"db",
+            ipv4=bytes([172, 19, 0, 2]),
+            ipv6=bytes.fromhex("20010db800000000000000000000c001"),
+            port=58648,
+        ),
+        annotations=[pb.Annotation(timestamp=1556604172355999, value=b"ws")],
+        tags=[pb.Tag(key=b"http.method", value=b"GET"), pb.Tag(key=b"http.path", value=b"/api")],
+        debug=True,
+    )
+    client.tags.add(key=b"lightstep.access_token", value=b"tok")
+    report, [span] = decode_one(pb.ListOfSpans(spans=[client.SerializeToString()]).SerializeToString())
+    assert report.token == "tok"
+    assert span == decode_one(V2)[1][0]
+
+
+def test_broken_protobuf_spans_are_dropped_and_the_others_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(zipkin, "SPAN_BYTES_MAX", 100)
+    spans = [proto_span(), b"\xff\xff", proto_span(name=b"n" * 200), proto_span(name=b"a\xff", kind=9)]
+    report, [whole, broken] = decode_one(pb.ListOfSpans(spans=spans).SerializeToString())
+    assert report.dropped == {"malformed": 1, "span_too_large": 1}
+    assert (whole.trace_id, broken.operation, broken.marks) == ("01" * 16, "a�", ["bad_utf8"])
+    assert broken.extra == {"kind_text": "kind 9"}
+
+
+# v1
+
+
+def test_a_call_of_v1_is_two_spans() -> None:
+    _, [client, server] = decode_one(V1)
+    assert (client.service, client.kind, client.start_us, client.duration_us) == (
+        "web",
+        "client",
+        1556604172000000,
+        1000,
+    )
+    assert (client.parent_span_id, client.extra, client.marks) == (f"{3:016x}", {"debug": True}, [])
+    assert client.tags == {
+        "http.path": "/",
+        "span.kind": "client",
+        "peer.service": "app",
+        "peer.ipv4": "10.0.0.9",
+        "peer.port": 81,
+    }
+    assert (server.service, server.kind, server.start_us, server.duration_us) == (
+        "app",
+        "server",
+        1556604172000100,
+        700,
+    )
+    assert (server.parent_span_id, server.marks) == (client.span_id, ["shared"])
+    assert server.tags == {"rows": "7", "span.kind": "server", "peer.service": "web", "peer.ipv4": "10.0.0.8"}
+    assert [log.fields for log in server.logs] == [{"event": "cache.miss"}]
+
+
+WEB, APP = {"serviceName": "web"}, {"serviceName": "app"}
+
+
+def v1(*annotations: tuple[int, str, Any], binary: Any = (), **fields: Any) -> list[dict[str, Any]]:
+    """What each span says: service, kind, times, and what else is not empty."""
+    span = {
+        "traceId": "1",
+        "id": "2",
+        "annotations": [{"timestamp": at, "value": value, "endpoint": end} for at, value, end in annotations],
+        "binaryAnnotations": [{"key": key, "value": value, "endpoint": end} for key, value, end in binary],
+    }
+    _, spans = decode_one(json.dumps([span | fields]).encode())
+    return [
+        {"service": span.service, "kind": span.kind, "at": (span.start_us, span.duration_us)}
+        | ({"tags": tags} if (tags := {k: v for k, v in span.tags.items() if k != "span.kind"}) else {})
+        | ({"logs": [log.fields["event"] for log in span.logs]} if span.logs else {})
+        | ({"marks": span.marks} if span.marks else {})
+        for span in spans
+    ]
+
+
+def one(service: str, kind: str | None, start: int, duration: int = 0, **more: Any) -> dict[str, Any]:
+    return {"service": service, "kind": kind, "at": (start, duration), **more}
+
+
+SHARED: dict[str, Any] = {"marks": ["shared"]}
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (lambda: v1((5, "cs", WEB), (9, "cr", WEB)), [one("web", "client", 5, 4)]),
+        (lambda: v1((5, "cs", WEB), (9, "cr", WEB), timestamp=4, duration=7), [one("web", "client", 4, 7)]),
+        (lambda: v1((5, "sr", APP), (9, "ss", APP)), [one("app", "server", 5, 4, **SHARED)]),
+        (lambda: v1((5, "sr", APP), (9, "ss", APP), timestamp=5, duration=4), [one("app", "server", 5, 4)]),
+        (lambda: v1((9, "cr", WEB), timestamp=5, duration=4), [one("web", "client", 5, 4)]),
+        (lambda: v1((9, "ss", APP), timestamp=5, duration=4), [one("app", "server", 5, 4)]),
+        (lambda: v1((9, "cs", WEB)), [one("web", "client", 9)]),
+        (lambda: v1((9, "sr", APP)), [one("app", "server", 9, **SHARED)]),
+        (lambda: v1((9, "cr", WEB), timestamp=3), [one("web", "client", 3, logs=["cr"])]),
+        (
+            lambda: v1((5, "cs", WEB), (6, "sr", APP)),
+            [one("web", "client", 5), one("app", "server", 6, **SHARED)],
+        ),
+        (
+            lambda: v1((5, "cs", WEB), (6, "sr", WEB), (8, "ss", WEB), (9, "cr", WEB)),
+            [one("web", "client", 5, 4), one("web", "server", 6, 2, **SHARED)],
+        ),
+        (lambda: v1((5, "ms", WEB), (7, "ws", WEB)), [one("web", "producer", 5, 2)]),
+        (lambda: v1((7, "wr", APP), (9, "mr", APP)), [one("app", "consumer", 7, 2)]),
+        (lambda: v1((9, "mr", APP)), [one("app", "consumer", 9)]),
+        (
+            lambda: v1((5, "ms", WEB), (6, "ws", WEB), (7, "wr", APP), (9, "mr", APP)),
+            [one("web", "producer", 5, 1), one("app", "consumer", 7, 2, **SHARED)],
+        ),
+        (
+            lambda: v1((5, "ms", WEB), (9, "mr", WEB)),
+            [one("web", "producer", 5), one("web", "consumer", 9, **SHARED)],
+        ),
+        (lambda: v1((5, "ws", WEB), timestamp=3), [one("web", None, 3, logs=["ws"])]),
+        (
+            lambda: v1((5, "cs", None), timestamp=3, duration=1),
+            [one("unknown_service", None, 3, 1, logs=["cs"])],
+        ),
+        (
+            lambda: v1(timestamp=3, duration=1, binary=[("lc", "", WEB)]),
+            [one("web", None, 3, 1)],
+        ),
+        (
+            lambda: v1(timestamp=3, binary=[("lc", "disk", WEB), ("n", 5, WEB)]),
+            [one("web", None, 3, tags={"lc": "disk", "n": 5})],
+        ),
+        (
+            lambda: v1(timestamp=3, binary=[("ca", True, WEB), ("sa", True, APP)]),
+            [one("web", None, 3, tags={"peer.service": "app"})],
+        ),
+        (
+            lambda: v1(timestamp=3, binary=[("sa", "1", APP)]),
+            [one("unknown_service", None, 3, tags={"peer.service": "app"})],
+        ),
+        (
+            lambda: v1(timestamp=3, binary=[("ca", True, WEB), ("k", "v", APP)]),
+            [one("app", "server", 3, tags={"k": "v", "peer.service": "web"})],
+        ),
+        (
+            lambda: v1(
+                (5, "sr", APP),
+                (9, "ss", APP),
+                timestamp=5,
+                duration=4,
+                binary=[("ca", True, APP | {"port": 7})],
+            ),
+            [one("app", "server", 5, 4, tags={"peer.port": 7})],
+        ),
+        (
+            lambda: v1((5, "ms", WEB), binary=[("ma", True, {"serviceName": "kafka"})]),
+            [one("web", "producer", 5, tags={"peer.service": "kafka"})],
+        ),
+    ],
+)
+def test_v1_becomes_v2(shown: Any, expected: list[dict[str, Any]]) -> None:
+    assert shown() == expected
+
+
+def test_odd_v1_does_not_fail() -> None:
+    _, [span] = decode_one(
+        b'[{"traceId":"1","id":"2","timestamp":5,"annotations":[3,{"endpoint":4,"value":"x"}],"binaryAnnotations":[7,{}]}]'
+    )
+    assert [log.fields for log in span.logs] == [{"event": "x"}]
+
+
+ENDPOINT = {"ipv4": 0x0A000001, "port": -1, "serviceName": "shop"}
+THRIFT_SPAN = {
+    "trace_id": -2,
+    "trace_id_high": 1,
+    "id": 2,
+    "parent_id": 3,
+    "name": "buy",
+    "timestamp": 5,
+    "duration": 4,
+    "annotations": [{"timestamp": 6, "value": "hit", "endpoint": ENDPOINT}],
+    "binary_annotations": [
+        {"key": "bool", "value": b"\1", "type": 0, "endpoint": ENDPOINT},
+        {"key": "bytes", "value": b"\1\2", "type": 1, "endpoint": ENDPOINT},
+        {"key": "i16", "value": struct.pack(">h", -3), "type": 2, "endpoint": ENDPOINT},
+        {"key": "i32", "value": struct.pack(">i", -4), "type": 3},
+        {"key": "i64", "value": struct.pack(">q", -5), "type": 4},
+        {"key": "double", "value": struct.pack(">d", 0.5), "type": 5},
+        {"key": "text", "value": b"a\xff", "type": 6},
+        {"key": "short", "value": b"\1", "type": 4},
+        {"key": "sa", "value": b"\1", "type": 0, "endpoint": {"ipv6": b"\0" * 15 + b"\1", "port": 9}},
+    ],
+}
+THRIFT = thrift.write_list([THRIFT_SPAN], zipkin_v1.SPAN)
+
+
+def test_v1_as_thrift() -> None:
+    assert THRIFT[:5] == b"\x0c\0\0\0\1"
+    _, [span] = decode_one(THRIFT)
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        "0000000000000001fffffffffffffffe",
+        f"{2:016x}",
+        f"{3:016x}",
+    )
+    assert (span.service, span.operation, span.start_us, span.duration_us) == ("shop", "buy", 5, 4)
+    assert span.reporter.attributes == {"ipv4": "10.0.0.1", "port": 65535}
+    assert span.tags == {
+        "bool": True,
+        "bytes": b"\1\2",
+        "i16": -3,
+        "i32": -4,
+        "i64": -5,
+        "double": 0.5,
+        "text": "a�",
+        "short": b"\1",
+        "peer.ipv6": "::1",
+        "peer.port": 9,
+    }
+    assert [log.fields for log in span.logs] == [{"event": "hit"}]
+    assert span.marks == ["bad_utf8"]
+
+
+# Anything at all
+
+PROTO = pb.ListOfSpans(spans=[proto_span(tags=[pb.Tag(key=b"k", value=b"v")])] * 2).SerializeToString()
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = [
+    "traceId", "id", "parentId", "name", "kind", "timestamp", "duration", "localEndpoint", "remoteEndpoint",
+    "annotations", "tags", "debug", "shared", "binaryAnnotations",
+]  # fmt: skip
+
+
+@given(
+    st.binary(max_size=100)
+    | st.binary(max_size=100).map(lambda rest: b"\x0a" + rest)
+    | st.text().map(str.encode)
+)
+@example(b"\x0c\0\0\0\1\0")
+def test_any_bytes_give_a_report_or_bad_report(body: bytes) -> None:
+    decoded = decode([body], NOW_NS)
+    [outcome] = decoded.reports
+    assert isinstance(outcome, Report | BadReport)
+    decoded.batch.spans()
+
+
+@given(st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON_VALUES), max_size=2))
+def test_any_values_of_fields_are_kept_or_dropped(spans: list[Any]) -> None:
+    report, kept = decode_one(json.dumps(spans).encode())
+    assert len(kept) + sum(report.dropped.values()) >= len(spans)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from([V2, HASKELL, V1, PROTO, THRIFT]), st.data())
+def test_a_mutated_report_never_harms_its_neighbours(whole: bytes, data: st.DataObject) -> None:
+    place, byte = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(0, 255))
+    cut = data.draw(st.booleans())
+    mutated = whole[:place] if cut else whole[:place] + bytes([byte]) + whole[place + 1 :]
+    decoded = decode([V2, mutated, V2], NOW_NS)
+    first, outcome, last = decoded.reports
+    assert isinstance(outcome, Report | BadReport)
+    expected = decode_one(V2)[1]
+    for report in (first, last):
+        assert isinstance(report, Report)
+        part = decoded.batch.slice(report.rows.start, report.rows.stop)
+        assert part.spans() == expected
+    decoded.batch.spans()
+
+
+# Written out
+
+
+TEXT = st.text(max_size=5)
+IDS = st.integers(1, 2**64 - 1)
+PORTS = st.integers(1, 65535)
+ADDRESSES = st.fixed_dictionaries(
+    {}, optional={"ipv4": st.just("10.0.0.1"), "ipv6": st.just("::1"), "port": PORTS}
+)
+ENDPOINTS = st.builds(lambda name, rest: ({"serviceName": name} if name else {}) | rest, TEXT, ADDRESSES)
+SPANS = st.fixed_dictionaries(
+    {"traceId": st.integers(1, 2**128 - 1).map(lambda n: f"{n:032x}"), "id": IDS.map(lambda n: f"{n:016x}")},
+    optional={
+        "parentId": IDS.map(lambda n: f"{n:016x}"),
+        "name": TEXT,
+        "kind": st.sampled_from(["CLIENT", "SERVER", "PRODUCER", "CONSUMER"]),
+        "timestamp": st.integers(1, 2**50),
+        "duration": st.integers(1, 2**50),
+        "localEndpoint": ENDPOINTS,
+        "remoteEndpoint": ENDPOINTS,
+        "annotations": st.lists(
+            st.fixed_dictionaries({"timestamp": st.integers(1, 2**50), "value": TEXT}), max_size=2
+        ),
+        "tags": st.dictionaries(
+            TEXT | st.sampled_from(["error", "span.kind", "peer.service"]), TEXT, max_size=3
+        ),
+        "debug": st.booleans(),
+        "shared": st.booleans(),
+    },
+)
+
+
+@settings(max_examples=200)
+@given(st.lists(SPANS, max_size=4))
+def test_what_came_by_zipkin_goes_out_without_loss(spans: list[Any]) -> None:
+    first = decode([json.dumps(spans).encode()], NOW_NS).batch
+    again = decode([encode_spans(first)], NOW_NS).batch
+    assert again.spans() == first.spans()
+    assert encode_spans(again) == encode_spans(first)
+
+
+def test_the_files_go_out_without_loss() -> None:
+    for body in (V2, HASKELL, V1):
+        first = decode([body], NOW_NS).batch
+        texts = decode([encode_spans(first)], NOW_NS).batch
+        assert encode_spans(texts) == encode_spans(first)
+        assert [span.logs for span in texts.spans()] == [span.logs for span in first.spans()]
+
+
+def test_what_zipkin_has_no_place_for() -> None:
+    builder = SpanBuilder()
+    builder.add(
+        reporter=Reporter("otlp", "shop", 0, (("service.version", "1"), ("port", "none"))),
+        operation="buy",
+        trace_low=2,
+        span_id=3,
+        start_ns=NOW_NS + 999,
+        duration_ns=5_999,
+        kind=Kind.INTERNAL,
+        status=Status.ERROR,
+        tags=[("n", 1), ("list", [1]), ("error", False), ("peer.port", "80"), ("span.kind", "internal")],
+        logs=[encode_log(NOW_NS, [("k", 1)], name="hit")],
+    )
+    builder.add(
+        reporter=Reporter("lightstep"),
+        operation="",
+        trace_low=2,
+        span_id=4,
+        start_ns=NOW_NS,
+        duration_ns=0,
+        tags=[("error", "")],
+    )
+    shop, plain = json.loads(encode_spans(builder.build()))
+    assert shop == {
+        "traceId": f"{2:016x}",
+        "id": f"{3:016x}",
+        "name": "buy",
+        "timestamp": NOW_NS // 1000,
+        "duration": 5,
+        "localEndpoint": {"serviceName": "shop"},
+        "annotations": [{"timestamp": NOW_NS // 1000, "value": '{"event":"hit","k":1}'}],
+        "tags": {
+            "n": "1",
+            "list": "[1]",
+            "error": "true",
+            "peer.port": "80",
+            "span.kind": "internal",
+            "service.version": "1",
+        },
+    }
+    assert plain == {
+        "traceId": f"{2:016x}",
+        "id": f"{4:016x}",
+        "timestamp": NOW_NS // 1000,
+        "tags": {"error": "false"},
+    }
+
+
+# Answers
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "status"),
+    [("", 202), ("envoy/1.40", 202), ("istio-proxy", 202), ("python-requests/2.32", 200), ("okhttp/4", 200)],
+)
+@pytest.mark.parametrize("path", ["/api/v2/spans", "/api/v1/spans"])
+def test_envoy_hears_202_and_all_others_200(user_agent: str, status: int, path: str) -> None:
+    reply = encode(Receipt(NOW_NS, NOW_NS), RequestHead(path=path, user_agent=user_agent))
+    assert (reply.status, reply.body) == (status, b"")
+
+
+def test_warnings_are_said_over_http_and_grpc_gets_an_empty_message() -> None:
+    receipt = Receipt(NOW_NS, NOW_NS, warnings=["odd", "too"])
+    assert encode(receipt, RequestHead(path="/api/v2/spans")).body == b"odd\ntoo"
+    assert encode(receipt, RequestHead()).body == b""
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status"),
+    [
+        (BadReport("bad"), 400),
+        (AccessDenied("unknown"), 400),
+        (TooLarge("big"), 413),
+        (Overloaded("later"), 503),
+        (StoreFailed("broken"), 503),
+    ],
+)
+def test_refusals_are_text(refusal: Any, status: int) -> None:
+    reply = encode(Receipt(NOW_NS, NOW_NS, refusal), RequestHead(path="/api/v2/spans"))
+    assert (reply.status, reply.content_type) == (status, "text/plain; charset=utf-8")
+    assert reply.body.decode() == refusal.message
+
+
+def test_the_record_names_what_the_edges_need() -> None:
+    assert PROTOCOL.http_routes == (("POST", "/api/v2/spans"), ("POST", "/api/v1/spans"))
+    assert PROTOCOL.grpc_methods == ("/zipkin.proto3.SpanService/Report",)
+    assert {"application/json", "application/x-protobuf", "application/x-thrift"} <= set(
+        PROTOCOL.content_types
+    )
