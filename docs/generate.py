@@ -15,8 +15,8 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from satellite.app import PURPOSES
 from satellite.cli.settings import EVERYDAY
+from satellite.ports import PURPOSES
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES, Settings, help_of, names_of
 

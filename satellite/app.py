@@ -7,7 +7,6 @@ given what it needs; the clock, the settings and the host's name are read here.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -22,17 +21,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from satellite.api.operations import Diagnostics, Listener, Setting, Traps, create_admin, create_explorer
-from satellite.edges.any_port import ALPN, Grpc
-from satellite.edges.grpc import GrpcServer
-from satellite.edges.http import EVERY_ANSWER, ReportsApp
-from satellite.edges.listeners import HttpListeners
+from satellite.api.operations import Diagnostics, Listener, Setting, Traps
 from satellite.edges.tls import CertificateStore
-from satellite.errors import SatelliteError
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
-from satellite.protocols import PROTOCOLS
+from satellite.ports import PURPOSES, Ports, wants_tls
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.store import Store
 from satellite.store.recall.engine import RecallStore
@@ -47,35 +41,6 @@ log = get_logger(__name__)
 
 _READINESS_SECONDS = 1
 _CERTIFICATES_SECONDS = 60
-
-GRPC, HTTP, ANY = "reports over gRPC", "reports over HTTP", "reports by any protocol"
-ADMIN, EXPLORER = "health and metrics", "Explorer and its API"
-
-PURPOSES = {
-    "grpc_secure_port": GRPC,
-    "grpc_plain_port": GRPC,
-    "http_secure_port": HTTP,
-    "http_plain_port": HTTP,
-    "secure_port": ANY,
-    "plain_port": ANY,
-    "developer_plain_port": ANY,
-    "otlp_grpc_port": GRPC,
-    "otlp_http_port": HTTP,
-    "zipkin_port": HTTP,
-    "jaeger_grpc_port": GRPC,
-    "jaeger_http_port": HTTP,
-    "admin_plain_port": ADMIN,
-    "admin_secure_port": ADMIN,
-    "explorer_port": EXPLORER,
-}
-"""What answers at the port of each setting, in the order they are shown."""
-
-
-class CannotListen(SatelliteError):
-    """A port that cannot be bound; the message names it and its setting."""
-
-    code = "cannot_listen"
-
 
 _MAKING = threading.Lock()
 """Held while an API is made, since FastAPI's way with warning filters is not safe for several threads."""
@@ -130,9 +95,8 @@ class App:
             self._open(opened)
             await self._listen(opened)
             async with asyncio.TaskGroup() as tasks:
-                await self._http.start()
-                await self._grpc.start()
-                listening = tasks.create_task(self._http.run())
+                await self._ports.start()
+                serving = tasks.create_task(self._ports.serve())
                 making = tasks.create_task(self._api.make())
                 if not signals:
                     # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
@@ -146,7 +110,7 @@ class App:
                 started()
                 await self._told.wait()
                 await self._stop()
-                await listening
+                await serving
                 for chore in chores:
                     chore.cancel()
         log.info("satellite.stopped")
@@ -210,95 +174,25 @@ class App:
         self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
 
     async def _listen(self, opened: AsyncExitStack) -> None:
-        settings = self._settings
-        secure = any(self._port(name) is not None for name in PURPOSES if "secure" in name)
-        self._certificates = self._open_certificates() if secure else None
+        self._certificates = self._open_certificates() if wants_tls(self._settings) else None
         if self._certificates is not None:
             await asyncio.to_thread(self._certificates.refresh)
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
-        self._relay = Grpc()
-        self._grpc = GrpcServer(
-            self._intake,
-            protocols=PROTOCOLS,
-            message_bytes_max=settings.max_msg_size_bytes,
-            ready=lambda: not self._why_not_ready(),
-            relayed=self._relay.peers,
-        )
-        opened.push_async_callback(self._grpc.stop, 0)
-        self._http = HttpListeners(clock_ns=self._clock_ns, on_trap=self._trapped)
-        opened.callback(self._http.close)
-        reports = ReportsApp(
-            self._intake,
-            protocols=PROTOCOLS,
-            clock_ns=self._clock_ns,
-            body_bytes_max=settings.max_msg_size_bytes,
-            reading_bytes_max=settings.max_waiting_bytes,
-            ca_pem=self._ca_pem,
-            on_abort=lambda port, peer: self._trapped("left_in_mid_report", port, peer, ""),
-        )
         self._api = _Later(self._make_api)
-        admin = create_admin(diagnostics, self._metrics.exposition)
-        explorer = create_explorer(diagnostics, self._api, self._ca_pem)
-        apps = {HTTP: reports, ANY: reports, ADMIN: admin, EXPLORER: explorer}
-        for setting, purpose in PURPOSES.items():
-            port = self._port(setting)
-            if port is None:
-                continue
-            try:
-                bound = self._bind(setting, port, apps.get(purpose))
-            except CannotListen as error:
-                if setting not in NEIGHBOURS_PORTS or self._loaded.origin[setting] != "default":
-                    raise
-                log.warning("listener.left_out", setting=setting, reason=error.message)
-                diagnostics.notes.append(f"left out: {error.message}")
-                continue
-            address = _address(settings.host, bound)
-            self.listeners.append(Listener(setting, purpose, address, bound, "secure" in setting))
-        diagnostics.listeners = self.listeners
-
-    def _bind(self, setting: str, port: int, app: Any) -> int:
-        host, tls = self._settings.host, "secure" in setting
-        headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
-        try:
-            if app is None:
-                return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
-            if PURPOSES[setting] != ANY:
-                context = self._tls.ssl_context() if tls else None
-                return self._http.listen(app, host, port, context, headers=headers)
-            if not self._relay.port:
-                self._relay.port = self._grpc.listen(self._relay.host, 0)
-            return self._http.listen_any(
-                app,
-                host,
-                port,
-                None if self._certificates is None else self._tls.ssl_context(ALPN),
-                grpc=self._relay,
-                expects_tls=tls,
-                on_mixed=self._mixed if self._serves_mixed else None,
-                headers=headers,
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise CannotListen(
-                f"cannot listen at {_address(host, port)} ({setting}): {reason}",
-                hint=f"choose another port with --set {setting}=PORT, or turn it off with 0",
-            ) from error
-
-    @property
-    def _serves_mixed(self) -> bool:
-        chosen = self._settings.mixed_tls
-        return self._tokens.mode != "listed" if chosen is None else chosen
-
-    def _port(self, setting: str) -> int | None:
-        """What to bind: 0 for any free port, None when it is off."""
-        port: int = getattr(self._settings, setting)
-        return {OFF: None, ANY_FREE_PORT: 0}.get(port, port)
-
-    @property
-    def _tls(self) -> CertificateStore:
-        assert self._certificates is not None
-        return self._certificates
+        self._ports = Ports(
+            self._loaded,
+            intake=self._intake,
+            diagnostics=diagnostics,
+            exposition=self._metrics.exposition,
+            api=self._api,
+            certificates=self._certificates,
+            clock_ns=self._clock_ns,
+            trapped=self._trapped,
+        )
+        opened.push_async_callback(self._ports.close)
+        self._ports.open()
+        self.listeners = diagnostics.listeners = self._ports.listeners
 
     def _open_certificates(self) -> CertificateStore:
         return CertificateStore(
@@ -308,9 +202,6 @@ class App:
             names=self._settings.san,
             prefix=self._settings.tls_cert_prefix,
         )
-
-    def _ca_pem(self) -> bytes | None:
-        return None if self._certificates is None else self._certificates.ca_pem
 
     def _diagnostics(self) -> Diagnostics:
         certificates = self._certificates
@@ -349,7 +240,7 @@ class App:
 
     async def _follow_readiness(self) -> None:
         while True:
-            self._grpc.show_readiness()
+            self._ports.show_readiness()
             await asyncio.sleep(_READINESS_SECONDS)
 
     async def _renew(self) -> None:
@@ -367,9 +258,6 @@ class App:
     def _trapped(self, kind: str, port: int, peer: str, detail: str) -> None:
         self._traps.note(kind, port, peer, detail)
         self._witness.connection_failed(kind, port, peer, detail)
-
-    def _mixed(self, kind: str, port: int, peer: str) -> None:
-        self._traps.note(f"{kind}_served", port, peer, "")
 
     def _obey_signals(self, opened: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -393,15 +281,8 @@ class App:
         """Take nothing new, answer what is in hand, within the bound; the intake and the store close after it."""
         self._state = "stopping"
         log.info("satellite.stopping")
-        grace = self._settings.shutdown_grace_seconds
         self._arrivals.close()
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._grpc.stop(grace))
-            tasks.create_task(self._http.stop(grace))
-
-
-def _address(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        await self._ports.stop(self._settings.shutdown_grace_seconds)
 
 
 def run(main: Callable[[], Any]) -> None:

@@ -12,7 +12,7 @@
     ├── Overloaded     the queues are full, try again               RESOURCE_EXHAUSTED  429
     └── StoreFailed    the engine failed                            UNAVAILABLE         503
 
-BadCertificates (certificates.py) and CannotListen (app.py), which end a start, and Unreachable (client.py) live where
+BadCertificates (certificates.py) and CannotListen (ports.py), which end a start, and Unreachable (client.py) live where
 they arise. The statuses are those of our own API. Each wire protocol answers refusals as its clients need them (in its
 codec).
 """

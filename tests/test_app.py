@@ -19,9 +19,10 @@ import httpx
 import pytest
 
 from satellite import Satellite
-from satellite.app import PURPOSES, App, CannotListen
+from satellite.app import App
 from satellite.pb.lightstep_collector_pb2 import ReportRequest, ReportResponse
 from satellite.pb.lightstep_metrics_pb2 import IngestRequest
+from satellite.ports import PURPOSES, CannotListen
 from satellite.protocols import PROTOCOLS
 from satellite.settings import ANY_FREE_PORT, OFF, SECOND_PORTS, BadSetting, load
 

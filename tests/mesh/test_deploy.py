@@ -18,9 +18,9 @@ import yaml
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
-from satellite import app
-from satellite.app import PURPOSES
+from satellite import ports
 from satellite.mesh import istio
+from satellite.ports import PURPOSES
 from satellite.settings import Settings, load
 
 ROOT = Path(__file__).parents[2]
@@ -83,9 +83,9 @@ def test_every_listener_has_a_port_of_the_container_and_of_the_service() -> None
 
 def app_protocol(setting: str) -> str:
     match PURPOSES[setting]:
-        case app.GRPC:
+        case ports.GRPC:
             return "grpc"
-        case app.ANY:
+        case ports.ANY:
             return "tcp"  # Istio would take either HTTP for the other
         case _:
             return "https" if "secure" in setting else "http"

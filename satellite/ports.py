@@ -1,0 +1,217 @@
+"""The ports of one satellite: what answers at which, opening them, serving, letting go of them.
+
+App puts together what stands behind them; sockets and what is spoken on them are the edges' business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from typing import Any
+
+from starlette.types import ASGIApp
+
+from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
+from satellite.edges.any_port import ALPN, Grpc
+from satellite.edges.grpc import GrpcServer
+from satellite.edges.http import EVERY_ANSWER, ReportsApp
+from satellite.edges.listeners import HttpListeners
+from satellite.edges.tls import CertificateStore
+from satellite.errors import SatelliteError
+from satellite.intake.intake import Intake
+from satellite.protocols import PROTOCOLS
+from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
+from satellite.telemetry import get_logger
+
+log = get_logger(__name__)
+
+GRPC, HTTP, ANY = "reports over gRPC", "reports over HTTP", "reports by any protocol"
+ADMIN, EXPLORER = "health and metrics", "Explorer and its API"
+
+PURPOSES = {
+    "grpc_secure_port": GRPC,
+    "grpc_plain_port": GRPC,
+    "http_secure_port": HTTP,
+    "http_plain_port": HTTP,
+    "secure_port": ANY,
+    "plain_port": ANY,
+    "developer_plain_port": ANY,
+    "otlp_grpc_port": GRPC,
+    "otlp_http_port": HTTP,
+    "zipkin_port": HTTP,
+    "jaeger_grpc_port": GRPC,
+    "jaeger_http_port": HTTP,
+    "admin_plain_port": ADMIN,
+    "admin_secure_port": ADMIN,
+    "explorer_port": EXPLORER,
+}
+"""What answers at the port of each setting, in the order they are shown."""
+
+
+class CannotListen(SatelliteError):
+    """A port that cannot be bound; the message names it and its setting."""
+
+    code = "cannot_listen"
+
+
+def wants_tls(settings: Settings) -> bool:
+    """Whether any port with TLS is on, so that a certificate is needed."""
+    return any(_wanted(settings, name) is not None for name in PURPOSES if "secure" in name)
+
+
+class Ports:
+    """All ports of a satellite; made, opened, started, served and stopped in one event loop."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        intake: Intake,
+        diagnostics: Diagnostics,
+        exposition: Callable[[str], tuple[bytes, str]],
+        api: ASGIApp,
+        certificates: CertificateStore | None,
+        clock_ns: Callable[[], int],
+        trapped: Callable[[str, int, str, str], None],
+    ) -> None:
+        """Nothing is bound before `open`.
+
+        Args:
+            loaded: which ports, and their limits.
+            intake: takes the reports.
+            diagnostics: shown at the Explorer's port; answers `/_ready`. Learns what was left out.
+            exposition: the metrics (`Accept` header → body, content type).
+            api: Explorer's API.
+            certificates: for ports with TLS; None when all of them are off.
+            clock_ns: ns since the epoch.
+            trapped: hears of connections that came to nothing: kind, our port, the peer's address, details.
+        """
+        self.listeners: list[Listener] = []
+        """The ports that answer, in the order of PURPOSES."""
+        self._loaded = loaded
+        self._settings = settings = loaded.settings
+        self._diagnostics = diagnostics
+        self._certificates = certificates
+        self._relay = Grpc()
+        self._grpc = GrpcServer(
+            intake,
+            protocols=PROTOCOLS,
+            message_bytes_max=settings.max_msg_size_bytes,
+            ready=lambda: not diagnostics.why_not_ready(),
+            relayed=self._relay.peers,
+        )
+        self._http = HttpListeners(clock_ns=clock_ns, on_trap=trapped)
+        ca_pem = _none if certificates is None else lambda: certificates.ca_pem
+        reports = ReportsApp(
+            intake,
+            protocols=PROTOCOLS,
+            clock_ns=clock_ns,
+            body_bytes_max=settings.max_msg_size_bytes,
+            reading_bytes_max=settings.max_waiting_bytes,
+            ca_pem=ca_pem,
+            on_abort=lambda port, peer: trapped("left_in_mid_report", port, peer, ""),
+        )
+        admin = create_admin(diagnostics, exposition)
+        explorer = create_explorer(diagnostics, api, ca_pem)
+        self._apps = {HTTP: reports, ANY: reports, ADMIN: admin, EXPLORER: explorer}
+
+    def open(self) -> None:
+        """Bind all of them; those of neighbours that are taken and were not asked for are left out.
+
+        Raises:
+            CannotListen: a port is taken, or not allowed.
+        """
+        for setting, purpose in PURPOSES.items():
+            port = _wanted(self._settings, setting)
+            if port is None:
+                continue
+            try:
+                bound = self._bind(setting, port, self._apps.get(purpose))
+            except CannotListen as error:
+                if setting not in NEIGHBOURS_PORTS or self._loaded.origin[setting] != "default":
+                    raise
+                log.warning("listener.left_out", setting=setting, reason=error.message)
+                self._diagnostics.notes.append(f"left out: {error.message}")
+                continue
+            address = _address(self._settings.host, bound)
+            self.listeners.append(Listener(setting, purpose, address, bound, "secure" in setting))
+
+    def _bind(self, setting: str, port: int, app: Any) -> int:
+        host, tls = self._settings.host, "secure" in setting
+        headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
+        try:
+            if app is None:
+                return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
+            if PURPOSES[setting] != ANY:
+                context = self._tls.ssl_context() if tls else None
+                return self._http.listen(app, host, port, context, headers=headers)
+            if not self._relay.port:
+                self._relay.port = self._grpc.listen(self._relay.host, 0)
+            return self._http.listen_any(
+                app,
+                host,
+                port,
+                None if self._certificates is None else self._tls.ssl_context(ALPN),
+                grpc=self._relay,
+                expects_tls=tls,
+                on_mixed=self._mixed if self._serves_mixed else None,
+                headers=headers,
+            )
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise CannotListen(
+                f"cannot listen at {_address(host, port)} ({setting}): {reason}",
+                hint=f"choose another port with --set {setting}=PORT, or turn it off with 0",
+            ) from error
+
+    @property
+    def _tls(self) -> CertificateStore:
+        assert self._certificates is not None
+        return self._certificates
+
+    @property
+    def _serves_mixed(self) -> bool:
+        chosen = self._settings.mixed_tls
+        return self._diagnostics.token_mode in ("open", "single") if chosen is None else chosen
+
+    def _mixed(self, kind: str, port: int, peer: str) -> None:
+        self._diagnostics.traps.note(f"{kind}_served", port, peer, "")
+
+    async def start(self) -> None:
+        """Answer; `serve` must follow."""
+        await self._http.start()
+        await self._grpc.start()
+
+    async def serve(self) -> None:
+        """Own the connections until `stop`."""
+        await self._http.run()
+
+    def show_readiness(self) -> None:
+        """Tell those who watch the health service, should readiness have changed; to be called now and then."""
+        self._grpc.show_readiness()
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Take nothing new, answer what is in hand, within the bound."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._grpc.stop(grace_seconds))
+            tasks.create_task(self._http.stop(grace_seconds))
+
+    async def close(self) -> None:
+        """Let go of ports that were never served."""
+        await self._grpc.stop(0)
+        self._http.close()
+
+
+def _none() -> None:
+    return None
+
+
+def _wanted(settings: Settings, setting: str) -> int | None:
+    """What to bind: 0 for any free port, None when it is off."""
+    port: int = getattr(settings, setting)
+    return {OFF: None, ANY_FREE_PORT: 0}.get(port, port)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
