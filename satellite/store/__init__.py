@@ -121,22 +121,11 @@ class ProjectStats(msgspec.Struct, frozen=True):
     ledger: Ledger
 
 
-class Store(Protocol):
-    """The questions an engine answers. A project it never heard of is empty: no method but `project` minds."""
+class Questions(Protocol):
+    """What can be asked about the spans of a project: those held now, or those that a snapshot kept of it.
 
-    def write(
-        self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
-    ) -> Written:
-        """Keep the spans of one batch, visible to queries when it returns.
-
-        A span whose ids are kept already replaces the earlier one when it differs, and is left out when it is the
-        same; both count as duplicates, looked for among the spans of the duplicate window only.
-        `dropped` are spans of the same reports that nobody will write; they enter the ledger with the batch.
-
-        Raises:
-            Overloaded: the engine takes no more now; nothing was kept or counted.
-        """
-        ...
+    A project it never heard of is empty.
+    """
 
     def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
         """Up to `limit` matching spans in order. Raises BadRequest for a cursor it did not make."""
@@ -182,6 +171,24 @@ class Store(Protocol):
         """Services, operations, tag keys, or the values of `key`, among the matching spans.
 
         Only those that contain `text`, letter case aside; by span count descending, then name.
+        """
+        ...
+
+
+class Store(Questions, Protocol):
+    """An engine: takes spans, answers the questions, lets go."""
+
+    def write(
+        self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
+    ) -> Written:
+        """Keep the spans of one batch, visible to queries when it returns.
+
+        A span whose ids are kept already replaces the earlier one when it differs, and is left out when it is the
+        same; both count as duplicates, looked for among the spans of the duplicate window only.
+        `dropped` are spans of the same reports that nobody will write; they enter the ledger with the batch.
+
+        Raises:
+            Overloaded: the engine takes no more now; nothing was kept or counted.
         """
         ...
 

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from satellite.api.explorer import FormatName
+from satellite.api.files import FormatName
 from satellite.cli.files import FileFormat as CliFormat
 from satellite.intake.arrivals import Arrivals
 from satellite.protocols.file_formats import FILE_FORMATS
@@ -436,7 +436,7 @@ def test_export_and_import(api: Api, name: str) -> None:
 
 
 def test_export_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.api.explorer.EXPORT_SPANS_MAX", 10)
+    monkeypatch.setattr("satellite.api.files.EXPORT_SPANS_MAX", 10)
     error = api.refusal("GET", "/api/v1/projects/p/export", 400)
     assert error["message"] == "88 spans match; a file holds at most 10"
 
@@ -449,7 +449,7 @@ def test_imports_that_are_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> Non
             == "bad_report"
         )
     assert api.refusal("POST", "/api/v1/projects/a%20b/import", 400, content=b"{}")["parameter"] == "project"
-    monkeypatch.setattr("satellite.api.explorer.IMPORT_BYTES_MAX", 10)
+    monkeypatch.setattr("satellite.api.files.IMPORT_BYTES_MAX", 10)
     assert api.refusal("POST", "/api/v1/projects/q/import", 413, content=b"x" * 11)["code"] == "too_large"
 
 

@@ -9,28 +9,16 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 import numpy as np
 
-from satellite.errors import BadRequest, Overloaded
-from satellite.model.span import Span
+from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch, SpanBuilder
-from satellite.query.plan import Plan
-from satellite.store import (
-    Group,
-    Histogram,
-    Ledger,
-    Order,
-    Page,
-    ProjectStats,
-    Suggestion,
-    SuggestionKind,
-    Written,
-    answers,
-)
+from satellite.store import Ledger, ProjectStats, Written
+from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.recent import Keys, Marked, RecentIds, identities
 from satellite.store.recall.segment import Segment
 
@@ -83,7 +71,7 @@ class _Project:
             return ProjectStats(name, stored, self.bytes, window_ns // 1000, self.mark, ledger)
 
 
-class RecallStore:
+class RecallStore(RecallQuestions):
     """Store in memory; see the module."""
 
     def __init__(
@@ -240,58 +228,13 @@ class RecallStore:
 
     # Questions
 
-    def _segments(self, project: str) -> tuple[Segment, ...]:
-        home = self._projects.get(project)
-        return home.segments if home else ()
-
-    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
-        """See Store."""
-        if limit < 1:
-            raise BadRequest("limit: must be at least 1")
+    def moment(self, project: str) -> tuple[tuple[Segment, ...], int]:
+        """See Questions."""
         home = self._projects.get(project)
         if home is None:
-            return answers.find((), plan, order, limit, cursor, 0)
+            return (), 0
         with home.lock:
-            segments, mark = home.segments, home.mark
-        return answers.find(segments, plan, order, limit, cursor, mark)
-
-    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
-        """See Store."""
-        return answers.batches(self._segments(project), plan)
-
-    def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
-        """See Store."""
-        segments = self._segments(project)
-        return [answers.trace(segments, high, low) for high, low in trace_ids]
-
-    def count(self, project: str, plan: Plan) -> int:
-        """See Store."""
-        return answers.count(self._segments(project), plan)
-
-    def funnel(self, project: str, plan: Plan) -> list[int]:
-        """See Store."""
-        return answers.funnel(self._segments(project), plan)
-
-    def histogram(self, project: str, plan: Plan) -> Histogram:
-        """See Store."""
-        return answers.histogram(self._segments(project), plan)
-
-    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
-        """See Store."""
-        return answers.groups(self._segments(project), plan, by)
-
-    def suggest(
-        self,
-        project: str,
-        kind: SuggestionKind,
-        plan: Plan,
-        *,
-        key: str = "",
-        text: str = "",
-        limit: int = 100,
-    ) -> list[Suggestion]:
-        """See Store."""
-        return answers.suggest(self._segments(project), kind, plan, key, text, limit)
+            return home.segments, home.mark
 
     def mark(self, project: str) -> int:
         """See Store."""

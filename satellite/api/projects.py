@@ -1,0 +1,62 @@
+"""Projects: what they hold, their marks, and letting go."""
+
+from __future__ import annotations
+
+import msgspec
+from fastapi import Response
+
+from satellite.api.parameters import Project, known
+from satellite.api.routes import Routes, json
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import Intake
+from satellite.store import ProjectStats, Store
+
+
+class ProjectList(msgspec.Struct, frozen=True):
+    """All projects, by name."""
+
+    projects: list[ProjectStats]
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """The place of the last span in the order of arrival; 0 before the first."""
+
+    mark: int
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """How many spans were removed."""
+
+    removed: int
+
+
+def routes(store: Store, arrivals: Arrivals, intake: Intake) -> Routes:
+    """Their endpoints."""
+    routes = Routes()
+
+    @routes.get("/projects", ProjectList)
+    def projects() -> Response:
+        """All projects with what they hold and have held."""
+        return json(ProjectList(store.projects()))
+
+    @routes.post("/projects/{project}/mark", Mark)
+    def mark(project: Project) -> Response:
+        """Where the project stands in its order of arrival; also before its first span."""
+        return json(Mark(store.mark(project)))
+
+    @routes.post("/projects/{project}/reset", Removed)
+    def reset(project: Project) -> Response:
+        """Remove all spans; marks go on, and the ledger counts the spans as evicted."""
+        removed = store.reset(known(store, project))
+        arrivals.notify(project)
+        return json(Removed(removed))
+
+    @routes.other("DELETE", "/projects/{project}", status=204)
+    def drop(project: Project) -> Response:
+        """Forget the project, ledger and all; whoever waits for its spans is told."""
+        store.drop(known(store, project))
+        intake.forget(project)
+        arrivals.dropped(project)
+        return Response(status_code=204)
+
+    return routes

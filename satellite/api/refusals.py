@@ -1,0 +1,70 @@
+"""Every error in the one shape, those of Starlette and FastAPI too."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from satellite import errors
+from satellite.api.routes import ROOT
+from satellite.errors import BadRequest, SatelliteError
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class ErrorBody(msgspec.Struct, frozen=True):
+    """What went wrong. More fields say where (`line`, `column`, `parameter`) or what was seen (`explanation`)."""
+
+    code: str
+    message: str
+    hint: str | None
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True):
+    """The one shape of every error."""
+
+    error: ErrorBody
+
+
+def _refusal(error: SatelliteError, headers: Any = None) -> Response:
+    body = _ENCODER.encode(error.as_json())
+    return Response(body, error.http_status, headers=headers, media_type="application/json")
+
+
+def handle_errors(api: FastAPI) -> None:
+    """Every error in the one shape, those of Starlette and FastAPI too."""
+
+    @api.exception_handler(SatelliteError)
+    def ours(_: Request, error: SatelliteError) -> Response:
+        headers = {"retry-after": "1"} if isinstance(error, errors.Overloaded) else None
+        return _refusal(error, headers)
+
+    @api.exception_handler(RequestValidationError)
+    def invalid(_: Request, error: RequestValidationError) -> Response:
+        first = error.errors()[0]
+        name = str(first["loc"][-1])
+        if first["type"] == "extra_forbidden":
+            message, hint = f"there is no parameter {name}", f"see {ROOT}/openapi.json"
+        else:
+            message, hint = f"{name}: {first['msg']}", None
+        return _refusal(BadRequest(message, hint=hint, parameter=name))
+
+    @api.exception_handler(HTTPException)
+    def routing(request: Request, error: HTTPException) -> Response:
+        what = f"{request.method} {request.url.path}"
+        known = {
+            404: ("not_found", f"no such endpoint: {what}"),
+            405: ("method_not_allowed", f"not allowed: {what}"),
+        }
+        code, message = known.get(error.status_code, ("error", str(error.detail)))
+        body = {"error": {"code": code, "message": message, "hint": f"see {ROOT}/openapi.json"}}
+        return Response(_ENCODER.encode(body), error.status_code, error.headers, "application/json")
+
+    @api.exception_handler(Exception)
+    def unforeseen(_: Request, __: Exception) -> Response:
+        # The server logs the exception; what it holds is not for whoever asked.
+        return _refusal(SatelliteError("the satellite failed to answer", hint="its log says why"))

@@ -1,0 +1,102 @@
+"""Routes: the endpoints of one resource, and the structs that they answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+
+from satellite import errors
+
+ROOT = "/api/v1"
+BODY_BYTES_MAX = 1 << 20
+"""Of a request to this API; spans come in by other ports."""
+
+Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+
+_ENCODER = msgspec.json.Encoder()
+
+
+class Routes:
+    """Endpoints below ROOT. Plain functions run in FastAPI's worker threads, 40 at once."""
+
+    def __init__(self) -> None:
+        self.router = APIRouter(prefix=ROOT)
+        self.structs: list[type[msgspec.Struct]] = []
+        """What they answer with and take, for the OpenAPI document."""
+
+    def get(self, path: str, answer: type[msgspec.Struct]) -> Callable[[Endpoint], Endpoint]:
+        """Declare a GET that answers with such a struct."""
+        return self._route("GET", path, answer)
+
+    def post(
+        self,
+        path: str,
+        answer: type[msgspec.Struct],
+        *,
+        takes: type[msgspec.Struct] | None = None,
+        fails: dict[int, str] | None = None,
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare a POST; `takes`: the struct of its body; `fails`: what other statuses mean."""
+        return self._route("POST", path, answer, takes, fails)
+
+    def other(self, method: str, path: str, *, status: int = 200) -> Callable[[Endpoint], Endpoint]:
+        """Declare an endpoint whose answer is no struct: a file, a stream, nothing."""
+
+        def declare(endpoint: Endpoint) -> Endpoint:
+            self.router.add_api_route(
+                path, endpoint, methods=[method], status_code=status, response_class=Response
+            )
+            return endpoint
+
+        return declare
+
+    def _route(
+        self,
+        method: str,
+        path: str,
+        answer: type[msgspec.Struct],
+        takes: type[msgspec.Struct] | None = None,
+        fails: dict[int, str] | None = None,
+    ) -> Callable[[Endpoint], Endpoint]:
+        self.structs += [answer] if takes is None else [answer, takes]
+        responses: dict[int | str, dict[str, Any]] = {200: {"description": "OK", "content": content(answer)}}
+        for status, meaning in (fails or {}).items():
+            error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
+            responses[status] = {"description": meaning, "content": error}
+        extra = None if takes is None else {"requestBody": {"content": content(takes)}}
+
+        def declare(endpoint: Endpoint) -> Endpoint:
+            self.router.add_api_route(
+                path,
+                endpoint,
+                methods=[method],
+                response_class=Response,
+                responses=responses,
+                openapi_extra=extra,
+            )
+            return endpoint
+
+        return declare
+
+
+def content(body: type[msgspec.Struct]) -> dict[str, Any]:
+    """How the OpenAPI document refers to a struct."""
+    return {"application/json": {"schema": {"$ref": f"#/components/schemas/{body.__name__}"}}}
+
+
+def json(answer: msgspec.Struct) -> Response:
+    """200 with this struct."""
+    return Response(_ENCODER.encode(answer), media_type="application/json")
+
+
+async def content_of(request: Request, bytes_max: int, what: str) -> bytes:
+    """The whole body. Raises TooLarge."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > bytes_max:
+            raise errors.TooLarge(f"{what} is over {bytes_max} bytes")
+    return bytes(body)

@@ -1,0 +1,42 @@
+"""Names for the query bar."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Query, Response
+from pydantic import Field
+
+from satellite.api.parameters import Bounds, Project, known
+from satellite.api.routes import Routes, json
+from satellite.explore.suggest import suggest
+from satellite.store import Store, Suggestion, SuggestionKind
+
+
+class SuggestionList(msgspec.Struct, frozen=True):
+    """Names that occur, the most frequent first."""
+
+    suggestions: list[Suggestion]
+
+
+class SuggestAsked(Bounds):
+    """Parameters of …/suggest."""
+
+    kind: SuggestionKind
+    key: str = Field("", description="The tag whose values to suggest, for kind=value.")
+    q: str = Field("", max_length=1000, description="Only names that contain this, letter case aside.")
+
+
+def routes(store: Store) -> Routes:
+    """Their endpoint."""
+    routes = Routes()
+
+    @routes.get("/projects/{project}/suggest", SuggestionList)
+    def suggestions(project: Project, asked: Annotated[SuggestAsked, Query()]) -> Response:
+        """At most 100 names for the query bar, among the spans that match the query's other terms."""
+        plan = asked.plan()
+        found = suggest(store, known(store, project), asked.kind, plan, key=asked.key, text=asked.q)
+        return json(SuggestionList(found))
+
+    return routes

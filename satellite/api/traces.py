@@ -1,0 +1,36 @@
+"""Whole traces."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from fastapi import Path, Response
+
+from satellite.api.parameters import Project, known
+from satellite.api.routes import Routes, json
+from satellite.explore.trace import trace
+from satellite.model.span import Span
+from satellite.store import Store
+
+TraceId = Annotated[str, Path(description="16 or 32 hex digits.")]
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """Every span of one trace, by start, then span id."""
+
+    trace_id: str
+    spans: list[Span]
+
+
+def routes(store: Store) -> Routes:
+    """Their endpoint."""
+    routes = Routes()
+
+    @routes.get("/projects/{project}/traces/{trace_id}", Trace)
+    def one_trace(project: Project, trace_id: TraceId) -> Response:
+        """Every span of a trace."""
+        found = trace(store, known(store, project), trace_id)
+        return json(Trace(max((span.trace_id for span in found), key=len), found))
+
+    return routes

@@ -1,0 +1,61 @@
+"""Latencies of the matching spans: the histogram and its percentiles, exact over all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.query.plan import Plan
+from satellite.store import Bucket, Histogram
+from satellite.store.latency import PERCENTILES, bounds_us, rank
+from satellite.store.recall.matches import matches, of
+from satellite.store.recall.segment import Mask, Segment
+
+Ints = npt.NDArray[np.int64]
+
+
+def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
+    """Exact, over all matches: counts from the prepared buckets, percentiles from the durations of one bucket."""
+    counts = np.zeros(1, np.int64)
+    errors = np.zeros(1, np.int64)
+    hits = list(matches(segments, plan))
+    for segment, mask in hits:
+        buckets = of(segment.bucket, mask)
+        counts = _sum(counts, np.bincount(buckets))
+        wrong = segment.is_error if mask is None else segment.is_error & mask
+        if wrong.any():
+            errors = _sum(errors, np.bincount(segment.bucket[wrong]))
+    total = int(counts.sum())
+    errors = _sum(errors, np.zeros(len(counts), np.int64))
+    shown = [
+        Bucket(i, *bounds_us(i), count=int(counts[i]), errors=int(errors[i]))
+        for i in np.flatnonzero(counts).tolist()
+    ]
+    percentiles: dict[str, int] = {}
+    cumulated = np.cumsum(counts)
+    ordered: dict[int, npt.NDArray[Any]] = {}
+    for name, percent in PERCENTILES.items() if total else ():
+        place = rank(percent, total)
+        bucket = int(np.searchsorted(cumulated, place, side="right"))
+        if bucket not in ordered:
+            ordered[bucket] = np.sort(np.concatenate([_durations_in(s, mask, bucket) for s, mask in hits]))
+        percentiles[name] = int(ordered[bucket][place - (int(cumulated[bucket - 1]) if bucket else 0)])
+    return Histogram(shown, percentiles, total, int(errors.sum()))
+
+
+def _durations_in(segment: Segment, mask: Mask | None, bucket: int) -> Ints:
+    """Durations in µs of the matches in one bucket."""
+    inside = segment.bucket == bucket
+    duration_us: Ints = segment.duration_ns[inside if mask is None else inside & mask] // 1000
+    return duration_us
+
+
+def _sum(left: Ints, right: npt.NDArray[Any]) -> Ints:
+    """Element by element, the shorter one padded with zeros."""
+    total = np.zeros(max(len(left), len(right)), np.int64)
+    total[: len(left)] += left
+    total[: len(right)] += right
+    return total

@@ -1,0 +1,74 @@
+"""Which rows of which segments a plan means; what needs no more than that: counts, batches, whole traces."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.model.span import Span
+from satellite.model.spans import SpanBatch
+from satellite.query.plan import Plan
+from satellite.store.recall.segment import Mask, Segment
+
+
+def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, Mask | None]]:
+    """The segments that have any match, with the rows that do (None: all)."""
+    for segment in within(segments, plan):
+        mask = segment.match(plan)
+        if mask is None or mask.any():
+            yield segment, mask
+
+
+def within(segments: Sequence[Segment], plan: Plan) -> Iterator[Segment]:
+    """The segments that the plan's marks touch."""
+    for segment in segments:
+        if segment.last_mark > plan.since and (plan.until is None or segment.first_mark <= plan.until):
+            yield segment
+
+
+def of(values: npt.NDArray[Any], mask: Mask | None) -> npt.NDArray[Any]:
+    """The values of the rows that match."""
+    return values if mask is None else values[mask]
+
+
+def size(segment: Segment, mask: Mask | None) -> int:
+    """How many rows match."""
+    return len(segment) if mask is None else int(np.count_nonzero(mask))
+
+
+def count(segments: Sequence[Segment], plan: Plan) -> int:
+    """How many spans match."""
+    return sum(size(segment, mask) for segment, mask in matches(segments, plan))
+
+
+def batches(segments: Sequence[Segment], plan: Plan) -> Iterator[SpanBatch]:
+    """The matching rows of each segment."""
+    for segment, mask in matches(segments, plan):
+        yield segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
+
+
+def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:
+    """How many match the bounds and the first 0, 1, … all terms."""
+    steps = [0] * (len(plan.terms) + 1)
+    for segment in within(segments, plan):
+        left = segment.bounded(plan)
+        steps[0] += size(segment, left)
+        for i, term in enumerate(plan.terms, 1):
+            hit = segment.term(term)
+            left = hit if left is None else left & hit
+            steps[i] += size(segment, left)
+    return steps
+
+
+def trace(segments: Sequence[Segment], high: int | None, low: int) -> list[Span]:
+    """Every span of one trace, by start, then span id."""
+    found = [
+        (int(segment.start_ns[row]), span.span_id, span.mark, span)
+        for segment in segments
+        if (rows := segment.rows_of_trace(high, low))
+        for row, span in zip(rows, segment.spans(rows), strict=True)
+    ]
+    return [span for *_, span in sorted(found, key=lambda place: place[:3])]
