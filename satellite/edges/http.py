@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import asyncio
 import enum
-import zlib
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
+from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.listeners import UNREAD
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
@@ -27,15 +27,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-INFLATE_IN_THREAD_BYTES = 16_384
-"""Compressed bodies beyond this are inflated in a worker thread; below, the change of thread costs more."""
-
-_CHUNK_BYTES = 1 << 20
 _TEXT = b"text/plain; charset=utf-8"
-_GZIP = ("gzip", "x-gzip")
-_GZIP_MAGIC = b"\x1f\x8b"
-"""No protocol's body begins so, and some senders compress without saying it (wire-protocols.md §4.4)."""
-
 _BEFORE_SPLITTING_SECONDS = 1.0
 """How long a body may grow without a pause before it is taken apart all the same (ours)."""
 
@@ -158,8 +150,9 @@ class ReportsApp:
             return None
         data = body.take()
         self._release(body)
-        if request.encoding in _GZIP or data.startswith(_GZIP_MAGIC):
-            data = await _inflate(data, self._body_bytes_max)
+        encoding = request.encoding if request.encoding in ENCODINGS else encoding_of(data)
+        if encoding:
+            data = await inflate_aside(data, encoding, self._body_bytes_max)
         return await self._submit(request, data)
 
     async def _submit(self, request: _Request, data: bytes) -> Receipt:
@@ -391,8 +384,8 @@ def _check(candidates: Sequence[WireProtocol], request: _Request) -> None:
     if request.content_type and request.content_type not in understood:
         expected = ", ".join(understood)
         raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
-    if request.encoding not in ("", "identity", *_GZIP):
-        raise BadReport(f"content encoding {request.encoding[:80]!r} is not gzip")
+    if request.encoding not in ("", "identity", *ENCODINGS):
+        raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {', '.join(ENCODINGS)}")
 
 
 def _add(total: Receipt, piece: Receipt) -> None:
@@ -402,41 +395,6 @@ def _add(total: Receipt, piece: Receipt) -> None:
         total.dropped[reason] = total.dropped.get(reason, 0) + number
     total.warnings += piece.warnings[: _WARNINGS_MAX - len(total.warnings)]
     total.refusal = piece.refusal
-
-
-async def _inflate(body: bytes, limit: int) -> bytes:
-    if len(body) > INFLATE_IN_THREAD_BYTES:
-        return await asyncio.to_thread(inflate, body, limit)
-    return inflate(body, limit)
-
-
-def inflate(body: bytes, limit: int) -> bytes:
-    """What a gzip body (of one or more members) holds; never makes more than the limit and one piece of it.
-
-    Raises:
-        BadReport: not gzip, damaged, or cut off.
-        TooLarge: more than `limit` bytes.
-    """
-    pieces: list[bytes] = []
-    size = 0
-    rest = body
-    try:
-        while rest:
-            member = zlib.decompressobj(wbits=31)
-            while not member.eof:
-                piece = member.decompress(rest, _CHUNK_BYTES)
-                rest = member.unconsumed_tail
-                pieces.append(piece)
-                size += len(piece)
-                if size > limit:
-                    raise TooLarge(f"the report is larger than {limit} bytes after decompression")
-                if not piece and not rest and not member.eof:
-                    message = "the gzip body is cut off"
-                    raise BadReport(message)
-            rest = member.unused_data.lstrip(b"\0")  # padding is legal
-    except zlib.error as error:
-        raise BadReport(f"not a gzip body: {error}") from error
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 async def _answer(

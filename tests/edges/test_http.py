@@ -10,10 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from satellite.edges.http import INFLATE_IN_THREAD_BYTES, ReportsApp, inflate
+from satellite.edges.compression import INFLATE_IN_THREAD_BYTES
+from satellite.edges.http import ReportsApp
 from satellite.edges.listeners import UNREAD
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
@@ -537,20 +536,7 @@ class TestStreamingUpload:
         assert (upload.sent[0]["status"], len(upload.bodies())) == (503, 1)
 
 
-class TestInflate:
-    @given(st.binary(max_size=5000), st.binary(max_size=50))
-    def test_members_join(self, first: bytes, second: bytes) -> None:
-        packed = gzip.compress(first) + gzip.compress(second) + b"\0" * 7
-        assert inflate(packed, 10_000) == first + second
-
-    @given(st.binary(max_size=500))
-    def test_any_bytes_inflate_or_are_refused(self, body: bytes) -> None:
-        try:
-            inflate(body, 1000)
-        except (BadReport, TooLarge):
-            return
-        assert body == b"" or body.startswith(b"\x1f\x8b") or not body.strip(b"\0")
-
+class TestCompressed:
     def test_a_large_body_is_the_same_in_a_thread(self) -> None:
         body = zlib.compressobj(0, wbits=31)
         packed = body.compress(bytes(range(256)) * 100) + body.flush()

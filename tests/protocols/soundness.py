@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from satellite.edges.http import inflate
+from satellite.edges.compression import gunzip
 from satellite.errors import (
     AccessDenied,
     BadQuery,
@@ -266,7 +266,7 @@ def _check_query(content: bytes) -> None:
 
 def _check_gzip(body: bytes) -> None:
     try:
-        content = inflate(body, _INFLATED_BYTES_MAX)
+        content = gunzip(body, _INFLATED_BYTES_MAX)
     except (BadReport, TooLarge):
         return
     assert len(content) <= _INFLATED_BYTES_MAX
