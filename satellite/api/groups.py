@@ -4,37 +4,43 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
 from fastapi import Query, Response
 from pydantic import Field
 
 from satellite.api.parameters import Bounds, Project, known
 from satellite.api.routes import Routes, json
-from satellite.explore.groups import GroupRow, groups
-from satellite.store import Store
-
-
-class GroupList(msgspec.Struct, frozen=True):
-    """The matching spans by the values of `by`."""
-
-    by: list[str]
-    groups: list[GroupRow]
+from satellite.explore.groups import GroupTable, groups
+from satellite.store import GroupOrder, Store
 
 
 class GroupsAsked(Bounds):
     """Parameters of …/groups."""
 
     by: str = Field("service,operation", description="`service`, `operation` or tags, separated by commas.")
+    order: GroupOrder = Field(
+        "-avg_latency_us", description="`-` is descending; groups that lack a key come last."
+    )
+    limit: int = Field(1000, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=2**31, description="Leave out so many groups.")
 
 
 def routes(store: Store) -> Routes:
     """Their endpoint."""
     routes = Routes()
 
-    @routes.get("/projects/{project}/groups", GroupList)
+    @routes.get("/projects/{project}/groups", GroupTable)
     def group_by(project: Project, asked: Annotated[GroupsAsked, Query()]) -> Response:
-        """The matching spans by the values of keys: count, errors, latencies."""
-        rows = groups(store, known(store, project), asked.plan(), asked.by)
-        return json(GroupList([key.strip() for key in asked.by.split(",")], rows))
+        """The matching spans by the values of keys: count, errors, latencies, distribution."""
+        return json(
+            groups(
+                store,
+                known(store, project),
+                asked.plan(),
+                asked.by,
+                order=asked.order,
+                limit=asked.limit,
+                offset=asked.offset,
+            )
+        )
 
     return routes

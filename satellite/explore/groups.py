@@ -6,7 +6,7 @@ import msgspec
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Plan
-from satellite.store import Group, Store
+from satellite.store import Group, GroupOrder, Questions
 
 KEYS_MAX = 4
 """Keys to group by at once (ours)."""
@@ -20,8 +20,26 @@ class GroupRow(Group, frozen=True, kw_only=True):
     that is 0."""
 
 
-def groups(store: Store, project: str, plan: Plan, by: str) -> list[GroupRow]:
-    """One row per combination of values, in the store's order; `by`: "service", "operation" or tags, with commas.
+class GroupTable(msgspec.Struct, frozen=True):
+    """Some of the groups, in order."""
+
+    by: list[str]
+    groups: list[GroupRow]
+    total: int
+    """All groups, these or not."""
+
+
+def groups(
+    source: Questions,
+    project: str,
+    plan: Plan,
+    by: str,
+    *,
+    order: GroupOrder = "-avg_latency_us",
+    limit: int | None = None,
+    offset: int = 0,
+) -> GroupTable:
+    """One row per combination of values; `by`: "service", "operation" or tags, with commas.
 
     Raises:
         BadRequest: no key, an empty or repeated one, or more than KEYS_MAX.
@@ -29,16 +47,19 @@ def groups(store: Store, project: str, plan: Plan, by: str) -> list[GroupRow]:
     keys = [key.strip() for key in by.split(",")]
     if not all(keys) or len(set(keys)) < len(keys) or len(keys) > KEYS_MAX:
         hint = "by=service,operation or by=http.status_code"
-        raise BadRequest(f"by needs 1 to {KEYS_MAX} different keys, separated by commas", hint=hint)
-    seconds = _window_ns(store, project, plan) / 1e9
-    found = store.groups(project, plan, keys)
-    return [
+        raise BadRequest(
+            f"by needs 1 to {KEYS_MAX} different keys, separated by commas", hint=hint, parameter="by"
+        )
+    seconds = _window_us(source, project, plan) / 1e6
+    found = source.groups(project, plan, keys, order=order, limit=limit, offset=offset)
+    rows = [
         GroupRow(**msgspec.structs.asdict(group), ops_per_s=group.count / seconds if seconds > 0 else None)
-        for group in found
+        for group in found.groups
     ]
+    return GroupTable(keys, rows, found.total)
 
 
-def _window_ns(store: Store, project: str, plan: Plan) -> int:
+def _window_us(source: Questions, project: str, plan: Plan) -> float:
     if plan.oldest_ns is not None and plan.youngest_ns is not None:
-        return plan.youngest_ns - plan.oldest_ns
-    return next((stats.recall_window_us * 1000 for stats in store.projects() if stats.project == project), 0)
+        return (plan.youngest_ns - plan.oldest_ns) / 1000
+    return source.recall_window_us(project)

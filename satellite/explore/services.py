@@ -7,7 +7,7 @@ from collections import Counter
 import msgspec
 
 from satellite.query.plan import Plan
-from satellite.store import Store
+from satellite.store import Questions
 
 
 class Service(msgspec.Struct, frozen=True):
@@ -20,12 +20,12 @@ class Service(msgspec.Struct, frozen=True):
     """Distinct operations."""
 
 
-def services(store: Store, project: str, plan: Plan) -> list[Service]:
+def services(source: Questions, project: str, plan: Plan) -> list[Service]:
     """The services of the matching spans, alphabetical as in LightStep's service directory."""
     spans: Counter[str] = Counter()
     errors: Counter[str] = Counter()
     operations: Counter[str] = Counter()
-    for group in store.groups(project, plan, ("service", "operation")):
+    for group in source.groups(project, plan, ("service", "operation")).groups:
         name = group.values[0] or ""
         spans[name] += group.count
         errors[name] += group.errors

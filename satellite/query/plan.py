@@ -81,5 +81,27 @@ class Plan:
             until=until,
         )
 
+    def starting(self, oldest_ns: int, youngest_ns: int) -> Plan:
+        """The same, of spans that start in [oldest, youngest) only."""
+        return replace(
+            self,
+            oldest_ns=oldest_ns if self.oldest_ns is None else max(oldest_ns, self.oldest_ns),
+            youngest_ns=youngest_ns if self.youngest_ns is None else min(youngest_ns, self.youngest_ns),
+        )
+
+    def lasting(self, min_ns: int | None, max_ns: int | None) -> Plan:
+        """The same, of spans that last [min, max) only; None: no bound."""
+        least = [bound for bound in (min_ns, self.min_duration_ns) if bound is not None]
+        most = [bound for bound in (max_ns, self.max_duration_ns) if bound is not None]
+        return replace(
+            self,
+            min_duration_ns=max(least, default=None),
+            max_duration_ns=min(most, default=None),
+        )
+
+    def also(self, other: Plan) -> Plan:
+        """The same, of spans that satisfy the other's terms too."""
+        return replace(self, terms=self.terms + other.terms)
+
 
 ALL = Plan()

@@ -21,6 +21,29 @@ if TYPE_CHECKING:
 Order = Literal["-latency", "latency", "-start", "start", "arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""
 
+GroupOrder = Literal[
+    "-avg_latency_us",
+    "avg_latency_us",
+    "-count",
+    "count",
+    "-errors",
+    "errors",
+    "-error_ratio",
+    "error_ratio",
+    "-sum_us",
+    "sum_us",
+    "-p50_us",
+    "p50_us",
+    "-p95_us",
+    "p95_us",
+    "-p99_us",
+    "p99_us",
+    "-traces",
+    "traces",
+    "values",
+]
+"""`-` is descending. Groups with a None value come last in every order; ties: values ascending."""
+
 SuggestionKind = Literal["service", "operation", "key", "value"]
 
 
@@ -66,6 +89,32 @@ class Histogram(msgspec.Struct, frozen=True):
     """"p50", "p95", "p99", "p99.9" in µs, nearest rank; empty without spans."""
     count: int
     errors: int
+    traces: int
+    """Distinct trace ids, as in Group."""
+    oldest_us: int | None
+    """The first start among them; None without spans."""
+    newest_us: int | None
+    """The last start."""
+
+
+class Cell(msgspec.Struct, frozen=True):
+    """A bucket of the histogram's axis that holds spans; its edges are 10^(index/20) and 10^((index + 1)/20) µs."""
+
+    index: int
+    count: int
+    errors: int
+
+
+class Column(msgspec.Struct, frozen=True):
+    """The matching spans that start in one step of time."""
+
+    from_us: int
+    count: int
+    errors: int
+    percentiles: dict[str, int]
+    """As in Histogram."""
+    cells: list[Cell]
+    """Ascending; empty ones left out."""
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -82,9 +131,19 @@ class Group(msgspec.Struct, frozen=True):
     p95_us: int
     p99_us: int
     traces: int
-    """Distinct trace ids."""
+    """Distinct trace ids, by their lower halves."""
     exemplar_span_ids: list[str]
     """Up to 5, slowest first."""
+    buckets: list[Cell]
+    """Its own distribution, ascending; empty ones left out."""
+
+
+class Groups(msgspec.Struct, frozen=True):
+    """Some of the groups, in order."""
+
+    groups: list[Group]
+    total: int
+    """All groups, these or not."""
 
 
 class Suggestion(msgspec.Struct, frozen=True):
@@ -139,6 +198,10 @@ class Questions(Protocol):
         """Per id (upper half or None for any, lower half) all spans of that trace, by start, then span id."""
         ...
 
+    def recall_window_us(self, project: str) -> int:
+        """Time between the arrivals of the oldest and the newest span held."""
+        ...
+
     def count(self, project: str, plan: Plan) -> int:
         """How many spans match."""
         ...
@@ -151,10 +214,28 @@ class Questions(Protocol):
         """Latencies of all matching spans."""
         ...
 
-    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
+    def groups(
+        self,
+        project: str,
+        plan: Plan,
+        by: Sequence[str],
+        *,
+        order: GroupOrder = "-avg_latency_us",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Groups:
         """The matching spans by the values of one or more keys: "service", "operation", or a tag.
 
-        By mean latency descending, values ascending; groups with a None value last.
+        `limit` groups (None: all) from the one at `offset` on.
+        """
+        ...
+
+    def timeline(
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
+    ) -> dict[str | None, list[Column]]:
+        """The matching spans that start in [from_ns, from_ns + columns · step_ns), step by step, empty ones too.
+
+        By the values of one key, as in `groups`; only values that occur. Without a key all under None.
         """
         ...
 

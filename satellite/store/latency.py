@@ -46,6 +46,12 @@ def rank(percent: float, count: int) -> int:
     return max(exact, 1) - 1
 
 
+def ranks(percent: float, counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """`rank` for many counts."""
+    exact: npt.NDArray[np.int64] = -(-round(percent * 10) * counts // 1000)
+    return np.maximum(exact, 1) - 1
+
+
 def nearest_rank(ordered: npt.NDArray[Any], percent: float) -> int:
     """The percentile of sorted values."""
     return int(ordered[rank(percent, len(ordered))])

@@ -24,7 +24,7 @@ import math
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, TypedDict, Unpack
+from typing import Any, TypedDict, Unpack, get_args
 
 import msgspec
 import numpy as np
@@ -46,7 +46,7 @@ from satellite.model.spans import (
 )
 from satellite.model.tags import encode_tag
 from satellite.query.plan import ALL, Field, Plan, Term
-from satellite.store import Order, ProjectStats, Store, Suggestion
+from satellite.store import GroupOrder, Order, ProjectStats, Store, Suggestion
 from tests import bookinfo
 
 SECOND_NS = 1_000_000_000
@@ -172,6 +172,14 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     found["histogram"] = store.histogram(project, plan)
     for by in (["service"], ["operation"], ["tag"], ["host"], ["service", "tag"]):
         found[f"groups {by}"] = store.groups(project, plan, by)
+    for group_order in get_args(GroupOrder):
+        some = store.groups(project, plan, ["tag", "operation"], order=group_order, limit=2, offset=1)
+        found[f"groups {group_order}"] = some
+    for key in (None, "tag", "service"):
+        steps = store.timeline(
+            project, plan, from_ns=NOW_NS - SECOND_NS // 2, step_ns=SECOND_NS // 3, columns=5, by=key
+        )
+        found[f"timeline {key}"] = sorted(steps.items(), key=lambda entry: (entry[0] is None, entry[0] or ""))
     for kind in ("service", "operation", "key"):
         found[f"suggest {kind}"] = store.suggest(project, kind, plan)
     for key in ("tag", "host", "http.status_code"):
@@ -242,7 +250,7 @@ class StoreConformance:
             bookinfo.GroupAnswer(
                 group.values[0], group.count, round(group.avg_latency_us, 1), round(group.error_ratio, 4)
             )
-            for group in store.groups("p", plan, [key])
+            for group in store.groups("p", plan, [key]).groups
         ]
         assert found == list(expected)
 
@@ -303,10 +311,21 @@ class StoreConformance:
         asked = answers(store, "nobody", tag("a", "b"))
         assert asked["count"] == 0
         assert asked["funnel"] == [0, 0]
-        assert asked["histogram"] == {"buckets": [], "percentiles": {}, "count": 0, "errors": 0}
-        assert not any(
-            answer for question, answer in asked.items() if question.startswith(("find", "gro", "sug"))
+        assert asked["histogram"] == {
+            "buckets": [],
+            "percentiles": {},
+            "count": 0,
+            "errors": 0,
+            "traces": 0,
+            "oldest_us": None,
+            "newest_us": None,
+        }
+        assert all(
+            answer == {"groups": [], "total": 0}
+            for question, answer in asked.items()
+            if question.startswith("gro")
         )
+        assert not any(answer for question, answer in asked.items() if question.startswith(("find", "sug")))
         assert store.traces("nobody", [(None, 1), (0, 1)]) == [[], []]
         assert store.mark("nobody") == 0
         assert store.reset("nobody") == 0
@@ -365,7 +384,7 @@ class StoreConformance:
         assert ids(store, tag("tag", text)) == expected
         assert ids(store, tag("tag", text, "no such value")) == expected
         assert ids(store, tag("tag", text, negated=True)) == rest
-        groups = {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"])}
+        groups = {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"]).groups}
         assert groups == {same: len(group) for same, group in values.items()} | {None: 1}
         assert Suggestion(text, len(expected)) in store.suggest("p", "value", ALL, key="tag")
 
@@ -432,7 +451,7 @@ class StoreConformance:
         assert ids(store, tag("tag", "a", negated=True)) == [1, 4]
         assert ids(store, matches("tag", "[ac]")) == [2, 3]
         assert find(store, tag("tag", "b"))[0].tags == {"tag": "b", "other": "x"}
-        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"])} == {
+        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"]).groups} == {
             "a": 2,
             "b": 1,
             "5": 1,
@@ -459,7 +478,7 @@ class StoreConformance:
         assert ids(store, tag("host", "own", "h2")) == [2, 3]
         assert ids(store, matches("host", "h.")) == [1, 3, 6]
         assert ids(store, tag("weight", "7")) == [1, 2, 4]
-        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["host"])} == {
+        assert {group.values[0]: group.count for group in store.groups("p", ALL, ["host"]).groups} == {
             "h1": 1,
             "own": 1,
             "h2": 1,
@@ -721,7 +740,7 @@ class StoreConformance:
         histogram = store.histogram("p", ALL)
         assert histogram.percentiles == expected
         assert histogram.errors == sum(bucket.errors for bucket in histogram.buckets) == count // 3
-        (group,) = store.groups("p", ALL, ["service"])
+        (group,) = store.groups("p", ALL, ["service"]).groups
         assert (group.p50_us, group.p95_us, group.p99_us) == tuple(list(expected.values())[:3])
         assert group.sum_us == count * (count + 1) // 2
         assert group.avg_latency_us == pytest.approx((count + 1) / 2)
@@ -740,7 +759,7 @@ class StoreConformance:
         ]
         for row in rows:
             store.write("p", one(**row), arrived_ns=NOW_NS)
-        found = store.groups("p", ALL, ["service", "tag"])
+        found = store.groups("p", ALL, ["service", "tag"]).groups
         assert [(group.values, group.count, group.sum_us, group.traces) for group in found] == [
             (["shop", ""], 1, 9, 1),
             (["bank", "1"], 1, 6, 1),
@@ -748,9 +767,9 @@ class StoreConformance:
             (["shop", "b"], 1, 6, 1),
             (["shop", None], 1, 90, 1),
         ]
-        assert [group.values for group in store.groups("p", tag("tag", "a"), ["tag", "operation"])] == [
-            ["a", "buy"]
-        ]
+        assert [
+            group.values for group in store.groups("p", tag("tag", "a"), ["tag", "operation"]).groups
+        ] == [["a", "buy"]]
 
     def test_exemplars_are_the_slowest(self, store: Store) -> None:
         rows: list[Row] = [
@@ -759,7 +778,7 @@ class StoreConformance:
         ]
         for row in rows:
             store.write("p", one(**row), arrived_ns=NOW_NS)
-        (group,) = store.groups("p", ALL, ["operation"])
+        (group,) = store.groups("p", ALL, ["operation"]).groups
         assert [int(span_id, 16) for span_id in group.exemplar_span_ids] == [3, 2, 5, 7, 4]
 
     # Suggestions
@@ -1093,7 +1112,7 @@ class StoreConformance:
             traces = store.traces(project, [(None, i // 7 + 1) for i in (0, 65_536 % count, count - 1)])
             for trace, start in zip(traces, (0, 65_536 % count // 7 * 7, count - 7), strict=True):
                 assert [span.duration_us for span in trace] == list(range(start, start + 7))
-            groups = store.groups(project, ALL, ["shard"])
+            groups = store.groups(project, ALL, ["shard"]).groups
             assert [(group.values, group.count) for group in groups] == [
                 ([str(shard)], count // 10) for shard in range(9, -1, -1)
             ]
@@ -1129,7 +1148,7 @@ class StoreConformance:
                 assert count >= seen
                 assert store.count("p", Plan(until=mark)) <= count
                 assert store.histogram("p", tag("n", "0", "9")).count % 2 == 0
-                assert sum(group.count for group in store.groups("p", ALL, ["n"])) % size == 0
+                assert sum(group.count for group in store.groups("p", ALL, ["n"]).groups) % size == 0
                 assert store.find("p", ALL, order="-latency", limit=3).total % size == 0
                 assert sum(len(trace) for trace in store.traces("p", [(None, 1)])) % size == 0
                 seen = count

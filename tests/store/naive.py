@@ -25,7 +25,11 @@ from satellite.model.tags import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
     Bucket,
+    Cell,
+    Column,
     Group,
+    GroupOrder,
+    Groups,
     Histogram,
     Ledger,
     Order,
@@ -262,6 +266,10 @@ class NaiveStore:
             for high, low in trace_ids
         ]
 
+    def recall_window_us(self, project: str) -> int:
+        """As in Questions."""
+        return next((found.recall_window_us for found in self.projects() if found.project == project), 0)
+
     def count(self, project: str, plan: Plan) -> int:
         """As in Store."""
         return len(self._matching(project, plan))
@@ -288,10 +296,29 @@ class NaiveStore:
         durations = sorted(row.span.duration_us for row in rows)
         wanted = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999} if rows else {}
         percentiles = {name: nearest_rank(durations, thousandths) for name, thousandths in wanted.items()}
-        return Histogram(buckets, percentiles, len(rows), errors.total())
+        starts = [row.start_ns // 1000 for row in rows]
+        traces = len({row.identity[0] for row in rows})
+        return Histogram(
+            buckets,
+            percentiles,
+            len(rows),
+            errors.total(),
+            traces,
+            min(starts, default=None),
+            max(starts, default=None),
+        )
 
-    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
-        """As in Store."""
+    def groups(
+        self,
+        project: str,
+        plan: Plan,
+        by: Sequence[str],
+        *,
+        order: GroupOrder = "-avg_latency_us",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Groups:
+        """As in Questions."""
         members = defaultdict[tuple[str | None, ...], list[Row]](list)
         for row in self._matching(project, plan):
             members[tuple(row.of_key(key) for key in by)].append(row)
@@ -299,9 +326,27 @@ class NaiveStore:
 
         def place(group: Group) -> tuple[Any, ...]:
             values = [(value is None, value or "") for value in group.values]
-            return None in group.values, -group.avg_latency_us, values
+            number = 0 if order == "values" else getattr(group, order.lstrip("-"))
+            return None in group.values, -number if order.startswith("-") else number, values
 
-        return sorted(found, key=place)
+        stop = None if limit is None else offset + limit
+        return Groups(sorted(found, key=place)[offset:stop], len(found))
+
+    def timeline(
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
+    ) -> dict[str | None, list[Column]]:
+        """As in Questions."""
+        members = defaultdict[str | None, list[list[Row]]](lambda: [[] for _ in range(columns)])
+        if by is None:
+            _ = members[None]
+        for row in self._matching(project, plan):
+            at = (row.start_ns - from_ns) // step_ns
+            if 0 <= at < columns:
+                members[row.of_key(by) if by else None][at].append(row)
+        return {
+            value: [_column((from_ns + i * step_ns) // 1000, rows) for i, rows in enumerate(steps)]
+            for value, steps in members.items()
+        }
 
     def suggest(
         self,
@@ -384,7 +429,24 @@ def _group(values: list[str | None], rows: list[Row]) -> Group:
         p99_us=nearest_rank(durations, 990),
         traces=len({row.identity[0] for row in rows}),
         exemplar_span_ids=[row.span.span_id for row in rows[:5]],
+        buckets=_cells(rows),
     )
+
+
+def _cells(rows: Sequence[Row]) -> list[Cell]:
+    counts, errors = Counter[int](), Counter[int]()
+    for row in rows:
+        index = bucket_index(row.duration_ns)
+        counts[index] += 1
+        errors[index] += row.span.error
+    return [Cell(index, counts[index], errors[index]) for index in sorted(counts)]
+
+
+def _column(from_us: int, rows: Sequence[Row]) -> Column:
+    durations = sorted(row.span.duration_us for row in rows)
+    wanted = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999} if rows else {}
+    percentiles = {name: nearest_rank(durations, thousandths) for name, thousandths in wanted.items()}
+    return Column(from_us, len(rows), sum(row.span.error for row in rows), percentiles, _cells(rows))
 
 
 def _stats(name: str, kept: _Project) -> ProjectStats:

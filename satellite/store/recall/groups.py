@@ -10,119 +10,112 @@ import numpy.typing as npt
 
 from satellite.model.spans import id_text
 from satellite.query.plan import Plan
-from satellite.store import Group
-from satellite.store.latency import nearest_rank
-from satellite.store.recall.matches import matches, of
-from satellite.store.recall.segment import Mask, Segment
-
-Ints = npt.NDArray[np.int64]
+from satellite.store import Group, GroupOrder, Groups
+from satellite.store.recall.distributions import Distributions, Hits, Ints, dense, sorted_in_groups
+from satellite.store.recall.segment import Segment
+from satellite.store.recall.traces import distinct_traces_by_group
 
 EXEMPLARS = 5
 
+Values = list[str | None]
 
-def groups(segments: Sequence[Segment], plan: Plan, by: Sequence[str]) -> list[Group]:
+
+def groups(
+    segments: Sequence[Segment],
+    plan: Plan,
+    by: Sequence[str],
+    order: GroupOrder,
+    limit: int | None,
+    offset: int,
+) -> Groups:
     """The matches by their values of the keys."""
-    texts: list[dict[str | None, int]] = [{} for _ in by]
-    hits = list(matches(segments, plan))
-    if not hits:
-        return []
-    keys = [
-        np.concatenate([_numbered(segment, mask, key, texts[i]) for segment, mask in hits])
-        for i, key in enumerate(by)
-    ]
-    combined = keys[0]
-    for known, key in zip(texts[1:], keys[1:], strict=True):
-        _, combined = np.unique(
-            combined * len(known) + key, return_inverse=True
-        )  # dense again: never overflows
-    _, firsts, group = np.unique(combined, return_index=True, return_inverse=True)
-    duration_ns = np.concatenate([of(segment.duration_ns, mask) for segment, mask in hits])
-    is_error = np.concatenate([of(segment.is_error, mask) for segment, mask in hits])
-    trace_low, span_id, start_ns = (
-        np.concatenate([of(segment.batch.column(name), mask) for segment, mask in hits])
-        for name in ("trace_low", "span_id", "start_ns")
-    )
-    ordered = _sorted_in_groups(group, duration_ns // 1000)
-    bounds = np.concatenate([[0], np.cumsum(np.bincount(group))])
-    exemplars = _slowest(group, duration_ns, start_ns, span_id)
-    errors = np.bincount(group[is_error], minlength=len(bounds) - 1).tolist()
-    traces = _distinct_per_group(group, trace_low)
-    names = [list(known) for known in texts]
-    found = []
-    for i, (first, last) in enumerate(zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)):
-        durations = ordered[first:last]
-        total = int(durations.sum())
-        found.append(
-            Group(
-                values=[name[column[firsts[i]]] for name, column in zip(names, keys, strict=True)],
-                count=last - first,
-                errors=errors[i],
-                error_ratio=errors[i] / (last - first),
-                avg_latency_us=total / (last - first),
-                sum_us=total,
-                p50_us=nearest_rank(durations, 50),
-                p95_us=nearest_rank(durations, 95),
-                p99_us=nearest_rank(durations, 99),
-                traces=int(traces[i]),
-                exemplar_span_ids=[id_text(int(span_id[row])) for row in exemplars[i]],
-            )
+    hits = Hits.of(segments, plan)
+    if not hits.parts:
+        return Groups([], 0)
+    group, values = _combined(hits, by)
+    rows = hits.distributions(group, len(values))
+    span_id, start_ns, duration_ns = (hits.column(name) for name in ("span_id", "start_ns", "duration_ns"))
+    table: dict[str, npt.NDArray[Any]] = {
+        "count": rows.counts,
+        "errors": rows.errors,
+        "error_ratio": rows.errors / rows.counts,
+        "avg_latency_us": rows.sums_us / rows.counts,
+        "sum_us": rows.sums_us,
+        "p50_us": rows.percentile(50),
+        "p95_us": rows.percentile(95),
+        "p99_us": rows.percentile(99),
+        "traces": distinct_traces_by_group(hits.parts, group, len(values)),
+    }
+    chosen = _page(table, values, order, limit, offset)
+    exemplars = _slowest(rows, chosen, duration_ns, start_ns, span_id)
+    cells = rows.cells(chosen)
+    columns = {name: column[chosen].tolist() for name, column in table.items()}
+    found = [
+        Group(
+            values=values[number],
+            exemplar_span_ids=[id_text(int(span_id[row])) for row in exemplars[i]],
+            buckets=cells[i],
+            **{name: column[i] for name, column in columns.items()},
         )
-    return sorted(found, key=_group_place)
+        for i, number in enumerate(chosen)
+    ]
+    return Groups(found, len(values))
 
 
-def _sorted_in_groups(group: Ints, values: Ints) -> Ints:
-    """The values, group after group, ascending in each."""
-    least = int(values.min())
-    width = (int(values.max()) - least).bit_length()
-    if width + int(group.max()).bit_length() > 62:
-        return values[np.lexsort((values, group))]
-    # One number per row sorts with vector instructions, which an indirect sort by two keys does not.
-    packed = np.sort((group << width) | (values - least))
-    unpacked: Ints = (packed & ((1 << width) - 1)) + least
-    return unpacked
+def _combined(hits: Hits, by: Sequence[str]) -> tuple[Ints, list[Values]]:
+    """(for each row the number of its combination of values, the combinations)."""
+    group, names = hits.numbered(by[0])
+    values: list[Values] = [[name] for name in names]
+    for key in by[1:]:
+        number, names = hits.numbered(key)
+        group, used = dense(group * len(names) + number, len(values) * len(names))
+        values = [[*values[at // len(names)], names[at % len(names)]] for at in used.tolist()]
+    return group, values
 
 
-def _slowest(group: Ints, duration_ns: Ints, start_ns: Ints, span_id: npt.NDArray[Any]) -> list[list[int]]:
-    """Per group the rows of its EXEMPLARS slowest, in the order "-latency"."""
-    ordered = _sorted_in_groups(group, duration_ns)
-    ends = np.cumsum(np.bincount(group))
-    begins = np.concatenate([[0], ends[:-1]])
-    bar = ordered[np.maximum(ends - EXEMPLARS, begins)]
-    rows = np.flatnonzero(duration_ns >= bar[group])
-    rows = rows[np.lexsort((span_id[rows], -start_ns[rows], -duration_ns[rows], group[rows]))]
-    found: list[list[int]] = [[] for _ in range(len(ends))]
-    for row, number in zip(rows.tolist(), group[rows].tolist(), strict=True):
-        if len(found[number]) < EXEMPLARS:
-            found[number].append(row)
-    return found
-
-
-def _distinct_per_group(group: Ints, values: npt.NDArray[np.uint64]) -> Ints:
-    """How many different values each group has."""
-    order = np.argsort(values)
-    values, number = np.unique(values[order], return_inverse=True)
-    dense = np.empty(len(order), np.int64)
-    dense[order] = number
-    pairs = np.unique(group * len(values) + dense)
-    counts: Ints = np.bincount(pairs // len(values))
-    return counts
-
-
-def _group_place(group: Group) -> tuple[Any, ...]:
-    return (
-        None in group.values,
-        -group.avg_latency_us,
-        [(value is None, value or "") for value in group.values],
+def _page(
+    table: dict[str, npt.NDArray[Any]],
+    values: list[Values],
+    order: GroupOrder,
+    limit: int | None,
+    offset: int,
+) -> list[int]:
+    """The numbers of the groups asked for, in order."""
+    column = table[order.lstrip("-")] if order != "values" else np.zeros(len(values))
+    key = -column if order.startswith("-") else column
+    candidates = np.arange(len(values))
+    stop = len(values) if limit is None else offset + limit
+    if stop < len(values):  # names are compared only of those that could be shown
+        lacking = np.array([None in combination for combination in values])
+        place = np.where(lacking, np.inf, key)
+        candidates = np.flatnonzero(place <= np.partition(place, stop - 1)[stop - 1])
+    ordered = sorted(
+        candidates.tolist(),
+        key=lambda i: (
+            None in values[i],
+            key[i],
+            [(value is None, value or "") for value in values[i]],
+        ),
     )
+    return ordered[offset:stop]
 
 
-def _numbered(segment: Segment, mask: Mask | None, key: str, known: dict[str | None, int]) -> Ints:
-    """Per matching row the number of its value in `known`, which learns the values it did not know."""
-    place, values = segment.values(key)
-    place = of(place, mask)
-    used = np.unique(place)
-    number = np.zeros(len(values), np.int64)
-    for i in used.tolist():
-        number[i] = known.setdefault(values[i], len(known))
-    numbered: Ints = number[place]
-    return numbered
+def _slowest(
+    rows: Distributions, chosen: Sequence[int], duration_ns: Ints, start_ns: Ints, span_id: npt.NDArray[Any]
+) -> list[list[int]]:
+    """Of each of these groups the rows of its EXEMPLARS slowest, in the order "-latency"."""
+    ordered = sorted_in_groups(rows.group, duration_ns)
+    ends = np.cumsum(rows.counts)
+    bar = np.full(rows.groups, np.iinfo(np.int64).max)
+    bar[chosen] = ordered[np.maximum(ends - EXEMPLARS, ends - rows.counts)[chosen]]
+    found = np.flatnonzero(duration_ns >= bar[rows.group])
+    group = rows.group[found]
+    ranked = np.lexsort((span_id[found], -start_ns[found], -duration_ns[found], group))
+    found, group = found[ranked], group[ranked]
+    place = {number: i for i, number in enumerate(chosen)}
+    exemplars: list[list[int]] = [[] for _ in chosen]
+    for row, number in zip(found.tolist(), group.tolist(), strict=True):
+        mine = exemplars[place[number]] if number in place else []
+        if len(mine) < EXEMPLARS:
+            mine.append(row)
+    return exemplars

@@ -13,6 +13,7 @@ from satellite.store import Bucket, Histogram
 from satellite.store.latency import PERCENTILES, bounds_us, rank
 from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.traces import distinct_traces
 
 Ints = npt.NDArray[np.int64]
 
@@ -34,6 +35,9 @@ def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
         Bucket(i, *bounds_us(i), count=int(counts[i]), errors=int(errors[i]))
         for i in np.flatnonzero(counts).tolist()
     ]
+    starts = [start_bounds_ns(segment, mask) for segment, mask in hits]
+    oldest = min((oldest for oldest, _ in starts), default=None)
+    newest = max((newest for _, newest in starts), default=None)
     percentiles: dict[str, int] = {}
     cumulated = np.cumsum(counts)
     ordered: dict[int, npt.NDArray[Any]] = {}
@@ -43,7 +47,23 @@ def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
         if bucket not in ordered:
             ordered[bucket] = np.sort(np.concatenate([_durations_in(s, mask, bucket) for s, mask in hits]))
         percentiles[name] = int(ordered[bucket][place - (int(cumulated[bucket - 1]) if bucket else 0)])
-    return Histogram(shown, percentiles, total, int(errors.sum()))
+    return Histogram(
+        shown,
+        percentiles,
+        total,
+        int(errors.sum()),
+        distinct_traces(hits),
+        None if oldest is None else oldest // 1000,
+        None if newest is None else newest // 1000,
+    )
+
+
+def start_bounds_ns(segment: Segment, mask: Mask | None) -> tuple[int, int]:
+    """Least and greatest start of the matches, of which there is one at least."""
+    if mask is None:
+        return segment.start_bounds_ns
+    starts = segment.start_ns[mask]
+    return int(starts.min()), int(starts.max())
 
 
 def _durations_in(segment: Segment, mask: Mask | None, bucket: int) -> Ints:

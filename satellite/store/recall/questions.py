@@ -9,13 +9,14 @@ from satellite.errors import BadRequest
 from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
-from satellite.store import Group, Histogram, Order, Page, Suggestion, SuggestionKind
+from satellite.store import Column, GroupOrder, Groups, Histogram, Order, Page, Suggestion, SuggestionKind
 from satellite.store.recall import matches
 from satellite.store.recall.groups import groups
 from satellite.store.recall.latencies import histogram
 from satellite.store.recall.pages import find
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.suggestions import suggest
+from satellite.store.recall.timeline import timeline
 
 
 class RecallQuestions(ABC):
@@ -29,36 +30,58 @@ class RecallQuestions(ABC):
         return self.moment(project)[0]
 
     def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
-        """See Store."""
+        """See Questions."""
         if limit < 1:
             raise BadRequest("limit: must be at least 1")
         segments, mark = self.moment(project)
         return find(segments, plan, order, limit, cursor, mark)
 
     def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
-        """See Store."""
+        """See Questions."""
         return matches.batches(self._segments(project), plan)
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
-        """See Store."""
+        """See Questions."""
         segments = self._segments(project)
         return [matches.trace(segments, high, low) for high, low in trace_ids]
 
+    def recall_window_us(self, project: str) -> int:
+        """See Questions."""
+        segments = self._segments(project)
+        if not segments:
+            return 0
+        return (segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns) // 1000
+
     def count(self, project: str, plan: Plan) -> int:
-        """See Store."""
+        """See Questions."""
         return matches.count(self._segments(project), plan)
 
     def funnel(self, project: str, plan: Plan) -> list[int]:
-        """See Store."""
+        """See Questions."""
         return matches.funnel(self._segments(project), plan)
 
     def histogram(self, project: str, plan: Plan) -> Histogram:
-        """See Store."""
+        """See Questions."""
         return histogram(self._segments(project), plan)
 
-    def groups(self, project: str, plan: Plan, by: Sequence[str]) -> list[Group]:
-        """See Store."""
-        return groups(self._segments(project), plan, by)
+    def groups(
+        self,
+        project: str,
+        plan: Plan,
+        by: Sequence[str],
+        *,
+        order: GroupOrder = "-avg_latency_us",
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Groups:
+        """See Questions."""
+        return groups(self._segments(project), plan, by, order, limit, offset)
+
+    def timeline(
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
+    ) -> dict[str | None, list[Column]]:
+        """See Questions."""
+        return timeline(self._segments(project), plan, from_ns, step_ns, columns, by)
 
     def suggest(
         self,
@@ -70,5 +93,5 @@ class RecallQuestions(ABC):
         text: str = "",
         limit: int = 100,
     ) -> list[Suggestion]:
-        """See Store."""
+        """See Questions."""
         return suggest(self._segments(project), kind, plan, key, text, limit)

@@ -71,6 +71,7 @@ class Segment:
             self.duration_ns,
             self.bucket,
             self.trace_order,
+            self.trace_numbers,
             self.is_error,
             self.start_bounds_ns,
         )
@@ -101,8 +102,8 @@ class Segment:
     @cached_property
     def nbytes(self) -> int:
         """Bytes it keeps from others."""
-        columns = (self.bucket.nbytes + self.trace_order.nbytes + self.is_error.nbytes) if self.sealed else 0
-        return OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + columns
+        made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
+        return OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + sum(part.nbytes for part in made)
 
     # Columns, made when first needed
 
@@ -139,6 +140,16 @@ class Segment:
     def trace_order(self) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Rows by lower half of the trace id."""
         return np.argsort(self.batch.column("trace_low"), kind="stable").astype(np.uint16)
+
+    @cached_property
+    def trace_numbers(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint16]]:
+        """(distinct lower halves of trace ids, ascending; the position in them of each row)."""
+        ordered = self.batch.column("trace_low")[self.trace_order]
+        first = np.ones(len(ordered), np.bool_)
+        first[1:] = ordered[1:] != ordered[:-1]
+        number = np.empty(len(ordered), np.uint16)
+        number[self.trace_order] = np.cumsum(first) - 1
+        return ordered[first], number
 
     @cached_property
     def start_bounds_ns(self) -> tuple[int, int]:
