@@ -12,6 +12,7 @@ RUN awk '/^[A-Za-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|tro
     && pip install --require-hashes -r build.lock
 COPY pyproject.toml README.md LICENSE ./
 COPY satellite ./satellite
+COPY mock_lightstep_satellite ./mock_lightstep_satellite
 RUN python -m hatchling build -t wheel -d /dist
 
 FROM python:3.12-slim AS dependencies

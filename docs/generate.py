@@ -146,11 +146,13 @@ def _clients() -> list[str]:
 def architecture_page() -> str:
     """architecture.md with its map made anew, from the first line of each room and of each module beside them."""
     page = (HERE / "architecture.md").read_text("utf-8")
-    return _with(page, "map", _table(("where", "what"), _rooms(HERE.parent / "satellite")))
+    return _with(page, "map", _table(("where", "what"), _rooms(HERE.parent)))
 
 
-def _rooms(package: Path) -> Iterable[tuple[str, str]]:
-    for path in sorted(package.iterdir(), key=lambda path: (path.is_dir(), path.name)):
+def _rooms(root: Path) -> Iterable[tuple[str, str]]:
+    light = root / "mock_lightstep_satellite"
+    yield f"`{light.name}/`", _first_line(light / "__init__.py")
+    for path in sorted((root / "satellite").iterdir(), key=lambda path: (path.is_dir(), path.name)):
         if path.suffix == ".py" and path.name != "__init__.py":
             yield f"`{path.name}`", _first_line(path)
         elif (room := path / "__init__.py").exists():

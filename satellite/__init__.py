@@ -15,8 +15,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mock_lightstep_satellite.client import AsyncClient, Client, Unreachable
     from satellite.app import Satellite
-    from satellite.client import AsyncClient, Client, Unreachable
     from satellite.errors import (
         AccessDenied,
         BadQuery,
@@ -55,11 +55,11 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Satellite": "app",
-    "AsyncClient": "client",
-    "Client": "client",
-    "Unreachable": "client",
-    "Span": "model.span",
+    "Satellite": "satellite.app",
+    "AsyncClient": "mock_lightstep_satellite.client",
+    "Client": "mock_lightstep_satellite.client",
+    "Unreachable": "mock_lightstep_satellite.client",
+    "Span": "satellite.model.span",
 }
 """Module of each public name; the others are errors."""
 
@@ -72,7 +72,7 @@ def __getattr__(name: str) -> Any:
 
         value: Any = version("mock-lightstep-satellite")
     else:
-        value = getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'errors')}"), name)
+        value = getattr(import_module(_ELSEWHERE.get(name, "satellite.errors")), name)
     globals()[name] = value
     return value
 

@@ -35,7 +35,7 @@ from satellite.telemetry import Metrics, Witness, get_logger, version
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from satellite.client import Client
+    from mock_lightstep_satellite.client import Client
 
 log = get_logger(__name__)
 
@@ -427,7 +427,7 @@ class Satellite:
     @cached_property
     def client(self) -> Client:
         """A client of this satellite; closed with it."""
-        from satellite.client import Client
+        from mock_lightstep_satellite.client import Client
 
         return Client(self.url)
 

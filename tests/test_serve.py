@@ -19,11 +19,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from mock_lightstep_satellite.client import Unreachable
 from satellite import cli
 from satellite.api.operations import Listener
 from satellite.app import App
 from satellite.cli.serve import show
-from satellite.client import Unreachable
 from satellite.errors import BadQuery, SatelliteError, StoreFailed
 from satellite.settings import SECOND_PORTS, load
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
+from mock_lightstep_satellite.client import DEFAULT_URL
 from satellite.cli.query import ProjectName, Query, Since, Url, asking, oldest_us
-from satellite.client import DEFAULT_URL
 
 
 class FileFormat(StrEnum):

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
-from satellite.client import DEFAULT_URL, Client, Project, Unreachable
+from mock_lightstep_satellite.client import DEFAULT_URL, Client, Project, Unreachable
 from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError
 from satellite.explore.trace import Node, tree
 from satellite.model.span import Span

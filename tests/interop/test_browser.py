@@ -13,8 +13,8 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite
-from satellite.pytest_plugin import Spans
 from tests.interop.browser import visit
 from tests.interop.matrix import Proof, keep
 from tests.interop.test_lightstep_tracers import CLOCK_US, TLS, client_named, diagnostics, project_named

@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite, Span
-from satellite.pytest_plugin import Spans
 from tests.interop.conftest import environment
 from tests.interop.envoy_proxy import (
     CALLED,

@@ -20,9 +20,9 @@ import grpc
 import httpx
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite
 from satellite.pb import lightstep_collector_pb2 as pb
-from satellite.pytest_plugin import Spans
 from tests.interop.envoy import Worker
 from tests.interop.processes import PATIENCE_S, ROOT
 

@@ -15,9 +15,9 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
-from satellite.pytest_plugin import Spans
 from tests.interop.matrix import Proof, keep
 from tests.interop.processes import Tracer, free_port
 

@@ -8,9 +8,9 @@ from contextlib import ExitStack
 
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
-from satellite.pytest_plugin import Spans
 from tests.interop.gate import nobody_home
 from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, ROOT, free_port

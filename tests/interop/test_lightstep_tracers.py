@@ -12,8 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite
-from satellite.pytest_plugin import Spans
 from tests.interop.gate import Gate, nobody_home
 from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, free_port

@@ -14,12 +14,12 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
 from satellite.intake.intake import Intake
 from satellite.model.report import Receipt
 from satellite.model.span import Reference
-from satellite.pytest_plugin import Spans
 from tests.interop.conftest import environment, interpreter
 from tests.interop.matrix import Proof, keep
 from tests.interop.processes import PATIENCE_S, Tracer, free_port

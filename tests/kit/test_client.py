@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
+from mock_lightstep_satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
@@ -55,7 +55,7 @@ def test_projects(client: Client) -> None:
 
 
 def test_spans_of_all_pages_or_the_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.client.PAGE", 10)
+    monkeypatch.setattr("mock_lightstep_satellite.client.PAGE", 10)
     spans = project.spans(order="arrival")
     assert [span.mark for span in spans] == list(range(1, 89))
     assert project.spans(order="arrival", limit=15) == spans[:15]
@@ -221,7 +221,7 @@ def test_what_is_no_count(count: Count) -> None:
 
 
 def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.client.PAGE", 50)
+    monkeypatch.setattr("mock_lightstep_satellite.client.PAGE", 50)
 
     async def ask() -> dict[str, Any]:
         async with AsyncClient(served.url) as client:
@@ -271,7 +271,7 @@ def test_the_async_client_with_nobody_there() -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    from satellite.client import AsyncProject
+    from mock_lightstep_satellite.client import AsyncProject
 
     def public(kind: type) -> set[str]:
         return {name for name in dir(kind) if not name.startswith("_")}

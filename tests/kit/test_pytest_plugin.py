@@ -13,10 +13,10 @@ import pytest
 from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from mock_lightstep_satellite.pytest_plugin import Spans, _token
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.tokens import Tokens
 from satellite.pb import lightstep_collector_pb2 as pb
-from satellite.pytest_plugin import Spans, _token
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving, silent_url
@@ -79,7 +79,7 @@ def port_of(url: str) -> int:
 
 
 def run(pytester: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
-    pytester.makepyfile(f"import pytest\nfrom tests import test_pytest_plugin as outer\n{test}")
+    pytester.makepyfile(f"import pytest\nfrom tests.kit import test_pytest_plugin as outer\n{test}")
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *arguments)
 
 
@@ -189,11 +189,16 @@ def test_a_token_is_its_projects_name(test: str, worker: str) -> None:
 
 
 def test_a_run_that_does_not_use_it_loads_nothing() -> None:
-    loads = "import satellite.pytest_plugin, sys; print(*sys.modules)"
+    loads = "import mock_lightstep_satellite.pytest_plugin, sys; print(*sys.modules)"
     result = subprocess.run([sys.executable, "-c", loads], capture_output=True, text=True, check=True)
-    assert not {"httpx", "pyarrow", "numpy", "msgspec", "satellite.client", "satellite.app"} & set(
-        result.stdout.split()
-    )
+    assert not {
+        "httpx",
+        "pyarrow",
+        "numpy",
+        "msgspec",
+        "mock_lightstep_satellite.client",
+        "satellite.app",
+    } & set(result.stdout.split())
 
 
 def report(token: str, service: str) -> bytes:

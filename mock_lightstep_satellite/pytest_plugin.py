@@ -24,8 +24,8 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
+    from mock_lightstep_satellite.client import Client, Count
     from satellite.app import Satellite
-    from satellite.client import Client, Count
     from satellite.model.span import Span
 
 _FAILED = pytest.StashKey[bool]()
@@ -82,7 +82,7 @@ def satellite(
     """A satellite for the whole session: in this process on free ports, or the running one that was named."""
     url = pytestconfig.getoption("--satellite-url") or os.environ.get("SATELLITE_URL")
     if url:
-        from satellite.client import Client
+        from mock_lightstep_satellite.client import Client
 
         with Client(url) as client:
             client.projects()  # fails here, with a clear message, when nothing answers
