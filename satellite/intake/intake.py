@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -79,6 +79,17 @@ class Observer(Protocol):
     def failed(self, what: str, error: Exception) -> None:
         """Something that should not happen did."""
         ...
+
+
+class Delivery(NamedTuple):
+    """One body, as an edge hands it over."""
+
+    protocol: WireProtocol
+    body: bytes
+    header_token: str = ""
+    peer: str = ""
+    project: str | None = None
+    """Where its spans go, whatever token they bring: for whoever imports spans, not for reporters."""
 
 
 @dataclass(slots=True)
@@ -169,19 +180,39 @@ class Intake:
         Never raises for what a body holds; `Receipt.refusal` says what was wrong. With a `project` no token is
         looked at: that is for whoever imports spans, not for reporters.
         """
+        return await self.hand_over([Delivery(protocol, body, header_token, peer, project)])[0]
+
+    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
+        """The same for several bodies that came together, which then wait as a group; one receipt each, same order."""
         loop = asyncio.get_running_loop()
-        item = _Waiting(
-            protocol, body, header_token, peer, project, self._clock_ns(), loop, loop.create_future()
-        )
+        now_ns = self._clock_ns()
+        items = [
+            _Waiting(
+                one.protocol,
+                one.body,
+                one.header_token,
+                one.peer,
+                one.project,
+                now_ns,
+                loop,
+                loop.create_future(),
+            )
+            for one in deliveries
+        ]
+        refused: list[tuple[_Waiting, Overloaded]] = []
         with self._changed:
-            refusal = self._refuse_full(len(body))
-            if refusal is None:
-                self._queue.append(item)
-                self._waiting_bytes += len(body)
+            for item in items:
+                refusal = self._refuse_full(len(item.body))
+                if refusal is None:
+                    self._queue.append(item)
+                    self._waiting_bytes += len(item.body)
+                else:
+                    refused.append((item, refusal))
+            if len(refused) < len(items):
                 self._changed.notify_all()
-        if refusal is not None:
-            return self._refused(item, refusal)
-        return await item.answer
+        for item, refusal in refused:
+            item.answer.set_result(self._refused(item, refusal))
+        return [item.answer for item in items]
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         """Remember a report that an edge had to refuse before it was one (too large, wrong content type)."""

@@ -11,7 +11,7 @@ import pytest
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import FIGURES_REMEMBERED, Intake
+from satellite.intake.intake import FIGURES_REMEMBERED, Delivery, Intake
 from satellite.intake.tokens import Tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
@@ -83,6 +83,38 @@ def test_reports_of_several_projects_in_one_call(store: RecallStore) -> None:
     counts = {stats.project: stats.ledger.received for stats in store.projects()}
     assert counts == {"a": 4, "b": 2, "default": 5}
     assert store.find("b", ALL, order="arrival", limit=10).total == 2
+
+
+def test_bodies_that_came_together_wait_as_one_group(store: RecallStore) -> None:
+    calls: list[int] = []
+
+    def decode(bodies: Sequence[bytes], arrived_ns: int) -> Decoded:
+        calls.append(len(bodies))
+        return PROTOCOL.decode(bodies, arrived_ns)
+
+    async def send(intake: Intake) -> list[Receipt]:
+        protocol = replace(PROTOCOL, decode=decode)
+        together = [Delivery(protocol, body("p", spans), peer="here") for spans in (1, 2, 3)]
+        return await asyncio.gather(*intake.hand_over([*together, Delivery(protocol, b"\xff")]))
+
+    intake = make(store)
+    receipts = asyncio.run(send(intake))
+    assert intake.close(10)
+    assert [receipt.stored for receipt in receipts] == [1, 2, 3, 0]
+    assert isinstance(receipts[3].refusal, BadReport)
+    assert calls == [4]
+
+
+def test_of_a_group_what_does_not_fit_is_refused_alone(store: RecallStore) -> None:
+    async def send(intake: Intake) -> list[Receipt]:
+        bodies = [body("p"), body("p", 50), body("p")]
+        return await asyncio.gather(*intake.hand_over([Delivery(PROTOCOL, one) for one in bodies]))
+
+    intake = make(store, max_waiting_bytes=500)
+    receipts = asyncio.run(send(intake))
+    assert intake.close(10)
+    assert [receipt.stored for receipt in receipts] == [1, 0, 1]
+    assert isinstance(receipts[1].refusal, Overloaded)
 
 
 def test_the_body_names_the_project_before_the_header_does(store: RecallStore) -> None:
