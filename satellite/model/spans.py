@@ -200,12 +200,15 @@ class SpanBatch:
         rows = self.rows.set_column(SCHEMA.get_field_index("tags"), "tags", column)
         return SpanBatch(rows, encoded.dictionary, self.names, self.reporters, self.extras)
 
-    def spans(self, rows: Iterable[int] | None = None, first_mark: int = 1) -> list[Span]:
-        """Rows (all when None) as objects; `first_mark` is the mark of row 0."""
+    def spans(
+        self, rows: Iterable[int] | None = None, first_mark: int = 1, *, marks: Sequence[int] | None = None
+    ) -> list[Span]:
+        """Rows (all when None) as objects; `first_mark` is the mark of row 0, unless `marks` has one for each."""
         chosen = list(range(len(self))) if rows is None else [int(row) for row in rows]
+        numbers = [first_mark + row for row in chosen] if marks is None else marks
         table = self.rows.take(pa.array(chosen, pa.int64()))
         columns = {name: table.column(name).to_pylist() for name in SCHEMA.names}
-        return [self._span(columns, i, first_mark + row) for i, row in enumerate(chosen)]
+        return [self._span(columns, i, number) for i, number in enumerate(numbers)]
 
     def _span(self, columns: dict[str, list[Any]], i: int, mark: int) -> Span:
         reporter = decode_reporter(self.reporters[columns["reporter"][i]].as_py())

@@ -34,7 +34,7 @@ _ORDERS: dict[str, _Sorting] = {
     "latency": _Sorting(lambda s: (s.duration_ns, s.start_ns)),
     "-start": _Sorting(lambda s: (-s.start_ns, -s.duration_ns)),
     "start": _Sorting(lambda s: (s.start_ns, s.duration_ns)),
-    "arrival": _Sorting(lambda s: (np.arange(s.first_mark, s.last_mark + 1), np.zeros(len(s), np.int64))),
+    "arrival": _Sorting(lambda s: (s.marks, np.zeros(len(s), np.int64))),
 }
 
 Place = tuple[int, int, int, int]
@@ -103,9 +103,7 @@ def _first_places(
             rows, primary = rows[near], primary[near]  # noqa: PLW2901
         secondary = sorting.keys(segment)[1][rows]
         ids = segment.batch.column("span_id")[rows]
-        candidates.append(
-            (primary, secondary, ids, rows + segment.first_mark, np.full(len(rows), number), rows)
-        )
+        candidates.append((primary, secondary, ids, segment.marks_of(rows), np.full(len(rows), number), rows))
     if not candidates:
         return [], []
     primary, secondary, ids, marks, numbers, rows = (

@@ -33,7 +33,7 @@ _COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encodi
 
 @dataclass(frozen=True, eq=False)
 class Segment:
-    """Rows in order of arrival; row i has mark `first_mark + i`. Rows in `dead` were replaced by later versions."""
+    """Rows in order of arrival. Rows in `dead` were replaced by later versions."""
 
     batch: SpanBatch
     index: TagIndex
@@ -41,6 +41,8 @@ class Segment:
     oldest_arrived_ns: int
     newest_arrived_ns: int
     dead: npt.NDArray[np.int64]
+    steps: npt.NDArray[np.uint32] | None = None
+    """Row i has mark `first_mark + steps[i]`; None: `first_mark + i`, as long as none between them was evicted."""
 
     @staticmethod
     def of(batch: SpanBatch, first_mark: int, arrived_ns: int) -> Segment:
@@ -57,8 +59,12 @@ class Segment:
         if sealed:
             batch, index = PostingIndex.seal(batch)
         first, last = parts[0], parts[-1]
+        steps = None
+        if last.last_mark - first.first_mark >= len(batch):
+            marks = np.concatenate([part.marks for part in parts])
+            steps = (marks - first.first_mark).astype(np.uint32)
         segment = Segment(
-            batch, index, first.first_mark, first.oldest_arrived_ns, last.newest_arrived_ns, dead
+            batch, index, first.first_mark, first.oldest_arrived_ns, last.newest_arrived_ns, dead, steps
         )
         if sealed:
             segment.prepare()
@@ -97,13 +103,31 @@ class Segment:
     @property
     def last_mark(self) -> int:
         """The mark of the last row."""
-        return self.first_mark + len(self.batch) - 1
+        return self.first_mark + (len(self.batch) - 1 if self.steps is None else int(self.steps[-1]))
+
+    @property
+    def marks(self) -> npt.NDArray[np.int64]:
+        """The mark of each row, ascending."""
+        steps = np.arange(len(self.batch)) if self.steps is None else self.steps.astype(np.int64)
+        return steps + self.first_mark
+
+    def marks_of(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The marks of these rows."""
+        return (rows if self.steps is None else self.steps[rows].astype(np.int64)) + self.first_mark
+
+    def rows_at(self, marks: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        """The rows with these marks, which it has."""
+        places: npt.NDArray[np.int64] = marks - self.first_mark
+        return places if self.steps is None else np.searchsorted(self.steps, places)
 
     @cached_property
     def nbytes(self) -> int:
         """Bytes it keeps from others."""
         made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
-        return OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + sum(part.nbytes for part in made)
+        arrays = (*made, *(() if self.steps is None else (self.steps,)))
+        return (
+            OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + sum(int(part.nbytes) for part in arrays)
+        )
 
     # Columns, made when first needed
 
@@ -195,7 +219,7 @@ class Segment:
 
     def spans(self, rows: Sequence[int]) -> list[Span]:
         """These rows as objects, same order."""
-        return self.batch.spans(rows, self.first_mark)
+        return self.batch.spans(rows, marks=self.marks_of(np.array(rows, np.int64)).tolist())
 
     def match(self, plan: Plan) -> Mask | None:
         """Which live rows match; None: all rows do and none is dead."""
@@ -215,7 +239,7 @@ class Segment:
         if self.meta_events is not None and not plan.meta_events:
             conditions.append(~self.meta_events)
         if plan.since >= self.first_mark or (plan.until is not None and plan.until < self.last_mark):
-            marks = np.arange(self.first_mark, self.last_mark + 1)
+            marks = self.marks
             conditions.append(marks > plan.since)
             if plan.until is not None:
                 conditions.append(marks <= plan.until)
