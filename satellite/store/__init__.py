@@ -17,6 +17,7 @@ from satellite.model.span import Span
 if TYPE_CHECKING:
     from satellite.model.spans import SpanBatch
     from satellite.query.plan import Plan
+    from satellite.store.assembled import Assembled, Ints
 
 Order = Literal["-latency", "latency", "-start", "start", "arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""
@@ -200,6 +201,20 @@ class Questions(Protocol):
 
     def recall_window_us(self, project: str) -> int:
         """Time between the arrivals of the oldest and the newest span held."""
+        ...
+
+    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+        """The traces of the matching spans, each with all its spans; meta events only when the plan asks for them.
+
+        More than `traces_max`: exemplars, chosen as explorer.md §6.2 says; the same for the same spans and seed.
+        At most `assembled.SPANS_MAX` spans of all traces.
+        """
+        ...
+
+    def trace_batch(
+        self, project: str, trace_ids: Sequence[tuple[int | None, int]]
+    ) -> tuple[SpanBatch, Ints]:
+        """All spans of these traces (ids as for `traces`) in order of arrival, and the mark of each."""
         ...
 
     def count(self, project: str, plan: Plan) -> int:

@@ -47,6 +47,7 @@ from satellite.model.spans import (
 from satellite.model.tags import encode_tag
 from satellite.query.plan import ALL, Field, Plan, Term
 from satellite.store import GroupOrder, Order, ProjectStats, Store, Suggestion
+from satellite.store.assembled import Assembled
 from tests import bookinfo
 
 SECOND_NS = 1_000_000_000
@@ -185,7 +186,17 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     for key in ("tag", "host", "http.status_code"):
         found[f"suggest value {key}"] = store.suggest(project, "value", plan, key=key)
     found["suggest like"] = store.suggest(project, "key", plan, text="T", limit=2)
+    for most in (2, 3000):
+        found[f"assemble {most}"] = assembled_view(store.assemble(project, plan, traces_max=most, seed=7))
     return {question: rounded(msgspec.to_builtins(answer)) for question, answer in found.items()}
+
+
+def assembled_view(found: Assembled) -> list[Any]:
+    """An Assembled as plain values, marks aside; they ascend."""
+    assert (np.diff(found.marks) > 0).all()
+    spans = unmarked([found.batch.spans()])[0]
+    columns = (found.trace.tolist(), found.matched.tolist(), found.weights.tolist())
+    return [found.spans, found.errors, found.traces, found.held, list(zip(spans, *columns, strict=True))]
 
 
 def rounded(answer: Any) -> Any:
@@ -688,6 +699,39 @@ class StoreConformance:
         found = [[int(span.span_id, 16) for span in trace] for trace in store.traces("p", asked)]
         assert found == [[2**63, 3, 4, 1], [2**63], [3, 4], [], [1], [], [2**63, 3, 4, 1]]
         assert store.traces("p", []) == []
+
+    # Assembled traces
+
+    def test_assembled_traces_are_whole(self, store: Store) -> None:
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        found = store.assemble("p", bookinfo.Q3.plan, traces_max=3000)
+        assert (found.spans, found.errors, found.traces, found.held) == (2, 2, 1, 1)
+        assert len(found.batch) == 8
+        assert found.matched.tolist() == [False] * 6 + [True] * 2
+        assert found.weights.tolist() == [1.0] * 8
+        nothing = store.assemble("p", tag("no", "such"), traces_max=3000)
+        assert (nothing.spans, nothing.traces, nothing.held, len(nothing.batch)) == (0, 0, 0, 0)
+        assert store.assemble("nobody", ALL, traces_max=3000).spans == 0
+
+    def test_of_too_many_traces_errors_and_every_latency_stay(self, store: Store) -> None:
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        found = store.assemble("p", bookinfo.Q2.plan, traces_max=6)
+        assert (found.spans, found.traces, found.held) == (12, 12, 6)
+        latencies = found.batch.column("duration_ns")[found.matched] // 1000
+        assert {905_300, 805_300, 15_300, 8_300} <= set(latencies.tolist())
+        assert found.weights[found.matched].sum() == pytest.approx(12)
+        again = store.assemble("p", bookinfo.Q2.plan, traces_max=6)
+        assert found.marks.tolist() == again.marks.tolist()
+        errors = store.assemble("p", ALL, traces_max=1)
+        assert errors.batch.column("trace_low")[0] == bookinfo.trace_low(8)
+
+    def test_both_widths_of_a_trace_id_are_one_trace(self, store: Store) -> None:
+        rows: list[Row] = [{"trace_high": high, "span_id": i + 1} for i, high in enumerate((7, 0, 9))]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert store.assemble("p", ALL, traces_max=3000).trace.tolist() == [0, 0, 1]
+        batch, marks = store.trace_batch("p", [(7, 1), (0, 1)])
+        assert batch.column("span_id").tolist() == [1, 2]
+        assert len(marks) == 2
 
     # Histogram and groups
 

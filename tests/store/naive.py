@@ -10,17 +10,19 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from itertools import zip_longest
 from threading import RLock
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
 from satellite.model.reporter import decode_reporter
 from satellite.model.span import PARENT_TAG, Span
-from satellite.model.spans import SCHEMA, Marks, SpanBatch
+from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
 from satellite.model.tags import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
@@ -39,6 +41,7 @@ from satellite.store import (
     SuggestionKind,
     Written,
 )
+from satellite.store.assembled import Assembled, Ints
 
 Identity = tuple[int, int, bool]
 
@@ -270,6 +273,63 @@ class NaiveStore:
         """As in Questions."""
         return next((found.recall_window_us for found in self.projects() if found.project == project), 0)
 
+    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+        """As in Store; the limit of spans aside."""
+        matching = self._matching(project, plan)
+        strata = defaultdict[tuple[bool, int], list[Row]](list)
+        for row in matching:
+            strata[not row.span.error, -bucket_index(row.duration_ns)].append(row)
+        for rows in strata.values():
+            rows.sort(key=lambda row: (hashed(row.identity[1] ^ hashed(seed % 2**64)), row.identity[1]))
+        traces = {row.identity[0] for row in matching}
+        chosen: set[int] = traces if len(traces) <= traces_max else set()
+        turns = zip_longest(*(strata[stratum] for stratum in sorted(strata)))
+        for row in (row for turn in turns for row in turn if row is not None):
+            if len(chosen) < traces_max:
+                chosen.add(row.identity[0])
+        rows = [row for row in self._all(project) if row.identity[0] in chosen]
+        rows = [row for row in rows if plan.meta_events or "meta_event" not in row.span.marks]
+        taken = [row for row in matching if row.identity[0] in chosen]
+        numbers: dict[tuple[int, int], int] = {}
+        for low, high in sorted({(row.identity[0], row.high) for row in rows}):
+            # The spans that only know the lower half, and those of the smallest upper half, are one trace.
+            joins = (low, 0) in numbers and not any(one[0] == low and one[1] for one in numbers)
+            numbers[low, high] = numbers[low, 0] if joins else max(numbers.values(), default=-1) + 1
+        weights = dict.fromkeys((row.mark for row in rows), 1.0)
+        if len(taken) < len(matching):
+            for stratum in strata.values():
+                share = len(stratum) / max(1, sum(row.identity[0] in chosen for row in stratum))
+                weights |= {row.mark: share for row in stratum}
+            for row in rows:
+                if row not in taken:
+                    number = numbers[row.identity[0], row.high]
+                    whole = [
+                        weights[one.mark] for one in taken if numbers[one.identity[0], one.high] == number
+                    ]
+                    weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
+        return Assembled(
+            SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)]),
+            np.array([row.mark for row in rows], np.int64),
+            np.array([numbers[row.identity[0], row.high] for row in rows], np.int64),
+            np.array([row in taken for row in rows], np.bool_),
+            np.array([weights[row.mark] for row in rows], np.float64),
+            len(matching),
+            sum(row.span.error for row in matching),
+            len(traces),
+        )
+
+    def trace_batch(
+        self, project: str, trace_ids: Sequence[tuple[int | None, int]]
+    ) -> tuple[SpanBatch, Ints]:
+        """As in Store."""
+        rows = [
+            row
+            for row in self._all(project)
+            if any(row.identity[0] == low and high in (None, row.high) for high, low in trace_ids)
+        ]
+        batch = SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)])
+        return batch, np.array([row.mark for row in rows], np.int64)
+
     def count(self, project: str, plan: Plan) -> int:
         """As in Store."""
         return len(self._matching(project, plan))
@@ -401,6 +461,15 @@ class NaiveStore:
     def close(self) -> None:
         """As in Store."""
         self._projects.clear()
+
+
+def hashed(number: int) -> int:
+    """64 well-mixed bits (splitmix64), in plain integers."""
+    whole = 2**64 - 1
+    mix = (number + 0x9E3779B97F4A7C15) & whole
+    mix = ((mix ^ (mix >> 30)) * 0xBF58476D1CE4E5B9) & whole
+    mix = ((mix ^ (mix >> 27)) * 0x94D049BB133111EB) & whole
+    return mix ^ (mix >> 31)
 
 
 def bucket_index(duration_ns: int) -> int:

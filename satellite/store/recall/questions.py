@@ -10,7 +10,8 @@ from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
 from satellite.store import Column, GroupOrder, Groups, Histogram, Order, Page, Suggestion, SuggestionKind
-from satellite.store.recall import matches
+from satellite.store.assembled import Assembled, Ints
+from satellite.store.recall import assembly, matches
 from satellite.store.recall.groups import groups
 from satellite.store.recall.latencies import histogram
 from satellite.store.recall.pages import find
@@ -51,6 +52,16 @@ class RecallQuestions(ABC):
         if not segments:
             return 0
         return (segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns) // 1000
+
+    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+        """See Questions."""
+        return assembly.assemble(self._segments(project), plan, traces_max, seed)
+
+    def trace_batch(
+        self, project: str, trace_ids: Sequence[tuple[int | None, int]]
+    ) -> tuple[SpanBatch, Ints]:
+        """See Questions."""
+        return assembly.trace_batch(self._segments(project), trace_ids)
 
     def count(self, project: str, plan: Plan) -> int:
         """See Questions."""

@@ -1,0 +1,170 @@
+"""Assembled: whole traces behind a query, and which of them when there are too many (explorer.md §6.2).
+
+Engines find the rows; which traces to take, and what each exemplar stands for, is decided here, the same for all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.model.spans import SpanBatch
+
+TRACES_MAX = 3000
+"""Traces that one run puts together, as in Explorer."""
+
+SPANS_MAX = 1_000_000
+"""Spans of all of them (ours): traces beyond it are left out, the last chosen first."""
+
+Ints = npt.NDArray[np.int64]
+Ids = npt.NDArray[np.uint64]
+Weights = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Assembled:
+    """Traces, each with all its spans, in order of arrival. Arrays have one entry per row of the batch."""
+
+    batch: SpanBatch
+    marks: Ints
+    """Where each row stands in the order of arrival."""
+    trace: Ints
+    """The number of each row's trace, from 0."""
+    matched: Mask
+    """Whether each row matches the query."""
+    weights: Weights
+    """How many spans each row stands for; 1 when no trace was left out.
+
+    A matching row: spans of its stratum (histogram bucket and whether it is an error) ÷ those of them that are here,
+    so that the weights sum up to `spans`. Another row: the mean of its trace's matching rows.
+    """
+    spans: int
+    """Matching spans, left out or not."""
+    errors: int
+    """Those of them that are errors."""
+    traces: int
+    """Distinct traces of the matching spans, left out or not; by the lower halves of their ids."""
+
+    @property
+    def held(self) -> int:
+        """How many traces are here."""
+        return int(self.trace.max()) + 1 if len(self.trace) else 0
+
+    def trace_weights(self) -> Weights:
+        """For each trace how many it stands for."""
+        found = np.ones(self.held, np.float64)
+        rows = np.bincount(self.trace[self.matched], minlength=self.held)
+        sums = np.bincount(self.trace[self.matched], self.weights[self.matched], minlength=self.held)
+        found[rows > 0] = sums[rows > 0] / rows[rows > 0]
+        return found
+
+
+def assembled(
+    batch: SpanBatch,
+    marks: Ints,
+    matched: Mask,
+    stratum: Ints,
+    all_strata: Ints,
+    traces: int,
+) -> Assembled:
+    """Put together what an engine found.
+
+    Args:
+        batch: the rows of the traces taken, in order of arrival.
+        marks: of each row.
+        matched: whether each row matches.
+        stratum: of each row.
+        all_strata: of each matching span, its trace taken or not.
+        traces: how many those are in.
+    """
+    found = np.ones(len(batch), np.float64)
+    trace = trace_numbers(batch.column("trace_high"), batch.column("trace_low"))
+    errors = int(np.count_nonzero(all_strata < _BUCKETS))
+    whole = Assembled(batch, marks, trace, matched, found, len(all_strata), errors, traces)
+    if np.count_nonzero(matched) < len(all_strata):
+        found[matched] = _weights(all_strata, stratum[matched])
+        found[~matched] = whole.trace_weights()[trace[~matched]]
+    return whole
+
+
+def _weights(everything: Ints, taken: Ints) -> Weights:
+    """What each taken span stands for: spans of its stratum ÷ those of them that were taken."""
+    counts = np.bincount(everything)
+    share: Weights = (counts / np.maximum(np.bincount(taken, minlength=len(counts)), 1))[taken]
+    return share
+
+
+def trace_numbers(high: Ids, low: Ids) -> Ints:
+    """The number of the trace that each row belongs to, from 0, in order of the ids' lower halves.
+
+    A 64-bit tracer sends only the lower half of an id: its spans belong to the trace with that half (with the
+    smallest upper half, should several share it).
+    """
+    if not len(low):
+        return np.empty(0, np.int64)
+    order = np.lexsort((high, low))
+    lows, highs = low[order], high[order]
+    first = np.ones(len(order), np.bool_)
+    first[1:] = (lows[1:] != lows[:-1]) | ((highs[1:] != highs[:-1]) & (highs[:-1] != 0))
+    numbers = np.empty(len(order), np.int64)
+    numbers[order] = np.cumsum(first) - 1
+    return numbers
+
+
+def strata(bucket: npt.NDArray[Any], is_error: Mask) -> Ints:
+    """The stratum of each span: its histogram bucket and whether it is an error; ascending is the order of turns."""
+    numbers: Ints = np.where(is_error, 0, _BUCKETS) + (_BUCKETS - 1 - bucket.astype(np.int64))
+    return numbers
+
+
+_BUCKETS = 1024
+"""More than there are (latency.py)."""
+
+
+def choose(trace_low: Ids, span_id: Ids, stratum: Ints, most: int, seed: int) -> tuple[Ids, int]:
+    """(lower halves of the ids of the traces to take, in the order in which they were chosen; how many there are).
+
+    All when they are not more than `most`. Otherwise strata give one span in turn, those of errors first, then from
+    the slowest bucket down, until there are `most` traces. Inside a stratum the smallest hash of seed and span id
+    comes first: same seed and spans, same choice. The arrays have one entry per matching span.
+    """
+    distinct = np.unique(trace_low)
+    if len(distinct) <= most:
+        return distinct, len(distinct)
+    sizes = np.bincount(stratum)
+    hashes = mixed(span_id ^ mixed(np.array([seed & _ALL], np.uint64)))
+    turns = max(8, 4 * -(-most // int(np.count_nonzero(sizes))))
+    while True:
+        # Only what could have its turn in time is sorted: of each stratum some of its smallest hashes.
+        with np.errstate(divide="ignore"):
+            bar = np.minimum(2.0**64 / sizes * turns, _BELOW).astype(np.uint64)
+        near = np.flatnonzero((hashes <= bar[stratum]) | (sizes[stratum] <= turns))
+        order = near[np.lexsort((span_id[near], hashes[near], stratum[near]))]
+        given = np.bincount(stratum[order], minlength=len(sizes))
+        turn = np.arange(len(order)) - (np.cumsum(given) - given)[stratum[order]]
+        # Where a stratum has more than it was asked for, later turns are not known.
+        known = min((int(n) for n in given[given < sizes]), default=len(stratum))
+        order = order[turn < known]
+        picked = order[np.lexsort((stratum[order], turn[turn < known]))]
+        _, places = np.unique(trace_low[picked], return_index=True)
+        if len(places) >= most or len(near) == len(stratum):
+            return trace_low[picked[np.sort(places)[:most]]], len(distinct)
+        turns *= 4
+
+
+_ALL = 2**64 - 1
+_BELOW = 2.0**64 - 2048
+"""The largest float that a 64-bit number holds."""
+
+
+def mixed(numbers: Ids) -> Ids:
+    """64 well-mixed bits for each number (splitmix64)."""
+    mix = numbers + np.uint64(0x9E3779B97F4A7C15)
+    mix = (mix ^ (mix >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mix = (mix ^ (mix >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    bits: Ids = mix ^ (mix >> np.uint64(31))
+    return bits

@@ -1,0 +1,115 @@
+"""Whole traces out of segments: those of the spans that match a query, or those with certain ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from satellite.model.spans import SpanBatch, SpanBuilder
+from satellite.query.plan import Plan
+from satellite.store.assembled import (
+    SPANS_MAX,
+    Assembled,
+    Ids,
+    Ints,
+    assembled,
+    choose,
+    strata,
+)
+from satellite.store.recall.matches import matches, of
+from satellite.store.recall.segment import Mask, Segment
+
+Number = TypeVar("Number", bound=np.generic)
+_Rows = tuple[Segment, npt.NDArray[np.int64]]
+
+
+def assemble(segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int) -> Assembled:
+    """The traces of the matches; chosen ones when there are too many."""
+    hits = dict(matches(segments, plan))
+    low = _gathered(
+        (of(segment.batch.column("trace_low"), mask) for segment, mask in hits.items()), np.uint64
+    )
+    span_id = _gathered(
+        (of(segment.batch.column("span_id"), mask) for segment, mask in hits.items()), np.uint64
+    )
+    stratum = _gathered((_strata(segment, mask) for segment, mask in hits.items()), np.int64)
+    chosen, total = choose(low, span_id, stratum, traces_max, seed)
+    parts = [(segment, _rows(segment, np.sort(chosen), plan)) for segment in segments]
+    affordable = _affordable(parts, chosen)
+    if len(affordable) < len(chosen):
+        parts = [(segment, _rows(segment, np.sort(affordable), plan)) for segment in segments]
+    matched = _gathered((_matching(hits, segment, rows) for segment, rows in parts), np.bool_)
+    taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.int64)
+    batch, marks = _joined(parts)
+    return assembled(batch, marks, matched, taken, stratum, total)
+
+
+def trace_batch(
+    segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]]
+) -> tuple[SpanBatch, Ints]:
+    """Every span of these traces, and the marks."""
+    parts = []
+    for segment in segments:
+        found = [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)]
+        parts.append((segment, np.unique(np.array(found, np.int64))))
+    return _joined(parts)
+
+
+def _gathered(arrays: Iterable[npt.NDArray[Number]], kind: type[Number]) -> npt.NDArray[Number]:
+    """All in one; empty without any."""
+    return np.concatenate([np.empty(0, kind), *arrays])
+
+
+def _strata(segment: Segment, rows: Mask | Ints | None) -> Ints:
+    if rows is None:
+        return strata(segment.bucket, segment.is_error)
+    return strata(segment.bucket[rows], segment.is_error[rows])
+
+
+def _rows(segment: Segment, low: Ids, plan: Plan) -> Ints:
+    """The live rows of these traces (ids ascending), ascending; meta events only if the plan asks for them."""
+    column = segment.batch.column("trace_low")
+    if segment.sealed:
+        order = segment.trace_order
+        ids = column[order]
+        first, last = np.searchsorted(ids, low, "left"), np.searchsorted(ids, low, "right")
+        lengths = last - first
+        at = np.repeat(first - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
+        rows = np.sort(order[at].astype(np.int64))
+    else:
+        rows = np.flatnonzero(np.isin(column, low))
+    if len(segment.dead):
+        rows = rows[~np.isin(rows, segment.dead)]
+    if segment.meta_events is not None and not plan.meta_events:
+        rows = rows[~segment.meta_events[rows]]
+    return rows
+
+
+def _matching(hits: dict[Segment, Mask | None], segment: Segment, rows: Ints) -> Mask:
+    if segment not in hits:
+        return np.zeros(len(rows), np.bool_)
+    mask = hits[segment]
+    return np.ones(len(rows), np.bool_) if mask is None else mask[rows]
+
+
+def _affordable(parts: Sequence[_Rows], chosen: Ids) -> Ids:
+    """The first of the chosen traces that together have no more than SPANS_MAX spans; one at least."""
+    if sum(len(rows) for _, rows in parts) <= SPANS_MAX:
+        return chosen
+    ordered = np.argsort(chosen)
+    sizes = np.zeros(len(chosen), np.int64)
+    for segment, rows in parts:
+        places = np.searchsorted(chosen[ordered], segment.batch.column("trace_low")[rows])
+        sizes[ordered] += np.bincount(places, minlength=len(chosen))
+    return chosen[: max(1, int(np.searchsorted(np.cumsum(sizes), SPANS_MAX, "right")))]
+
+
+def _joined(parts: Sequence[_Rows]) -> tuple[SpanBatch, Ints]:
+    """The rows of all segments as one batch, and their marks."""
+    used = [(segment, rows) for segment, rows in parts if len(rows)]
+    batches = [segment.batch.take(rows).compact() for segment, rows in used]
+    marks = _gathered((segment.marks_of(rows) for segment, rows in used), np.int64)
+    return SpanBatch.concat([SpanBuilder().build(), *batches]), marks
