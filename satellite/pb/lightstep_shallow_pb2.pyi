@@ -64,6 +64,32 @@ class Report(_message.Message):
     internal_metrics: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, reporter: _Optional[_Iterable[bytes]] = ..., auth: _Optional[_Iterable[bytes]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., timestamp_offset_micros: _Optional[int] = ..., internal_metrics: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class Shape(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ReferenceShape(_message.Message):
+    __slots__ = ("span_context",)
+    SPAN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    span_context: Shape
+    def __init__(self, span_context: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
+
+class SpanShape(_message.Message):
+    __slots__ = ("span_context", "references", "start_timestamp")
+    SPAN_CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    START_TIMESTAMP_FIELD_NUMBER: _ClassVar[int]
+    span_context: Shape
+    references: ReferenceShape
+    start_timestamp: Shape
+    def __init__(self, span_context: _Optional[_Union[Shape, _Mapping]] = ..., references: _Optional[_Union[ReferenceShape, _Mapping]] = ..., start_timestamp: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
+
+class ReportShape(_message.Message):
+    __slots__ = ("spans",)
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    spans: SpanShape
+    def __init__(self, spans: _Optional[_Union[SpanShape, _Mapping]] = ...) -> None: ...
+
 class KeyValue(_message.Message):
     __slots__ = ("key", "string_value", "int_value", "double_value", "bool_value", "json_value")
     KEY_FIELD_NUMBER: _ClassVar[int]

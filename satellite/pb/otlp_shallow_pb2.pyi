@@ -70,6 +70,28 @@ class Request(_message.Message):
     resource_spans: _containers.RepeatedCompositeFieldContainer[ResourceSpans]
     def __init__(self, resource_spans: _Optional[_Iterable[_Union[ResourceSpans, _Mapping]]] = ...) -> None: ...
 
+class Shape(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ScopeShape(_message.Message):
+    __slots__ = ("spans",)
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    spans: Shape
+    def __init__(self, spans: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
+
+class ResourceShape(_message.Message):
+    __slots__ = ("scope_spans",)
+    SCOPE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    scope_spans: ScopeShape
+    def __init__(self, scope_spans: _Optional[_Union[ScopeShape, _Mapping]] = ...) -> None: ...
+
+class RequestShape(_message.Message):
+    __slots__ = ("resource_spans",)
+    RESOURCE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    resource_spans: ResourceShape
+    def __init__(self, resource_spans: _Optional[_Union[ResourceShape, _Mapping]] = ...) -> None: ...
+
 class OldResourceSpans(_message.Message):
     __slots__ = ("resource", "scope_spans", "schema_url", "instrumentation_library_spans")
     RESOURCE_FIELD_NUMBER: _ClassVar[int]

@@ -8,7 +8,6 @@ public collector interface and of its tracers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,7 +15,6 @@ from typing import Any
 import msgspec
 import numpy as np
 import numpy.typing as npt
-import ptars
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
@@ -30,13 +28,20 @@ from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, normalis
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.stream import ReportSplitter
-from satellite.protocols.readers.submessages import read_submessages
+from satellite.protocols.readers.columns import FREE, ColumnReader, holds_more, messages_in
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep"
 PROTOBUF = "application/octet-stream"
 
 OFFSET_LIMIT_US = 86_400_000_000
+"""Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
+
+MESSAGE_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
+"""A body may hold one span or reference for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
+memory), and one tag or log for each 8. Ours."""
+
+_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
 
 LONG_BYTES = 2**20
@@ -54,7 +59,7 @@ _FUTURE_NS = 86_400_000_000_000
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_HANDLER = ptars.HandlerPool([shallow.DESCRIPTOR]).get_for_message(shallow.Report.DESCRIPTOR)
+_READER = ColumnReader(shallow.Report, shape=shallow.ReportShape, name="a ReportRequest")
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
@@ -75,39 +80,27 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
     for body in bodies:
-        if len(body) > LONG_BYTES:
-            _check_spans(body)
-    try:
-        columns = _HANDLER.list_to_record_batch(list(bodies))
-    except ValueError as error:
-        raise BadReport(f"not a ReportRequest: {error}") from error
-    except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
-        if type(error).__module__ != "pyo3_runtime":
-            raise
-        raise BadReport("not a ReportRequest: impossible length") from error
+        if holds_more(body, FREE + len(body) // MESSAGE_BYTES_MIN, (3,), _spans_and_references):
+            raise TooLarge("more spans or references than a report of this size can hold")
+    columns = _READER.read(bodies)
     spans = columns.column("spans").flatten()
-    elements = sum(len(spans.field(name).values) for name in ("tags", "logs", "references"))
-    if elements > _FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
-        raise TooLarge("more tags, logs or references than a report of this size can hold")
+    elements = sum(len(spans.field(name).values) for name in ("tags", "logs"))
+    if elements > FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
+        raise TooLarge("more tags or logs than a report of this size can hold")
     return columns
 
 
-def _check_spans(body: bytes) -> None:
-    """Raise TooLarge when a long body holds too many spans; ptars would take memory for all of them first."""
-    limit = _FREE + len(body) // SPAN_BYTES_MIN
-    with suppress(BadReport):  # which ptars will say
-        if len(read_submessages(body, (3,))[3]) > limit:
-            raise TooLarge("more spans than a report of this size can hold")
+def _spans_and_references(body: bytes) -> Iterator[object]:
+    for span in messages_in(body, (0, len(body)), (3,)):
+        yield span
+        yield from messages_in(body, span, (3,))
 
 
 def _fault(body: bytes) -> BadReport | TooLarge | None:
     try:
-        shallow.Report.FromString(body)  # upb reads the same schema and never panics
         _report(_parse([body]), 0)
     except (BadReport, TooLarge) as fault:
         return fault
-    except DecodeError as error:
-        return BadReport(f"not a ReportRequest: {error}")
     return None
 
 

@@ -5,28 +5,25 @@ A bad body fails alone. Field 1000 of releases 0.15 to 0.18 is read in the place
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, TooLarge
 from satellite.pb import otlp_shallow_pb2 as shallow
+from satellite.protocols.readers.columns import FREE, ColumnReader, holds_more, messages_in
 
 CALL_BYTES = 4 * 2**20
 """What one call of ptars reads, but for a body that is longer: an empty span of 2 bytes becomes 100 (ours)."""
 
-SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 16, 4
-"""A body may hold one span for each 16 of its bytes (the ids of one take 28), and one attribute, event or link for each 4
-(a key takes 5)."""
+SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
+"""A body may hold one resource, scope or span for each 32 of its bytes (the ids and times of a span take 46), and one
+attribute, event or link for each 8 (an attribute of one letter and a number takes 11)."""
 
-_FREE = 1000
-"""Spans and attributes that go uncounted, so that small bodies with little in them are fine."""
-
-_HANDLER = ptars.HandlerPool([shallow.DESCRIPTOR]).get_for_message(shallow.Request.DESCRIPTOR)
+_READER = ColumnReader(shallow.Request, shape=shallow.RequestShape, name="an ExportTraceServiceRequest")
 
 Fault = BadReport | TooLarge
 
@@ -51,7 +48,7 @@ def read_requests(bodies: Sequence[bytes]) -> Requests:
     if len(parts) == 1:
         return Requests(parts[0], faults)
     if not parts:
-        return Requests(_HANDLER.list_to_record_batch([]), faults)
+        return Requests(_READER.read([]), faults)
     table = pa.Table.from_batches(parts).combine_chunks()
     return Requests(table.to_batches()[0] if len(table) else parts[0], faults)
 
@@ -72,8 +69,9 @@ def _groups(bodies: Sequence[bytes]) -> Iterable[list[bytes]]:
 
 def _read(bodies: list[bytes]) -> Requests:
     try:
-        if len(bodies[0]) > CALL_BYTES:
-            _check_size(bodies[0])
+        for body in bodies:
+            if holds_more(body, FREE + len(body) // SPAN_BYTES_MIN, (1, 2), _messages):
+                raise _too_many()
         columns = _parse(bodies)
         crowded = _crowded(columns, bodies)
         if not any(crowded):
@@ -81,7 +79,7 @@ def _read(bodies: list[bytes]) -> Requests:
         faults: list[Fault | None] = [_too_many() if found else None for found in crowded]
     except (BadReport, TooLarge) as fault:
         if len(bodies) == 1:
-            return Requests(_HANDLER.list_to_record_batch([]), [fault])
+            return Requests(_READER.read([]), [fault])
         faults = [_fault(body) for body in bodies]
     # One of them is bad; the others must not notice. The good ones are read again, together.
     return Requests(
@@ -94,14 +92,7 @@ def _fault(body: bytes) -> Fault | None:
 
 
 def _parse(bodies: list[bytes]) -> pa.RecordBatch:
-    try:
-        columns = _HANDLER.list_to_record_batch(bodies)
-    except ValueError as error:
-        raise BadReport(f"not an ExportTraceServiceRequest: {error}") from error
-    except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
-        if type(error).__module__ != "pyo3_runtime":
-            raise
-        raise BadReport("not an ExportTraceServiceRequest: impossible length") from error
+    columns = _READER.read(bodies)
     old = columns.column("resource_spans").values.field("instrumentation_library_spans")
     if len(old.values):
         return _parse([_modernised(body) for body in bodies])
@@ -131,7 +122,7 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     span = spans.values
     lists = [span.field(name) for name in ("attributes", "events", "links", "status")]
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
-    if messages <= _FREE and elements <= _FREE:
+    if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
     scopes_of = _within(resources, scopes)
     spans_of = _within(resources, scopes, spans)
@@ -140,8 +131,8 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         (_within(resources, scopes, spans, one) for one in lists), np.zeros(len(bodies), np.int64)
     )
     sizes = np.array([len(body) for body in bodies])
-    crowded = (messages_of > _FREE + sizes // SPAN_BYTES_MIN) | (
-        elements_of > _FREE + sizes // ELEMENT_BYTES_MIN
+    crowded = (messages_of > FREE + sizes // SPAN_BYTES_MIN) | (
+        elements_of > FREE + sizes // ELEMENT_BYTES_MIN
     )
     return list(crowded.tolist())
 
@@ -158,52 +149,10 @@ def _too_many() -> TooLarge:
     return TooLarge("more spans, attributes, events or links than a request of this size can hold")
 
 
-def _check_size(body: bytes) -> None:
-    """Raise TooLarge when a long body holds too many messages; ptars would take memory for all of them first."""
-    limit = _FREE + len(body) // SPAN_BYTES_MIN
-    for count, _ in enumerate(_messages(body)):
-        if count > limit:
-            raise _too_many()
-
-
-def _messages(body: bytes) -> Iterable[int]:
-    """A value for each resource, scope and span; ends where the body is no request, which ptars will say."""
-    for at, end in _fields(body, 0, len(body), (1,)):
-        yield at
-        for inner, inner_end in _fields(body, at, end, (2, 1000)):
-            yield inner
-            for span, _ in _fields(body, inner, inner_end, (2,)):
-                yield span
-
-
-def _fields(body: bytes, at: int, end: int, numbers: tuple[int, ...]) -> Iterable[tuple[int, int]]:
-    """(start, end) of each message with one of these field numbers."""
-    while at < end:
-        key, at = _varint(body, at, end)
-        match key & 7:
-            case 2:
-                length, at = _varint(body, at, end)
-                if key >> 3 in numbers:
-                    yield at, min(at + length, end)
-                at += length
-            case 0:
-                _, at = _varint(body, at, end)
-            case 1:
-                at += 8
-            case 5:
-                at += 4
-            case _:
-                return
-
-
-def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
-    """(value, where it ends); the end of everything when it does not end in time."""
-    value = shift = 0
-    while at < end and shift < 70:
-        byte = body[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return value, at
-        shift += 7
-    return 0, end
+def _messages(body: bytes) -> Iterator[object]:
+    """A value for each resource, scope and span."""
+    for resource in messages_in(body, (0, len(body)), (1,)):
+        yield resource
+        for scope in messages_in(body, resource, (2, 1000)):
+            yield scope
+            yield from messages_in(body, scope, (2,))

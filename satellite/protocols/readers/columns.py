@@ -1,0 +1,138 @@
+"""Protobuf bodies as Arrow columns by ptars, after a look at what could hurt it.
+
+What costs Python an error ends a process in native code. ptars skips a group, which no client sends, by calling itself:
+enough of them inside each other end the stack. And an empty message takes two bytes on the wire and a hundred in columns,
+all of them taken before anybody can count. So each body is looked at before: how deep it may go (`ColumnReader`), and how
+many messages it may hold (`holds_more`). Both begin with bytes that there must be for it, found at the speed of memory.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+import ptars
+import pyarrow as pa
+from google.protobuf.message import DecodeError, Message
+
+from satellite.errors import BadReport
+
+GROUP_STACK_BYTES = 128
+"""What a group within a group takes of the stack, rounded up (70 measured on x86-64); of the body it takes at least one
+byte. Where a body may have more groups than the stack holds, upb reads it first, which gives up at 100 levels."""
+
+STACK_BYTES = 8 * 2**20
+"""Of a thread of which nothing else is known: Linux' default."""
+
+FREE = 1000
+"""So many messages go uncounted: small bodies with little in them are fine. Ours."""
+
+_START_GROUP = 3
+
+_thread = threading.local()
+
+
+def has_stack(size_bytes: int) -> None:
+    """Say how large the stack of this thread is, so that bodies that it holds need no look at their depth."""
+    _thread.groups_max = size_bytes // GROUP_STACK_BYTES
+
+
+def _groups_max() -> int:
+    groups: int = getattr(_thread, "groups_max", STACK_BYTES // GROUP_STACK_BYTES)
+    return groups
+
+
+class ColumnReader:
+    """Reads bodies that are messages of one kind."""
+
+    def __init__(self, message: type[Message], *, shape: type[Message], name: str) -> None:
+        """A reader.
+
+        Args:
+            message: the schema.
+            shape: the same with nothing in it but nested messages, none of them repeated.
+            name: what a body is called in errors.
+        """
+        pool = ptars.HandlerPool([message.DESCRIPTOR.file])
+        self._read = pool.get_for_message(message.DESCRIPTOR).list_to_record_batch
+        self._shape = shape
+        self._name = name
+
+    def read(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
+        """A row for each. Raises BadReport when one is no such message."""
+        try:
+            limit = _groups_max()
+            for body in bodies:
+                if len(body) > limit and _groups_at_most(body) > limit:
+                    self._shape.FromString(body)
+            return self._read(list(bodies))
+        except (DecodeError, ValueError) as error:
+            raise BadReport(f"not {self._name}: {error}") from error
+        except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
+            if type(error).__module__ != "pyo3_runtime":
+                raise
+            raise BadReport(f"not {self._name}: impossible length") from error
+
+
+def _groups_at_most(body: bytes) -> int:
+    """How many bytes could begin a group."""
+    return int(np.count_nonzero(np.frombuffer(body, np.uint8) & 7 == _START_GROUP))
+
+
+def holds_more(
+    body: bytes, limit: int, fields: Sequence[int], messages: Callable[[bytes], Iterator[object]]
+) -> bool:
+    """Whether there are more than `limit` messages, all of these fields of 1 to 15; `messages` goes through them.
+
+    They are gone through, in Python, only where the body has enough of the bytes that such fields begin with (or 0x80 more: a
+    number in more bytes than it needs).
+    """
+    if limit > len(body) // 2:
+        return False
+    bare = np.frombuffer(body, np.uint8) & 0x7F
+    if sum(int(np.count_nonzero(bare == (number << 3 | 2))) for number in fields) <= limit:
+        return False
+    return any(seen >= limit for seen, _ in enumerate(messages(body)))
+
+
+Range = tuple[int, int]
+
+
+def messages_in(body: bytes, within: Range, fields: Sequence[int]) -> Iterator[Range]:
+    """(start, end) of each message with one of these field numbers, between two places of a body.
+
+    Ends where there is no protobuf; whoever reads the body will say so.
+    """
+    at, end = within
+    while at < end:
+        key, at = _varint(body, at, end)
+        match key & 7:
+            case 2:
+                length, at = _varint(body, at, end)
+                if key >> 3 in fields:
+                    yield at, min(at + length, end)
+                at += length
+            case 0:
+                _, at = _varint(body, at, end)
+            case 1:
+                at += 8
+            case 5:
+                at += 4
+            case 3 | 4:
+                pass  # what is in a group counts as if it were not
+            case _:
+                return
+
+
+def _varint(body: bytes, at: int, end: int) -> tuple[int, int]:
+    """(value, where it ends); the end of everything when it does not end in time."""
+    value = shift = 0
+    while at < end and shift < 70:
+        byte = body[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+    return 0, end

@@ -1,0 +1,87 @@
+"""Bodies made to end the process or to fill its memory: each is refused like any other bad report, and fails alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from satellite.errors import BadReport, SatelliteError, TooLarge
+from satellite.model.report import Report
+from satellite.protocols.readers.columns import STACK_BYTES
+from tests.protocols.soundness import CODECS, NOW_NS
+
+MESSAGES = {
+    "lightstep": [(), (1,), (2,), (3,), (3, 1), (3, 3), (3, 3, 2), (3, 4), (3, 6), (3, 7), (6,), (6, 4)],
+    "otlp": [(), (1,), (1, 1), (1, 2), (1, 2, 1), (1, 2, 2), (1, 2, 2, 9), (1, 2, 2, 11), (1, 2, 2, 13)],
+    "otlp_metrics": [(), (1,), (1, 2), (1, 2, 2)],
+    "otlp_logs": [(), (1,), (1, 2), (1, 2, 2)],
+    "tracer_metrics": [(), (1,), (4,)],
+    "zipkin": [(), (1,)],
+    "jaeger": [(), (1,), (1, 1), (1, 2)],
+}
+"""By protocol, the field numbers on the way to each kind of message."""
+
+
+def field(number: int, content: bytes) -> bytes:
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint(number: int) -> bytes:
+    encoded = bytearray()
+    while number > 0x7F:
+        encoded.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
+def within(*numbers: int, content: bytes) -> bytes:
+    for number in reversed(numbers):
+        content = field(number, content)
+    return content
+
+
+WAYS = [(name, numbers) for name, ways in MESSAGES.items() for numbers in ways]
+
+
+def refuse_groups(name: str, numbers: tuple[int, ...], depth: int, group: bytes) -> None:
+    body = within(*numbers, content=group * depth)
+    (outcome,) = CODECS[name].protocol.decode([body], NOW_NS).reports
+    assert isinstance(outcome, Report | SatelliteError)  # where groups are bytes to it, it may be a report
+
+
+@pytest.mark.parametrize(("name", "numbers"), WAYS, ids=str)
+def test_groups_within_groups(name: str, numbers: tuple[int, ...]) -> None:
+    refuse_groups(name, numbers, STACK_BYTES // 32, b"\x08\x01\x0b")
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("group", [b"\x0b", b"\x7b", b"\xfb\xff\xff\xff\x0f", b"\x7b\x12\x00"])
+@pytest.mark.parametrize(("name", "numbers"), WAYS, ids=str)
+@pytest.mark.parametrize("depth", [99, 5_000, 60_000, 70_000, 4 * 2**20])
+def test_groups_of_any_depth(name: str, numbers: tuple[int, ...], depth: int, group: bytes) -> None:
+    refuse_groups(name, numbers, depth, group)
+
+
+def test_groups_do_not_harm_others() -> None:
+    fine = within(3, content=field(1, b"\x08\x01\x10\x02"))
+    decoded = CODECS["lightstep"].protocol.decode([fine, b"\x0b" * STACK_BYTES, fine], NOW_NS)
+    first, refusal, last = decoded.reports
+    assert isinstance(first, Report)
+    assert isinstance(refusal, BadReport)
+    assert isinstance(last, Report)
+    assert len(decoded.batch) == 2
+
+
+@pytest.mark.parametrize(
+    "bomb",
+    [
+        b"\x1a\x00" * 50_000,  # spans
+        b"\x9a\x00\x00" * 50_000,  # with a number in more bytes than it needs
+        b"\x13\x14" + b"\x1a\x00" * 50_000,  # behind a group
+        within(3, content=b"\x1a\x00" * 50_000),  # references
+        within(3, content=b"\x32\x00" * 50_000),  # tags
+        within(3, content=b"\x3a\x00" * 50_000),  # logs
+    ],
+)
+def test_more_messages_than_bytes_for_them(bomb: bytes) -> None:
+    (outcome,) = CODECS["lightstep"].protocol.decode([bomb], NOW_NS).reports
+    assert isinstance(outcome, TooLarge)
