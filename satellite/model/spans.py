@@ -117,9 +117,13 @@ class SpanBatch:
             sum(part.nbytes for part in (self.rows, self.tags, self.names, self.reporters, self.extras))
         )
 
+    def array(self, name: str) -> pa.Array:
+        """A column as Arrow has it, without copying."""
+        return self.rows.column(name)
+
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers, without copying."""
-        return np.asarray(self.rows.column(name))
+        return np.asarray(self.array(name))
 
     def slice(self, start: int, stop: int) -> SpanBatch:
         """Rows start … stop, without copying."""

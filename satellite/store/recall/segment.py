@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from satellite.model.tags import encodings_of, key_prefix, layout, texts_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.latency import bucket_of
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
+
+if TYPE_CHECKING:
+    from satellite.store.recall.segment_file import SegmentFile
 
 Mask = npt.NDArray[np.bool_]
 
@@ -43,6 +46,8 @@ class Segment:
     dead: npt.NDArray[np.int64]
     steps: npt.NDArray[np.uint32] | None = None
     """Row i has mark `first_mark + steps[i]`; None: `first_mark + i`, as long as none between them was evicted."""
+    file: SegmentFile | None = None
+    """Where it is mapped from; None: all of it is in memory."""
 
     @staticmethod
     def of(batch: SpanBatch, first_mark: int, arrived_ns: int) -> Segment:
@@ -123,11 +128,30 @@ class Segment:
     @cached_property
     def nbytes(self) -> int:
         """Bytes it keeps from others."""
+        if self.file is not None:
+            return OVERHEAD_BYTES
         made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
         arrays = (*made, *(() if self.steps is None else (self.steps,)))
         return (
             OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + sum(int(part.nbytes) for part in arrays)
         )
+
+    def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What a file of it holds beside the spans."""
+        arrays = {} if self.steps is None else {"steps": self.steps}
+        if isinstance(self.index, PostingIndex):
+            ids, number = self.trace_numbers
+            arrays |= self.index.arrays() | {
+                "bucket": self.bucket,
+                "error": self.is_error.view(np.uint8),
+                "trace_order": self.trace_order,
+                "trace_ids": ids,
+                "trace_number": number,
+            }
+        return arrays
+
+    def _stored(self, name: str) -> npt.NDArray[Any] | None:
+        return self.file.numbers(name) if self.file is not None and self.file.has(name) else None
 
     # Columns, made when first needed
 
@@ -144,11 +168,15 @@ class Segment:
     @cached_property
     def bucket(self) -> npt.NDArray[np.uint16]:
         """Histogram bucket of each row."""
-        return bucket_of(self.duration_ns)
+        found = self._stored("bucket")
+        return bucket_of(self.duration_ns) if found is None else found
 
     @cached_property
     def is_error(self) -> Mask:
         """Whether each row is an error span."""
+        found = self._stored("error")
+        if found is not None:
+            return found.view(np.bool_)
         status: npt.NDArray[np.uint8] = self.batch.column("status")
         wrong: Mask = status == np.uint8(Status.ERROR)
         return wrong
@@ -156,6 +184,8 @@ class Segment:
     @cached_property
     def meta_events(self) -> Mask | None:
         """Which rows are meta events; None: no row is one."""
+        if self.file is not None and not self.file.head.meta_events:
+            return None
         marks: npt.NDArray[np.uint16] = self.batch.column("marks")
         found: Mask = (marks & np.uint16(Marks.META_EVENT)) > 0
         return found if found.any() else None
@@ -163,11 +193,17 @@ class Segment:
     @cached_property
     def trace_order(self) -> npt.NDArray[np.unsignedinteger[Any]]:
         """Rows by lower half of the trace id."""
+        found = self._stored("trace_order")
+        if found is not None:
+            return found
         return np.argsort(self.batch.column("trace_low"), kind="stable").astype(np.uint16)
 
     @cached_property
     def trace_numbers(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint16]]:
         """(distinct lower halves of trace ids, ascending; the position in them of each row)."""
+        ids, numbers = self._stored("trace_ids"), self._stored("trace_number")
+        if ids is not None and numbers is not None:
+            return ids, numbers
         ordered = self.batch.column("trace_low")[self.trace_order]
         first = np.ones(len(ordered), np.bool_)
         first[1:] = ordered[1:] != ordered[:-1]
@@ -178,6 +214,8 @@ class Segment:
     @cached_property
     def start_bounds_ns(self) -> tuple[int, int]:
         """Least and greatest start."""
+        if self.file is not None:
+            return self.file.head.start_bounds_ns
         return int(self.start_ns.min()), int(self.start_ns.max())
 
     @cached_property

@@ -51,13 +51,13 @@ class TagIndex(Protocol):
 
 def tag_rows(batch: SpanBatch) -> npt.NDArray[np.int32]:
     """The row that each entry of the flattened tags column belongs to."""
-    counts = np.diff(batch.rows.column("tags").offsets.to_numpy())
+    counts = np.diff(batch.array("tags").offsets.to_numpy())
     return np.repeat(np.arange(len(batch), dtype=np.int32), counts)
 
 
 def flat_codes(batch: SpanBatch) -> Codes:
     """The flattened tags column."""
-    return np.asarray(batch.rows.column("tags").flatten())
+    return np.asarray(batch.array("tags").flatten())
 
 
 def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
@@ -158,6 +158,10 @@ class PostingIndex:
     def nbytes(self) -> int:
         """Bytes held besides the batch."""
         return int(self._rows.nbytes + self._offsets.nbytes + self._starts.nbytes)
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """What cannot be made quickly from the batch; `StoredIndex` reads it back."""
+        return {"posting_rows": self._rows, "posting_offsets": self._offsets, "key_starts": self._starts}
 
     def keys(self) -> list[str]:
         """Distinct keys."""

@@ -1,0 +1,331 @@
+"""A segment as a file: mapped, not read, and each part of it checked when a question first needs it.
+
+    magic, version, length and checksum of the head │ head, MessagePack │ an Arrow IPC file
+
+The Arrow file holds one record batch of one row (see model/span_bytes.py): the rows, their dictionaries and, when the
+segment is sealed, its postings and prepared columns. The head says what is in it and has a checksum for each part.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
+from satellite.model.spans import SCHEMA, SpanBatch
+from satellite.store.durable.files import write_whole
+from satellite.store.recall.segment import Segment
+from satellite.store.recall.tag_index import PostingIndex, ScanIndex
+
+VERSION = 1
+SUFFIX = ".spans"
+
+_START = struct.Struct("<8sIII")  # magic, version, bytes of the head, its checksum
+_MAGIC = b"SATSPAN\n"
+_ALIGNMENT = 64
+
+STEPS = "steps"
+
+
+class DamagedFile(Exception):
+    """A file of spans that cannot be trusted."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"{path.name}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class NewerFile(Exception):
+    """A file of spans that a newer satellite wrote."""
+
+
+class Head(msgspec.Struct, omit_defaults=True):
+    """What is in the file."""
+
+    project: str
+    serial: int
+    """Of two files with the same rows the one with the higher serial is in force."""
+    rows: int
+    first_mark: int
+    last_mark: int
+    oldest_arrived_ns: int
+    newest_arrived_ns: int
+    start_bounds_ns: tuple[int, int]
+    meta_events: bool
+    """Whether any row is one."""
+    sealed: bool
+    body: tuple[int, int]
+    """Offset and bytes of the Arrow file."""
+    frame: tuple[int, int, int] = (0, 0, 0)
+    """Of the Arrow file: bytes before its buffers, bytes after them, checksum of both."""
+    sums: dict[str, int] = {}
+    """Checksum of each part."""
+    keys: list[str] = []
+    """Tag keys, in the order of their tags."""
+    repeated: list[str] = []
+    dead: list[int] = []
+    """Rows that were dead when it was written; later ones are in the manifest."""
+
+
+def write(path: Path, project: str, serial: int, segment: Segment) -> int:
+    """Make the file of a segment; its size. Raises OSError; there is no file then."""
+    packed = pack(segment.batch, segment.stored_arrays())
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, packed.schema) as file:
+        file.write_batch(packed)
+    body = sink.getvalue()
+    written = _read_body(body)
+    index = segment.index
+    head = Head(
+        project=project,
+        serial=serial,
+        rows=len(segment),
+        first_mark=segment.first_mark,
+        last_mark=segment.last_mark,
+        oldest_arrived_ns=segment.oldest_arrived_ns,
+        newest_arrived_ns=segment.newest_arrived_ns,
+        start_bounds_ns=segment.start_bounds_ns,
+        meta_events=segment.meta_events is not None,
+        sealed=segment.sealed,
+        body=(0, body.size),
+        frame=_frame(body, written),
+        sums={name: checksum(part) for name, part in _parts(written).items()},
+        keys=index.keys() if segment.sealed else [],
+        repeated=sorted(index.repeated) if segment.sealed else [],
+        dead=segment.dead.tolist(),
+    )
+    # The head's length depends on the offset in it, in MessagePack by a few bytes: so it is given room.
+    room = _START.size + len(msgspec.msgpack.encode(head)) + 16
+    head.body = (-(-room // _ALIGNMENT) * _ALIGNMENT, body.size)
+    encoded = msgspec.msgpack.encode(head)
+    start = _START.pack(_MAGIC, VERSION, len(encoded), zlib.crc32(encoded))
+    padding = bytes(head.body[0] - len(start) - len(encoded))
+    return write_whole(path, [start, encoded, padding, body])
+
+
+def _read_body(body: pa.Buffer) -> pa.RecordBatch:
+    return pa.ipc.open_file(body).get_batch(0)
+
+
+def _parts(packed: pa.RecordBatch) -> dict[str, pa.Array]:
+    """Every array that has a checksum, by name; columns of the rows by theirs."""
+    rows = array_of(packed, ROWS)
+    parts = {f"{ROWS}.{field.name}": rows.field(i) for i, field in enumerate(rows.type)}
+    return parts | {name: array_of(packed, name) for name in packed.schema.names if name != ROWS}
+
+
+def _frame(body: pa.Buffer, packed: pa.RecordBatch) -> tuple[int, int, int]:
+    buffers = [
+        one for part in _parts(packed).values() for one in part.buffers() if one is not None and one.size
+    ]
+    before = min((one.address for one in buffers), default=body.address) - body.address
+    after = body.address + body.size - max((one.address + one.size for one in buffers), default=body.address)
+    return before, after, _frame_sum(body, before, after)
+
+
+def _frame_sum(body: pa.Buffer, before: int, after: int) -> int:
+    return zlib.crc32(body.slice(body.size - after), zlib.crc32(body.slice(0, before)))
+
+
+def read_head(path: Path) -> Head:
+    """What a file says of itself.
+
+    Raises:
+        DamagedFile: nothing can be said.
+        NewerFile: it is of a newer satellite.
+    """
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            start = file.read(_START.size)
+            if len(start) < _START.size:
+                raise DamagedFile(path, "it is cut off")
+            magic, version, length, summed = _START.unpack(start)
+            if magic != _MAGIC:
+                raise DamagedFile(path, "it does not begin as a file of spans does")
+            if version > VERSION:
+                raise NewerFile(f"{path} has format {version}; this satellite knows up to {VERSION}")
+            encoded = file.read(length) if length <= size else b""
+    except OSError as error:
+        raise DamagedFile(path, error.strerror or str(error)) from error
+    if len(encoded) < length or zlib.crc32(encoded) != summed:
+        raise DamagedFile(path, "the checksum of its head is wrong")
+    head = msgspec.msgpack.decode(encoded, type=Head)
+    if size != sum(head.body):
+        raise DamagedFile(path, f"it has {size:,} bytes instead of {sum(head.body):,}")
+    return head
+
+
+class SegmentFile:
+    """A mapped file. Every part it hands out has been checked."""
+
+    def __init__(self, path: Path) -> None:
+        """Map it.
+
+        Raises:
+            DamagedFile: as a whole; a part that is damaged raises it when it is asked for.
+            NewerFile: it is of a newer satellite.
+        """
+        self.path = path
+        self.head = read_head(path)
+        try:
+            with path.open("rb") as file:
+                self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        except (OSError, ValueError) as error:
+            raise DamagedFile(path, str(error)) from error
+        self.nbytes = len(self._map)
+        self.touched = False
+        """Whether a part was asked for since `release`."""
+        body = pa.py_buffer(self._map).slice(*self.head.body)
+        before, after, summed = self.head.frame
+        if before + after > body.size or _frame_sum(body, before, after) != summed:
+            raise DamagedFile(path, "the checksum of its frame is wrong")
+        try:
+            self._packed = _read_body(body)
+        except (pa.ArrowException, OSError) as error:
+            raise DamagedFile(path, str(error)) from error
+        self._known = set(self._packed.schema.names)
+        rows = array_of(self._packed, ROWS)
+        self._columns = {field.name: i for i, field in enumerate(rows.type)}
+        self._checked: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Whether it holds this array beside the spans."""
+        return name in self._known
+
+    def array(self, name: str) -> pa.Array:
+        """A dictionary, or an array beside the spans. Raises DamagedFile."""
+        array = array_of(self._packed, name)
+        self._check(name, array)
+        return array
+
+    def numbers(self, name: str) -> npt.NDArray[Any]:
+        """The same as numbers."""
+        return np.asarray(self.array(name))
+
+    def column(self, name: str) -> pa.Array:
+        """A column of the rows. Raises DamagedFile."""
+        place = self._columns.get(name)
+        if place is None:  # an older format did not have it
+            return rows_of(self._packed).column(name)
+        array = array_of(self._packed, ROWS).field(place)
+        self._check(f"{ROWS}.{name}", array)
+        return array
+
+    def rows(self) -> pa.RecordBatch:
+        """All columns. Raises DamagedFile."""
+        for name in SCHEMA.names:
+            self.column(name)
+        return rows_of(self._packed)
+
+    def check(self) -> None:
+        """Look at every byte. Raises DamagedFile."""
+        for name, array in _parts(self._packed).items():
+            self._check(name, array)
+
+    def _check(self, name: str, array: pa.Array) -> None:
+        self.touched = True
+        if name not in self._checked:
+            if checksum(array) != self.head.sums.get(name):
+                raise DamagedFile(self.path, f"the checksum of {name} is wrong")
+            self._checked.add(name)
+
+    def release(self) -> None:
+        """Let the operating system have the pages that were read; they come back when they are needed."""
+        self.touched = False
+        self._map.madvise(mmap.MADV_DONTNEED)
+
+    def segment(self, dead: npt.NDArray[np.int64]) -> Segment:
+        """The segment in it."""
+        head, batch = self.head, MappedBatch(self)
+        index = StoredIndex(self, batch) if head.sealed else ScanIndex(batch)
+        steps = self.numbers(STEPS) if self.has(STEPS) else None
+        return Segment(
+            batch, index, head.first_mark, head.oldest_arrived_ns, head.newest_arrived_ns, dead, steps, self
+        )
+
+
+class MappedBatch(SpanBatch):
+    """The spans of a file: each part is looked at when it is needed."""
+
+    __slots__ = ("_file",)
+    _file: SegmentFile
+
+    def __init__(self, file: SegmentFile) -> None:
+        object.__setattr__(self, "_file", file)
+
+    def __len__(self) -> int:
+        """Number of spans."""
+        return self._file.head.rows
+
+    @property
+    def nbytes(self) -> int:
+        """Nothing of it is in memory that is ours."""
+        return 0
+
+    def array(self, name: str) -> pa.Array:
+        """A column as Arrow has it."""
+        return self._file.column(name)
+
+    @property
+    def rows(self) -> pa.RecordBatch:
+        """All columns."""
+        return self._file.rows()
+
+    @property
+    def tags(self) -> pa.BinaryArray:
+        """Distinct tags."""
+        return self._file.array("tags")
+
+    @property
+    def names(self) -> pa.BinaryArray:
+        """Distinct operations."""
+        return self._file.array("names")
+
+    @property
+    def reporters(self) -> pa.BinaryArray:
+        """Distinct reporters."""
+        return self._file.array("reporters")
+
+    @property
+    def extras(self) -> pa.BinaryArray:
+        """Distinct extras."""
+        return self._file.array("extras")
+
+
+class StoredIndex(PostingIndex):
+    """The postings of a file."""
+
+    def __init__(self, file: SegmentFile, batch: SpanBatch) -> None:
+        self._file = file
+        self._batch = batch
+        self._keys = file.head.keys
+        self._position = {key: i for i, key in enumerate(self._keys)}
+        self.repeated = frozenset(file.head.repeated)
+
+    @cached_property
+    def _rows(self) -> npt.NDArray[np.uint16]:  # type: ignore[override]
+        return self._file.numbers("posting_rows")
+
+    @cached_property
+    def _offsets(self) -> npt.NDArray[np.int32]:  # type: ignore[override]
+        return self._file.numbers("posting_offsets")
+
+    @cached_property
+    def _starts(self) -> npt.NDArray[np.int32]:  # type: ignore[override]
+        return self._file.numbers("key_starts")
+
+    @property
+    def nbytes(self) -> int:
+        """Nothing of it is in memory that is ours."""
+        return 0

@@ -1,0 +1,135 @@
+"""A segment answers from its file as it did from memory, and every damaged byte is found before it is believed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from satellite.query.plan import ALL, Plan
+from satellite.store import Store
+from satellite.store.recall import segment_file
+from satellite.store.recall.questions import RecallQuestions
+from satellite.store.recall.segment import Segment
+from satellite.store.recall.segment_file import DamagedFile, NewerFile, SegmentFile
+from tests import bookinfo
+from tests.store.conformance import NOW_NS, answers, tag
+
+NOTHING = np.empty(0, np.int64)
+
+
+class Fixed(RecallQuestions):
+    """Questions of these segments."""
+
+    def __init__(self, *segments: Segment) -> None:
+        self._all = segments
+
+    def moment(self, project: str) -> tuple[tuple[Segment, ...], int]:
+        return self._all, self._all[-1].last_mark
+
+
+def answers_of(segment: Segment, plan: Plan) -> dict[str, Any]:
+    return answers(cast(Store, Fixed(segment)), "p", plan)
+
+
+def segment(*, sealed: bool = True) -> Segment:
+    parts = [Segment.of(bookinfo.batch(), 5, NOW_NS), Segment.of(bookinfo.batch(), 900, NOW_NS + 7)]
+    return Segment.merged(parts, sealed=sealed)
+
+
+def stored(folder: Path, of: Segment) -> SegmentFile:
+    path = folder / f"1{segment_file.SUFFIX}"
+    size = segment_file.write(path, "p", 3, of)
+    assert path.stat().st_size == size
+    return SegmentFile(path)
+
+
+@pytest.mark.parametrize("sealed", [True, False])
+def test_a_file_answers_as_memory_does(tmp_path: Path, sealed: bool) -> None:
+    before = segment(sealed=sealed).without([3, 40])
+    file = stored(tmp_path, before)
+    after = file.segment(before.dead)
+    assert after.sealed is sealed
+    assert after.nbytes < 10_000 < file.nbytes
+    for plan in (ALL, *(answer.plan for answer in bookinfo.ANSWERS), tag("http.status_code", "503")):
+        assert answers_of(after, plan) == answers_of(before, plan)
+    assert after.spans(range(len(after))) == before.spans(range(len(before)))
+    assert after.marks.tolist() == before.marks.tolist()
+
+
+def test_merged_from_a_file(tmp_path: Path) -> None:
+    before = segment(sealed=False)
+    more = Segment.of(bookinfo.batch(), 2000, NOW_NS + 9)
+    both = Segment.merged([stored(tmp_path, before).segment(NOTHING), more], sealed=True)
+    expected = Segment.merged([before, more], sealed=True)
+    assert answers_of(both, ALL) == answers_of(expected, ALL)
+
+
+def test_pages_are_let_go_and_come_back(tmp_path: Path) -> None:
+    file = stored(tmp_path, segment())
+    after = file.segment(NOTHING)
+    first = answers_of(after, ALL)
+    assert file.touched
+    file.release()
+    assert not file.touched
+    assert answers_of(after, ALL) == first
+
+
+def test_every_damaged_byte_is_found(tmp_path: Path) -> None:
+    file = stored(tmp_path, segment())
+    whole, body = file.path.read_bytes(), file.head.body[0]
+    spared = 0
+    for at in [*range(0, body, 37), *range(body, len(whole), 397)]:
+        file.path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        try:
+            SegmentFile(file.path).check()
+        except (DamagedFile, NewerFile):
+            continue
+        spared += 1  # padding, which nobody reads
+        assert answers_of(SegmentFile(file.path).segment(NOTHING), ALL)
+    assert spared < 20
+
+
+def test_only_what_is_asked_for_is_checked(tmp_path: Path) -> None:
+    file = stored(tmp_path, segment())
+    whole = bytearray(file.path.read_bytes())
+    start = whole.index(b"istio.canonical_revision", file.head.body[0])
+    whole[start] ^= 1
+    file.path.write_bytes(whole)
+    damaged = Fixed(SegmentFile(file.path).segment(NOTHING))
+    assert damaged.histogram("p", ALL).count == len(segment())
+    with pytest.raises(DamagedFile, match="the checksum of tags is wrong"):
+        damaged.suggest("p", "key", ALL)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "cut off"),
+        (b"x" * 4000, "does not begin as"),
+        (b"SATSPAN\n" + bytes([1, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0x7F]) + bytes(100), "checksum of its head"),
+    ],
+)
+def test_other_files_are_refused(tmp_path: Path, content: bytes, reason: str) -> None:
+    path = tmp_path / "1.spans"
+    path.write_bytes(content)
+    with pytest.raises(DamagedFile, match=reason):
+        SegmentFile(path)
+
+
+def test_a_cut_file_is_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path, segment()).path
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DamagedFile, match="bytes instead of"):
+        SegmentFile(path)
+
+
+def test_a_newer_file_is_refused(tmp_path: Path) -> None:
+    path = stored(tmp_path, segment()).path
+    content = bytearray(path.read_bytes())
+    content[8] = segment_file.VERSION + 1
+    path.write_bytes(content)
+    with pytest.raises(NewerFile, match="has format 2; this satellite knows up to 1"):
+        SegmentFile(path)
