@@ -1,4 +1,49 @@
 """What a test or a script needs of a satellite: the client, the pytest plugin, and what they find out about traces.
 
-Light to install and to import: no server, nothing compiled that could conflict with the program under test.
+Light to install and to import: no server, nothing compiled that could conflict with the program under test. The names
+below are loaded when first used.
 """
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mock_lightstep_satellite.client import AsyncClient, Client, Unreachable
+    from mock_lightstep_satellite.selector import Selector, q
+    from mock_lightstep_satellite.trace import Trace, TracedSpan, assert_same_trace
+
+__all__ = [
+    "AsyncClient",
+    "Client",
+    "Selector",
+    "Trace",
+    "TracedSpan",
+    "Unreachable",
+    "assert_same_trace",
+    "q",
+]
+
+_MODULES = {
+    "AsyncClient": "client",
+    "Client": "client",
+    "Unreachable": "client",
+    "Selector": "selector",
+    "q": "selector",
+    "Trace": "trace",
+    "TracedSpan": "trace",
+    "assert_same_trace": "trace",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

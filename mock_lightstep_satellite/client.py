@@ -15,8 +15,12 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
+from mock_lightstep_satellite.selector import Selector
+from mock_lightstep_satellite.trace import Trace, TracedSpan
 from satellite.errors import BadRequest, SatelliteError
-from satellite.model.span import Span
+
+Query = str | Selector
+"""The predicate, in any of its written forms, or a selector (`q`); "" is every span."""
 
 Count = int | str | tuple[int, int | None]
 """How many spans: 3 or "==3" exactly, ">=1", "<=4", (1, 4) from 1 to 4, (1, None) 1 and more; 0 none at all."""
@@ -60,8 +64,18 @@ class Call(Generic[T]):
 
 
 class _Spans(msgspec.Struct):
-    spans: list[Span]
+    spans: list[TracedSpan]
     next_cursor: str | None = None
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long the matching spans took, exactly, in seconds; None where no span matches."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    p999: float | None
 
 
 class _Mark(msgspec.Struct):
@@ -78,11 +92,11 @@ def _call(answer: type[T], method: str, project: str, what: str, **params: Any) 
 
 
 def _expectation(
-    project: str, query: str, count: Count, timeout: float, quiet: float, since: int | None
+    project: str, query: Query, count: Count, timeout: float, quiet: float, since: int | None
 ) -> Call[_Spans]:
     low, high = count_range(count)
     body = {
-        "query": query,
+        "query": str(query),
         "since": since or 0,
         "count": {"min": low, "max": high},
         "timeout_ms": round(timeout * 1000),
@@ -92,8 +106,13 @@ def _expectation(
     return Call(_Spans, call.method, call.path, body=body, waits_s=timeout)
 
 
-def _export(project: str, query: str, format_: str, bounds: dict[str, int | None]) -> Call[bytes]:
-    call = _call(bytes, "GET", project, "export", query=query, format=format_, **bounds)
+def _latency(histogram: dict[str, Any]) -> Latency:
+    at = {name: duration_us / 1e6 for name, duration_us in histogram["percentiles"].items()}
+    return Latency(histogram["count"], at.get("p50"), at.get("p95"), at.get("p99"), at.get("p99.9"))
+
+
+def _export(project: str, query: Query, format_: str, bounds: dict[str, int | None]) -> Call[bytes]:
+    call = _call(bytes, "GET", project, "export", query=str(query), format=format_, **bounds)
     return replace(call, waits_s=FILE_PATIENCE_S)
 
 
@@ -103,14 +122,16 @@ def _import(project: str, content: bytes, format_: str) -> Call[dict[str, Any]]:
 
 
 def _pages(
-    project: str, query: str, limit: int | None, params: dict[str, Any]
-) -> Generator[Call[_Spans], _Spans, list[Span]]:
+    project: str, query: Query, limit: int | None, params: dict[str, Any]
+) -> Generator[Call[_Spans], _Spans, list[TracedSpan]]:
     """Asks page after page until there are `limit` spans, or all."""
-    spans: list[Span] = []
+    spans: list[TracedSpan] = []
     cursor: str | None = None
     while limit is None or len(spans) < limit:
         size = PAGE if limit is None else min(PAGE, limit - len(spans))
-        page = yield _call(_Spans, "GET", project, "spans", query=query, limit=size, cursor=cursor, **params)
+        page = yield _call(
+            _Spans, "GET", project, "spans", query=str(query), limit=size, cursor=cursor, **params
+        )
         spans += page.spans
         cursor = page.next_cursor
         if cursor is None:
@@ -231,15 +252,15 @@ class Project:
     client: Client
     name: str
 
-    def services(self, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+    def services(self, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
         """service, spans, errors, operations of each service, alphabetical."""
-        call = _call(dict, "GET", self.name, "services", query=query, **bounds)
+        call = _call(dict, "GET", self.name, "services", query=str(query), **bounds)
         services: list[dict[str, Any]] = self.client.send(call)["services"]
         return services
 
     def spans(
-        self, query: str = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
-    ) -> list[Span]:
+        self, query: Query = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+    ) -> list[TracedSpan]:
         """The matching spans in order, all of them or the first `limit`, however many pages they take."""
         pages = _pages(self.name, query, limit, {"order": order, **bounds})
         page: Any = None
@@ -247,11 +268,11 @@ class Project:
             try:
                 call = pages.send(page)
             except StopIteration as end:
-                spans: list[Span] = end.value
+                spans: list[TracedSpan] = end.value
                 return spans
             page = self.client.send(call)
 
-    def export(self, query: str = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+    def export(self, query: Query = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
         """The matching spans as a file: otlp-json, otlp-protobuf, jaeger-json, zipkin-json or lightstep."""
         return self.client.send(_export(self.name, query, format, bounds))
 
@@ -259,25 +280,35 @@ class Project:
         """Keep the spans of a file; what became of them: `spans`, `dropped` by reason, `warnings`."""
         return self.client.send(_import(self.name, content, format))
 
-    def trace(self, trace_id: str) -> list[Span]:
-        """Every span of a trace, by start. Raises NotFound."""
-        return self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}")).spans
+    def trace(self, trace_id: str) -> Trace:
+        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+        found = self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
+        return Trace(found.spans)
 
-    def histogram(self, query: str = "", **bounds: int | None) -> dict[str, Any]:
+    def traces(self, query: Query = "", **bounds: int | None) -> list[Trace]:
+        """The traces that matching spans belong to, whole, in the order in which those arrived."""
+        found = self.spans(query, order="arrival", **bounds)
+        return [self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
+
+    def latency(self, query: Query = "", **bounds: int | None) -> Latency:
+        """Exact percentiles of the matching spans' latencies. Raises NotFound when nothing ever arrived."""
+        return _latency(self.histogram(query, **bounds))
+
+    def histogram(self, query: Query = "", **bounds: int | None) -> dict[str, Any]:
         """buckets, percentiles, count, errors of all matching spans."""
-        return self.client.send(_call(dict, "GET", self.name, "histogram", query=query, **bounds))
+        return self.client.send(_call(dict, "GET", self.name, "histogram", query=str(query), **bounds))
 
-    def groups(self, by: str, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+    def groups(self, by: str, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
         """The matching spans by the values of keys, separated by commas."""
-        call = _call(dict, "GET", self.name, "groups", by=by, query=query, **bounds)
+        call = _call(dict, "GET", self.name, "groups", by=by, query=str(query), **bounds)
         groups: list[dict[str, Any]] = self.client.send(call)["groups"]
         return groups
 
     def suggest(
-        self, kind: str, *, key: str | None = None, text: str = "", query: str = ""
+        self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
         """Names (service, operation, key, value) and in how many spans they occur, most frequent first."""
-        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=query)
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=str(query))
         suggestions: list[dict[str, Any]] = self.client.send(call)["suggestions"]
         return suggestions
 
@@ -287,13 +318,13 @@ class Project:
 
     def expect(
         self,
-        query: str,
+        query: Query,
         count: Count = ">=1",
         *,
         timeout: float = 5.0,
         quiet: float = 0.0,
         since: int | None = None,
-    ) -> list[Span]:
+    ) -> list[TracedSpan]:
         """Wait on the satellite until that many matching spans have arrived after the mark `since`.
 
         `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`.
@@ -365,15 +396,15 @@ class AsyncProject:
     client: AsyncClient
     name: str
 
-    async def services(self, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+    async def services(self, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
         """As `Project.services`."""
-        call = _call(dict, "GET", self.name, "services", query=query, **bounds)
+        call = _call(dict, "GET", self.name, "services", query=str(query), **bounds)
         services: list[dict[str, Any]] = (await self.client.send(call))["services"]
         return services
 
     async def spans(
-        self, query: str = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
-    ) -> list[Span]:
+        self, query: Query = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+    ) -> list[TracedSpan]:
         """As `Project.spans`."""
         pages = _pages(self.name, query, limit, {"order": order, **bounds})
         page: Any = None
@@ -381,11 +412,11 @@ class AsyncProject:
             try:
                 call = pages.send(page)
             except StopIteration as end:
-                spans: list[Span] = end.value
+                spans: list[TracedSpan] = end.value
                 return spans
             page = await self.client.send(call)
 
-    async def export(self, query: str = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+    async def export(self, query: Query = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
         """As `Project.export`."""
         return await self.client.send(_export(self.name, query, format, bounds))
 
@@ -393,26 +424,35 @@ class AsyncProject:
         """As `Project.import_`."""
         return await self.client.send(_import(self.name, content, format))
 
-    async def trace(self, trace_id: str) -> list[Span]:
+    async def trace(self, trace_id: str) -> Trace:
         """As `Project.trace`."""
-        call = _call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}")
-        return (await self.client.send(call)).spans
+        found = await self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
+        return Trace(found.spans)
 
-    async def histogram(self, query: str = "", **bounds: int | None) -> dict[str, Any]:
+    async def traces(self, query: Query = "", **bounds: int | None) -> list[Trace]:
+        """As `Project.traces`."""
+        found = await self.spans(query, order="arrival", **bounds)
+        return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
+
+    async def latency(self, query: Query = "", **bounds: int | None) -> Latency:
+        """As `Project.latency`."""
+        return _latency(await self.histogram(query, **bounds))
+
+    async def histogram(self, query: Query = "", **bounds: int | None) -> dict[str, Any]:
         """As `Project.histogram`."""
-        return await self.client.send(_call(dict, "GET", self.name, "histogram", query=query, **bounds))
+        return await self.client.send(_call(dict, "GET", self.name, "histogram", query=str(query), **bounds))
 
-    async def groups(self, by: str, query: str = "", **bounds: int | None) -> list[dict[str, Any]]:
+    async def groups(self, by: str, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
         """As `Project.groups`."""
-        call = _call(dict, "GET", self.name, "groups", by=by, query=query, **bounds)
+        call = _call(dict, "GET", self.name, "groups", by=by, query=str(query), **bounds)
         groups: list[dict[str, Any]] = (await self.client.send(call))["groups"]
         return groups
 
     async def suggest(
-        self, kind: str, *, key: str | None = None, text: str = "", query: str = ""
+        self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
         """As `Project.suggest`."""
-        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=query)
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=str(query))
         suggestions: list[dict[str, Any]] = (await self.client.send(call))["suggestions"]
         return suggestions
 
@@ -422,13 +462,13 @@ class AsyncProject:
 
     async def expect(
         self,
-        query: str,
+        query: Query,
         count: Count = ">=1",
         *,
         timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         since: int | None = None,
-    ) -> list[Span]:
+    ) -> list[TracedSpan]:
         """As `Project.expect`."""
         return (await self.client.send(_expectation(self.name, query, count, timeout, quiet, since))).spans
 

@@ -14,7 +14,7 @@ import os
 import re
 import secrets
 import socket
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,9 +24,9 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from mock_lightstep_satellite.client import Client, Count
+    from mock_lightstep_satellite.client import Client, Count, Latency, Query
+    from mock_lightstep_satellite.trace import Trace, TracedSpan
     from satellite.app import Satellite
-    from satellite.model.span import Span
 
 _FAILED = pytest.StashKey[bool]()
 _SETTINGS = {
@@ -41,8 +41,14 @@ _SETTINGS = {
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add --satellite-url."""
-    parser.getgroup("satellite").addoption(
+    """Add the options of the kit."""
+    group = parser.getgroup("satellite")
+    group.addoption(
+        "--satellite-update-golden",
+        action="store_true",
+        help="write golden traces anew, as they arrive, instead of comparing them",
+    )
+    group.addoption(
         "--satellite-url",
         default=None,
         metavar="URL",
@@ -100,17 +106,33 @@ def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite
     from satellite.errors import NotFound
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
-    fresh = Spans(satellite, _token(request.node.name, worker))
+    golden = Golden(
+        request.path.parent / "golden", update=request.config.getoption("--satellite-update-golden")
+    )
+    fresh = Spans(satellite, _token(request.node.name, worker), golden)
     yield fresh
     if not request.node.stash.get(_FAILED, False):
         with suppress(NotFound):
             satellite.client.project(fresh.project).drop()
 
 
+@dataclass(frozen=True)
+class Golden:
+    """Where golden traces lie, and what to do when one is missing or differs."""
+
+    folder: Path
+    """`golden` beside the test's file."""
+    update: bool
+    """Write them anew."""
+    create: bool = not os.environ.get("CI")
+    """Write the missing ones; in CI a missing file fails instead."""
+
+
 class Spans:
     """The spans of one test: where to send them, and how to wait for them."""
 
-    def __init__(self, satellite: Satellite | RemoteSatellite, token: str) -> None:
+    def __init__(self, satellite: Satellite | RemoteSatellite, token: str, golden: Golden) -> None:
+        self._golden = golden
         self.token = token
         """The access token to report with; in open mode also the project's name."""
         self.project = token
@@ -190,13 +212,13 @@ class Spans:
 
     def expect(
         self,
-        query: str = "",
+        query: Query = "",
         count: Count = ">=1",
         *,
         timeout: float = 5.0,
         quiet: float = 0.0,
         since: int | None = None,
-    ) -> list[Span]:
+    ) -> list[TracedSpan]:
         """Wait until so many matching spans have arrived (see `Client`); since the test began unless `since` is set.
 
         Raises:
@@ -205,7 +227,7 @@ class Spans:
         """
         return self._asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
 
-    def find(self, query: str = "", **bounds: Any) -> list[Span]:
+    def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """The matching spans that are there now, in order of arrival; empty before the first arrives."""
         from satellite.errors import NotFound
 
@@ -218,9 +240,40 @@ class Spans:
         """Where the test's spans stand in their order of arrival: `since` for what comes next."""
         return self._asked.mark()
 
-    def trace(self, trace_id: str) -> list[Span]:
-        """Every span of a trace, by start. Raises NotFound."""
+    def trace(self, trace_id: str) -> Trace:
+        """Every span of a trace, by start, with parents and children. Raises NotFound."""
         return self._asked.trace(trace_id)
+
+    def traces(self, query: Query = "", **bounds: Any) -> list[Trace]:
+        """The traces that matching spans belong to, whole; none before the first span arrives."""
+        return [
+            self.trace(one) for one in dict.fromkeys(span.trace_id for span in self.find(query, **bounds))
+        ]
+
+    def latency(self, query: Query = "", **bounds: Any) -> Latency:
+        """Exact latency percentiles of the matching spans, in seconds. Raises NotFound before the first span."""
+        return self._asked.latency(query, **bounds)
+
+    def match_golden(self, name: str, query: Query = "", *, ignore: Collection[str] = ()) -> None:
+        """Hold the traces of the matching spans against `golden/NAME.json` beside the test's file.
+
+        Ids, times, hosts and other things that differ from run to run are not compared; `ignore` names further tags.
+        The first run writes the file; with CI set a missing one fails; `--satellite-update-golden` writes it anew.
+
+        Raises:
+            AssertionError: they differ; its text is the difference.
+        """
+        from mock_lightstep_satellite.golden import compare
+
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"a golden file's name has letters, digits, '.', '_' and '-' only, not {name!r}")
+        found = self.traces(query)
+        if not found:
+            raise AssertionError(f"no span is {query or 'there'}: wait for them with expect() first")
+        golden = self._golden
+        compare(
+            golden.folder / f"{name}.json", found, ignore=ignore, update=golden.update, create=golden.create
+        )
 
 
 def _token(test: str, worker: str) -> str:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mock_lightstep_satellite.client import AsyncClient, Client, Unreachable
+    from mock_lightstep_satellite.selector import q
     from satellite.app import Satellite
     from satellite.errors import (
         AccessDenied,
@@ -52,6 +53,7 @@ __all__ = [
     "TooLarge",
     "Unreachable",
     "__version__",
+    "q",
 ]
 
 _ELSEWHERE = {
@@ -59,6 +61,7 @@ _ELSEWHERE = {
     "AsyncClient": "mock_lightstep_satellite.client",
     "Client": "mock_lightstep_satellite.client",
     "Unreachable": "mock_lightstep_satellite.client",
+    "q": "mock_lightstep_satellite.selector",
     "Span": "satellite.model.span",
 }
 """Module of each public name; the others are errors."""

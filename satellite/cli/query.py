@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -205,7 +205,7 @@ def _table(first: str, **columns: Any) -> Table:
     return table
 
 
-def _show_spans(found: list[Span], format_: Format, *, rows: int) -> None:
+def _show_spans(found: Sequence[Span], format_: Format, *, rows: int) -> None:
     if format_ is Format.JSON:
         _write_json({"spans": found})
         return
@@ -241,7 +241,7 @@ def _clock(start_us: int) -> str:
         return str(start_us)
 
 
-def _trace_tree(found: list[Span]) -> Tree:
+def _trace_tree(found: Sequence[Span]) -> Tree:
     services = len({span.service for span in found})
     errors = sum(span.error for span in found)
     title = Text(f"trace {found[0].trace_id}: {len(found)} spans, {services} services")

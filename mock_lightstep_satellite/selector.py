@@ -1,0 +1,169 @@
+"""`q`: a query put together in Python, that prints itself as the predicate and can look at spans itself.
+
+    q.service("reviews.default").tag("http.status_code", 503)
+    # service IN ("reviews.default") AND "http.status_code" IN ("503")
+
+Wherever a query is asked for, a selector will do. Each call gives a new selector with one condition more; all of them
+must hold. The same key twice is refused, as the predicate does (explorer.md §4.1): several values go into one call.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from satellite.errors import BadRequest
+from satellite.model.span import Span
+
+_SPECIAL = re.compile('[\\\\"\u201c\u201d]')
+
+
+def text_of(value: Any) -> str:
+    """The text by which queries compare a tag's value (explorer.md §1.4): `true`, `500`, `0.5`, `200` for 200.0."""
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case int():
+            return str(value)
+        case float():
+            return str(int(value)) if math.isfinite(value) and value.is_integer() else repr(value)
+        case bytes():
+            return base64.b64encode(value).decode()
+        case _:
+            return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Term:
+    key: str
+    """`service`, `operation`, a generated key, or a tag in double quotes: as the predicate writes it."""
+    values: tuple[str, ...]
+    reads: Callable[[Span], str | None]
+    """What a span has for the key; None when it lacks the key."""
+    negated: bool = False
+    regular: bool = False
+
+    def __str__(self) -> str:
+        sign = ("NOT " if self.negated else "") + ("MATCHES REGEXP" if self.regular else "IN")
+        return f"{self.key} {sign} ({', '.join(map(_quoted, self.values))})"
+
+    def holds(self, span: Span) -> bool:
+        found = self.reads(span)
+        if found is None:
+            return self.negated
+        if self.regular:
+            hit = any(re.fullmatch(pattern, found) for pattern in self.values)
+        else:
+            hit = found in self.values
+        return hit != self.negated
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """Conditions on one span. Empty, as `q` itself, it is every span."""
+
+    terms: tuple[_Term, ...] = ()
+
+    def __str__(self) -> str:
+        return " AND ".join(map(str, self.terms))
+
+    def service(self, *names: str) -> Selector:
+        """From one of these services."""
+        return self._with("service", names, _service)
+
+    def not_service(self, *names: str) -> Selector:
+        """From none of these services."""
+        return self._with("service", names, _service, negated=True)
+
+    def operation(self, *names: str) -> Selector:
+        """With one of these names."""
+        return self._with("operation", names, _operation)
+
+    def not_operation(self, *names: str) -> Selector:
+        """With none of these names."""
+        return self._with("operation", names, _operation, negated=True)
+
+    def tag(self, key: str, *values: Any) -> Selector:
+        """With one of these values, compared as text: `500` and `"500"` are the same."""
+        return self._with(_quoted(key), values, lambda span: _tag(span, key))
+
+    def not_tag(self, key: str, *values: Any) -> Selector:
+        """With none of these values, or without the tag."""
+        return self._with(_quoted(key), values, lambda span: _tag(span, key), negated=True)
+
+    def tag_matches(self, key: str, *patterns: str) -> Selector:
+        """With a value that one of these regular expressions describes from end to end (RE2: no look-around)."""
+        return self._with(_quoted(key), patterns, lambda span: _tag(span, key), regular=True)
+
+    def has_tag(self, key: str) -> Selector:
+        """With this tag, whatever its value."""
+        return self._with(_quoted(key), ("(?s).*",), lambda span: _tag(span, key), regular=True)
+
+    def error(self) -> Selector:
+        """Spans whose sender says that they failed."""
+        return self._with('"error"', ("true",), lambda span: _tag(span, "error"))
+
+    def trace(self, *trace_ids: str) -> Selector:
+        """Of one of these traces; ids in any spelling that has their hex digits."""
+        wanted = tuple(_plain_id(one) for one in trace_ids)
+        return self._with("lightstep.trace_id", wanted, lambda span: _plain_id(span.trace_id))
+
+    def matches(self, span: Span) -> bool:
+        """Whether this span meets every condition, as the satellite would say."""
+        return all(term.holds(span) for term in self.terms)
+
+    def _with(
+        self,
+        key: str,
+        values: tuple[Any, ...],
+        reads: Callable[[Span], str | None],
+        *,
+        negated: bool = False,
+        regular: bool = False,
+    ) -> Selector:
+        if not values:
+            raise BadRequest(f"{key}: name at least one value")
+        if any(term.key == key for term in self.terms):
+            raise BadRequest(
+                f"{key} is already in {str(self)!r}",
+                hint="one call takes several values: any of them will do",
+            )
+        term = _Term(key, tuple(map(text_of, values)), reads, negated, regular)
+        return Selector((*self.terms, term))
+
+
+q = Selector()
+"""The selector to begin with."""
+
+
+def _service(span: Span) -> str:
+    return span.service
+
+
+def _operation(span: Span) -> str:
+    return span.operation
+
+
+def _tag(span: Span, key: str) -> str | None:
+    for tags in (span.tags, span.reporter.attributes):
+        if key in tags:
+            return text_of(tags[key])
+    return None
+
+
+def _plain_id(trace_id: str) -> str:
+    digits = trace_id.lower().removeprefix("0x").replace("-", "").lstrip("0")
+    return digits or "0"
+
+
+def _quoted(text: str) -> str:
+    return '"' + _SPECIAL.sub(r"\\\g<0>", text) + '"'
