@@ -344,10 +344,11 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
         (
             "Last refusals",
             _table(
-                ("time", "protocol", "code", "reason", "from"),
+                ("time", "project", "protocol", "code", "reason", "from"),
                 (
                     (
                         _moment(one["time_ns"] // 1000),
+                        one.get("project", ""),
                         one["protocol"],
                         one["code"],
                         one["message"],

@@ -1,66 +1,45 @@
 """The one way in: what a socket received becomes spans that queries see, and a receipt for the sender.
 
-Bodies wait in a queue bounded by bytes. One thread takes all that wait at a time, has them decoded in one call per
-protocol, finds each report's project by its token, writes, wakes who waits for spans, and lets the senders know.
+Bodies wait in two lanes (`queue`), large ones in their own. The thread of each takes what waits, some of each sender, has
+it decoded in one call, finds each report's project by its token, writes, wakes who waits for spans, and lets the
+senders know. What nobody waits for any more is not decoded.
 """
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections import deque
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-import msgspec
 import numpy as np
 
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.queue import Queue, Waiting
+from satellite.intake.refusals import Refusal, Refusals
+from satellite.intake.reporters import Reporters, ReporterStatus
 from satellite.intake.tokens import NO_TOKEN, Tokens
 from satellite.model.report import Decoded, Receipt, Report
-from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import SpanBatch, id_text
+from satellite.model.spans import SpanBatch
+from satellite.protocols.readers.columns import has_stack
 from satellite.protocols.wire import WireProtocol
 from satellite.store import Store
 
-REPORTS_PER_CALL = 512
-BYTES_PER_CALL = 32 * 2**20
-"""What one decoding call takes at most (one body of any size apart): enough to spread its fixed cost, little enough
-that nobody waits long behind it. Ours."""
+LARGE_BYTES = 2**20
+"""Bodies beyond it wait in a lane of their own, so that none that takes long holds up others. Ours."""
 
-REFUSALS_REMEMBERED = 100
-REPORTERS_REMEMBERED = 1000
-"""Per project; those unheard of longest go first."""
-FIGURES_REMEMBERED = 256
-"""Names of counters, and of gauges, per reporter; later names are not kept (ours)."""
+WAIT_SECONDS_MAX = 2.0
+"""What would wait longer is refused at once: senders give up after a few seconds, and send again. Ours."""
 
+STACK_BYTES = 32 * 2**20
+"""Of the threads that decode, which decoders of deep bodies count on (`readers.columns`); taken as far as it is used."""
 
-class Refusal(msgspec.Struct, frozen=True):
-    """A report of which nothing was kept, for diagnostics. Never holds the token or anything of the body."""
-
-    time_ns: int
-    protocol: str
-    code: str
-    message: str
-    peer: str
-
-
-class ReporterStatus(msgspec.Struct):
-    """What one reporter said and did, for diagnostics."""
-
-    id: str
-    service: str
-    protocol: str
-    last_seen_ns: int = 0
-    reports: int = 0
-    spans: int = 0
-    counters: dict[str, float] = msgspec.field(default_factory=dict)
-    """Sums of what the client counted: `spans.dropped` are those it lost before they could reach us."""
-    gauges: dict[str, float] = msgspec.field(default_factory=dict)
-    """What the client measured of itself, the last value of each name."""
+_PEEK_BYTES = 2**20
+"""From so many waiting bytes on, a body is looked into for its sender."""
 
 
 class Observer(Protocol):
@@ -93,25 +72,11 @@ class Delivery(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Waiting:
-    """One body on its way."""
-
-    protocol: WireProtocol
-    body: bytes
-    header_token: str
-    peer: str
-    project: str | None
-    received_ns: int
-    loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Receipt]
-
-
-@dataclass(slots=True)
 class _Share:
     """What one call brings for one project."""
 
     rows: list[slice] = field(default_factory=list)
-    members: list[tuple[_Waiting, Report]] = field(default_factory=list)
+    members: list[tuple[Waiting, Report]] = field(default_factory=list)
 
 
 class Intake:
@@ -146,15 +111,17 @@ class Intake:
         self._max_waiting_bytes = max_waiting_bytes
         self._ingestion_tags = dict(ingestion_tags or {})
         self._observer = observer
-        self._queue: deque[_Waiting] = deque()
         self._waiting_bytes = 0
         self._open = True
         self._full = False
         self._changed = threading.Condition()
-        self._reporters: dict[str, dict[tuple[str, int, str], ReporterStatus]] = {}
-        self.refusals: deque[Refusal] = deque(maxlen=REFUSALS_REMEMBERED)
-        self._thread = threading.Thread(target=self._work, name="intake", daemon=True)
-        self._thread.start()
+        self._reporters = Reporters()
+        self._refusals = Refusals()
+        self._small, self._large = Queue(), Queue()
+        self._threads = [
+            _start(lambda: self._work(self._small), "intake"),
+            _start(lambda: self._work(self._large), "intake-large"),
+        ]
 
     @property
     def waiting_bytes(self) -> int:
@@ -165,6 +132,11 @@ class Intake:
     def ready(self) -> bool:
         """False while the queue is full, from the first refusal until half of it is free again, and when closing."""
         return self._open and not self._full
+
+    @property
+    def refusals(self) -> list[Refusal]:
+        """Reports of which nothing was kept, the newest of each project and kind, in the order in which they came."""
+        return self._refusals.all()
 
     async def submit(
         self,
@@ -187,24 +159,26 @@ class Intake:
         loop = asyncio.get_running_loop()
         now_ns = self._clock_ns()
         items = [
-            _Waiting(
+            Waiting(
                 one.protocol,
                 one.body,
                 one.header_token,
                 one.peer,
                 one.project,
+                self._sender(one),
                 now_ns,
                 loop,
                 loop.create_future(),
             )
             for one in deliveries
         ]
-        refused: list[tuple[_Waiting, Overloaded]] = []
+        refused: list[tuple[Waiting, Overloaded]] = []
         with self._changed:
             for item in items:
-                refusal = self._refuse_full(len(item.body))
+                queue = self._queue_of(item)
+                refusal = self._refuse_full(item, queue)
                 if refusal is None:
-                    self._queue.append(item)
+                    queue.put(item)
                     self._waiting_bytes += len(item.body)
                 else:
                     refused.append((item, refusal))
@@ -214,22 +188,49 @@ class Intake:
             item.answer.set_result(self._refused(item, refusal))
         return [item.answer for item in items]
 
+    def _queue_of(self, item: Waiting) -> Queue:
+        return self._large if len(item.body) > LARGE_BYTES else self._small
+
+    def _sender(self, one: Delivery) -> str:
+        """Who waits together: a project, those with one token, or those at one address."""
+        if one.project is not None:
+            return f"project {one.project}"
+        token: bytes = one.header_token.encode("utf-8", "surrogatepass")
+        if not token and self._waiting_bytes > _PEEK_BYTES:
+            token = one.protocol.sender(one.body)
+        if token:
+            return f"token {hash(token)}"
+        return f"peer {one.peer.rpartition(':')[0]}"
+
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         """Remember a report that an edge had to refuse before it was one (too large, wrong content type)."""
-        self.refusals.append(Refusal(self._clock_ns(), protocol, error.code, error.message, peer))
+        self._note(protocol, error, size_bytes, peer, "")
+
+    def _note(self, protocol: str, error: SatelliteError, size_bytes: int, peer: str, project: str) -> None:
+        self._refusals.add(Refusal(self._clock_ns(), protocol, error.code, error.message, peer, project))
         if self._observer:
             self._observer.report_received(protocol, size_bytes, error, peer)
 
-    def _refuse_full(self, size_bytes: int) -> Overloaded | None:
+    def _refuse_full(self, item: Waiting, queue: Queue) -> Overloaded | None:
         if not self._open:
             return Overloaded("the satellite is stopping; send again", hint="retry")
-        if self._queue and self._waiting_bytes + size_bytes > self._max_waiting_bytes:
+        if not queue:
+            return None
+        if self._waiting_bytes + len(item.body) > self._max_waiting_bytes:
             self._full = True
             return Overloaded("too many reports are waiting; send again later", hint="retry with back-off")
+        if queue.wait_seconds_of(item.sender, queue.seconds(item)) > WAIT_SECONDS_MAX:
+            self._full = True
+            return Overloaded(
+                f"reports wait longer than {WAIT_SECONDS_MAX:g} s; send again later",
+                hint="retry with back-off",
+            )
         return None
 
-    def _refused(self, item: _Waiting, refusal: SatelliteError, echo: Any = None) -> Receipt:
-        self.refuse(item.protocol.name, refusal, size_bytes=len(item.body), peer=item.peer)
+    def _refused(
+        self, item: Waiting, refusal: SatelliteError, echo: Any = None, project: str = ""
+    ) -> Receipt:
+        self._note(item.protocol.name, refusal, len(item.body), item.peer, item.project or project)
         return Receipt(item.received_ns, self._clock_ns(), refusal, echo=echo)
 
     def close(self, timeout_s: float) -> bool:
@@ -237,39 +238,38 @@ class Intake:
         with self._changed:
             self._open = False
             self._changed.notify_all()
-        self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        until = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
 
-    # In the thread
+    # In the threads
 
-    def _work(self) -> None:
+    def _work(self, queue: Queue) -> None:
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._queue or not self._open)
-                items = self._take()
-            if not items:
+                self._changed.wait_for(lambda: queue or not self._open)
+                taken = queue.take()
+            if not taken:
                 return
-            receipts = self._process(items)
+            items = [item for item in taken if not item.abandoned]
+            began = time.perf_counter()
+            receipts = self._process(items) if items else []
             with self._changed:
-                self._waiting_bytes -= sum(len(item.body) for item in items)
-                self._full = self._full and self._waiting_bytes > self._max_waiting_bytes // 2
+                if items:
+                    queue.measured(items, time.perf_counter() - began)
+                self._waiting_bytes -= sum(len(item.body) for item in taken)
+                self._full = self._full and not self._relieved()
             _answer(items, receipts)
+            for item in taken:
+                if item.abandoned and item not in items:
+                    self._refused(item, Overloaded("its sender gave up before its turn came"))
 
-    def _take(self) -> list[_Waiting]:
-        """The next items, all of one protocol, in order of arrival."""
-        items: list[_Waiting] = []
-        size_bytes = 0
-        while self._queue and len(items) < REPORTS_PER_CALL:
-            item = self._queue[0]
-            if items and (
-                item.protocol is not items[0].protocol or size_bytes + len(item.body) > BYTES_PER_CALL
-            ):
-                break
-            items.append(self._queue.popleft())
-            size_bytes += len(item.body)
-        return items
+    def _relieved(self) -> bool:
+        waits = max(self._small.wait_seconds, self._large.wait_seconds)
+        return self._waiting_bytes <= self._max_waiting_bytes // 2 and waits <= WAIT_SECONDS_MAX / 2
 
-    def _process(self, items: list[_Waiting]) -> list[Receipt]:
+    def _process(self, items: list[Waiting]) -> list[Receipt]:
         arrived_ns = self._clock_ns()
         protocol = items[0].protocol
         try:
@@ -293,10 +293,10 @@ class Intake:
         for project, share in shares.items():
             failure = self._write(project, protocol, decoded, share, arrived_ns)
             for item, report in share.members:
-                receipts[id(item)] = self._receipt(item, report, failure)
+                receipts[id(item)] = self._receipt(item, report, failure, project)
         return [receipts[id(item)] for item in items]
 
-    def _all_failed(self, items: Sequence[_Waiting], error: Exception) -> list[Receipt]:
+    def _all_failed(self, items: Sequence[Waiting], error: Exception) -> list[Receipt]:
         if self._observer:
             self._observer.failed("decode", error)
         return [self._refused(item, StoreFailed("the satellite failed; see its log")) for item in items]
@@ -323,15 +323,17 @@ class Intake:
             self._arrivals.notify(project)
         client_dropped = 0.0
         for _, report in share.members:
-            self._remember(project, report, arrived_ns)
+            self._reporters.heard(project, report, arrived_ns)
             client_dropped += report.counters.get("spans.dropped", 0)
         if self._observer:
             self._observer.spans_written(project, protocol.name, written.stored, client_dropped)
         return None
 
-    def _receipt(self, item: _Waiting, report: Report, refusal: SatelliteError | None) -> Receipt:
+    def _receipt(
+        self, item: Waiting, report: Report, refusal: SatelliteError | None, project: str
+    ) -> Receipt:
         if refusal is not None:
-            return self._refused(item, refusal, report.echo)
+            return self._refused(item, refusal, report.echo, project)
         if self._observer:
             self._observer.report_received(item.protocol.name, len(item.body), None, item.peer)
         stored = report.rows.stop - report.rows.start
@@ -339,37 +341,30 @@ class Intake:
             item.received_ns, self._clock_ns(), None, stored, report.dropped, report.warnings, report.echo
         )
 
-    def _remember(self, project: str, report: Report, now_ns: int) -> None:
-        known = self._reporters.setdefault(project, {})
-        reporter: Reporter = report.reporter
-        key = (reporter.protocol, reporter.id, reporter.service)
-        status = known.pop(key, None) or ReporterStatus(
-            id_text(reporter.id), reporter.service, reporter.protocol
-        )
-        known[key] = status  # last in order: heard of just now
-        if len(known) > REPORTERS_REMEMBERED:
-            del known[next(iter(known))]
-        status.last_seen_ns = now_ns
-        status.reports += 1
-        status.spans += report.rows.stop - report.rows.start
-        for name, value in report.counters.items():
-            if name in status.counters or len(status.counters) < FIGURES_REMEMBERED:
-                status.counters[name] = status.counters.get(name, 0) + value
-        gauges = reporter.detail.get("gauges")
-        for name, value in gauges.items() if isinstance(gauges, dict) else ():
-            if name in status.gauges or len(status.gauges) < FIGURES_REMEMBERED:
-                status.gauges[name] = value
-
     def reporters(self, project: str) -> list[ReporterStatus]:
         """Who reported to a project, last heard first."""
-        return [*self._reporters.get(project, {}).values()][::-1]
+        return self._reporters.of(project)
 
     def forget(self, project: str) -> None:
         """Its project was dropped."""
-        self._reporters.pop(project, None)
+        self._reporters.drop(project)
 
 
-def _token_of(report: Report, item: _Waiting) -> str:
+def _start(work: Callable[[], None], name: str) -> threading.Thread:
+    def run() -> None:
+        has_stack(STACK_BYTES)
+        work()
+
+    before = threading.stack_size(STACK_BYTES)
+    try:
+        thread = threading.Thread(target=run, name=name, daemon=True)
+        thread.start()
+    finally:
+        threading.stack_size(before)
+    return thread
+
+
+def _token_of(report: Report, item: Waiting) -> str:
     """The body is the authority, the header comes second (wire-protocols.md §0.3)."""
     return item.header_token if report.token in NO_TOKEN else report.token
 
@@ -381,7 +376,7 @@ def _rows(batch: SpanBatch, rows: list[slice]) -> SpanBatch:
     return batch.take(np.concatenate([np.arange(part.start, part.stop) for part in rows])).compact()
 
 
-def _answer(items: Sequence[_Waiting], receipts: Sequence[Receipt]) -> None:
+def _answer(items: Sequence[Waiting], receipts: Sequence[Receipt]) -> None:
     """Hand each waiting edge its receipt; one wake-up per event loop."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Receipt]]] = {}
     for item, receipt in zip(items, receipts, strict=True):

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17lightstep_shallow.proto\x12\x13satellite.lightstep\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"=\n\x07\x43ontext\x12\x10\n\x08trace_id\x18\x01 \x01(\x04\x12\x0f\n\x07span_id\x18\x02 \x01(\x04\x12\x0f\n\x07\x62\x61ggage\x18\x03 \x03(\x0c\"U\n\tReference\x12\x14\n\x0crelationship\x18\x01 \x01(\x05\x12\x32\n\x0cspan_context\x18\x02 \x01(\x0b\x32\x1c.satellite.lightstep.Context\"\xef\x01\n\x04Span\x12\x32\n\x0cspan_context\x18\x01 \x01(\x0b\x32\x1c.satellite.lightstep.Context\x12\x16\n\x0eoperation_name\x18\x02 \x01(\x0c\x12\x32\n\nreferences\x18\x03 \x03(\x0b\x32\x1e.satellite.lightstep.Reference\x12\x32\n\x0fstart_timestamp\x18\x04 \x01(\x0b\x32\x19.satellite.lightstep.Time\x12\x17\n\x0f\x64uration_micros\x18\x05 \x01(\x04\x12\x0c\n\x04tags\x18\x06 \x03(\x0c\x12\x0c\n\x04logs\x18\x07 \x03(\x0c\"\x8d\x01\n\x06Report\x12\x10\n\x08reporter\x18\x01 \x03(\x0c\x12\x0c\n\x04\x61uth\x18\x02 \x03(\x0c\x12(\n\x05spans\x18\x03 \x03(\x0b\x32\x19.satellite.lightstep.Span\x12\x1f\n\x17timestamp_offset_micros\x18\x05 \x01(\x03\x12\x18\n\x10internal_metrics\x18\x06 \x03(\x0c\"\x07\n\x05Shape\"B\n\x0eReferenceShape\x12\x30\n\x0cspan_context\x18\x02 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\"\xab\x01\n\tSpanShape\x12\x30\n\x0cspan_context\x18\x01 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\x12\x37\n\nreferences\x18\x03 \x01(\x0b\x32#.satellite.lightstep.ReferenceShape\x12\x33\n\x0fstart_timestamp\x18\x04 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\"<\n\x0bReportShape\x12-\n\x05spans\x18\x03 \x01(\x0b\x32\x1e.satellite.lightstep.SpanShape\"\x9e\x01\n\x08KeyValue\x12\x10\n\x03key\x18\x01 \x01(\x0cH\x01\x88\x01\x01\x12\x16\n\x0cstring_value\x18\x02 \x01(\x0cH\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x05 \x01(\x08H\x00\x12\x14\n\njson_value\x18\x06 \x01(\x0cH\x00\x42\x07\n\x05valueB\x06\n\x04_key\"b\n\x03Log\x12,\n\ttimestamp\x18\x01 \x01(\x0b\x32\x19.satellite.lightstep.Time\x12-\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1d.satellite.lightstep.KeyValue\"S\n\rMetricsSample\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x42\x07\n\x05value\"y\n\x0fInternalMetrics\x12\x32\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\".satellite.lightstep.MetricsSample\x12\x32\n\x06gauges\x18\x05 \x03(\x0b\x32\".satellite.lightstep.MetricsSample\"L\n\x08Reporter\x12\x13\n\x0breporter_id\x18\x01 \x01(\x04\x12+\n\x04tags\x18\x04 \x03(\x0b\x32\x1d.satellite.lightstep.KeyValue\"\x1c\n\x04\x41uth\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17lightstep_shallow.proto\x12\x13satellite.lightstep\"&\n\x04Time\x12\x0f\n\x07seconds\x18\x01 \x01(\x03\x12\r\n\x05nanos\x18\x02 \x01(\x05\"=\n\x07\x43ontext\x12\x10\n\x08trace_id\x18\x01 \x01(\x04\x12\x0f\n\x07span_id\x18\x02 \x01(\x04\x12\x0f\n\x07\x62\x61ggage\x18\x03 \x03(\x0c\"U\n\tReference\x12\x14\n\x0crelationship\x18\x01 \x01(\x05\x12\x32\n\x0cspan_context\x18\x02 \x01(\x0b\x32\x1c.satellite.lightstep.Context\"\xef\x01\n\x04Span\x12\x32\n\x0cspan_context\x18\x01 \x01(\x0b\x32\x1c.satellite.lightstep.Context\x12\x16\n\x0eoperation_name\x18\x02 \x01(\x0c\x12\x32\n\nreferences\x18\x03 \x03(\x0b\x32\x1e.satellite.lightstep.Reference\x12\x32\n\x0fstart_timestamp\x18\x04 \x01(\x0b\x32\x19.satellite.lightstep.Time\x12\x17\n\x0f\x64uration_micros\x18\x05 \x01(\x04\x12\x0c\n\x04tags\x18\x06 \x03(\x0c\x12\x0c\n\x04logs\x18\x07 \x03(\x0c\"\x8d\x01\n\x06Report\x12\x10\n\x08reporter\x18\x01 \x03(\x0c\x12\x0c\n\x04\x61uth\x18\x02 \x03(\x0c\x12(\n\x05spans\x18\x03 \x03(\x0b\x32\x19.satellite.lightstep.Span\x12\x1f\n\x17timestamp_offset_micros\x18\x05 \x01(\x03\x12\x18\n\x10internal_metrics\x18\x06 \x03(\x0c\"\x18\n\x08\x45nvelope\x12\x0c\n\x04\x61uth\x18\x02 \x01(\x0c\"\x07\n\x05Shape\"B\n\x0eReferenceShape\x12\x30\n\x0cspan_context\x18\x02 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\"\xab\x01\n\tSpanShape\x12\x30\n\x0cspan_context\x18\x01 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\x12\x37\n\nreferences\x18\x03 \x01(\x0b\x32#.satellite.lightstep.ReferenceShape\x12\x33\n\x0fstart_timestamp\x18\x04 \x01(\x0b\x32\x1a.satellite.lightstep.Shape\"<\n\x0bReportShape\x12-\n\x05spans\x18\x03 \x01(\x0b\x32\x1e.satellite.lightstep.SpanShape\"\x9e\x01\n\x08KeyValue\x12\x10\n\x03key\x18\x01 \x01(\x0cH\x01\x88\x01\x01\x12\x16\n\x0cstring_value\x18\x02 \x01(\x0cH\x00\x12\x13\n\tint_value\x18\x03 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x04 \x01(\x01H\x00\x12\x14\n\nbool_value\x18\x05 \x01(\x08H\x00\x12\x14\n\njson_value\x18\x06 \x01(\x0cH\x00\x42\x07\n\x05valueB\x06\n\x04_key\"b\n\x03Log\x12,\n\ttimestamp\x18\x01 \x01(\x0b\x32\x19.satellite.lightstep.Time\x12-\n\x06\x66ields\x18\x02 \x03(\x0b\x32\x1d.satellite.lightstep.KeyValue\"S\n\rMetricsSample\x12\x0c\n\x04name\x18\x01 \x01(\x0c\x12\x13\n\tint_value\x18\x02 \x01(\x03H\x00\x12\x16\n\x0c\x64ouble_value\x18\x03 \x01(\x01H\x00\x42\x07\n\x05value\"y\n\x0fInternalMetrics\x12\x32\n\x06\x63ounts\x18\x04 \x03(\x0b\x32\".satellite.lightstep.MetricsSample\x12\x32\n\x06gauges\x18\x05 \x03(\x0b\x32\".satellite.lightstep.MetricsSample\"L\n\x08Reporter\x12\x13\n\x0breporter_id\x18\x01 \x01(\x04\x12+\n\x04tags\x18\x04 \x03(\x0b\x32\x1d.satellite.lightstep.KeyValue\"\x1c\n\x04\x41uth\x12\x14\n\x0c\x61\x63\x63\x65ss_token\x18\x01 \x01(\x0c\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,24 +41,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SPAN']._serialized_end=478
   _globals['_REPORT']._serialized_start=481
   _globals['_REPORT']._serialized_end=622
-  _globals['_SHAPE']._serialized_start=624
-  _globals['_SHAPE']._serialized_end=631
-  _globals['_REFERENCESHAPE']._serialized_start=633
-  _globals['_REFERENCESHAPE']._serialized_end=699
-  _globals['_SPANSHAPE']._serialized_start=702
-  _globals['_SPANSHAPE']._serialized_end=873
-  _globals['_REPORTSHAPE']._serialized_start=875
-  _globals['_REPORTSHAPE']._serialized_end=935
-  _globals['_KEYVALUE']._serialized_start=938
-  _globals['_KEYVALUE']._serialized_end=1096
-  _globals['_LOG']._serialized_start=1098
-  _globals['_LOG']._serialized_end=1196
-  _globals['_METRICSSAMPLE']._serialized_start=1198
-  _globals['_METRICSSAMPLE']._serialized_end=1281
-  _globals['_INTERNALMETRICS']._serialized_start=1283
-  _globals['_INTERNALMETRICS']._serialized_end=1404
-  _globals['_REPORTER']._serialized_start=1406
-  _globals['_REPORTER']._serialized_end=1482
-  _globals['_AUTH']._serialized_start=1484
-  _globals['_AUTH']._serialized_end=1512
+  _globals['_ENVELOPE']._serialized_start=624
+  _globals['_ENVELOPE']._serialized_end=648
+  _globals['_SHAPE']._serialized_start=650
+  _globals['_SHAPE']._serialized_end=657
+  _globals['_REFERENCESHAPE']._serialized_start=659
+  _globals['_REFERENCESHAPE']._serialized_end=725
+  _globals['_SPANSHAPE']._serialized_start=728
+  _globals['_SPANSHAPE']._serialized_end=899
+  _globals['_REPORTSHAPE']._serialized_start=901
+  _globals['_REPORTSHAPE']._serialized_end=961
+  _globals['_KEYVALUE']._serialized_start=964
+  _globals['_KEYVALUE']._serialized_end=1122
+  _globals['_LOG']._serialized_start=1124
+  _globals['_LOG']._serialized_end=1222
+  _globals['_METRICSSAMPLE']._serialized_start=1224
+  _globals['_METRICSSAMPLE']._serialized_end=1307
+  _globals['_INTERNALMETRICS']._serialized_start=1309
+  _globals['_INTERNALMETRICS']._serialized_end=1430
+  _globals['_REPORTER']._serialized_start=1432
+  _globals['_REPORTER']._serialized_end=1508
+  _globals['_AUTH']._serialized_start=1510
+  _globals['_AUTH']._serialized_end=1538
 # @@protoc_insertion_point(module_scope)

@@ -64,6 +64,12 @@ class Report(_message.Message):
     internal_metrics: _containers.RepeatedScalarFieldContainer[bytes]
     def __init__(self, reporter: _Optional[_Iterable[bytes]] = ..., auth: _Optional[_Iterable[bytes]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., timestamp_offset_micros: _Optional[int] = ..., internal_metrics: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
+class Envelope(_message.Message):
+    __slots__ = ("auth",)
+    AUTH_FIELD_NUMBER: _ClassVar[int]
+    auth: bytes
+    def __init__(self, auth: _Optional[bytes] = ...) -> None: ...
+
 class Shape(_message.Message):
     __slots__ = ()
     def __init__(self) -> None: ...

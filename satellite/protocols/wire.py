@@ -77,3 +77,6 @@ class WireProtocol:
     """The serialised google.rpc.Status that goes with a refusal over gRPC, if any."""
     splitter: Callable[[int], BodySplitter] | None = None
     """For bodies that clients keep open while they report; given the size of the largest span to wait for."""
+    sender: Callable[[bytes], bytes] = lambda _body: b""
+    """What tells the sender of a body from others without decoding it, the access token as a rule; b"" when that is dear
+    to find. Asked only when many wait."""

@@ -11,7 +11,8 @@ import pytest
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import FIGURES_REMEMBERED, Delivery, Intake
+from satellite.intake.intake import Delivery, Intake
+from satellite.intake.reporters import FIGURES_REMEMBERED
 from satellite.intake.tokens import Tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter

@@ -419,6 +419,14 @@ _READ = {
 }
 
 
+def sender(body: bytes) -> bytes:
+    """The auth message as sent; b"" when there is none, or the body is none."""
+    try:
+        return bytes(shallow.Envelope.FromString(body).auth)
+    except DecodeError:
+        return b""
+
+
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """A ReportResponse with both timestamps; plain text only for «try later», so that Python tracers keep the spans."""
     refusal = receipt.refusal
@@ -452,4 +460,5 @@ PROTOCOL = WireProtocol(
     decode=decode,
     encode=encode,
     splitter=ReportSplitter,
+    sender=sender,
 )

@@ -1,0 +1,137 @@
+"""Bodies that wait to be decoded: fair between senders, bounded in bytes and in time.
+
+Each sender (`Waiting.sender`) has a row of its own, and a call takes a little of each in turn, so that a sender of one small
+report waits for little of another's thousand. How long a body would wait follows from what is before it and from how long
+the protocol took lately for its bytes; one that would wait too long is better refused at once, while its sender listens.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+
+from satellite.model.report import Receipt
+from satellite.protocols.wire import WireProtocol
+
+REPORTS_PER_CALL = 512
+BYTES_PER_CALL = 4 * 2**20
+"""What one decoding call takes at most (one body of any size apart): enough to spread its fixed cost, little enough
+that nobody waits long behind it. Ours."""
+
+TURN_BYTES = 64 * 2**10
+"""What a sender's turn takes at least, when others wait, too. Ours."""
+
+REPORT_BYTES = 4096
+"""What a report costs beside its bytes, in bytes. Ours."""
+
+SECONDS_PER_BYTE = 2e-8
+"""Before anything of a protocol was measured."""
+
+_NEWEST = 0.3
+"""The share of the newest measurement in an average that moves."""
+
+
+@dataclass(slots=True, eq=False)
+class Waiting:
+    """One body on its way."""
+
+    protocol: WireProtocol
+    body: bytes
+    header_token: str
+    peer: str
+    project: str | None
+    sender: str
+    """Whose turn it takes; holds no token in the clear."""
+    received_ns: int
+    loop: asyncio.AbstractEventLoop
+    answer: asyncio.Future[Receipt]
+
+    @property
+    def abandoned(self) -> bool:
+        """Nobody waits for the answer any more."""
+        return self.answer.cancelled()
+
+
+@dataclass(slots=True)
+class _Row:
+    items: deque[Waiting] = field(default_factory=deque)
+    seconds: float = 0.0
+
+
+class Queue:
+    """See the module. Not safe for several threads: its owner has the lock."""
+
+    def __init__(self) -> None:
+        self._rows: OrderedDict[str, _Row] = OrderedDict()
+        """In the order of their turns."""
+        self._seconds = 0.0
+        self._pace: dict[str, float] = {}
+        self.waiting_bytes = 0
+
+    def __bool__(self) -> bool:
+        """Whether anything waits."""
+        return bool(self._rows)
+
+    def seconds(self, item: Waiting) -> float:
+        """How long its decoding and writing will take, going by the latest of its protocol."""
+        return _cost(item) * self._pace.get(item.protocol.name, SECONDS_PER_BYTE)
+
+    @property
+    def wait_seconds(self) -> float:
+        """How long all that waits will take."""
+        return self._seconds
+
+    def wait_seconds_of(self, sender: str, seconds: float) -> float:
+        """How long something that takes so long would wait, were it put here now."""
+        row = self._rows.get(sender)
+        own = row.seconds if row else 0.0
+        others = len(self._rows) - (row is not None)
+        return min(self._seconds, own + others * max(own + seconds, TURN_BYTES * SECONDS_PER_BYTE))
+
+    def put(self, item: Waiting) -> None:
+        """At the end of its sender's row."""
+        row = self._rows.setdefault(item.sender, _Row())
+        row.items.append(item)
+        self._count(row, self.seconds(item), len(item.body))
+
+    def _count(self, row: _Row, seconds: float, size_bytes: int) -> None:
+        row.seconds = max(0.0, row.seconds + seconds)
+        self._seconds = max(0.0, self._seconds + seconds) if self._rows else 0.0
+        self.waiting_bytes += size_bytes
+
+    def take(self) -> list[Waiting]:
+        """The next items, all of one protocol, those of each sender in order of arrival; [] when nothing waits."""
+        taken: list[Waiting] = []
+        left = BYTES_PER_CALL
+        protocol = next(iter(self._rows.values())).items[0].protocol if self._rows else None
+        progress = True
+        while progress:
+            progress = False
+            for sender in list(self._rows):
+                row, turn = self._rows[sender], TURN_BYTES
+                while row.items and turn > 0 and row.items[0].protocol is protocol:
+                    size = len(row.items[0].body)
+                    if len(taken) == REPORTS_PER_CALL or (taken and size > left):
+                        return taken
+                    item = row.items.popleft()
+                    taken.append(item)
+                    left, turn, progress = left - size, turn - size, True
+                    self._count(row, -self.seconds(item), -size)
+                if turn < TURN_BYTES:
+                    self._rows.move_to_end(sender)
+                if not row.items:
+                    del self._rows[sender]
+        if not self._rows:
+            self._seconds = 0.0
+        return taken
+
+    def measured(self, items: list[Waiting], seconds: float) -> None:
+        """Items of one protocol, taken together, took so long."""
+        pace = seconds / max(1, sum(map(_cost, items)))
+        name = items[0].protocol.name
+        self._pace[name] = pace * _NEWEST + self._pace.get(name, pace) * (1 - _NEWEST)
+
+
+def _cost(item: Waiting) -> int:
+    return len(item.body) + REPORT_BYTES

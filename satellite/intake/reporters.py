@@ -1,0 +1,109 @@
+"""Who reported to which project, and what they said of themselves: for diagnostics, bounded in number and in bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+import msgspec
+
+from satellite.model.report import Report
+from satellite.model.spans import id_text
+
+REPORTERS_REMEMBERED = 1000
+"""Per project; those unheard of longest go first."""
+FIGURES_REMEMBERED = 256
+"""Names of counters, and of gauges, per reporter; later names are not kept (ours)."""
+NAME_CHARACTERS = 200
+"""What is remembered of a name, of a service or a figure (ours)."""
+REMEMBERED_BYTES = 16 * 2**20
+"""For the reporters of all projects together; those unheard of longest go first (ours)."""
+
+_STATUS_BYTES, _FIGURE_BYTES = 1000, 150
+"""What they take in memory besides the text of their names, measured at about this."""
+
+
+class ReporterStatus(msgspec.Struct):
+    """What one reporter said and did, for diagnostics."""
+
+    id: str
+    service: str
+    protocol: str
+    last_seen_ns: int = 0
+    reports: int = 0
+    spans: int = 0
+    counters: dict[str, float] = msgspec.field(default_factory=dict)
+    """Sums of what the client counted: `spans.dropped` are those it lost before they could reach us."""
+    gauges: dict[str, float] = msgspec.field(default_factory=dict)
+    """What the client measured of itself, the last value of each name."""
+
+
+_Key = tuple[str, int, str]
+
+
+class Reporters:
+    """Remembers them; safe to use from any thread."""
+
+    def __init__(self, bytes_max: int = REMEMBERED_BYTES) -> None:
+        """None yet."""
+        self._bytes_max = bytes_max
+        self._lock = threading.Lock()
+        self._heard: OrderedDict[tuple[str, _Key], int] = OrderedDict()
+        """Project and reporter → bytes; who was heard of just now is last."""
+        self._projects: dict[str, dict[_Key, ReporterStatus]] = {}
+        self.bytes = 0
+        """What they take in memory, about."""
+
+    def heard(self, project: str, report: Report, now_ns: int) -> None:
+        """A report was kept."""
+        reporter = report.reporter
+        service = reporter.service[:NAME_CHARACTERS]
+        key = (reporter.protocol, reporter.id, service)
+        with self._lock:
+            known = self._projects.setdefault(project, {})
+            status = known.pop(key, None) or ReporterStatus(id_text(reporter.id), service, reporter.protocol)
+            known[key] = status
+            status.last_seen_ns = now_ns
+            status.reports += 1
+            status.spans += report.rows.stop - report.rows.start
+            for name, value in report.counters.items():
+                _put(status.counters, name, status.counters.get(name[:NAME_CHARACTERS], 0) + value)
+            gauges = reporter.detail.get("gauges")
+            for name, value in gauges.items() if isinstance(gauges, dict) else ():
+                _put(status.gauges, name, value)
+            self.bytes -= self._heard.pop((project, key), 0)
+            self._heard[project, key] = size = _size(status)
+            self.bytes += size
+            if len(known) > REPORTERS_REMEMBERED:
+                self._forget(project, next(iter(known)))
+            while self.bytes > self._bytes_max and len(self._heard) > 1:
+                self._forget(*next(iter(self._heard)))
+
+    def _forget(self, project: str, key: _Key) -> None:
+        known = self._projects[project]
+        del known[key]
+        if not known:
+            del self._projects[project]
+        self.bytes -= self._heard.pop((project, key))
+
+    def of(self, project: str) -> list[ReporterStatus]:
+        """Who reported to a project, last heard first."""
+        with self._lock:
+            return [*self._projects.get(project, {}).values()][::-1]
+
+    def drop(self, project: str) -> None:
+        """Forget those of a project."""
+        with self._lock:
+            for key in self._projects.pop(project, {}):
+                self.bytes -= self._heard.pop((project, key))
+
+
+def _put(figures: dict[str, float], name: str, value: float) -> None:
+    name = name[:NAME_CHARACTERS]
+    if name in figures or len(figures) < FIGURES_REMEMBERED:
+        figures[name] = value
+
+
+def _size(status: ReporterStatus) -> int:
+    names = [*status.counters, *status.gauges]
+    return _STATUS_BYTES + len(status.service) + sum(map(len, names)) + _FIGURE_BYTES * len(names)
