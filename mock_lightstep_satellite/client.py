@@ -7,7 +7,7 @@ those of `satellite.errors`, raised here as the satellite raised them there.
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -36,6 +36,9 @@ FILE_PATIENCE_S = 120.0
 
 T = TypeVar("T")
 
+Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
+"""A file: all of it, or portion after portion."""
+
 
 class Unreachable(SatelliteError):
     """No satellite answers at this URL."""
@@ -57,7 +60,7 @@ class Call(Generic[T]):
     path: str
     params: dict[str, Any] = field(default_factory=dict)
     body: dict[str, Any] | None = None
-    content: bytes | None = None
+    content: Content | None = None
     """A body that is no JSON."""
     waits_s: float = 0.0
     """How long the satellite may take its time."""
@@ -116,7 +119,7 @@ def _export(project: str, query: Query, format_: str, bounds: dict[str, int | No
     return replace(call, waits_s=FILE_PATIENCE_S)
 
 
-def _import(project: str, content: bytes, format_: str) -> Call[dict[str, Any]]:
+def _import(project: str, content: Content, format_: str) -> Call[dict[str, Any]]:
     call = _call(dict[str, Any], "POST", project, "import", format=format_)
     return replace(call, content=content, waits_s=FILE_PATIENCE_S)
 
@@ -232,6 +235,19 @@ class Client:
             raise _failed(self.url, error) from error
         return _read(call, reply)
 
+    def stream(self, call: Call[bytes]) -> Iterator[bytes]:
+        """The answer to one request as it comes; raises as `send`, also in the middle."""
+        try:
+            with self._http.stream(
+                call.method, call.path, params=call.params, timeout=_patience(call)
+            ) as reply:
+                if not reply.is_success:
+                    reply.read()
+                    _read(call, reply)
+                yield from reply.iter_bytes()
+        except httpx.HTTPError as error:
+            raise _failed(self.url, error) from error
+
     def projects(self) -> list[dict[str, Any]]:
         """All projects with what they hold, by name."""
         projects: list[dict[str, Any]] = self.send(Call(dict, "GET", "/api/v1/projects"))["projects"]
@@ -276,8 +292,22 @@ class Project:
         """The matching spans as a file: otlp-json, otlp-protobuf, jaeger-json, zipkin-json or lightstep."""
         return self.client.send(_export(self.name, query, format, bounds))
 
-    def import_(self, content: bytes, *, format: str = "otlp-json") -> dict[str, Any]:  # noqa: A002
-        """Keep the spans of a file; what became of them: `spans`, `dropped` by reason, `warnings`."""
+    def export_stream(
+        self,
+        query: str = "",
+        *,
+        format: str = "otlp-json",  # noqa: A002
+        **bounds: int | None,
+    ) -> Iterator[bytes]:
+        """The same piece by piece, whatever its size; the file is whole when no error ended it."""
+        return self.client.stream(_export(self.name, query, format, bounds))
+
+    def import_(self, content: Content, *, format: str = "auto") -> dict[str, Any]:  # noqa: A002
+        """Keep the spans of a file of any known form and any size.
+
+        What became of them: `spans` (how many were taken), `dropped` by reason, `warnings`, `format` and `found` (what the
+        file turned out to be), `failed` (documents that could not be read). Raises BadReport when nothing was taken.
+        """
         return self.client.send(_import(self.name, content, format))
 
     def trace(self, trace_id: str) -> Trace:
@@ -379,6 +409,20 @@ class AsyncClient:
             raise _failed(self.url, error) from error
         return _read(call, reply)
 
+    async def stream(self, call: Call[bytes]) -> AsyncIterator[bytes]:
+        """As `Client.stream`."""
+        try:
+            async with self._http.stream(
+                call.method, call.path, params=call.params, timeout=_patience(call)
+            ) as reply:
+                if not reply.is_success:
+                    await reply.aread()
+                    _read(call, reply)
+                async for piece in reply.aiter_bytes():
+                    yield piece
+        except httpx.HTTPError as error:
+            raise _failed(self.url, error) from error
+
     async def projects(self) -> list[dict[str, Any]]:
         """As `Client.projects`."""
         projects: list[dict[str, Any]] = (await self.send(Call(dict, "GET", "/api/v1/projects")))["projects"]
@@ -420,7 +464,17 @@ class AsyncProject:
         """As `Project.export`."""
         return await self.client.send(_export(self.name, query, format, bounds))
 
-    async def import_(self, content: bytes, *, format: str = "otlp-json") -> dict[str, Any]:  # noqa: A002
+    def export_stream(
+        self,
+        query: str = "",
+        *,
+        format: str = "otlp-json",  # noqa: A002
+        **bounds: int | None,
+    ) -> AsyncIterator[bytes]:
+        """As `Project.export_stream`."""
+        return self.client.stream(_export(self.name, query, format, bounds))
+
+    async def import_(self, content: Content, *, format: str = "auto") -> dict[str, Any]:  # noqa: A002
         """As `Project.import_`."""
         return await self.client.send(_import(self.name, content, format))
 

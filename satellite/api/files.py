@@ -1,26 +1,38 @@
-"""Files of spans, in and out."""
+"""Files of spans, in and out, of any size: both ways they stream, one at a time a project."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Annotated, Literal
 
 import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import StreamingResponse
+from starlette.types import Message, Receive, Scope, Send
 
 from satellite.api.parameters import Bounds, Project, known
-from satellite.api.routes import Routes, content_of, json
-from satellite.errors import BadRequest
+from satellite.api.routes import Routes, json
+from satellite.api.turns import Turns
+from satellite.errors import BadReport, BadRequest, Overloaded, SatelliteError, TooLarge
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import is_project_name
-from satellite.model.spans import SpanBatch, SpanBuilder
-from satellite.protocols.file_formats import FILE_FORMATS
+from satellite.model.report import Receipt
+from satellite.protocols.files.formats import FILE_FORMATS
+from satellite.protocols.files.reading import Body, FileReader
 from satellite.store import Store
 
-EXPORT_SPANS_MAX = 100_000
-IMPORT_BYTES_MAX = 256 << 20
+PORTION_BYTES = 1 << 20
+"""Of an uploaded file, read at once."""
+TOGETHER_BYTES, TOGETHER = 8 << 20, 256
+"""Bodies that are handed to the intake at once, which decodes them together (ours)."""
+STALLED_SECONDS = 60
+"""Who takes no byte of an export for so long is cut off: others wait for their turn (ours)."""
+WARNINGS_MAX = 100
+_AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+"""Pauses before a full intake is asked again."""
 
 FormatName = Literal["otlp-json", "otlp-protobuf", "jaeger-json", "zipkin-json", "lightstep"]
 """The names of FILE_FORMATS."""
@@ -34,6 +46,13 @@ class Imported(msgspec.Struct, frozen=True):
     dropped: dict[str, int]
     """By reason."""
     warnings: list[str]
+    """At most 100, each with its place in the file: which documents could not be read, what was odd in others."""
+    format: str
+    """In which format most of it was written; "" for forms that only an import knows."""
+    found: str
+    """What the file turned out to be, in words."""
+    failed: int
+    """Documents (lines, messages) that could not be read."""
 
 
 class ExportAsked(Bounds):
@@ -47,45 +66,200 @@ class ImportAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    format: FormatName = Field("otlp-json", description="How the spans are written.")
+    format: Literal["auto"] | FormatName = Field(
+        "auto", description="What the file must be; `auto`: whatever it turns out to be."
+    )
 
 
 def routes(store: Store, intake: Intake) -> Routes:
     """Their endpoints."""
     routes = Routes()
+    exports, imports = Turns("exports"), Turns("imports", per_project=2)
 
     @routes.other("GET", "/projects/{project}/export")
-    def export(project: Project, asked: Annotated[ExportAsked, Query()]) -> Response:
-        """The matching spans as a file, at most 100,000; meta events only when the query asks for them."""
-        plan = asked.plan()
-        number = store.count(known(store, project), plan)
-        if number > EXPORT_SPANS_MAX:
-            raise BadRequest(
-                f"{number} spans match; a file holds at most {EXPORT_SPANS_MAX}",
-                hint="narrow the query, or take one time window after another (oldest_us, youngest_us)",
-            )
-        known_format = FILE_FORMATS[asked.format]
-        batch = SpanBatch.concat([SpanBuilder().build(), *store.batches(project, plan)])
-        return Response(known_format.encode(batch), media_type=known_format.media_type)
+    async def export(project: Project, asked: Annotated[ExportAsked, Query()]) -> Response:
+        """The matching spans as a file, however many; meta events only when the query asks for them.
+
+        Exports of one project are written one after another.
+        """
+        plan, file_format = asked.plan(), FILE_FORMATS[asked.format]
+        await asyncio.to_thread(known, store, project)
+        await exports.take(project)
+        try:
+            pieces = await asyncio.to_thread(lambda: file_format.pieces(store.batches(project, plan)))
+        except BaseException:
+            exports.leave(project)
+            raise
+        return _Export(
+            pieces,
+            then=lambda: exports.leave(project),
+            media_type=file_format.media_type,
+            headers={"content-disposition": f'attachment; filename="{project}{file_format.suffix}"'},
+        )
 
     @routes.post("/projects/{project}/import", Imported)
     async def import_file(
         project: Project, asked: Annotated[ImportAsked, Query()], request: Request
     ) -> Response:
-        """Keep the spans of a file, as if they had just arrived."""
+        """Keep the spans of a file, as if they had just arrived.
+
+        The file says itself what it is: OTLP, Jaeger's, Zipkin's or LightStep's spans as JSON (one document, a list, one a
+        line) or as their protobuf, plain or gzip. Documents that cannot be read are named in `warnings` and do not cost the
+        others; when no span was taken the answer is an error that says why.
+        """
         if not is_project_name(project):
             raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
-        known_format = FILE_FORMATS[asked.format]
-        content = await content_of(request, IMPORT_BYTES_MAX, "the file")
-        bodies = await asyncio.to_thread(known_format.bodies, content)
-        stored, dropped, warnings = 0, Counter[str](), []
-        for body in bodies:
-            receipt = await intake.submit(known_format.reader, body, project=project, peer="import")
-            if receipt.refusal is not None:
-                raise receipt.refusal
-            stored += receipt.stored
-            dropped.update(receipt.dropped)
-            warnings += receipt.warnings
-        return json(Imported(stored, dict(dropped), warnings[:100]))
+        async with imports.turn(project):
+            return json(await _Import(intake, project, FileReader(asked.format)).run(request))
 
     return routes
+
+
+# Out
+
+
+class _Export(StreamingResponse):
+    """Sends pieces that a thread makes one by one; whoever does not read them is cut off."""
+
+    def __init__(
+        self, pieces: Iterator[bytes], *, then: Callable[[], None], media_type: str, headers: dict[str, str]
+    ) -> None:
+        """Args: `then` is called when it is over, however it ends."""
+        super().__init__(_from_thread(pieces), media_type=media_type, headers=headers)
+        self._then = then
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_in_time(message: Message) -> None:
+            async with asyncio.timeout(STALLED_SECONDS):
+                await send(message)
+
+        try:
+            await super().__call__(scope, receive, send_in_time)
+        finally:
+            self._then()
+
+
+async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+        if piece:
+            yield piece
+
+
+# In
+
+
+class _Import:
+    """One file on its way in."""
+
+    def __init__(self, intake: Intake, project: str, reader: FileReader) -> None:
+        self._intake = intake
+        self._project = project
+        self._reader = reader
+        self._spans = 0
+        self._dropped: Counter[str] = Counter()
+        self._warnings: list[str] = []
+        self._formats: Counter[str] = Counter()
+
+    async def run(self, request: Request) -> Imported:
+        """Take all of it.
+
+        Raises:
+            BadReport: no span was taken.
+            Overloaded: the intake stayed full; what was taken before stays.
+        """
+        fault = await self._read(request)
+        if fault is not None:
+            self._reader.fault("", fault.message)
+        if not self._spans:
+            nothing = self._why_nothing()
+            raise type(fault)(nothing.message, hint=fault.hint or nothing.hint) if fault else nothing
+        most = self._formats.most_common(1)
+        return Imported(
+            self._spans,
+            dict(self._dropped),
+            [*self._reader.faults, *self._left_out(), *self._warnings][:WARNINGS_MAX],
+            most[0][0] if most else "",
+            self._reader.found,
+            self._reader.faulty,
+        )
+
+    async def _read(self, request: Request) -> SatelliteError | None:
+        """Why the file could not be read to its end, if so."""
+        try:
+            portion = bytearray()
+            async for chunk in request.stream():
+                portion += chunk
+                if len(portion) >= PORTION_BYTES:
+                    await self._take(self._reader.feed(bytes(portion)))
+                    portion.clear()
+            await self._take(self._reader.feed(bytes(portion)))
+            await self._take(self._reader.finish())
+        except (BadReport, TooLarge) as fault:
+            return fault
+        return None
+
+    async def _take(self, bodies: Iterator[Body]) -> None:
+        """Hand bodies over as they come, many together."""
+        fault: SatelliteError | None = None
+        while fault is None:
+            together: list[Body] = []
+            fault = await asyncio.to_thread(_fill, together, bodies)
+            if not together:
+                break
+            async with asyncio.TaskGroup() as tasks:
+                waiting = [tasks.create_task(self._submit(body)) for body in together]
+            for body, task in zip(together, waiting, strict=True):
+                self._note(body, task.result())
+        if fault is not None:
+            raise fault
+
+    async def _submit(self, body: Body) -> Receipt:
+        for seconds in _AGAIN_SECONDS:
+            receipt = await self._intake.submit(
+                body.protocol, body.content, project=self._project, peer="import"
+            )
+            if not isinstance(receipt.refusal, Overloaded):
+                return receipt
+            await asyncio.sleep(seconds)
+        return receipt
+
+    def _note(self, body: Body, receipt: Receipt) -> None:
+        if isinstance(receipt.refusal, BadReport | TooLarge):
+            self._reader.fault(body.place, receipt.refusal.message)
+            return
+        if receipt.refusal is not None:
+            raise receipt.refusal
+        self._formats[body.format] += 1
+        self._spans += receipt.stored
+        self._dropped.update(receipt.dropped)
+        if len(self._warnings) < WARNINGS_MAX:
+            self._warnings += [f"{body.place}: {warning}" for warning in receipt.warnings]
+
+    def _left_out(self) -> list[str]:
+        return [
+            f"left out: {count} document{'' if count == 1 else 's'} of {what}; this takes traces"
+            for what, count in self._reader.others.items()
+        ]
+
+    def _why_nothing(self) -> BadReport:
+        error = self._reader.why_nothing()
+        if self._dropped and not self._reader.faults:
+            said = "; ".join(self._warnings[:3]) or ", ".join(self._dropped)
+            return BadReport(
+                f"no span was taken from the file: {self._reader.found}, but {said}", hint=error.hint
+            )
+        return error
+
+
+def _fill(together: list[Body], bodies: Iterator[Body]) -> SatelliteError | None:
+    """Take so many bodies; returns what went wrong after them."""
+    size = 0
+    try:
+        for body in bodies:
+            together.append(body)
+            size += len(body.content)
+            if size >= TOGETHER_BYTES or len(together) == TOGETHER:
+                break
+    except SatelliteError as fault:
+        return fault
+    return None

@@ -7,7 +7,7 @@ means is said here once, and `tests/store/conformance.py` holds every engine to 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
@@ -191,8 +191,11 @@ class Questions(Protocol):
         """Up to `limit` matching spans in order. Raises BadRequest for a cursor it did not make."""
         ...
 
-    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
-        """All matching spans, whole, in order of arrival; for writing them out again. Those of one moment."""
+    def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:
+        """All matching spans, whole, in order of arrival; for writing them out again.
+
+        Those of one moment, however often one goes through them; each batch is made when it is asked for.
+        """
         ...
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from satellite.api.files import FormatName
-from satellite.cli.files import FileFormat as CliFormat
 from satellite.intake.arrivals import Arrivals
-from satellite.protocols.file_formats import FILE_FORMATS
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of
@@ -423,36 +420,3 @@ def test_every_reference_in_the_document_leads_somewhere(api: Api) -> None:
 def test_no_page_that_loads_scripts_from_elsewhere(api: Api) -> None:
     for path in ("/docs", "/redoc"):
         api.refusal("GET", path, 404)
-
-
-@pytest.mark.parametrize("name", FILE_FORMATS)
-def test_export_and_import(api: Api, name: str) -> None:
-    reply = api.request("GET", "/api/v1/projects/p/export", params={"format": name, "query": PRODUCTPAGE})
-    assert reply.status_code == 200, reply.text
-    assert reply.headers["content-type"] == FILE_FORMATS[name].media_type
-    taken = api.post("/api/v1/projects/again/import", params={"format": name}, content=reply.content)
-    assert taken == {"spans": 36, "dropped": {}, "warnings": []}
-    assert api.get("/api/v1/projects/again/spans", query=PRODUCTPAGE)["total"] == 36
-
-
-def test_export_is_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.api.files.EXPORT_SPANS_MAX", 10)
-    error = api.refusal("GET", "/api/v1/projects/p/export", 400)
-    assert error["message"] == "88 spans match; a file holds at most 10"
-
-
-def test_imports_that_are_none(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in FILE_FORMATS:
-        path = "/api/v1/projects/q/import"
-        assert (
-            api.refusal("POST", path, 400, params={"format": name}, content=b"\xff\xff")["code"]
-            == "bad_report"
-        )
-    assert api.refusal("POST", "/api/v1/projects/a%20b/import", 400, content=b"{}")["parameter"] == "project"
-    monkeypatch.setattr("satellite.api.files.IMPORT_BYTES_MAX", 10)
-    assert api.refusal("POST", "/api/v1/projects/q/import", 413, content=b"x" * 11)["code"] == "too_large"
-
-
-def test_formats_are_those_that_exist() -> None:
-    assert list(get_args(FormatName)) == list(FILE_FORMATS)
-    assert [known.value for known in CliFormat] == list(FILE_FORMATS)

@@ -29,7 +29,8 @@ from satellite.errors import (
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.spans import SpanBatch
 from satellite.protocols.datadog import traces as datadog
-from satellite.protocols.file_formats import FILE_FORMATS, FileFormat
+from satellite.protocols.files.formats import FILE_FORMATS
+from satellite.protocols.files.reading import Body, FileReader
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.lightstep import json as lightstep_json
@@ -212,20 +213,35 @@ def _answer(protocol: WireProtocol, outcome: Report | SatelliteError) -> None:
 def _write_out(batch: SpanBatch) -> None:
     """What was kept can be written out in every form, and read again."""
     for form in FILE_FORMATS.values():
-        bodies = form.bodies(form.encode(batch))
-        for outcome in form.reader.decode(bodies, NOW_NS).reports:
-            assert isinstance(outcome, Report), (form.name, outcome)
+        reader = FileReader(form.name)
+        for body in _bodies(reader, b"".join(form.pieces([batch] if len(batch) else []))):
+            for outcome in body.protocol.decode([body.content], NOW_NS).reports:
+                assert isinstance(outcome, Report), (form.name, outcome)
+        assert not reader.faults, (form.name, reader.faults)
 
 
-def _check_file(form: FileFormat, content: bytes) -> None:
-    try:
-        bodies = form.bodies(content)
-    except BadReport:
-        return
-    decoded = form.reader.decode(bodies, NOW_NS)
-    assert len(decoded.reports) == len(bodies)
-    list(_outcomes(decoded))
-    _store(decoded)
+def _bodies(reader: FileReader, content: bytes, portion: int = 1 << 20) -> Iterator[Body]:
+    for start in range(0, len(content), portion):
+        yield from reader.feed(content[start : start + portion])
+    yield from reader.finish()
+
+
+def _check_file(content: bytes) -> None:
+    """Any file is read or refused, however it is cut on its way, and one or the other is said."""
+    found = []
+    for portion in (1 << 20, 7):
+        reader, bodies = FileReader(), list[Body]()
+        try:
+            bodies.extend(_bodies(reader, content, portion))
+        except (BadReport, TooLarge) as fault:
+            reader.fault("", fault.message)
+        found.append((len(bodies), reader.faulty))
+        assert bodies or reader.why_nothing().message
+        for body in bodies:
+            decoded = body.protocol.decode([body.content], NOW_NS)
+            list(_outcomes(decoded))
+            _store(decoded)
+    assert found[0] == found[1]
 
 
 def _check_stream(body: bytes) -> None:
@@ -301,9 +317,7 @@ CODECS: Mapping[str, Codec] = {
 SUBJECTS: Mapping[str, Subject] = {
     **{name: Subject(codec.folder, codec.check) for name, codec in CODECS.items()},
     "lightstep_stream": Subject("lightstep", _check_stream),
-    "lightstep_file": Subject(
-        "lightstep_file", lambda content: _check_file(FILE_FORMATS["lightstep"], content)
-    ),
+    "lightstep_file": Subject("lightstep_file", _check_file),
     "query": Subject("query", _check_query),
     "gzip": Subject("gzip", _check_gzip),
 }

@@ -657,7 +657,10 @@ class StoreConformance:
     def test_batches_hold_the_matches_whole(self, store: Store) -> None:
         write_bookinfo(store, 5)
         for plan in (ALL, tag("http.status_code", "500"), tag("no", "such")):
-            found = [span for batch in store.batches("p", plan) for span in batch.spans()]
+            batches = store.batches("p", plan)
+            write_bookinfo(store, 1)  # of one moment, however often one goes through them
+            assert [len(batch) for batch in batches] == [len(batches[i]) for i in range(len(batches))]
+            found = [span for batch in batches for span in batch.spans()]
             page = store.find("p", plan, order="arrival", limit=1000).spans
             assert [msgspec.structs.replace(span, mark=0) for span in found] == [
                 msgspec.structs.replace(span, mark=0) for span in page

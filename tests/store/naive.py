@@ -7,7 +7,7 @@ as `text_of` writes them.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import zip_longest
@@ -256,10 +256,9 @@ class NaiveStore:
         next_cursor = _cursor(order, mark, shown[-1].sort_key(order)) if more and shown else None
         return Page([row.span for row in shown], len(rows), next_cursor, mark)
 
-    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
+    def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:
         """One batch per span."""
-        for row in sorted(self._matching(project, plan), key=lambda row: row.mark):
-            yield row.batch
+        return [row.batch for row in sorted(self._matching(project, plan), key=lambda row: row.mark)]
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """As in Store."""

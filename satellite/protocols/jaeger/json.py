@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -45,22 +45,40 @@ Json = dict[str, Any]
 # Written
 
 
-def encode_traces(batch: SpanBatch) -> bytes:
-    """All spans of a batch by trace, traces and spans in its order. No token."""
-    traces: dict[str, Json] = {}
+def write_traces(batches: Iterable[SpanBatch]) -> Iterator[bytes]:
+    """The document with all spans of these batches, a piece for each. All spans of a trace stand together in them.
+
+    No token.
+    """
     processes: dict[tuple[str, str], str] = {}
-    for span in batch.spans():
-        trace = traces.setdefault(
-            span.trace_id, {"traceID": span.trace_id, "spans": [], "processes": {}, "warnings": None}
-        )
-        key = (span.service, repr(span.reporter.attributes))
-        process_id = processes.setdefault(key, f"p{len(processes) + 1}")
-        if process_id not in trace["processes"]:
-            tags = [_tag(*item) for item in span.reporter.attributes.items()]
-            trace["processes"][process_id] = {"serviceName": span.service, "tags": tags}
-        trace["spans"].append(_span(span, process_id))
-    document = {"data": [*traces.values()], "total": 0, "limit": 0, "offset": 0, "errors": None}
-    return msgspec.json.encode(document)
+    used: dict[str, Json] = {}
+    current, before = "", b'{"data":['
+    for batch in batches:
+        parts = []
+        for span in batch.spans():
+            if span.trace_id != current:
+                parts += [_end_of_trace(used), b","] if current else []
+                current, used = span.trace_id, {}
+                parts.append(b'{"traceID":%b,"spans":[' % msgspec.json.encode(current))
+            else:
+                parts.append(b",")
+            key = (span.service, repr(span.reporter.attributes))
+            process_id = processes.setdefault(key, f"p{len(processes) + 1}")
+            if process_id not in used:
+                tags = [_tag(*item) for item in span.reporter.attributes.items()]
+                used[process_id] = {"serviceName": span.service, "tags": tags}
+            parts.append(msgspec.json.encode(_span(span, process_id)))
+        yield before + b"".join(parts)
+        before = b""
+    yield (
+        before
+        + (_end_of_trace(used) if current else b"")
+        + b'],"total":0,"limit":0,"offset":0,"errors":null}'
+    )
+
+
+def _end_of_trace(processes: dict[str, Json]) -> bytes:
+    return b'],"processes":%b,"warnings":null}' % msgspec.json.encode(processes)
 
 
 def _span(span: Span, process_id: str) -> Json:

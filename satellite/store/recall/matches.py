@@ -44,10 +44,20 @@ def count(segments: Sequence[Segment], plan: Plan) -> int:
     return sum(size(segment, mask) for segment, mask in matches(segments, plan))
 
 
-def batches(segments: Sequence[Segment], plan: Plan) -> Iterator[SpanBatch]:
-    """The matching rows of each segment."""
-    for segment, mask in matches(segments, plan):
-        yield segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
+class Batches(Sequence[SpanBatch]):
+    """The matching rows of each segment, taken when they are asked for."""
+
+    def __init__(self, segments: Sequence[Segment], plan: Plan) -> None:
+        self._found = [*matches(segments, plan)]
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def __getitem__(self, place: Any) -> Any:
+        if isinstance(place, slice):
+            return [self[one] for one in range(*place.indices(len(self)))]
+        segment, mask = self._found[place]
+        return segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
 
 
 def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:

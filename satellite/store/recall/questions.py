@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from satellite.errors import BadRequest
 from satellite.model.span import Span
@@ -37,9 +37,9 @@ class RecallQuestions(ABC):
         segments, mark = self.moment(project)
         return find(segments, plan, order, limit, cursor, mark)
 
-    def batches(self, project: str, plan: Plan) -> Iterator[SpanBatch]:
+    def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:
         """See Questions."""
-        return matches.batches(self._segments(project), plan)
+        return matches.Batches(self._segments(project), plan)
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """See Questions."""

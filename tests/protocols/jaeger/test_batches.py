@@ -14,13 +14,13 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import Span
-from satellite.model.spans import Kind, Marks, SpanBuilder, Status, encode_log, encode_reference
+from satellite.model.spans import Kind, Marks, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
 from satellite.pb import jaeger_pb2 as pb
 from satellite.protocols import rows
+from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.jaeger.batches import PROTOCOL, THRIFT_PROTOCOL, decode, decode_thrift, encode
-from satellite.protocols.jaeger.json import encode_traces
 from satellite.protocols.readers import thrift
 from satellite.protocols.wire import RequestHead
 
@@ -499,12 +499,17 @@ def test_what_jaeger_can_hold_goes_out_and_in_without_loss(made: list[dict[str, 
     for span in made:
         builder.add(**span)
     first = builder.build()
-    again = jaeger_json.decode([encode_traces(first)], NOW_NS).batch
+    again = jaeger_json.decode([_written(first)], NOW_NS).batch
     assert plain(again.spans()) == plain(first.spans())
 
 
+def _written(batch: SpanBatch) -> bytes:
+    """The file with all spans of a batch, trace by trace."""
+    return b"".join(FILE_FORMATS["jaeger-json"].pieces([batch]))
+
+
 def test_the_documents_shape() -> None:
-    document = json.loads(encode_traces(jaeger_json.decode([UI], NOW_NS).batch))
+    document = json.loads(_written(jaeger_json.decode([UI], NOW_NS).batch))
     [trace] = document["data"]
     assert document.keys() == {"data", "total", "limit", "offset", "errors"}
     assert trace["processes"] == {
@@ -532,7 +537,7 @@ def test_what_jaeger_says_by_tags_is_added_and_corrected() -> None:
     tagged: Any = ("parent_span_guid", "9")
     other = encode_reference(follows=True, trace_high=0, trace_low=7, span_id=8)
     builder.add(**common, span_id=4, start_ns=NOW_NS, parent_id=9, tags=[tagged], references=[other])
-    [trace] = json.loads(encode_traces(builder.build()))["data"]
+    [trace] = json.loads(_written(builder.build()))["data"]
     first, second, third = trace["spans"]
     assert [(tag["key"], tag["value"]) for tag in first["tags"]] == [
         ("list", "[1]"),
@@ -560,7 +565,7 @@ def test_both_halves_of_a_shared_span_survive() -> None:
             extra={"shared_parent_id": f"{1:016x}"} if marks else None,
         )
     first = builder.build()
-    again = jaeger_json.decode([encode_traces(first)], NOW_NS).batch
+    again = jaeger_json.decode([_written(first)], NOW_NS).batch
     assert again.spans() == first.spans()
 
 

@@ -1,0 +1,230 @@
+"""What OpenTelemetry's console exporters print as JSON, turned into OTLP's own JSON.
+
+Python prints `ReadableSpan.to_json`, Go's `stdouttrace` its `SpanStub`. Python's leaves out the scope; nothing else is lost.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from satellite.errors import BadReport
+
+Json = dict[str, Any]
+
+_TIME = re.compile(
+    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
+_STATE_ENTRY = re.compile(r"'key': '([^']*)', 'value': '([^']*)'")
+
+
+def from_python(texts: Sequence[bytes]) -> list[bytes]:
+    """One request with these spans, printed by Python's ConsoleSpanExporter."""
+    return [_request(_objects(texts), _python_resource, lambda _: {}, _python_span)]
+
+
+def from_go(texts: Sequence[bytes]) -> list[bytes]:
+    """One request with these spans, printed by Go's stdouttrace."""
+    return [_request(_objects(texts), _go_resource, _go_scope, _go_span)]
+
+
+def _objects(texts: Sequence[bytes]) -> Iterable[Json]:
+    for text in texts:
+        try:
+            yield msgspec.json.decode(text, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise BadReport(f"not what a console exporter prints: {error}") from error
+
+
+def _request(
+    printed: Iterable[Json],
+    resource_of: Callable[[Json], Json],
+    scope_of: Callable[[Json], Json],
+    span_of: Callable[[Json], Json],
+) -> bytes:
+    resources: dict[bytes, Json] = {}
+    for one in printed:
+        resource, scope = resource_of(one), scope_of(one)
+        entry = resources.setdefault(msgspec.json.encode(resource), resource | {"scopeSpans": {}})
+        scope_spans = entry["scopeSpans"].setdefault(msgspec.json.encode(scope), scope | {"spans": []})
+        scope_spans["spans"].append(span_of(one))
+    spans = [entry | {"scopeSpans": [*entry["scopeSpans"].values()]} for entry in resources.values()]
+    return msgspec.json.encode({"resourceSpans": spans})
+
+
+# Python
+
+
+def _python_resource(span: Json) -> Json:
+    said = _dict(span.get("resource"))
+    attributes = said.get("attributes", said)  # before 1.10 the attributes stood there themselves
+    return {
+        "resource": {"attributes": _attributes(_dict(attributes))},
+        "schemaUrl": said.get("schema_url") or "",
+    }
+
+
+def _python_span(span: Json) -> Json:
+    context, status = _dict(span.get("context")), _dict(span.get("status"))
+    return {
+        "traceId": _id(context.get("trace_id")),
+        "spanId": _id(context.get("span_id")),
+        "traceState": ",".join(
+            f"{key}={value}" for key, value in _STATE_ENTRY.findall(str(context.get("trace_state")))
+        ),
+        "parentSpanId": _id(span.get("parent_id")),
+        "name": span.get("name"),
+        "kind": f"SPAN_KIND_{str(span.get('kind')).rpartition('.')[2]}",
+        "startTimeUnixNano": _time_ns(span.get("start_time")),
+        "endTimeUnixNano": _time_ns(span.get("end_time")),
+        "status": {
+            "code": f"STATUS_CODE_{str(status.get('status_code')).rpartition('.')[2]}",
+            "message": status.get("description"),
+        },
+        "attributes": _attributes(_dict(span.get("attributes"))),
+        "events": [
+            {
+                "name": event.get("name"),
+                "timeUnixNano": _time_ns(event.get("timestamp")),
+                "attributes": _attributes(_dict(event.get("attributes"))),
+            }
+            for event in _dicts(span.get("events"))
+        ],
+        "links": [
+            {
+                "traceId": _id(_dict(link.get("context")).get("trace_id")),
+                "spanId": _id(_dict(link.get("context")).get("span_id")),
+                "attributes": _attributes(_dict(link.get("attributes"))),
+            }
+            for link in _dicts(span.get("links"))
+        ],
+    }
+
+
+def _attributes(values: Json) -> list[Json]:
+    return [{"key": key, "value": _any_value(value)} for key, value in values.items()]
+
+
+def _any_value(value: Any) -> Json:
+    match value:
+        case bool():
+            return {"boolValue": value}
+        case int():
+            return {"intValue": str(value)}
+        case float():
+            return {"doubleValue": value}
+        case str():
+            return {"stringValue": value}
+        case list():
+            return {"arrayValue": {"values": [_any_value(item) for item in value]}}
+        case dict():
+            return {"kvlistValue": {"values": _attributes(value)}}
+        case _:
+            return {}
+
+
+# Go
+
+
+def _go_resource(span: Json) -> Json:
+    return {"resource": {"attributes": _go_attributes(span.get("Resource"))}}
+
+
+def _go_scope(span: Json) -> Json:
+    scope = _dict(span.get("InstrumentationScope") or span.get("InstrumentationLibrary"))
+    said = {
+        "name": scope.get("Name"),
+        "version": scope.get("Version"),
+        "attributes": _go_attributes(scope.get("Attributes")),
+    }
+    return {"scope": said, "schemaUrl": scope.get("SchemaURL") or ""}
+
+
+def _go_span(span: Json) -> Json:
+    context, status = _dict(span.get("SpanContext")), _dict(span.get("Status"))
+    return {
+        "traceId": _id(context.get("TraceID")),
+        "spanId": _id(context.get("SpanID")),
+        "traceState": context.get("TraceState"),
+        "parentSpanId": _id(_dict(span.get("Parent")).get("SpanID")),
+        "name": span.get("Name"),
+        "kind": span.get("SpanKind"),
+        "startTimeUnixNano": _time_ns(span.get("StartTime")),
+        "endTimeUnixNano": _time_ns(span.get("EndTime")),
+        "status": {
+            "code": f"STATUS_CODE_{str(status.get('Code')).upper()}",
+            "message": status.get("Description"),
+        },
+        "attributes": _go_attributes(span.get("Attributes")),
+        "droppedAttributesCount": span.get("DroppedAttributes") or 0,
+        "droppedEventsCount": span.get("DroppedEvents") or 0,
+        "droppedLinksCount": span.get("DroppedLinks") or 0,
+        "events": [
+            {
+                "name": event.get("Name"),
+                "timeUnixNano": _time_ns(event.get("Time")),
+                "attributes": _go_attributes(event.get("Attributes")),
+                "droppedAttributesCount": event.get("DroppedAttributeCount") or 0,
+            }
+            for event in _dicts(span.get("Events"))
+        ],
+        "links": [
+            {
+                "traceId": _id(_dict(link.get("SpanContext")).get("TraceID")),
+                "spanId": _id(_dict(link.get("SpanContext")).get("SpanID")),
+                "traceState": _dict(link.get("SpanContext")).get("TraceState"),
+                "attributes": _go_attributes(link.get("Attributes")),
+                "droppedAttributesCount": link.get("DroppedAttributeCount") or 0,
+            }
+            for link in _dicts(span.get("Links"))
+        ],
+    }
+
+
+def _go_attributes(said: Any) -> list[Json]:
+    return [{"key": one.get("Key"), "value": _go_value(_dict(one.get("Value")))} for one in _dicts(said)]
+
+
+def _go_value(said: Json) -> Json:
+    """The type is named because JSON writes a whole double without its point."""
+    kind, value = str(said.get("Type")), said.get("Value")
+    if kind == "FLOAT64" and isinstance(value, int | float):
+        return {"doubleValue": value}
+    if kind == "FLOAT64SLICE" and isinstance(value, list):
+        return {"arrayValue": {"values": [{"doubleValue": item} for item in value]}}
+    return _any_value(value)
+
+
+# Both
+
+
+def _dict(value: Any) -> Json:
+    return value if isinstance(value, dict) else {}
+
+
+def _dicts(value: Any) -> list[Json]:
+    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+
+
+def _id(value: Any) -> str:
+    """The hex digits; "" for none: Go writes zeros."""
+    text = str(value or "").removeprefix("0x")
+    return text if text.strip("0") else ""
+
+
+def _time_ns(value: Any) -> str:
+    """A moment as OTLP's JSON writes it, ns since the epoch; "0" for what is none."""
+    found = _TIME.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return "0"
+    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
+    seconds = calendar.timegm((year, month, day, hour, minute, second))
+    if found[8]:
+        east = int(found[9]) * 3600 + int(found[10]) * 60
+        seconds -= east if found[8] == "+" else -east
+    return str(max(0, seconds * 10**9 + int((found[7] or "0").ljust(9, "0"))))

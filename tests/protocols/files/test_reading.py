@@ -1,0 +1,288 @@
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.protobuf.json_format import ParseDict
+from hypothesis import given
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from satellite.errors import BadReport, SatelliteError
+from satellite.model.span import Span
+from satellite.protocols.files import binary_stream
+from satellite.protocols.files.formats import FILE_FORMATS
+from satellite.protocols.files.reading import FileReader
+from tests import bookinfo
+from tests.cases import case
+
+TRACE = "7c1e5a90b3d24f6886f0c2d4e6a81b35"
+
+
+def read(content: bytes, portion: int = 1 << 20, format_: str = "auto") -> tuple[list[Span], FileReader]:
+    reader = FileReader(format_)
+    bodies = []
+    for start in range(0, len(content), portion):
+        bodies += list(reader.feed(content[start : start + portion]))
+    bodies += list(reader.finish())
+    return [span for body in bodies for span in body.protocol.decode([body.content], 1).batch.spans()], reader
+
+
+SPAN = {
+    "traceId": TRACE,
+    "spanId": "a1b2c3d4e5f60001",
+    "name": "GET /basket",
+    "startTimeUnixNano": "1794300000000000000",
+    "endTimeUnixNano": "1794300000009000000",
+}
+SCOPE = {"scope": {"name": "shop"}, "spans": [SPAN]}
+RESOURCE = {
+    "resource": {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]},
+    "scopeSpans": [SCOPE],
+}
+REQUEST = {"resourceSpans": [RESOURCE]}
+ZIPKIN = {"traceId": TRACE, "id": "a1b2c3d4e5f60001", "name": "GET /basket", "timestamp": 1794300000000000}
+JAEGER_SPAN = {
+    "traceID": TRACE,
+    "spanID": "a1b2c3d4e5f60001",
+    "operationName": "GET /basket",
+    "startTime": 1794300000000000,
+    "duration": 9000,
+    "process": {"serviceName": "shop", "tags": []},
+}
+JAEGER_TRACE = {
+    "traceID": TRACE,
+    "spans": [JAEGER_SPAN | {"processID": "p1"}],
+    "processes": {"p1": {"serviceName": "shop"}},
+}
+LIGHTSTEP = json.loads(case("lightstep-python-error.json"))
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        REQUEST,
+        {"batches": [RESOURCE]},
+        {"trace": REQUEST},
+        {"trace": {"batches": [RESOURCE]}},
+        {"result": REQUEST},
+        RESOURCE,
+        RESOURCE | {"schemaUrl": "https://x"},
+        {"resource": {}, "instrumentationLibrarySpans": [{"spans": [SPAN]}]},
+        {"resource_spans": [{"scope_spans": [{"spans": [SPAN]}]}]},
+        SCOPE,
+        SPAN,
+        [SPAN],
+        [REQUEST],
+        [[RESOURCE]],
+        ZIPKIN,
+        [ZIPKIN],
+        [[ZIPKIN]],
+        {"data": [JAEGER_TRACE]},
+        {"data": [JAEGER_TRACE], "total": 0, "errors": None},
+        {"data": JAEGER_TRACE},
+        [JAEGER_TRACE],
+        JAEGER_TRACE,
+        JAEGER_SPAN,
+        [JAEGER_SPAN],
+        {"spans": [JAEGER_SPAN]},
+        {"traceID": TRACE, "spans": [JAEGER_SPAN]},
+    ],
+    ids=lambda document: json.dumps(document)[:40],
+)
+@pytest.mark.parametrize("portion", [1, 1 << 20])
+def test_neighbours_of_each_form(document: Any, portion: int) -> None:
+    [span], reader = read(json.dumps(document).encode(), portion)
+    assert (span.trace_id, span.span_id, span.operation) == (TRACE, SPAN["spanId"], "GET /basket")
+    assert span.start_us == 1794300000000000
+    assert not reader.faults
+
+
+@pytest.mark.parametrize("document", [LIGHTSTEP, [LIGHTSTEP], {"spans": LIGHTSTEP["spans"]}])
+def test_lightstep_as_json(document: Any) -> None:
+    [span], _ = read(json.dumps(document).encode())
+    assert span.operation == "charge card"
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        gzip.compress,
+        lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]),
+        lambda content: b"\xef\xbb\xbf" + content,
+        lambda content: content.decode().encode("utf-16"),
+        lambda content: b"\n\n" + content + b"\n \n",
+        lambda content: b"[" + content.replace(b"}\n{", b"},\n{") + b"]",
+        lambda content: b"\x1e" + content.replace(b"\n{", b"\n\x1e{"),
+        lambda content: content.replace(b"\n", b"\r\n"),
+    ],
+)
+@pytest.mark.parametrize("portion", [1, 1 << 20])
+def test_how_a_file_may_be_wrapped(convert: Callable[[bytes], bytes], portion: int) -> None:
+    spans, reader = read(convert(case("collector-file.jsonl")), portion)
+    assert [span.service for span in spans] == ["shop-frontend", "shop-basket", "shop-stock"]
+    assert not reader.faults
+
+
+def test_a_file_of_everything() -> None:
+    lines = [REQUEST, {"resourceLogs": []}, {"resourceMetrics": []}, [ZIPKIN], {"resource_logs": []}, 7]
+    spans, reader = read("\n".join(map(json.dumps, lines)).encode())
+    assert len(spans) == 2
+    assert reader.others == {"logs": 2, "metrics": 1}
+    assert reader.faults == ["line 6: not JSON: '7'"]
+
+
+def test_python_prints_spans() -> None:
+    [span], _ = read(case("console-exporter.json"))
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60002",
+        "a1b2c3d4e5f60001",
+    )
+    assert (span.service, span.operation, span.kind) == ("shop-basket", "load basket", "internal")
+    assert (span.start_us, span.duration_us) == (1794307200001000, 5000)
+    assert span.tags["basket.items"] == 3
+
+
+def test_python_prints_all_there_is() -> None:
+    printed = json.loads(case("console-exporter.json"))
+    printed["context"]["trace_state"] = "[\"{'key': 'a', 'value': 'b'}\"]"
+    printed["status"] = {"status_code": "ERROR", "description": "it broke"}
+    printed["kind"] = "SpanKind.SERVER"
+    printed["events"] = [
+        {"name": "e", "timestamp": "2026-11-10T10:40:00.002000Z", "attributes": {"list": [1, 2.5, "x", True]}}
+    ]
+    printed["links"] = [
+        {"context": {"trace_id": "0x" + "0a" * 16, "span_id": "0x" + "0b" * 8}, "attributes": {}}
+    ]
+    content = "program started\n" + 2 * (json.dumps(printed, indent=4) + "\n") + "done\n"
+    (span, _), reader = read(content.encode())
+    assert (span.error, span.kind, span.tags["otel.status_description"]) == (True, "server", "it broke")
+    assert span.logs[0].fields == {"event": "e", "list": [1, 2.5, "x", True]}
+    assert span.logs[0].time_us == 1794307200002000
+    assert [(one.trace_id, one.span_id) for one in span.references][-1] == ("0a" * 16, "0b" * 8)
+    assert len(reader.faults) == 2
+
+
+def test_go_prints_spans() -> None:
+    context = {
+        "TraceID": TRACE,
+        "SpanID": "a1b2c3d4e5f60001",
+        "TraceFlags": "01",
+        "TraceState": "",
+        "Remote": False,
+    }
+    printed = {
+        "Name": "run",
+        "SpanContext": context,
+        "Parent": {"TraceID": "0" * 32, "SpanID": "0" * 16},
+        "SpanKind": 3,
+        "StartTime": "2026-11-10T12:40:00.000000001+02:00",
+        "EndTime": "2026-11-10T12:40:01.5+02:00",
+        "Attributes": [
+            {"Key": "f", "Value": {"Type": "FLOAT64", "Value": 2}},
+            {"Key": "l", "Value": {"Type": "STRINGSLICE", "Value": ["a"]}},
+        ],
+        "Events": [
+            {"Name": "e", "Attributes": None, "DroppedAttributeCount": 0, "Time": "2026-11-10T12:40:01+02:00"}
+        ],
+        "Links": [{"SpanContext": context | {"SpanID": "0" * 15 + "9"}, "Attributes": None}],
+        "Status": {"Code": "Error", "Description": "no"},
+        "DroppedAttributes": 0,
+        "Resource": [{"Key": "service.name", "Value": {"Type": "STRING", "Value": "shop"}}],
+        "InstrumentationLibrary": {"Name": "lib", "Version": "1", "SchemaURL": ""},
+    }
+    [span], reader = read(json.dumps(printed, indent="\t").encode())
+    assert not reader.faults
+    assert (span.service, span.kind, span.parent_span_id, span.error) == ("shop", "client", None, True)
+    assert (span.start_us, span.duration_us) == (1794307200000000, 1499999)
+    assert (span.tags["f"], type(span.tags["f"]), span.tags["l"]) == (2.0, float, ["a"])
+    assert span.tags["otel.scope.name"] == "lib"
+    assert span.logs[0].time_us == 1794307201000000
+
+
+# Binary
+
+
+def _delimited(bodies: list[bytes]) -> bytes:
+    return b"".join(binary_length(len(body)) + body for body in bodies)
+
+
+def binary_length(size: int) -> bytes:
+    made = bytearray()
+    while size > 127:
+        made.append(size & 127 | 128)
+        size >>= 7
+    return bytes([*made, size])
+
+
+FRAMES: dict[str, Callable[[list[bytes]], bytes]] = {
+    "none": b"".join,
+    "varint": _delimited,
+    "four bytes": lambda bodies: b"".join(len(body).to_bytes(4, "big") + body for body in bodies),
+    "gRPC": lambda bodies: b"".join(b"\0" + len(body).to_bytes(4, "big") + body for body in bodies),
+}
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+@pytest.mark.parametrize("portion", [11, 1 << 20])
+@pytest.mark.parametrize("compress", [False, True])
+def test_otlp_protobuf_in_any_frame(frame: str, portion: int, *, compress: bool) -> None:
+    batch = bookinfo.batch()
+    parts = [b"".join(FILE_FORMATS["otlp-protobuf"].pieces([batch.slice(i, i + 8)])) for i in range(0, 88, 8)]
+    content = FRAMES[frame](parts)
+    spans, reader = read(gzip.compress(content) if compress else content, portion)
+    assert len(spans) == 88
+    assert reader.found.startswith(("OTLP protobuf", "11 documents of OTLP protobuf"))
+
+
+def test_a_long_message_is_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(binary_stream, "PIECE_BYTES", 500)
+    monkeypatch.setattr(binary_stream, "HEAD_BYTES", 300)
+    spans, reader = read(b"".join(FILE_FORMATS["otlp-protobuf"].pieces([bookinfo.batch()] * 3)), 100)
+    assert len(spans) == 3 * 88
+    assert reader.titles.total() > 3
+
+
+@pytest.mark.parametrize("head", [20, 200, 2000])
+def test_the_beginning_is_enough_to_know(monkeypatch: pytest.MonkeyPatch, head: int) -> None:
+    monkeypatch.setattr(binary_stream, "HEAD_BYTES", head)
+    for name in ("otlp-protobuf", "lightstep"):
+        spans, reader = read(b"".join(FILE_FORMATS[name].pieces([bookinfo.batch()])), 13)
+        assert (len(spans), reader.faults) == (88, [])
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+def test_other_signals_as_protobuf_are_named(frame: str) -> None:
+    for name, message, title in (
+        ("otlp-logs.json", ExportLogsServiceRequest(), "logs"),
+        ("otlp-metrics.json", ExportMetricsServiceRequest(), "metrics"),
+    ):
+        body = ParseDict(json.loads(case(name)), message).SerializeToString()
+        spans, reader = read(FRAMES[frame]([body]))
+        assert (spans, reader.others) == ([], {title: 1})
+
+
+def test_a_cut_off_file_keeps_what_was_complete() -> None:
+    content = FRAMES["four bytes"]([b"".join(FILE_FORMATS["otlp-protobuf"].pieces([bookinfo.batch()]))] * 2)
+    reader = FileReader()
+    bodies = list(reader.feed(content[:-5]))
+    with pytest.raises(BadReport, match="ends within"):
+        bodies.extend(reader.finish())
+    assert sum(len(body.protocol.decode([body.content], 1).batch) for body in bodies) in {0, 88}
+
+
+@given(st.binary(max_size=100), st.integers(1, 20))
+def test_any_file_is_read_or_refused(content: bytes, portion: int) -> None:
+    outcomes: list[tuple[object, ...]] = []
+    for size in (portion, 1000):
+        try:
+            spans, reader = read(content, size)
+            outcomes.append((len(spans), reader.faulty))
+        except SatelliteError as error:
+            outcomes.append((error.message,))
+    assert outcomes[0] == outcomes[1]
