@@ -12,11 +12,11 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from mock_lightstep_satellite.client import Client
 from satellite.api.files import FormatName, ImportAsked
 from satellite.api.turns import Turns
 from satellite.cli.files import FileFormat as CliFormat
 from satellite.cli.files import ImportFormat as CliImportFormat
-from satellite.client import Client
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter
@@ -97,7 +97,7 @@ def test_the_file_says_what_it_is(
         (b"", ["empty"]),
         (b"\n \n", ["empty"]),
         (b"not a file of spans\n", ["line 1", "not JSON", "'not a file of spans'"]),
-        (b"\xff\xff", ["ff ff"]),
+        (b"\xff\xff\xff\xff\xff", ["ff ff"]),
         (b"PK\x03\x04 an archive", ["ZIP"]),
         (gzip.compress(case("zipkin-plain.json"), mtime=0)[:60], ["gzip", "cut off"]),
         (case("otlp-plain.json")[:200], ["not JSON", "line 1"]),
