@@ -25,6 +25,9 @@ Query = str | Selector
 Count = int | str | tuple[int, int | None]
 """How many spans: 3 or "==3" exactly, ">=1", "<=4", (1, 4) from 1 to 4, (1, None) 1 and more; 0 none at all."""
 
+Bound = int | str | bool | None
+"""A parameter of the HTTP API; None: left out."""
+
 DEFAULT_URL = "http://localhost:8000"
 PAGE = 1000
 """Spans in one request, the API's limit."""
@@ -109,13 +112,17 @@ def _expectation(
     return Call(_Spans, call.method, call.path, body=body, waits_s=timeout)
 
 
+def _text(query: Query | None) -> str | None:
+    return None if query is None else str(query)
+
+
 def _latency(histogram: dict[str, Any]) -> Latency:
     at = {name: duration_us / 1e6 for name, duration_us in histogram["percentiles"].items()}
     return Latency(histogram["count"], at.get("p50"), at.get("p95"), at.get("p99"), at.get("p99.9"))
 
 
-def _export(project: str, query: Query, format_: str, bounds: dict[str, int | None]) -> Call[bytes]:
-    call = _call(bytes, "GET", project, "export", query=str(query), format=format_, **bounds)
+def _export(project: str, query: Query | None, format_: str, bounds: dict[str, Bound]) -> Call[bytes]:
+    call = _call(bytes, "GET", project, "export", query=_text(query), format=format_, **bounds)
     return replace(call, waits_s=FILE_PATIENCE_S)
 
 
@@ -124,8 +131,22 @@ def _import(project: str, content: Content, format_: str) -> Call[dict[str, Any]
     return replace(call, content=content, waits_s=FILE_PATIENCE_S)
 
 
+def _run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
+    call = _call(dict[str, Any], "POST", project, "snapshots")
+    return replace(call, body={name: value for name, value in asked.items() if value is not None})
+
+
+def _snapshot(answer: type[T], method: str, project: str, snapshot_id: str, what: str = "") -> Call[T]:
+    return _call(answer, method, project, f"snapshots/{quote(snapshot_id, safe='')}{what}")
+
+
+def _snapshot_file(project: str, content: bytes) -> Call[dict[str, Any]]:
+    call = _call(dict[str, Any], "POST", project, "import-snapshot")
+    return replace(call, content=content, waits_s=FILE_PATIENCE_S)
+
+
 def _pages(
-    project: str, query: Query, limit: int | None, params: dict[str, Any]
+    project: str, query: Query | None, limit: int | None, params: dict[str, Any]
 ) -> Generator[Call[_Spans], _Spans, list[TracedSpan]]:
     """Asks page after page until there are `limit` spans, or all."""
     spans: list[TracedSpan] = []
@@ -133,7 +154,7 @@ def _pages(
     while limit is None or len(spans) < limit:
         size = PAGE if limit is None else min(PAGE, limit - len(spans))
         page = yield _call(
-            _Spans, "GET", project, "spans", query=str(query), limit=size, cursor=cursor, **params
+            _Spans, "GET", project, "spans", query=_text(query), limit=size, cursor=cursor, **params
         )
         spans += page.spans
         cursor = page.next_cursor
@@ -262,20 +283,27 @@ class Client:
 class Project:
     """Asks about one project.
 
-    `bounds` are the parameters of the HTTP API: oldest_us, youngest_us, min_latency_us, max_latency_us, since.
+    `bounds` are the parameters of the HTTP API: oldest_us, youngest_us, min_latency_us, max_latency_us, percentile,
+    since; `snapshot`, the id of one to ask in place of the live store; for tables `filter` and `whole`. Without a
+    query all spans are meant, of a snapshot those that its run asked for.
     """
 
     client: Client
     name: str
 
-    def services(self, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
+    def services(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """service, spans, errors, operations of each service, alphabetical."""
-        call = _call(dict, "GET", self.name, "services", query=str(query), **bounds)
+        call = _call(dict, "GET", self.name, "services", query=_text(query), **bounds)
         services: list[dict[str, Any]] = self.client.send(call)["services"]
         return services
 
     def spans(
-        self, query: Query = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+        self,
+        query: Query | None = None,
+        *,
+        order: str = "-latency",
+        limit: int | None = None,
+        **bounds: Bound,
     ) -> list[TracedSpan]:
         """The matching spans in order, all of them or the first `limit`, however many pages they take."""
         pages = _pages(self.name, query, limit, {"order": order, **bounds})
@@ -288,7 +316,7 @@ class Project:
                 return spans
             page = self.client.send(call)
 
-    def export(self, query: Query = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+    def export(self, query: Query | None = None, *, format: str = "otlp-json", **bounds: Bound) -> bytes:  # noqa: A002
         """The matching spans as a file: otlp-json, otlp-protobuf, jaeger-json, zipkin-json or lightstep."""
         return self.client.send(_export(self.name, query, format, bounds))
 
@@ -297,7 +325,7 @@ class Project:
         query: str = "",
         *,
         format: str = "otlp-json",  # noqa: A002
-        **bounds: int | None,
+        **bounds: Bound,
     ) -> Iterator[bytes]:
         """The same piece by piece, whatever its size; the file is whole when no error ended it."""
         return self.client.stream(_export(self.name, query, format, bounds))
@@ -315,30 +343,70 @@ class Project:
         found = self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
         return Trace(found.spans)
 
-    def traces(self, query: Query = "", **bounds: int | None) -> list[Trace]:
+    def traces(self, query: Query | None = None, **bounds: Bound) -> list[Trace]:
         """The traces that matching spans belong to, whole, in the order in which those arrived."""
-        found = self.spans(query, order="arrival", **bounds)
+        found = self.spans(query, order="arrival", limit=None, **bounds)
         return [self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
-    def latency(self, query: Query = "", **bounds: int | None) -> Latency:
+    def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """Exact percentiles of the matching spans' latencies. Raises NotFound when nothing ever arrived."""
         return _latency(self.histogram(query, **bounds))
 
-    def histogram(self, query: Query = "", **bounds: int | None) -> dict[str, Any]:
+    def histogram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
         """buckets, percentiles, count, errors of all matching spans."""
-        return self.client.send(_call(dict, "GET", self.name, "histogram", query=str(query), **bounds))
+        return self.client.send(_call(dict, "GET", self.name, "histogram", query=_text(query), **bounds))
 
-    def groups(self, by: str, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
+    def groups(self, by: str, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """The matching spans by the values of keys, separated by commas."""
-        call = _call(dict, "GET", self.name, "groups", by=by, query=str(query), **bounds)
+        call = _call(dict, "GET", self.name, "groups", by=by, query=_text(query), **bounds)
         groups: list[dict[str, Any]] = self.client.send(call)["groups"]
         return groups
+
+    def heat_map(self, query: Query | None = None, *, columns: int = 60, **bounds: Bound) -> dict[str, Any]:
+        """Latency over time: from_us, to_us, step_us, and columns with count, errors, percentiles and cells."""
+        return self.client.send(
+            _call(dict, "GET", self.name, "heatmap", query=_text(query), columns=columns, **bounds)
+        )
+
+    def run(self, query: Query = "", *, name: str = "", limit: int = 50, **bounds: Bound) -> dict[str, Any]:
+        """Run a query: `snapshot` that keeps what was found, `histogram`, `page` of the slowest spans, `removed`."""
+        return self.client.send(
+            _run(self.name, {"query": str(query), "name": name, "limit": limit, **bounds})
+        )
+
+    def snapshots(self) -> list[dict[str, Any]]:
+        """The snapshots that are kept, the newest first."""
+        kept: list[dict[str, Any]] = self.client.send(_call(dict, "GET", self.name, "snapshots"))["snapshots"]
+        return kept
+
+    def snapshot(self, snapshot_id: str) -> dict[str, Any]:
+        """One of them: `snapshot`, `histogram`. Raises NotFound."""
+        return self.client.send(_snapshot(dict, "GET", self.name, snapshot_id))
+
+    def change_snapshot(
+        self, snapshot_id: str, *, name: str | None = None, pinned: bool | None = None
+    ) -> dict[str, Any]:
+        """Name it; pin it, so that it never goes to make room. Raises NotFound."""
+        body = {"name": name, "pinned": pinned}
+        return self.client.send(replace(_snapshot(dict, "POST", self.name, snapshot_id), body=body))
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Forget it. Raises NotFound."""
+        self.client.send(_snapshot(type(None), "DELETE", self.name, snapshot_id))
+
+    def export_snapshot(self, snapshot_id: str) -> bytes:
+        """The snapshot as one file, spans and all. Raises NotFound."""
+        return self.client.send(_snapshot(bytes, "GET", self.name, snapshot_id, "/file"))
+
+    def import_snapshot(self, content: bytes) -> dict[str, Any]:
+        """Keep the snapshot of a file: `snapshot`, `removed`."""
+        return self.client.send(_snapshot_file(self.name, content))
 
     def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
         """Names (service, operation, key, value) and in how many spans they occur, most frequent first."""
-        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=str(query))
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=_text(query))
         suggestions: list[dict[str, Any]] = self.client.send(call)["suggestions"]
         return suggestions
 
@@ -440,14 +508,19 @@ class AsyncProject:
     client: AsyncClient
     name: str
 
-    async def services(self, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
+    async def services(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """As `Project.services`."""
-        call = _call(dict, "GET", self.name, "services", query=str(query), **bounds)
+        call = _call(dict, "GET", self.name, "services", query=_text(query), **bounds)
         services: list[dict[str, Any]] = (await self.client.send(call))["services"]
         return services
 
     async def spans(
-        self, query: Query = "", *, order: str = "-latency", limit: int | None = None, **bounds: int | None
+        self,
+        query: Query | None = None,
+        *,
+        order: str = "-latency",
+        limit: int | None = None,
+        **bounds: Bound,
     ) -> list[TracedSpan]:
         """As `Project.spans`."""
         pages = _pages(self.name, query, limit, {"order": order, **bounds})
@@ -460,7 +533,13 @@ class AsyncProject:
                 return spans
             page = await self.client.send(call)
 
-    async def export(self, query: Query = "", *, format: str = "otlp-json", **bounds: int | None) -> bytes:  # noqa: A002
+    async def export(
+        self,
+        query: Query | None = None,
+        *,
+        format: str = "otlp-json",  # noqa: A002
+        **bounds: Bound,
+    ) -> bytes:
         """As `Project.export`."""
         return await self.client.send(_export(self.name, query, format, bounds))
 
@@ -469,7 +548,7 @@ class AsyncProject:
         query: str = "",
         *,
         format: str = "otlp-json",  # noqa: A002
-        **bounds: int | None,
+        **bounds: Bound,
     ) -> AsyncIterator[bytes]:
         """As `Project.export_stream`."""
         return self.client.stream(_export(self.name, query, format, bounds))
@@ -483,30 +562,78 @@ class AsyncProject:
         found = await self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
         return Trace(found.spans)
 
-    async def traces(self, query: Query = "", **bounds: int | None) -> list[Trace]:
+    async def traces(self, query: Query | None = None, **bounds: Bound) -> list[Trace]:
         """As `Project.traces`."""
-        found = await self.spans(query, order="arrival", **bounds)
+        found = await self.spans(query, order="arrival", limit=None, **bounds)
         return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
-    async def latency(self, query: Query = "", **bounds: int | None) -> Latency:
+    async def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """As `Project.latency`."""
         return _latency(await self.histogram(query, **bounds))
 
-    async def histogram(self, query: Query = "", **bounds: int | None) -> dict[str, Any]:
+    async def histogram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
         """As `Project.histogram`."""
-        return await self.client.send(_call(dict, "GET", self.name, "histogram", query=str(query), **bounds))
+        return await self.client.send(
+            _call(dict, "GET", self.name, "histogram", query=_text(query), **bounds)
+        )
 
-    async def groups(self, by: str, query: Query = "", **bounds: int | None) -> list[dict[str, Any]]:
+    async def groups(self, by: str, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """As `Project.groups`."""
-        call = _call(dict, "GET", self.name, "groups", by=by, query=str(query), **bounds)
+        call = _call(dict, "GET", self.name, "groups", by=by, query=_text(query), **bounds)
         groups: list[dict[str, Any]] = (await self.client.send(call))["groups"]
         return groups
+
+    async def heat_map(
+        self, query: Query | None = None, *, columns: int = 60, **bounds: Bound
+    ) -> dict[str, Any]:
+        """As `Project.heat_map`."""
+        return await self.client.send(
+            _call(dict, "GET", self.name, "heatmap", query=_text(query), columns=columns, **bounds)
+        )
+
+    async def run(
+        self, query: Query = "", *, name: str = "", limit: int = 50, **bounds: Bound
+    ) -> dict[str, Any]:
+        """As `Project.run`."""
+        return await self.client.send(
+            _run(self.name, {"query": str(query), "name": name, "limit": limit, **bounds})
+        )
+
+    async def snapshots(self) -> list[dict[str, Any]]:
+        """As `Project.snapshots`."""
+        kept: list[dict[str, Any]] = (await self.client.send(_call(dict, "GET", self.name, "snapshots")))[
+            "snapshots"
+        ]
+        return kept
+
+    async def snapshot(self, snapshot_id: str) -> dict[str, Any]:
+        """As `Project.snapshot`."""
+        return await self.client.send(_snapshot(dict, "GET", self.name, snapshot_id))
+
+    async def change_snapshot(
+        self, snapshot_id: str, *, name: str | None = None, pinned: bool | None = None
+    ) -> dict[str, Any]:
+        """As `Project.change_snapshot`."""
+        body = {"name": name, "pinned": pinned}
+        return await self.client.send(replace(_snapshot(dict, "POST", self.name, snapshot_id), body=body))
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """As `Project.delete_snapshot`."""
+        await self.client.send(_snapshot(type(None), "DELETE", self.name, snapshot_id))
+
+    async def export_snapshot(self, snapshot_id: str) -> bytes:
+        """As `Project.export_snapshot`."""
+        return await self.client.send(_snapshot(bytes, "GET", self.name, snapshot_id, "/file"))
+
+    async def import_snapshot(self, content: bytes) -> dict[str, Any]:
+        """As `Project.import_snapshot`."""
+        return await self.client.send(_snapshot_file(self.name, content))
 
     async def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
         """As `Project.suggest`."""
-        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=str(query))
+        call = _call(dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=_text(query))
         suggestions: list[dict[str, Any]] = (await self.client.send(call))["suggestions"]
         return suggestions
 

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Self
 
 from satellite.api.operations import Diagnostics, Listener, Setting, Traps
 from satellite.edges.tls import CertificateStore
+from satellite.explore.asked import Sources
+from satellite.explore.snapshots import Snapshots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -138,7 +140,7 @@ class App:
 
         with _MAKING:
             return create_api(
-                store=self._store, arrivals=self._arrivals, intake=self._intake, version=version()
+                sources=self._sources, arrivals=self._arrivals, intake=self._intake, version=version()
             )
 
     # Open, start
@@ -152,6 +154,9 @@ class App:
             duplicate_window_seconds=settings.duplicate_window_seconds,
         )
         opened.push_async_callback(asyncio.to_thread, self._store.close)
+        snapshots = Snapshots(self._store, self._clock_ns, bytes_max=settings.snapshot_bytes)
+        opened.push_async_callback(asyncio.to_thread, snapshots.close)
+        self._sources = Sources(self._store, snapshots)
         self._metrics = Metrics()
         self._metrics.watch_projects(self._store.projects)
         self._tokens = Tokens.configured(

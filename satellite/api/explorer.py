@@ -16,6 +16,7 @@ from satellite.api import (
     histogram,
     projects,
     services,
+    snapshots,
     spans,
     suggestions,
     traces,
@@ -23,13 +24,13 @@ from satellite.api import (
 from satellite.api.document import document
 from satellite.api.refusals import handle_errors
 from satellite.api.routes import ROOT
+from satellite.explore.asked import Sources
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
-from satellite.store import Store
 
 
-def create_api(*, store: Store, arrivals: Arrivals, intake: Intake, version: str) -> FastAPI:
-    """The application that answers `/api/v1` about the projects of this store."""
+def create_api(*, sources: Sources, arrivals: Arrivals, intake: Intake, version: str) -> FastAPI:
+    """The application that answers `/api/v1` about the projects of this store and its snapshots."""
     api = FastAPI(
         title="Mock LightStep Satellite",
         version=version,
@@ -39,15 +40,16 @@ def create_api(*, store: Store, arrivals: Arrivals, intake: Intake, version: str
     )
     handle_errors(api)
     resources = [
-        projects.routes(store, arrivals, intake),
-        services.routes(store),
-        suggestions.routes(store),
-        spans.routes(store),
-        traces.routes(store),
-        histogram.routes(store),
-        groups.routes(store),
-        files.routes(store, intake),
-        expect.routes(store, arrivals),
+        projects.routes(sources.store, sources.snapshots, arrivals, intake),
+        services.routes(sources),
+        suggestions.routes(sources),
+        spans.routes(sources),
+        traces.routes(sources),
+        histogram.routes(sources),
+        groups.routes(sources),
+        snapshots.routes(sources),
+        files.routes(sources, intake),
+        expect.routes(sources.store, arrivals),
     ]
     for routes in resources:
         api.include_router(routes.router)

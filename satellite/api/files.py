@@ -13,16 +13,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from satellite.api.parameters import Bounds, Project, known
+from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
 from satellite.api.turns import Turns
 from satellite.errors import BadReport, BadRequest, Overloaded, SatelliteError, TooLarge
+from satellite.explore.asked import Sources
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import is_project_name
 from satellite.model.report import Receipt
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.reading import Body, FileReader
-from satellite.store import Store
 
 PORTION_BYTES = 1 << 20
 """Of an uploaded file, read at once."""
@@ -71,7 +71,7 @@ class ImportAsked(BaseModel):
     )
 
 
-def routes(store: Store, intake: Intake) -> Routes:
+def routes(sources: Sources, intake: Intake) -> Routes:
     """Their endpoints."""
     routes = Routes()
     exports, imports = Turns("exports"), Turns("imports", per_project=2)
@@ -82,11 +82,13 @@ def routes(store: Store, intake: Intake) -> Routes:
 
         Exports of one project are written one after another.
         """
-        plan, file_format = asked.plan(), FILE_FORMATS[asked.format]
-        await asyncio.to_thread(known, store, project)
+        file_format = FILE_FORMATS[asked.format]
+        where = await asyncio.to_thread(asked.asked, sources, project)
         await exports.take(project)
         try:
-            pieces = await asyncio.to_thread(lambda: file_format.pieces(store.batches(project, plan)))
+            pieces = await asyncio.to_thread(
+                lambda: file_format.pieces(where.source.batches(project, where.plan))
+            )
         except BaseException:
             exports.leave(project)
             raise

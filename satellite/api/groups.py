@@ -7,13 +7,14 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import Field
 
-from satellite.api.parameters import Bounds, Project, known
+from satellite.api.parameters import Project, TableBounds
 from satellite.api.routes import Routes, json
+from satellite.explore.asked import Sources
 from satellite.explore.groups import GroupTable, groups
-from satellite.store import GroupOrder, Store
+from satellite.store import GroupOrder
 
 
-class GroupsAsked(Bounds):
+class GroupsAsked(TableBounds):
     """Parameters of …/groups."""
 
     by: str = Field("service,operation", description="`service`, `operation` or tags, separated by commas.")
@@ -24,18 +25,19 @@ class GroupsAsked(Bounds):
     offset: int = Field(0, ge=0, le=2**31, description="Leave out so many groups.")
 
 
-def routes(store: Store) -> Routes:
+def routes(sources: Sources) -> Routes:
     """Their endpoint."""
     routes = Routes()
 
     @routes.get("/projects/{project}/groups", GroupTable)
     def group_by(project: Project, asked: Annotated[GroupsAsked, Query()]) -> Response:
         """The matching spans by the values of keys: count, errors, latencies, distribution."""
+        where = asked.table(sources, project)
         return json(
             groups(
-                store,
-                known(store, project),
-                asked.plan(),
+                where.source,
+                project,
+                where.plan,
                 asked.by,
                 order=asked.order,
                 limit=asked.limit,

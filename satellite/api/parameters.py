@@ -7,24 +7,35 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
-from satellite.api.routes import ROOT
-from satellite.errors import NotFound
-from satellite.explore.window import plan_of
-from satellite.query.plan import Plan
-from satellite.store import Store
+from satellite.explore.asked import Asked, Percentile, Sources
 
 _US_MAX = (2**63 - 1) // 1000
 
 Project = Annotated[str, Path(description="A project's name; in open mode the access token itself.")]
 
 
-class Bounds(BaseModel):
-    """Which spans: the query, and what is no part of a predicate."""
+class SourceAsked(BaseModel):
+    """Where to look."""
 
     model_config = ConfigDict(extra="forbid")
 
-    query: str = Field(
-        "", max_length=65_536, description="The predicate, in any written form; empty: all spans."
+    snapshot: str | None = Field(
+        None, max_length=64, description="Ask this snapshot in place of the live store."
+    )
+
+    def asked(self, sources: Sources, project: str) -> Asked:
+        """The source, with all its spans."""
+        return sources.asked(project, "", snapshot=self.snapshot)
+
+
+class Bounds(SourceAsked):
+    """Which spans: the query, what is no part of a predicate, and where to look."""
+
+    query: str | None = Field(
+        None,
+        max_length=65_536,
+        description="The predicate, in any written form; empty: all spans. Left out, a snapshot is asked for what "
+        "its run asked for.",
     )
     oldest_us: int | None = Field(
         None, ge=-_US_MAX, le=_US_MAX, description="Start at or after; µs since 1970."
@@ -32,12 +43,18 @@ class Bounds(BaseModel):
     youngest_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Start before.")
     min_latency_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Duration at least.")
     max_latency_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Duration below.")
+    percentile: Percentile | None = Field(
+        None, description="Only what is as slow as this percentile of the matching spans, or slower."
+    )
     since: int = Field(0, ge=0, le=2**62, description="Only what arrived after this mark.")
 
-    def plan(self) -> Plan:
+    def asked(self, sources: Sources, project: str) -> Asked:
         """What they mean together."""
-        return plan_of(
+        return sources.asked(
+            project,
             self.query,
+            snapshot=self.snapshot,
+            percentile=self.percentile,
             oldest_us=self.oldest_us,
             youngest_us=self.youngest_us,
             min_latency_us=self.min_latency_us,
@@ -46,11 +63,19 @@ class Bounds(BaseModel):
         )
 
 
-def known(store: Store, project: str) -> str:
-    """The project, which has received spans or reports at least. Raises NotFound."""
-    if not store.mark(project) and all(stats.project != project for stats in store.projects()):
-        raise NotFound(
-            f"no project {project!r} has received spans",
-            hint=f"GET {ROOT}/projects lists those that have; a project begins with its first report",
-        )
-    return project
+class TableBounds(Bounds):
+    """Which spans a table shows."""
+
+    filter: str = Field(
+        "",
+        max_length=65_536,
+        description="One more predicate, for this table only; keys may repeat the query's.",
+    )
+    whole: bool = Field(
+        default=False,
+        description="All spans in the traces of the matching ones, of at most 3,000 traces.",
+    )
+
+    def table(self, sources: Sources, project: str) -> Asked:
+        """What they mean together."""
+        return self.asked(sources, project).table(filtered=self.filter, whole=self.whole)

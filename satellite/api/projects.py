@@ -5,8 +5,10 @@ from __future__ import annotations
 import msgspec
 from fastapi import Response
 
-from satellite.api.parameters import Project, known
+from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json
+from satellite.explore.asked import known
+from satellite.explore.snapshots import Snapshots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.store import ProjectStats, Store
@@ -30,7 +32,7 @@ class Removed(msgspec.Struct, frozen=True):
     removed: int
 
 
-def routes(store: Store, arrivals: Arrivals, intake: Intake) -> Routes:
+def routes(store: Store, snapshots: Snapshots, arrivals: Arrivals, intake: Intake) -> Routes:
     """Their endpoints."""
     routes = Routes()
 
@@ -55,6 +57,7 @@ def routes(store: Store, arrivals: Arrivals, intake: Intake) -> Routes:
     def drop(project: Project) -> Response:
         """Forget the project, ledger and all; whoever waits for its spans is told."""
         store.drop(known(store, project))
+        snapshots.drop(project)
         intake.forget(project)
         arrivals.dropped(project)
         return Response(status_code=204)

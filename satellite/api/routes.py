@@ -14,6 +14,7 @@ ROOT = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
 """Of a request to this API; spans come in by other ports."""
 
+Struct = TypeVar("Struct", bound=msgspec.Struct)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
 _ENCODER = msgspec.json.Encoder()
@@ -90,6 +91,21 @@ def content(body: type[msgspec.Struct]) -> dict[str, Any]:
 def json(answer: msgspec.Struct) -> Response:
     """200 with this struct."""
     return Response(_ENCODER.encode(answer), media_type="application/json")
+
+
+def read(body: bytes, kind: type[Struct]) -> Struct:
+    """The struct of a JSON body, whatever content type it claims (`curl -d` claims a form). Empty: the defaults.
+
+    Raises:
+        BadRequest: it is none.
+    """
+    try:
+        return msgspec.json.decode(body or b"{}", type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        fields = ", ".join(kind.__struct_fields__)
+        raise errors.BadRequest(
+            f"the body is not right: {error}", hint=f"a JSON object of {fields}"
+        ) from error
 
 
 async def content_of(request: Request, bytes_max: int, what: str) -> bytes:

@@ -7,10 +7,10 @@ from typing import Annotated
 import msgspec
 from fastapi import Query, Response
 
-from satellite.api.parameters import Bounds, Project, known
+from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
+from satellite.explore.asked import Sources
 from satellite.explore.services import Service, services
-from satellite.store import Store
 
 
 class ServiceList(msgspec.Struct, frozen=True):
@@ -19,13 +19,14 @@ class ServiceList(msgspec.Struct, frozen=True):
     services: list[Service]
 
 
-def routes(store: Store) -> Routes:
+def routes(sources: Sources) -> Routes:
     """Its endpoint."""
     routes = Routes()
 
     @routes.get("/projects/{project}/services", ServiceList)
     def service_directory(project: Project, asked: Annotated[Bounds, Query()]) -> Response:
         """The services that report, alphabetical."""
-        return json(ServiceList(services(store, known(store, project), asked.plan())))
+        where = asked.asked(sources, project)
+        return json(ServiceList(services(where.source, project, where.plan)))
 
     return routes

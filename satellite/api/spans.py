@@ -7,12 +7,13 @@ from typing import Annotated
 from fastapi import Query, Response
 from pydantic import Field
 
-from satellite.api.parameters import Bounds, Project, known
+from satellite.api.parameters import Project, TableBounds
 from satellite.api.routes import Routes, json
-from satellite.store import Order, Page, Store
+from satellite.explore.asked import Sources
+from satellite.store import Order, Page
 
 
-class SpansAsked(Bounds):
+class SpansAsked(TableBounds):
     """Parameters of …/spans."""
 
     order: Order = Field("-latency", description="`-` is descending; `arrival` is the order of marks.")
@@ -20,16 +21,16 @@ class SpansAsked(Bounds):
     cursor: str | None = Field(None, max_length=4096, description="`next_cursor` of the page before.")
 
 
-def routes(store: Store) -> Routes:
+def routes(sources: Sources) -> Routes:
     """Their endpoint."""
     routes = Routes()
 
     @routes.get("/projects/{project}/spans", Page)
     def spans(project: Project, asked: Annotated[SpansAsked, Query()]) -> Response:
         """The matching spans, in pages that stay the same while more spans arrive."""
-        plan = asked.plan()
-        page = store.find(
-            known(store, project), plan, order=asked.order, limit=asked.limit, cursor=asked.cursor
+        where = asked.table(sources, project)
+        page = where.source.find(
+            project, where.plan, order=asked.order, limit=asked.limit, cursor=asked.cursor
         )
         return json(page)
 

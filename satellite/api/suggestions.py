@@ -8,10 +8,11 @@ import msgspec
 from fastapi import Query, Response
 from pydantic import Field
 
-from satellite.api.parameters import Bounds, Project, known
+from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
+from satellite.explore.asked import Sources
 from satellite.explore.suggest import suggest
-from satellite.store import Store, Suggestion, SuggestionKind
+from satellite.store import Suggestion, SuggestionKind
 
 
 class SuggestionList(msgspec.Struct, frozen=True):
@@ -28,15 +29,15 @@ class SuggestAsked(Bounds):
     q: str = Field("", max_length=1000, description="Only names that contain this, letter case aside.")
 
 
-def routes(store: Store) -> Routes:
+def routes(sources: Sources) -> Routes:
     """Their endpoint."""
     routes = Routes()
 
     @routes.get("/projects/{project}/suggest", SuggestionList)
     def suggestions(project: Project, asked: Annotated[SuggestAsked, Query()]) -> Response:
         """At most 100 names for the query bar, among the spans that match the query's other terms."""
-        plan = asked.plan()
-        found = suggest(store, known(store, project), asked.kind, plan, key=asked.key, text=asked.q)
+        where = asked.asked(sources, project)
+        found = suggest(where.source, project, asked.kind, where.plan, key=asked.key, text=asked.q)
         return json(SuggestionList(found))
 
     return routes

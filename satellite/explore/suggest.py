@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from satellite.errors import BadRequest
 from satellite.query.plan import Field, Plan
-from satellite.store import Store, Suggestion, SuggestionKind
+from satellite.store import Questions, Suggestion, SuggestionKind
 
 LIMIT = 100
 """Suggestions at most, as in Explorer."""
 
 
 def suggest(
-    store: Store, project: str, kind: SuggestionKind, plan: Plan, *, key: str = "", text: str = ""
+    source: Questions, project: str, kind: SuggestionKind, plan: Plan, *, key: str = "", text: str = ""
 ) -> list[Suggestion]:
     """At most LIMIT names that contain `text`, by span count descending, then name.
 
@@ -29,4 +29,4 @@ def suggest(
         )
     field = {"service": Field.SERVICE, "operation": Field.OPERATION, "value": Field.TAG}.get(kind)
     others = tuple(term for term in plan.terms if term.field is not field or (key and term.key != key))
-    return store.suggest(project, kind, replace(plan, terms=others), key=key, text=text, limit=LIMIT)
+    return source.suggest(project, kind, replace(plan, terms=others), key=key, text=text, limit=LIMIT)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 
 from satellite.errors import BadRequest, NotFound
 from satellite.model.span import Span
-from satellite.store import Store
+from satellite.store import Questions
 
 _ID = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}")
 
 
-def trace(store: Store, project: str, trace_id: str) -> list[Span]:
+def trace(source: Questions, project: str, trace_id: str) -> list[Span]:
     """Every span of a trace, by start, then span id.
 
     16 hex digits name the lower half of the id, whatever its upper half. 32 digits name both; spans that a 64-bit
@@ -32,7 +32,7 @@ def trace(store: Store, project: str, trace_id: str) -> list[Span]:
         wanted: list[tuple[int | None, int]] = [(None, low)]
     else:
         wanted = [(high, low) for high in sorted({int(trace_id[:16], 16), 0})]
-    found = [span for spans in store.traces(project, wanted) for span in spans]
+    found = [span for spans in source.traces(project, wanted) for span in spans]
     if not found:
         raise NotFound(
             f"no span of trace {trace_id.lower()} is held",

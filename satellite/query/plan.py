@@ -83,11 +83,7 @@ class Plan:
 
     def starting(self, oldest_ns: int, youngest_ns: int) -> Plan:
         """The same, of spans that start in [oldest, youngest) only."""
-        return replace(
-            self,
-            oldest_ns=oldest_ns if self.oldest_ns is None else max(oldest_ns, self.oldest_ns),
-            youngest_ns=youngest_ns if self.youngest_ns is None else min(youngest_ns, self.youngest_ns),
-        )
+        return self.within(Plan(oldest_ns=oldest_ns, youngest_ns=youngest_ns))
 
     def lasting(self, min_ns: int | None, max_ns: int | None) -> Plan:
         """The same, of spans that last [min, max) only; None: no bound."""
@@ -97,6 +93,18 @@ class Plan:
             self,
             min_duration_ns=max(least, default=None),
             max_duration_ns=min(most, default=None),
+        )
+
+    def within(self, other: Plan) -> Plan:
+        """The same, of spans that lie within the other's bounds too."""
+        plan = self.lasting(other.min_duration_ns, other.max_duration_ns)
+        oldest = [bound for bound in (self.oldest_ns, other.oldest_ns) if bound is not None]
+        youngest = [bound for bound in (self.youngest_ns, other.youngest_ns) if bound is not None]
+        return replace(
+            plan,
+            oldest_ns=max(oldest, default=None),
+            youngest_ns=min(youngest, default=None),
+            since=max(self.since, other.since),
         )
 
     def also(self, other: Plan) -> Plan:

@@ -169,6 +169,8 @@ class Settings(BaseSettings):
     """Other values of `bytes_per_project` for some projects: `{"project": bytes}`."""
     bytes_in_total: Bytes = 4_000_000_000
     """Memory for the spans of all projects; beyond it the oldest spans go first, whoever's they are."""
+    snapshot_bytes: Bytes = 256 * 2**20
+    """Memory for snapshots of all projects, beside that for spans; the oldest go first, pinned ones stay."""
     duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
     """How far back a span that comes again is recognised and kept once; 0 looks for none."""
     max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (

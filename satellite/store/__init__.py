@@ -124,6 +124,8 @@ class Group(msgspec.Struct, frozen=True):
     values: list[str | None]
     """One per key, canonical text; None: the span has no such key."""
     count: int
+    exemplars: int
+    """Spans that it is told from: fewer than `count` where a snapshot left traces out (explorer.md §6.2)."""
     errors: int
     error_ratio: float
     avg_latency_us: float
@@ -200,6 +202,21 @@ class Questions(Protocol):
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """Per id (upper half or None for any, lower half) all spans of that trace, by start, then span id."""
+        ...
+
+    def over(
+        self,
+        project: str,
+        traces: Assembled,
+        *,
+        exact: Mapping[Plan, Histogram] | None = None,
+        recall_window_us: int = 0,
+    ) -> Questions:
+        """The same questions about these spans alone, as if they were the project's; they are held in memory.
+
+        Where traces were left out, histogram, groups and timeline count each span as many times as it stands for;
+        pages, counts, funnels and suggestions are of the spans that are there. `exact`: answers known already.
+        """
         ...
 
     def recall_window_us(self, project: str) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from satellite.model.spans import SpanBatch
+from satellite.model.spans import SpanBatch, Status
 
 TRACES_MAX = 3000
 """Traces that one run puts together, as in Explorer."""
@@ -53,6 +53,18 @@ class Assembled:
     def held(self) -> int:
         """How many traces are here."""
         return int(self.trace.max()) + 1 if len(self.trace) else 0
+
+    @property
+    def is_error(self) -> Mask:
+        """Whether each row is an error span."""
+        wrong: Mask = self.batch.column("status") == np.uint8(Status.ERROR)
+        return wrong
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes it holds."""
+        arrays = (self.marks, self.trace, self.matched, self.weights)
+        return self.batch.nbytes + sum(array.nbytes for array in arrays)
 
     def trace_weights(self) -> Weights:
         """For each trace how many it stands for."""

@@ -17,6 +17,7 @@ from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
 
 Ints = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
 
 _TABLE_CELLS_MAX = 1 << 22
 """Groups × buckets that are counted in one dense table; more are sorted instead."""
@@ -31,16 +32,29 @@ class Distributions:
     bucket: npt.NDArray[np.uint16]
     duration_us: Ints
     is_error: Mask
+    weights: Weights | None
+    """How many spans each row stands for; None: itself."""
 
     @cached_property
-    def counts(self) -> Ints:
+    def rows(self) -> Ints:
         """Rows per group."""
         return np.bincount(self.group, minlength=self.groups)
 
     @cached_property
+    def counts(self) -> Ints:
+        """Spans per group."""
+        return self.rows if self.weights is None else _rounded(self._sums(None, self.weights))
+
+    @cached_property
     def errors(self) -> Ints:
-        """Error rows per group."""
-        return np.bincount(self.group[self.is_error], minlength=self.groups)
+        """Error spans per group."""
+        if self.weights is None:
+            return np.bincount(self.group[self.is_error], minlength=self.groups)
+        return _rounded(self._sums(self.is_error, self.weights))
+
+    def _sums(self, where: Mask | None, values: Weights) -> Weights:
+        rows, shares = (self.group, values) if where is None else (self.group[where], values[where])
+        return _summed(rows, shares, self.groups)
 
     @cached_property
     def _ordered(self) -> Ints:
@@ -49,6 +63,8 @@ class Distributions:
     @cached_property
     def sums_us(self) -> Ints:
         """Durations per group, added up."""
+        if self.weights is not None:
+            return _rounded(self._sums(None, self.weights * self.duration_us))
         totals = np.concatenate([[0], np.cumsum(self._ordered)])
         ends = np.cumsum(self.counts)
         summed: Ints = totals[ends] - totals[ends - self.counts]
@@ -56,8 +72,22 @@ class Distributions:
 
     def percentile(self, percent: float) -> Ints:
         """Nearest rank of each group, µs."""
+        if self.weights is not None:
+            return self._weighted_percentile(percent, self.weights)
         begins = np.cumsum(self.counts) - self.counts
         found: Ints = self._ordered[begins + ranks(percent, self.counts)]
+        return found
+
+    def _weighted_percentile(self, percent: float, weights: Weights) -> Ints:
+        """The least duration of each group that so many percent of its weight do not exceed."""
+        order = np.lexsort((self.duration_us, self.group))
+        cumulated = np.cumsum(weights[order])
+        ends = np.cumsum(self.rows)
+        before = np.concatenate([[0.0], cumulated])[ends - self.rows]
+        share = (cumulated[ends - 1] - before) * (percent / 100)
+        # A hair less, so that sums of weights which should be whole numbers do not miss by their rounding.
+        places = np.searchsorted(cumulated, (before + share) * (1 - 1e-12), side="left")
+        found: Ints = self.duration_us[order][np.clip(places, ends - self.rows, ends - 1)]
         return found
 
     def cells(self, chosen: Sequence[int]) -> list[list[Cell]]:
@@ -65,12 +95,19 @@ class Distributions:
         place = np.full(self.groups, -1, np.int64)
         place[chosen] = np.arange(len(chosen))
         group, bucket, is_error = place[self.group], self.bucket, self.is_error
+        weights = self.weights
         if len(chosen) < self.groups:
             shown = group >= 0
             group, bucket, is_error = group[shown], bucket[shown], is_error[shown]
+            weights = None if weights is None else weights[shown]
         width = int(bucket.max()) + 1 if len(bucket) else 1
         packed = group * width + bucket
-        if len(chosen) * width <= _TABLE_CELLS_MAX:
+        if weights is not None:
+            sums = _summed(packed, weights, 1)
+            used = np.flatnonzero(sums)
+            counts = _rounded(sums[used])
+            errors = _rounded(_summed(packed[is_error], weights[is_error], len(sums))[used])
+        elif len(chosen) * width <= _TABLE_CELLS_MAX:
             table = np.bincount(packed, minlength=1)
             used = np.flatnonzero(table)
             counts = table[used]
@@ -114,7 +151,24 @@ class Hits:
             bucket=np.concatenate([of(segment.bucket, mask) for segment, mask in self.parts]),
             duration_us=duration_ns // 1000,
             is_error=np.concatenate([of(segment.is_error, mask) for segment, mask in self.parts]),
+            weights=self.weights,
         )
+
+    @property
+    def weights(self) -> Weights | None:
+        """How many spans each row stands for; None: itself."""
+        found = [of(segment.weights, mask) for segment, mask in self.parts if segment.weights is not None]
+        return np.concatenate(found) if found else None
+
+
+def _summed(places: Ints, weights: Weights, size: int) -> Weights:
+    """The weights at each place, added up."""
+    sums: Any = np.bincount(places, weights, minlength=size)
+    return np.asarray(sums, np.float64)
+
+
+def _rounded(sums: Weights) -> Ints:
+    return np.rint(sums).astype(np.int64)
 
 
 def _numbered(segment: Segment, mask: Mask | None, key: str, known: dict[str | None, int]) -> Ints:

@@ -20,10 +20,7 @@ from satellite.model.spans import SpanBatch, SpanBuilder
 from satellite.store import Ledger, ProjectStats, Written
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.recent import Keys, Marked, RecentIds, identities
-from satellite.store.recall.segment import Segment
-
-SEGMENT_SPANS = 65_536
-"""Rows of a sealed segment: as many as 16-bit row numbers reach."""
+from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 
 MERGE_WIDTH = 8
 """So many neighbours of one size class become one of the next: a span is moved once per class."""

@@ -37,14 +37,15 @@ def groups(
     span_id, start_ns, duration_ns = (hits.column(name) for name in ("span_id", "start_ns", "duration_ns"))
     table: dict[str, npt.NDArray[Any]] = {
         "count": rows.counts,
+        "exemplars": rows.rows,
         "errors": rows.errors,
-        "error_ratio": rows.errors / rows.counts,
+        "error_ratio": np.minimum(rows.errors / rows.counts, 1.0),
         "avg_latency_us": rows.sums_us / rows.counts,
         "sum_us": rows.sums_us,
         "p50_us": rows.percentile(50),
         "p95_us": rows.percentile(95),
         "p99_us": rows.percentile(99),
-        "traces": distinct_traces_by_group(hits.parts, group, len(values)),
+        "traces": distinct_traces_by_group(hits.parts, group, len(values), rows.weights),
     }
     chosen = _page(table, values, order, limit, offset)
     exemplars = _slowest(rows, chosen, duration_ns, start_ns, span_id)
@@ -105,9 +106,9 @@ def _slowest(
 ) -> list[list[int]]:
     """Of each of these groups the rows of its EXEMPLARS slowest, in the order "-latency"."""
     ordered = sorted_in_groups(rows.group, duration_ns)
-    ends = np.cumsum(rows.counts)
+    ends = np.cumsum(rows.rows)
     bar = np.full(rows.groups, np.iinfo(np.int64).max)
-    bar[chosen] = ordered[np.maximum(ends - EXEMPLARS, ends - rows.counts)[chosen]]
+    bar[chosen] = ordered[np.maximum(ends - EXEMPLARS, ends - rows.rows)[chosen]]
     found = np.flatnonzero(duration_ns >= bar[rows.group])
     group = rows.group[found]
     ranked = np.lexsort((span_id[found], -start_ns[found], -duration_ns[found], group))

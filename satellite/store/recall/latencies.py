@@ -11,18 +11,25 @@ import numpy.typing as npt
 from satellite.query.plan import Plan
 from satellite.store import Bucket, Histogram
 from satellite.store.latency import PERCENTILES, bounds_us, rank
-from satellite.store.recall.matches import matches, of
+from satellite.store.recall.distributions import Hits
+from satellite.store.recall.matches import of
 from satellite.store.recall.segment import Mask, Segment
-from satellite.store.recall.traces import distinct_traces
+from satellite.store.recall.traces import distinct_traces, distinct_traces_by_group
 
 Ints = npt.NDArray[np.int64]
 
 
 def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
     """Exact, over all matches: counts from the prepared buckets, percentiles from the durations of one bucket."""
+    hits = Hits.of(segments, plan)
+    if hits.weights is not None:
+        return _weighted(hits, hits.weights)
+    return _exact(hits.parts)
+
+
+def _exact(hits: Sequence[tuple[Segment, Mask | None]]) -> Histogram:
     counts = np.zeros(1, np.int64)
     errors = np.zeros(1, np.int64)
-    hits = list(matches(segments, plan))
     for segment, mask in hits:
         buckets = of(segment.bucket, mask)
         counts = _sum(counts, np.bincount(buckets))
@@ -55,6 +62,24 @@ def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
         distinct_traces(hits),
         None if oldest is None else oldest // 1000,
         None if newest is None else newest // 1000,
+    )
+
+
+def _weighted(hits: Hits, weights: npt.NDArray[np.float64]) -> Histogram:
+    """Of exemplars: each row counts as often as it stands for; percentiles are those of the weighted durations."""
+    everything = np.zeros(len(weights), np.int64)
+    rows = hits.distributions(everything, 1)
+    (cells,) = rows.cells([0])
+    (traces,) = distinct_traces_by_group(hits.parts, everything, 1, weights).tolist()
+    starts = hits.column("start_ns") // 1000
+    return Histogram(
+        buckets=[Bucket(cell.index, *bounds_us(cell.index), cell.count, cell.errors) for cell in cells],
+        percentiles={name: int(rows.percentile(percent)[0]) for name, percent in PERCENTILES.items()},
+        count=int(rows.counts[0]),
+        errors=int(rows.errors[0]),
+        traces=traces,
+        oldest_us=int(starts.min()),
+        newest_us=int(starts.max()),
     )
 
 

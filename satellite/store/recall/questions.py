@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from satellite.errors import BadRequest
 from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
-from satellite.store import Column, GroupOrder, Groups, Histogram, Order, Page, Suggestion, SuggestionKind
+from satellite.store import (
+    Column,
+    GroupOrder,
+    Groups,
+    Histogram,
+    Order,
+    Page,
+    Questions,
+    Suggestion,
+    SuggestionKind,
+)
 from satellite.store.assembled import Assembled, Ints
 from satellite.store.recall import assembly, matches
 from satellite.store.recall.groups import groups
@@ -45,6 +55,19 @@ class RecallQuestions(ABC):
         """See Questions."""
         segments = self._segments(project)
         return [matches.trace(segments, high, low) for high, low in trace_ids]
+
+    def over(
+        self,
+        project: str,
+        traces: Assembled,
+        *,
+        exact: Mapping[Plan, Histogram] | None = None,
+        recall_window_us: int = 0,
+    ) -> Questions:
+        """See Questions."""
+        from satellite.store.recall.held import HeldSpans
+
+        return HeldSpans(project, traces, exact or {}, recall_window_us)
 
     def recall_window_us(self, project: str) -> int:
         """See Questions."""

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 Mask = npt.NDArray[np.bool_]
 
+SEGMENT_SPANS = 65_536
+"""Rows of a segment at most: as many as 16-bit row numbers reach."""
+
 OVERHEAD_BYTES = 8192
 """What a segment costs besides its buffers: Python and Arrow objects, measured at about this."""
 
@@ -48,11 +51,22 @@ class Segment:
     """Row i has mark `first_mark + steps[i]`; None: `first_mark + i`, as long as none between them was evicted."""
     file: SegmentFile | None = None
     """Where it is mapped from; None: all of it is in memory."""
+    weights: npt.NDArray[np.float64] | None = None
+    """How many spans each row stands for, see Assembled; None: itself."""
 
     @staticmethod
     def of(batch: SpanBatch, first_mark: int, arrived_ns: int) -> Segment:
         """A batch as it arrived."""
         return Segment(batch, ScanIndex(batch), first_mark, arrived_ns, arrived_ns, np.empty(0, np.int64))
+
+    @staticmethod
+    def held(
+        batch: SpanBatch, marks: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None
+    ) -> Segment:
+        """Rows that somebody put together; `weights`: how many spans each stands for."""
+        first = int(marks[0])
+        steps = (marks - first).astype(np.uint32)
+        return Segment(batch, ScanIndex(batch), first, 0, 0, np.empty(0, np.int64), steps, weights=weights)
 
     @staticmethod
     def merged(parts: Sequence[Segment], *, sealed: bool) -> Segment:

@@ -13,6 +13,7 @@ from satellite.store.recall.segment import Mask, Segment
 
 Ids = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float64]
 
 
 def distinct_traces(parts: Sequence[tuple[Segment, Mask | None]]) -> int:
@@ -33,8 +34,12 @@ def _ids_in(segment: Segment, mask: Mask | None) -> Ids:
     return ids[seen]
 
 
-def distinct_traces_by_group(parts: Sequence[tuple[Segment, Mask | None]], group: Ints, groups: int) -> Ints:
+def distinct_traces_by_group(
+    parts: Sequence[tuple[Segment, Mask | None]], group: Ints, groups: int, weights: Weights | None
+) -> Ints:
     """The same for each group; `group`: the group's number of each row of all parts."""
+    if weights is not None:
+        return _weighted(parts, group, groups, weights)
     counts = np.zeros(groups, np.int64)
     shared = _shared(parts)
     pairs: list[npt.NDArray[Any]] = []
@@ -55,6 +60,18 @@ def distinct_traces_by_group(parts: Sequence[tuple[Segment, Mask | None]], group
     if pairs:
         counts += np.bincount(np.unique(np.concatenate(pairs)) // len(shared), minlength=groups)
     return counts
+
+
+def _weighted(
+    parts: Sequence[tuple[Segment, Mask | None]], group: Ints, groups: int, weights: Weights
+) -> Ints:
+    """A trace stands for as many as its rows in the group do on average."""
+    low = [segment.batch.column("trace_low") for segment, _ in parts]
+    ids = [column if mask is None else column[mask] for column, (_, mask) in zip(low, parts, strict=True)]
+    distinct_ids, number = np.unique(np.concatenate(ids), return_inverse=True)
+    pairs, place = np.unique(group * len(distinct_ids) + number, return_inverse=True)
+    means = np.bincount(place, weights) / np.bincount(place)
+    return np.rint(np.bincount(pairs // len(distinct_ids), means, minlength=groups)).astype(np.int64)
 
 
 def _shared(parts: Sequence[tuple[Segment, Mask | None]]) -> Ids:

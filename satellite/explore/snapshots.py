@@ -1,0 +1,383 @@
+"""Snapshots: what a run found, kept with its traces, so that later questions get the same answers (explorer.md §5).
+
+The traces are copied in: what the store evicts afterwards changes nothing. Bounded by bytes over all projects; beyond
+it the oldest go first, pinned ones excepted.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from satellite.errors import BadRequest, NotFound
+from satellite.explore.histogram import LAYERS, LatencyHistogram, histogram, layer_plan
+from satellite.explore.snapshot_file import decode, encode
+from satellite.query import parse
+from satellite.query.forms import canonical
+from satellite.query.plan import Plan
+from satellite.store import Histogram, Page, Questions, Store
+from satellite.store.assembled import TRACES_MAX, Assembled
+from satellite.store.durable.state import State
+
+BYTES_MAX = 256 << 20
+"""Of all snapshots (ours); pinned ones may take half of it."""
+
+PAGE = 50
+"""Spans that a run shows."""
+
+STATE_BYTES_MAX = 64 << 10
+"""Of the state of the screen that a snapshot keeps for its page."""
+
+_OVERHEAD_BYTES = 16 << 10
+"""What a snapshot costs besides its spans."""
+
+_REMEMBERED = 1000
+"""Snapshots that are gone and still known by name."""
+
+_LETTERS = string.ascii_letters + string.digits
+_KIND = "snapshot"
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """One run: what was asked, when, and how much was found."""
+
+    id: str
+    """10 letters and digits."""
+    project: str
+    query: str
+    """As posted."""
+    canonical: str
+    created_us: int
+    complete_us: int
+    """From then on it can be asked; a run here is complete at once."""
+    oldest_us: int | None
+    """The bounds of the run, as posted; None: no bound."""
+    youngest_us: int | None
+    min_latency_us: int | None
+    max_latency_us: int | None
+    recall_window_us: int
+    """Of the project at that moment."""
+    mark: int
+    """The project's mark at that moment."""
+    spans: int
+    """Matching spans, kept or not."""
+    errors: int
+    traces: int
+    """Their traces, kept or not."""
+    kept_traces: int
+    """At most 3,000; fewer than `traces`: exemplars, each with a weight."""
+    kept_spans: int
+    """All spans of those traces."""
+    bytes: int
+    pinned: bool = False
+    """Never goes to make room."""
+    name: str = ""
+    state: dict[str, Any] = {}
+    """Of the screen that shows it; the satellite only keeps it."""
+    url: str = ""
+    """Path of the page that shows it."""
+
+    @property
+    def plan(self) -> Plan:
+        """What was asked."""
+        return parse(self.query).plan.bounded(
+            oldest_ns=_ns(self.oldest_us),
+            youngest_ns=_ns(self.youngest_us),
+            min_duration_ns=_ns(self.min_latency_us),
+            max_duration_ns=_ns(self.max_latency_us),
+        )
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """A snapshot with its histogram."""
+
+    snapshot: Snapshot
+    histogram: LatencyHistogram
+    """Of all matching spans, with the historical layers of that moment."""
+
+
+class Run(msgspec.Struct, frozen=True):
+    """What a run found: a snapshot from now on."""
+
+    snapshot: Snapshot
+    histogram: LatencyHistogram
+    page: Page
+    """The slowest spans; further pages are asked of the snapshot."""
+    removed: list[str]
+    """Snapshots that went to make room."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    snapshot: Snapshot
+    histogram: LatencyHistogram
+    traces: Assembled
+    source: Questions
+
+
+class Snapshots:
+    """All snapshots, of all projects. Safe for several threads."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock_ns: Callable[[], int],
+        *,
+        bytes_max: int = BYTES_MAX,
+        state: State | None = None,
+    ) -> None:
+        """Those that the state holds, none without; it gets the others when they are pinned and at `close`."""
+        self._store = store
+        self._clock_ns = clock_ns
+        self._bytes_max = bytes_max
+        self._state = state
+        self._lock = threading.Lock()
+        self._entries: dict[tuple[str, str], _Entry] = {}
+        self._gone: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
+        for project in state.projects(_KIND) if state else ():
+            for content in state.read(_KIND, project).values() if state else ():
+                self._restore(project, content)
+
+    def run(
+        self,
+        project: str,
+        query: str,
+        plan: Plan,
+        *,
+        name: str = "",
+        screen: dict[str, Any] | None = None,
+        limit: int = PAGE,
+    ) -> Run:
+        """Ask the store, and keep what it says; `plan` is the query with its bounds."""
+        identifier = self._fresh_id(project)
+        found = histogram(self._store, project, plan, layers=LAYERS)
+        traces = self._store.assemble(project, plan, traces_max=TRACES_MAX, seed=_seed(identifier))
+        snapshot = Snapshot(
+            id=identifier,
+            project=project,
+            query=query,
+            canonical=canonical(plan),
+            created_us=self._clock_ns() // 1000,
+            complete_us=self._clock_ns() // 1000,
+            oldest_us=_us(plan.oldest_ns),
+            youngest_us=_us(plan.youngest_ns),
+            min_latency_us=_us(plan.min_duration_ns),
+            max_latency_us=_us(plan.max_duration_ns),
+            recall_window_us=self._store.recall_window_us(project),
+            mark=self._store.mark(project),
+            spans=found.count,
+            errors=found.errors,
+            traces=found.traces,
+            kept_traces=traces.held,
+            kept_spans=len(traces.batch),
+            bytes=_OVERHEAD_BYTES + traces.nbytes,
+            name=name,
+            state=_checked(screen or {}),
+            url=_url(project, identifier),
+        )
+        entry = self._entry(snapshot, found, traces)
+        page = entry.source.find(project, plan, order="-latency", limit=limit)
+        return Run(snapshot, found, page, self._keep(entry))
+
+    def _fresh_id(self, project: str) -> str:
+        while True:
+            identifier = "".join(secrets.choice(_LETTERS) for _ in range(10))
+            if (project, identifier) not in self._entries:
+                return identifier
+
+    def _entry(self, snapshot: Snapshot, found: LatencyHistogram, traces: Assembled) -> _Entry:
+        plan = snapshot.plan
+        bare = Histogram(**{name: getattr(found, name) for name in Histogram.__struct_fields__})
+        past = {layer_plan(plan, found, layer.name): layer.histogram for layer in found.layers}
+        source = self._store.over(
+            snapshot.project,
+            traces,
+            exact={plan: bare, **past},
+            recall_window_us=snapshot.recall_window_us,
+        )
+        return _Entry(snapshot, found, traces, source)
+
+    def _keep(self, entry: _Entry) -> list[str]:
+        """Keep it, and make room; who went."""
+        removed = []
+        with self._lock:
+            self._entries[entry.snapshot.project, entry.snapshot.id] = entry
+            free = [other.snapshot for other in self._entries.values() if not other.snapshot.pinned]
+            held = sum(other.snapshot.bytes for other in self._entries.values())
+            for oldest in sorted(free, key=lambda snapshot: snapshot.created_us):
+                if held <= self._bytes_max or oldest is entry.snapshot:
+                    break
+                held -= oldest.bytes
+                self._forget(oldest)
+                removed.append(oldest.id)
+        return removed
+
+    def _forget(self, snapshot: Snapshot) -> None:
+        del self._entries[snapshot.project, snapshot.id]
+        self._gone.append((snapshot.project, snapshot.id))
+        if self._state is not None:
+            self._state.remove(_KIND, snapshot.project, snapshot.id)
+
+    def of(self, project: str) -> list[Snapshot]:
+        """A project's snapshots, the newest first."""
+        with self._lock:
+            mine = [entry.snapshot for (owner, _), entry in self._entries.items() if owner == project]
+        return sorted(mine, key=lambda snapshot: (-snapshot.created_us, snapshot.id))
+
+    def get(self, project: str, identifier: str) -> Kept:
+        """One of them. Raises NotFound, which says what was kept."""
+        entry = self._find(project, identifier)
+        return Kept(entry.snapshot, entry.histogram)
+
+    def source(self, project: str, identifier: str) -> tuple[Questions, Plan]:
+        """What to ask in the store's place, and what the run asked. Raises NotFound."""
+        entry = self._find(project, identifier)
+        return entry.source, entry.snapshot.plan
+
+    def _find(self, project: str, identifier: str) -> _Entry:
+        with self._lock:
+            entry = self._entries.get((project, identifier))
+        if entry is not None:
+            return entry
+        if (project, identifier) in self._gone:
+            raise NotFound(
+                f"snapshot {identifier} is gone: it made room for newer ones, or was deleted",
+                hint="pin the snapshots that should stay, or export them to a file",
+                kept=[snapshot.id for snapshot in self.of(project)[:20]],
+            )
+        raise NotFound(
+            f"project {project} has no snapshot {identifier[:64]}",
+            hint="a run makes one; /snapshots lists those that are kept",
+            kept=[snapshot.id for snapshot in self.of(project)[:20]],
+        )
+
+    def change(
+        self,
+        project: str,
+        identifier: str,
+        *,
+        name: str | None = None,
+        pinned: bool | None = None,
+        screen: dict[str, Any] | None = None,
+    ) -> Snapshot:
+        """Name it, pin it, keep the state of its screen; what is None stays.
+
+        Raises:
+            NotFound: there is none.
+            BadRequest: pinned ones would take more than half of the room.
+        """
+        entry = self._find(project, identifier)
+        changed = msgspec.structs.replace(
+            entry.snapshot,
+            name=entry.snapshot.name if name is None else name,
+            pinned=entry.snapshot.pinned if pinned is None else pinned,
+            state=entry.snapshot.state if screen is None else _checked(screen),
+        )
+        with self._lock:
+            others = [
+                other.snapshot.bytes
+                for key, other in self._entries.items()
+                if other.snapshot.pinned and key != (project, identifier)
+            ]
+            if changed.pinned and sum(others) + changed.bytes > self._bytes_max // 2:
+                raise BadRequest(
+                    f"{len(others)} pinned snapshots hold {sum(others)} bytes already, with this one they would "
+                    f"take more than half of the {self._bytes_max} bytes for snapshots",
+                    hint="unpin or delete some, or raise snapshot_bytes",
+                )
+            entry = replace(entry, snapshot=changed)
+            self._entries[project, identifier] = entry
+        if changed.pinned:
+            self._save(entry)
+        return changed
+
+    def delete(self, project: str, identifier: str) -> None:
+        """Forget it. Raises NotFound."""
+        entry = self._find(project, identifier)
+        with self._lock:
+            if (project, identifier) in self._entries:
+                self._forget(entry.snapshot)
+
+    def drop(self, project: str) -> None:
+        """Forget all of a project."""
+        for snapshot in self.of(project):
+            with self._lock:
+                if (project, snapshot.id) in self._entries:
+                    self._forget(snapshot)
+
+    # Files
+
+    def export(self, project: str, identifier: str) -> bytes:
+        """The snapshot as one JSON file, spans and all. Raises NotFound."""
+        entry = self._find(project, identifier)
+        return encode(Kept(entry.snapshot, entry.histogram), entry.traces)
+
+    def import_(self, project: str, content: bytes) -> tuple[Snapshot, list[str]]:
+        """(the snapshot of a file, kept in this project; who went to make room). Its id stays if it is free here.
+
+        Raises:
+            BadRequest: the file is none, or is damaged.
+        """
+        kept, traces = decode(content, Kept)
+        identifier = kept.snapshot.id
+        if not _is_id(identifier) or (project, identifier) in self._entries:
+            identifier = self._fresh_id(project)
+        snapshot = msgspec.structs.replace(
+            kept.snapshot,
+            id=identifier,
+            project=project,
+            pinned=False,
+            bytes=_OVERHEAD_BYTES + traces.nbytes,
+            kept_spans=len(traces.batch),
+            kept_traces=traces.held,
+            state=_checked(kept.snapshot.state),
+            url=_url(project, identifier),
+        )
+        return snapshot, self._keep(self._entry(snapshot, kept.histogram, traces))
+
+    def _restore(self, project: str, content: bytes) -> None:
+        kept, traces = decode(content, Kept)
+        self._entries[project, kept.snapshot.id] = self._entry(kept.snapshot, kept.histogram, traces)
+
+    def _save(self, entry: _Entry) -> None:
+        if self._state is not None:
+            content = encode(Kept(entry.snapshot, entry.histogram), entry.traces)
+            self._state.write(_KIND, entry.snapshot.project, {entry.snapshot.id: content})
+
+    def close(self) -> None:
+        """Hand all of them to the state."""
+        for entry in self._entries.values():
+            self._save(entry)
+
+
+def _seed(identifier: str) -> int:
+    return int.from_bytes(identifier.encode()[:8])
+
+
+def _is_id(text: str) -> bool:
+    return len(text) == 10 and all(letter in _LETTERS for letter in text)
+
+
+def _url(project: str, identifier: str) -> str:
+    return f"/{project}/explorer?snapshot_id={identifier}"
+
+
+def _checked(screen: dict[str, Any]) -> dict[str, Any]:
+    if len(msgspec.json.encode(screen)) > STATE_BYTES_MAX:
+        raise BadRequest(f"the state of the screen is over {STATE_BYTES_MAX} bytes", parameter="state")
+    return screen
+
+
+def _ns(us: int | None) -> int | None:
+    return None if us is None else us * 1000
+
+
+def _us(ns: int | None) -> int | None:
+    return None if ns is None else ns // 1000
