@@ -21,7 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from satellite.api.operations import Diagnostics, Listener, Setting, Traps
+from satellite.api.operations import Diagnostics, Listener, Setting
+from satellite.api.traps import Traps
 from satellite.edges.tls import CertificateStore
 from satellite.explore.asked import Sources
 from satellite.explore.snapshots import Snapshots
@@ -260,9 +261,9 @@ class App:
                     log.warning("certificate.problem", what=text)
             await asyncio.sleep(_CERTIFICATES_SECONDS)
 
-    def _trapped(self, kind: str, port: int, peer: str, detail: str) -> None:
-        self._traps.note(kind, port, peer, detail)
-        self._witness.connection_failed(kind, port, peer, detail)
+    def _trapped(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
+        self._traps.note(kind, port, peer, detail, right)
+        self._witness.connection_failed(kind, port, peer, detail, right)
 
     def _obey_signals(self, opened: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()

@@ -15,8 +15,9 @@ from starlette.types import ASGIApp
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
 from satellite.edges.any_port import ALPN, Grpc
 from satellite.edges.grpc import GrpcServer
-from satellite.edges.http import EVERY_ANSWER, ReportsApp
+from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp, ReportsElsewhere
 from satellite.edges.listeners import HttpListeners
+from satellite.edges.paths import Paths
 from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Intake
@@ -73,7 +74,7 @@ class Ports:
         api: ASGIApp,
         certificates: CertificateStore | None,
         clock_ns: Callable[[], int],
-        trapped: Callable[[str, int, str, str], None],
+        trapped: OnTrap,
     ) -> None:
         """Nothing is bound before `open`.
 
@@ -85,7 +86,7 @@ class Ports:
             api: Explorer's API.
             certificates: for ports with TLS; None when all of them are off.
             clock_ns: ns since the epoch.
-            trapped: hears of connections that came to nothing: kind, our port, the peer's address, details.
+            trapped: hears of connections and requests that came to nothing.
         """
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES."""
@@ -110,11 +111,17 @@ class Ports:
             body_bytes_max=settings.max_msg_size_bytes,
             reading_bytes_max=settings.max_waiting_bytes,
             ca_pem=ca_pem,
-            on_abort=lambda port, peer: trapped("left_in_mid_report", port, peer, ""),
+            on_trap=trapped,
         )
         admin = create_admin(diagnostics, exposition)
         explorer = create_explorer(diagnostics, api, ca_pem)
-        self._apps = {HTTP: reports, ANY: reports, ADMIN: admin, EXPLORER: explorer}
+        paths = Paths(PROTOCOLS)
+        self._apps: dict[str, Any] = {
+            HTTP: reports,
+            ANY: reports,
+            ADMIN: ReportsElsewhere(admin, paths, trapped, self._where_reports_go),
+            EXPLORER: ReportsElsewhere(explorer, paths, trapped, self._where_reports_go),
+        }
 
     def open(self) -> None:
         """Bind all of them; those of neighbours that are taken and were not asked for are left out.
@@ -174,6 +181,14 @@ class Ports:
     def _serves_mixed(self) -> bool:
         chosen = self._settings.mixed_tls
         return self._diagnostics.token_mode in ("open", "single") if chosen is None else chosen
+
+    def _where_reports_go(self) -> str:
+        ports = [str(one.port) for one in self.listeners if one.purpose in (HTTP, ANY)]
+        return (
+            f"reports over HTTP go to port {' or '.join(ports)}"
+            if ports
+            else "no port takes reports over HTTP"
+        )
 
     def _mixed(self, kind: str, port: int, peer: str) -> None:
         self._diagnostics.traps.note(f"{kind}_served", port, peer, "")

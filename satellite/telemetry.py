@@ -191,7 +191,7 @@ class Metrics:
         )
         self._connections_failed = Counter(
             "satellite_connections_failed",
-            "Connections that came to nothing: a failed TLS handshake, the wrong port.",
+            "Connections and requests that came to nothing: a failed TLS handshake, the wrong port or path.",
             ["kind", "port"],
             registry=registry,
         )
@@ -286,10 +286,13 @@ class Witness:
         self._metrics.count_spans(project, protocol, stored, client_dropped)
         self._log.debug("spans.stored", project=project, protocol=protocol, spans=stored)
 
-    def connection_failed(self, kind: str, port: int, peer: str, detail: str) -> None:
-        """A connection came to nothing (an `OnTrap` of http_listeners)."""
+    def connection_failed(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
+        """A connection or request came to nothing; `right`: what would have been right."""
         self._metrics.count_failed_connection(kind, port)
-        self._warn("connection.failed", (kind, str(port)), kind=kind, port=port, peer=peer, detail=detail)
+        more = {"right": right} if right else {}
+        self._warn(
+            "connection.failed", (kind, str(port)), kind=kind, port=port, peer=peer, detail=detail, **more
+        )
 
     def failed(self, what: str, error: Exception) -> None:
         """Something that should not happen did."""

@@ -7,7 +7,6 @@ to nothing, which nobody else remembers. Pages need no script and nothing from e
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,52 +20,11 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
+from satellite.api.traps import Traps
 from satellite.store import ProjectStats
-
-TRAPS_REMEMBERED = 50
-"""Connections that came to nothing (ours)."""
 
 ROWS_SHOWN = 200
 """Projects, and reporters of a project, on the page; the JSON has all."""
-
-TRAP_HINTS: Mapping[str, str] = {
-    "tls_client_on_plain_port": "the client speaks TLS: give it a secure port, or turn TLS off in it",
-    "plain_client_on_tls_port": "the client speaks no TLS: give it a plain port, or turn TLS on in it",
-    "client_rejected_certificate": "the client does not trust our CA, or calls us by a name that is not in the certificate",
-    "tls_client_on_plain_port_served": "served all the same (mixed_tls): the client speaks TLS to a port for plain clients",
-    "plain_client_on_tls_port_served": "served all the same (mixed_tls): the client speaks no TLS to a port for TLS; "
-    "its reports and access token can be read on the way",
-    "tls_handshake_failed": "the connection ended before TLS stood",
-    "http2_client_on_http1_port": "a gRPC client at an HTTP port: give it a grpc_… port, or one for any protocol",
-    "not_http": "what came is no HTTP",
-    "left_in_mid_report": "the client closed the connection before its report was complete",
-}
-"""What a trap means and what to do; by its kind."""
-
-
-class Trap(msgspec.Struct, frozen=True):
-    """A connection that came to nothing, or was served at a port that is not for it."""
-
-    time_ns: int
-    kind: str
-    port: int
-    peer: str
-    detail: str
-
-
-class Traps:
-    """Counts connections that went wrong and remembers the last ones; belongs to one event loop."""
-
-    def __init__(self, clock_ns: Callable[[], int]) -> None:
-        """None yet; `clock_ns` stamps them."""
-        self._clock_ns = clock_ns
-        self.counts: Counter[str] = Counter()
-        self.last: deque[Trap] = deque(maxlen=TRAPS_REMEMBERED)
-
-    def note(self, kind: str, port: int, peer: str, detail: str) -> None:
-        """One more."""
-        self.counts[kind] += 1
-        self.last.append(Trap(self._clock_ns(), kind, port, peer, detail))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +103,11 @@ class Diagnostics:
                 for stats in self.projects()
             ],
             "refusals": list(reversed(list(self.intake.refusals))),
-            "traps": {"counts": dict(self.traps.counts), "last": list(reversed(self.traps.last))},
+            "traps": {
+                "counts": dict(self.traps.counts),
+                "lines": self.traps.lines,
+                "last": list(reversed(self.traps.last)),
+            },
             "settings": self.settings,
         }
         plain: dict[str, Any] = msgspec.to_builtins(parts, enc_hook=str)
@@ -359,24 +321,21 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
             ),
         ),
         (
-            "Connections that came to nothing, or to the wrong port",
+            "What came to nothing, or to the wrong place",
             _table(
-                ("kind", "count", "meaning"),
-                ((kind, count, TRAP_HINTS.get(kind, "")) for kind, count in traps["counts"].items()),
-            )
-            + _table(
-                ("time", "kind", "port", "from", "detail"),
+                ("count", "kind", "port", "what came", "what would be right", "last from", "last"),
                 (
                     (
-                        _moment(one["time_ns"] // 1000),
+                        one["count"],
                         one["kind"],
                         str(one["port"]),
-                        one["peer"],
                         one["detail"],
+                        one["right"],
+                        one["peer"],
+                        _moment(one["last_ns"] // 1000),
                     )
-                    for one in traps["last"]
+                    for one in traps["lines"]
                 ),
-                empty="",
             ),
         ),
         (

@@ -103,7 +103,7 @@ def trace(
     with asking(url, project) as asked:
         found = asked.trace(trace_id)
     if format_ is Format.JSON:
-        _write_json({"trace_id": found[0].trace_id, "spans": found})
+        _write_json({"trace_id": found[0].trace_id, "spans": [*found]})
     else:
         _console().print(_trace_tree(found))
 

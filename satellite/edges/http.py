@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.listeners import UNREAD
+from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
+from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, RequestHead, WireProtocol
 
 Scope = MutableMapping[str, Any]
@@ -39,6 +40,12 @@ _WARNINGS_MAX = 20
 
 EVERY_ANSWER: Headers = [(b"access-control-allow-origin", b"*")]
 """Headers for the listeners of this application to put on every answer, also on those that are their own."""
+
+
+class OnTrap(Protocol):
+    """Hears of what came to nothing: its kind, our port, the sender's address, what came, what would have been right."""
+
+    def __call__(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None: ...
 
 
 class ReportIntake(Protocol):
@@ -67,7 +74,7 @@ class ReportsApp:
         body_bytes_max: int,
         reading_bytes_max: int,
         ca_pem: Callable[[], bytes | None],
-        on_abort: Callable[[int, str], None],
+        on_trap: OnTrap,
         pause_seconds: float = 0.1,
     ) -> None:
         """An ASGI application.
@@ -79,7 +86,7 @@ class ReportsApp:
             body_bytes_max: of one body, as sent and once more after decompression.
             reading_bytes_max: of all bodies that are being read; more are told to try later.
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
-            on_abort: hears of clients that left before their body was complete: our port, the client's address.
+            on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
             pause_seconds: silence in a chunked body after which it is taken apart.
         """
         self._intake = intake
@@ -88,28 +95,22 @@ class ReportsApp:
         self._reading_bytes_max = reading_bytes_max
         self._reading_bytes = 0
         self._ca_pem = ca_pem
-        self._on_abort = on_abort
+        self._on_trap = on_trap
         self._pause_seconds = pause_seconds
-        self._routes: defaultdict[tuple[str, str], list[WireProtocol]] = defaultdict(list)
-        for protocol in protocols:
-            for route in protocol.http_routes:
-                self._routes[route].append(protocol)
-        self._methods: defaultdict[str, list[str]] = defaultdict(list, {"/ca.pem": ["GET", "HEAD"]})
-        for method, path in self._routes:
-            self._methods[path].append(method)
+        self._paths = Paths(protocols)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        candidates = self._routes.get((scope["method"], scope["path"]))
-        if candidates is not None:
-            await self._report(candidates, scope, receive, send)
+        found = self._paths.find(scope["method"], scope["path"])
+        if found is not None:
+            await self._report(*found, scope, receive, send)
         else:
             await self._rest(scope, send)
 
     async def _report(
-        self, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
+        self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        request = _Request(scope, candidates)
+        request = _Request(scope, path, candidates)
         body = _Body()
         extra: Headers = []
         try:
@@ -138,7 +139,7 @@ class ReportsApp:
         Raises:
             SatelliteError: it cannot become one.
         """
-        _check(candidates, request)
+        self._check(candidates, request)
         if request.method == "GET":
             return await self._submit(request, request.query)
         splitter = request.protocol.splitter if request.encoding in ("", "identity") else None
@@ -146,7 +147,7 @@ class ReportsApp:
         if state is not _State.COMPLETE and splitter is not None:
             return await self._take_apart(splitter(self._body_bytes_max), request, body, receive, state)
         if state is _State.LEFT:
-            self._on_abort(request.port, request.peer)
+            self._on_trap("left_in_mid_report", request.port, request.peer, "")
             return None
         data = body.take()
         self._release(body)
@@ -155,10 +156,39 @@ class ReportsApp:
             data = await inflate_aside(data, encoding, self._body_bytes_max)
         return await self._submit(request, data)
 
+    def _check(self, candidates: Sequence[WireProtocol], request: _Request) -> None:
+        """Raises BadReport for a form or a compression that the path does not take."""
+        if request.method == "GET":
+            return
+        understood = [content_type for protocol in candidates for content_type in protocol.content_types]
+        if request.content_type and request.content_type not in understood:
+            expected = ", ".join(dict.fromkeys(understood))
+            came = f"{request.content_type} at {request.path}"
+            self._on_trap("wrong_content_type", request.port, request.peer, shown(came), expected)
+            raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
+        if request.encoding not in ("", "identity", *ENCODINGS):
+            expected = ", ".join(ENCODINGS)
+            came = f"{request.encoding} at {request.path}"
+            self._on_trap("wrong_content_encoding", request.port, request.peer, shown(came), expected)
+            raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {expected}")
+
     async def _submit(self, request: _Request, data: bytes) -> Receipt:
-        return await self._intake.submit(
+        receipt = await self._intake.submit(
             request.protocol, data, header_token=request.token, peer=request.peer
         )
+        if not receipt.stored and (receipt.refusal is None or isinstance(receipt.refusal, BadReport)):
+            self._explain(request, data)
+        return receipt
+
+    def _explain(self, request: _Request, data: bytes) -> None:
+        """Name what came to nothing because it is of another protocol than its path's."""
+        if request.protocol.name not in _EXPLAINED or (found := recognised(data)) is None:
+            return
+        title, reader = found
+        if reader is not None and request.path in [path for _, path in reader.http_routes]:
+            return
+        right = _RIGHT.get(title, "") if reader is None else _route(reader)
+        self._on_trap("wrong_protocol", request.port, request.peer, f"{title} at {request.path}", right)
 
     def _refused(self, request: _Request, refusal: SatelliteError, size_bytes: int = 0) -> Receipt:
         self._intake.refuse(request.protocol.name, refusal, size_bytes=size_bytes, peer=request.peer)
@@ -224,7 +254,7 @@ class ReportsApp:
                 if not message.get("more_body", False):
                     state = _State.COMPLETE
         if state is _State.LEFT:
-            self._on_abort(request.port, request.peer)
+            self._on_trap("left_in_mid_report", request.port, request.peer, "")
             if not handed_over:
                 return None
         fault = splitter.fault
@@ -261,18 +291,16 @@ class ReportsApp:
 
     async def _rest(self, scope: Scope, send: Send) -> None:
         method, path = scope["method"], scope["path"]
-        allowed = self._methods.get(path)
-        if path == "/ca.pem" and method in ("GET", "HEAD"):
+        allowed = ["GET", "HEAD"] if path == _CA_PATH else self._paths.methods(path)
+        allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
+        if path == _CA_PATH and method in allowed:
             pem = self._ca_pem()
             if pem is None:
                 await _answer(send, 404, _TEXT, b"there is no CA to offer\n")
             else:
                 await _answer(send, 200, b"application/x-pem-file", pem)
-        elif allowed is None:
-            await _answer(send, 404, _TEXT, b"no such path; this port takes reports of spans\n")
-        elif method == "OPTIONS":
+        elif method == "OPTIONS" and allowed:
             asked = dict(scope["headers"])
-            allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
             extra = [
                 (b"access-control-allow-methods", allow),
                 (b"access-control-allow-headers", asked.get(b"access-control-request-headers", b"*")),
@@ -283,8 +311,72 @@ class ReportsApp:
                 extra.append((b"access-control-allow-private-network", b"true"))
             await _answer(send, 200, _TEXT, b"", *extra)
         else:
-            allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
-            await _answer(send, 405, _TEXT, b"method not allowed\n", (b"allow", allow))
+            right = self._paths.right(method, path)
+            kind = "wrong_method" if allowed else "unknown_path"
+            client = scope["client"]
+            peer = f"{client[0]}:{client[1]}" if client else ""
+            self._on_trap(kind, scope["server"][1], peer, shown(_came(scope)), right)
+            if allowed:
+                await _answer(send, 405, _TEXT, f"method not allowed; {right}\n".encode(), (b"allow", allow))
+            else:
+                said = f"no such path; this port takes reports of spans: {right}\n"
+                await _answer(send, 404, _TEXT, said.encode())
+
+
+def _came(scope: Scope) -> str:
+    """A request in words, without its query string, which may hold a token."""
+    content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
+    told = f" ({_media_type(content_type)})" if content_type else ""
+    return f"{scope['method']} {scope['path']}{told}"
+
+
+_CA_PATH = "/ca.pem"
+
+_EXPLAINED = frozenset(
+    {"lightstep_json", "lightstep_thrift_json", "otlp", "otlp_json", "zipkin", "jaeger", "datadog"}
+)
+"""Protocols whose empty or refused bodies are looked at; reports of others are often empty, or hold no spans."""
+
+_RIGHT = {"logs": "POST /v1/logs", "metrics": "POST /v1/metrics"}
+
+
+def _route(reader: WireProtocol) -> str:
+    if not reader.http_routes:
+        return "no path takes it; `satellite import` does"
+    method, path = reader.http_routes[0]
+    return f"{method} {path}"
+
+
+class ReportsElsewhere:
+    """An application at a port that takes no reports: those that come all the same are told where to go, and named."""
+
+    def __init__(
+        self,
+        app: Callable[[Scope, Receive, Send], Awaitable[None]],
+        paths: Paths,
+        on_trap: OnTrap,
+        right: Callable[[], str],
+    ) -> None:
+        """Args: `right` says at which port they would be taken."""
+        self._app = app
+        self._paths = paths
+        self._on_trap = on_trap
+        self._right = right
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if (
+            scope["type"] != "http"
+            or scope["method"] == "GET"
+            or not self._paths.find(scope["method"], scope["path"])
+        ):
+            await self._app(scope, receive, send)
+            return
+        right = self._right()
+        client = scope["client"]
+        peer = f"{client[0]}:{client[1]}" if client else ""
+        self._on_trap("report_at_wrong_port", scope["server"][1], peer, shown(_came(scope)), right)
+        await _answer(send, 404, _TEXT, f"this port takes no reports: {right}\n".encode())
 
 
 class _State(enum.Enum):
@@ -340,12 +432,12 @@ class _Request:
         "user_agent",
     )
 
-    def __init__(self, scope: Scope, candidates: Sequence[WireProtocol]) -> None:
+    def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol]) -> None:
         self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
         self.length = 0
         self.expects_continue = self.chunked = False
         self.method: str = scope["method"]
-        self.path: str = scope["path"]
+        self.path = path
         self.query: bytes = scope["query_string"]
         client = scope["client"]
         self.peer = f"{client[0]}:{client[1]}" if client else ""
@@ -375,17 +467,6 @@ class _Request:
 
 def _media_type(value: bytes) -> str:
     return value.split(b";", 1)[0].split(b",", 1)[0].strip().lower().decode("latin-1")
-
-
-def _check(candidates: Sequence[WireProtocol], request: _Request) -> None:
-    if request.method == "GET":
-        return
-    understood = [content_type for protocol in candidates for content_type in protocol.content_types]
-    if request.content_type and request.content_type not in understood:
-        expected = ", ".join(understood)
-        raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
-    if request.encoding not in ("", "identity", *ENCODINGS):
-        raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {', '.join(ENCODINGS)}")
 
 
 def _add(total: Receipt, piece: Receipt) -> None:

@@ -16,14 +16,13 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from satellite.api.operations import (
-    TRAPS_REMEMBERED,
     Diagnostics,
     Listener,
     Setting,
-    Traps,
     create_admin,
     create_explorer,
 )
+from satellite.api.traps import HINTS, LINES_REMEMBERED, TRAPS_REMEMBERED, Traps
 from satellite.store import Ledger, ProjectStats
 
 NOW_NS = 1_700_000_000 * 10**9
@@ -209,6 +208,22 @@ def test_the_explorers_port_has_the_api_and_the_ca() -> None:
     assert get(explorer(), "/elsewhere").status_code == 404
     without = create_explorer(diagnostics(), Starlette(), lambda: None)
     assert get(without, "/ca.pem").status_code == 404
+
+
+def test_traps_are_a_line_per_kind_with_a_count() -> None:
+    traps = Traps(lambda: NOW_NS)
+    for number in range(3):
+        traps.note("unknown_path", 8181, f"10.0.0.1:{number}", "POST /v1/trace", "POST /v1/traces")
+    traps.note("unknown_path", 8181, "10.0.0.2:1", "POST /")
+    first, second = traps.lines
+    assert (first.detail, first.count, first.right) == ("POST /", 1, HINTS["unknown_path"])
+    assert (second.count, second.peer, second.right) == (3, "10.0.0.1:2", "POST /v1/traces")
+    page = get(explorer(traps=traps), "/diagnostics").text
+    assert all(word in page for word in ("POST /v1/trace", "10.0.0.1:2", "8181"))
+    for number in range(LINES_REMEMBERED + 10):
+        traps.note("unknown_path", 8181, "10.0.0.3:1", f"POST /{number}")
+    assert len(traps.lines) == LINES_REMEMBERED
+    assert traps.counts["unknown_path"] == LINES_REMEMBERED + 14
 
 
 def test_traps_count_all_and_remember_the_last() -> None:

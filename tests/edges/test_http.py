@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES
-from satellite.edges.http import ReportsApp
+from satellite.edges.http import ReportsApp, ReportsElsewhere
 from satellite.edges.listeners import UNREAD
+from satellite.edges.paths import Paths
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
+from satellite.protocols import PROTOCOLS
 from satellite.protocols.lightstep.protobuf import PROTOCOL
 from satellite.protocols.wire import Reply, WireProtocol
+from tests.cases import case
 
 PATH = "/api/v2/reports"
 LIMIT = 100_000
@@ -61,7 +64,7 @@ class Edge:
     intake: FakeIntake = field(default_factory=FakeIntake)
     reading_bytes_max: int = 10 * LIMIT
     protocols: Sequence[WireProtocol] = (PROTOCOL,)
-    aborted: list[tuple[int, str]] = field(default_factory=list)
+    trapped: list[tuple[str, int, str, str, str]] = field(default_factory=list)
     read: int = 0
     """How many times a body's next part was asked for."""
 
@@ -117,7 +120,7 @@ class Edge:
             body_bytes_max=LIMIT,
             reading_bytes_max=self.reading_bytes_max,
             ca_pem=lambda: b"the CA",
-            on_abort=lambda port, peer: self.aborted.append((port, peer)),
+            on_trap=lambda *trap: self.trapped.append((*trap, "")[:5]),
             pause_seconds=pause_seconds,
         )
 
@@ -125,6 +128,10 @@ class Edge:
         answer = self.ask(*parts, **how)
         assert answer is not None
         return answer
+
+    @property
+    def aborted(self) -> list[tuple[int, str]]:
+        return [(port, peer) for kind, port, peer, *_ in self.trapped if kind == "left_in_mid_report"]
 
     def refusals(self) -> list[str]:
         return [error.code for _, error, _ in self.intake.refused]
@@ -544,3 +551,126 @@ class TestCompressed:
         edge = Edge()
         assert edge.must_ask(packed, headers={"Content-Encoding": "gzip"}).status == 200
         assert edge.intake.came[0][0] == bytes(range(256)) * 100
+
+
+# What came to the wrong place
+
+
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/v1/traces/", "/v1/traces"),
+        ("//v1/traces", "/v1/traces"),
+        ("/v1//traces//", "/v1/traces"),
+        ("/v1/traces/v1/traces", "/v1/traces"),
+        ("/v1/traces//v1/traces/", "/v1/traces"),
+        ("/v1/traces/v1/metrics", "/v1/metrics"),
+        ("/api/v2/spans/", "/api/v2/spans"),
+        ("/api/v2/spans/api/v2/spans", "/api/v2/spans"),
+        ("/api/traces/", "/api/traces"),
+        ("/api/v2/reports/", "/api/v2/reports"),
+        ("/api/v2/reports/api/v2/reports", "/api/v2/reports"),
+        ("/v0.4/traces/", "/v0.4/traces"),
+    ],
+)
+def test_slips_of_a_path_are_taken(path: str, meant: str) -> None:
+    paths = Paths(PROTOCOLS)
+    assert paths.find("POST", path) == paths.find("POST", meant)
+    assert (found := paths.find("POST", path)) is not None
+    assert found[0] == meant
+    edge = Edge(protocols=PROTOCOLS)
+    assert edge.must_ask(path=path, method="OPTIONS").status == 200
+    assert edge.must_ask(path=path, method="GET").status == 405
+    [trap] = edge.trapped
+    assert (trap[0], trap[3]) == ("wrong_method", f"GET {path}")
+    assert trap[4].startswith(f"{meant} takes ")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "right"),
+    [
+        ("POST", "/v1/trace", "POST /v1/traces takes otlp"),
+        ("POST", "/V1/Traces", "POST /v1/traces takes otlp"),
+        ("POST", "/otlp/v1/traces", "POST /v1/traces takes otlp"),
+        ("POST", "/api/v2/span", "POST /api/v2/spans takes zipkin"),
+        ("POST", "/", "reports go to /v1/traces (otlp"),
+        ("GET", "/", "reports go to /v1/traces (otlp"),
+        ("POST", "/nothing/like/it/at/all", "reports go to /v1/traces (otlp"),
+        ("GET", "/_ready", "admin port"),
+        ("GET", "/api/v1/projects", "Explorer's port"),
+        ("POST", "/lightstep.collector.CollectorService/Report", "gRPC"),
+    ],
+)
+def test_other_paths_are_named_with_what_would_be_right(method: str, path: str, right: str) -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    answer = edge.must_ask(path=path, method=method)
+    [(kind, port, peer, came, said)] = edge.trapped
+    assert (answer.status, kind, port, peer) == (404, "unknown_path", 8181, "10.1.2.3:4567")
+    assert came.startswith(f"{method} {path}")
+    assert right in said
+    assert right in answer.body.decode()
+
+
+def test_a_path_is_shown_short_and_printable_and_without_its_query() -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    edge.must_ask(path="/\x1b[31m" + "x" * 500, query=b"token=secret")
+    [(_, _, _, came, _)] = edge.trapped
+    assert len(came) <= 100
+    assert came.isprintable()
+    assert "secret" not in came
+
+
+def test_wrong_forms_are_named() -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    assert edge.must_ask(b"x", path="/v1/traces", headers={"content-type": "text/csv"}).status == 400
+    assert edge.must_ask(b"x", path="/v1/traces", headers={"content-encoding": "br"}).status == 400
+    content, encoding = edge.trapped
+    assert (content[0], content[3]) == ("wrong_content_type", "text/csv at /v1/traces")
+    assert "application/json" in content[4]
+    assert (encoding[0], encoding[3]) == ("wrong_content_encoding", "br at /v1/traces")
+    assert "gzip" in encoding[4]
+
+
+@pytest.mark.parametrize(
+    ("name", "title", "right"),
+    [
+        ("otlp-logs.json", "logs at /v1/traces", "POST /v1/logs"),
+        ("otlp-metrics.json", "metrics at /v1/traces", "POST /v1/metrics"),
+        ("zipkin-plain.json", "Zipkin's JSON at /v1/traces", "POST /api/v2/spans"),
+        (
+            "jaeger-ui-download.json",
+            "Jaeger's JSON at /v1/traces",
+            "no path takes it; `satellite import` does",
+        ),
+        ("lightstep-python-error.json", "LightStep's reports as JSON at /v1/traces", "POST /api/v2/reports"),
+    ],
+)
+def test_bodies_of_another_protocol_are_named(name: str, title: str, right: str) -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    edge.must_ask(case(name), path="/v1/traces", headers={"content-type": "application/json"})
+    assert [(trap[0], trap[3], trap[4]) for trap in edge.trapped] == [("wrong_protocol", title, right)]
+
+
+def test_reports_at_a_port_that_takes_none_are_told_where_to_go() -> None:
+    trapped: list[tuple[Any, ...]] = []
+    sent: list[MutableMapping[str, Any]] = []
+
+    async def other(scope: Any, receive: Any, send: Any) -> None:
+        sent.append({"other": scope["path"]})
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        sent.append(message)
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    app = ReportsElsewhere(other, Paths(PROTOCOLS), lambda *trap: trapped.append(trap), lambda: "go to 8181")
+    scope = {"type": "http", "headers": [], "client": ("10.0.0.1", 5), "server": ("x", 8000)}
+    for method, path in (("POST", "/v1/traces/"), ("GET", "/metrics"), ("POST", "/api/v1/projects/p/mark")):
+        asyncio.run(app(scope | {"method": method, "path": path}, receive, send))
+    assert [message.get("status") or message.get("other") for message in sent if "body" not in message] == [
+        404,
+        "/metrics",
+        "/api/v1/projects/p/mark",
+    ]
+    assert trapped == [("report_at_wrong_port", 8000, "10.0.0.1:5", "POST /v1/traces/", "go to 8181")]

@@ -124,6 +124,11 @@ class BinaryStream:
         del self._text[:done]
 
 
+def recognised(text: bytearray) -> Kind:
+    """What a body is. Raises BadReport when it is none of the kinds."""
+    return _recognised(text)[0]
+
+
 def _recognised(text: bytearray) -> tuple[Kind, Frame | None]:
     for magic, kind in (
         (b"\x0c\x00\x01", JAEGER_THRIFT),  # a struct's first field: the process
