@@ -10,6 +10,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from satellite.api import (
+    correlations,
+    diagram,
     expect,
     files,
     groups,
@@ -47,6 +49,8 @@ def create_api(*, sources: Sources, arrivals: Arrivals, intake: Intake, version:
         traces.routes(sources),
         histogram.routes(sources),
         groups.routes(sources),
+        correlations.routes(sources),
+        diagram.routes(sources),
         snapshots.routes(sources),
         files.routes(sources, intake),
         expect.routes(sources.store, arrivals),

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from satellite.explore.asked import Asked, Percentile, Sources
 
-_US_MAX = (2**63 - 1) // 1000
+US_MAX = (2**63 - 1) // 1000
 
 Project = Annotated[str, Path(description="A project's name; in open mode the access token itself.")]
 
@@ -38,11 +38,11 @@ class Bounds(SourceAsked):
         "its run asked for.",
     )
     oldest_us: int | None = Field(
-        None, ge=-_US_MAX, le=_US_MAX, description="Start at or after; µs since 1970."
+        None, ge=-US_MAX, le=US_MAX, description="Start at or after; µs since 1970."
     )
-    youngest_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Start before.")
-    min_latency_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Duration at least.")
-    max_latency_us: int | None = Field(None, ge=-_US_MAX, le=_US_MAX, description="Duration below.")
+    youngest_us: int | None = Field(None, ge=-US_MAX, le=US_MAX, description="Start before.")
+    min_latency_us: int | None = Field(None, ge=-US_MAX, le=US_MAX, description="Duration at least.")
+    max_latency_us: int | None = Field(None, ge=-US_MAX, le=US_MAX, description="Duration below.")
     percentile: Percentile | None = Field(
         None, description="Only what is as slow as this percentile of the matching spans, or slower."
     )
