@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import blake2b
 
 import msgspec
 
 from satellite.model.span import TagValue
-from satellite.model.tags import text_of
+from satellite.model.tags import encode_tag, text_of
 
 UNKNOWN_SERVICE = "unknown_service"
 
@@ -32,6 +33,24 @@ class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True)
     def texts(self) -> dict[str, str]:
         """Every attribute as canonical text, for queries."""
         return {key: text_of(value) for key, value in self.attributes}
+
+    def process_key(self) -> int:
+        """64 bits that say which process of which service it is: equal for the same one in any order of attributes.
+
+        The protocol and `detail` do not count: they belong to the sending.
+        """
+        attributes = sorted(encode_tag(key, value) for key, value in dict(self.attributes).items())
+        said = msgspec.msgpack.encode((self.service, self.id, attributes))
+        return int.from_bytes(blake2b(said, digest_size=8).digest())
+
+    def fits(self, other: Reporter) -> bool:
+        """Whether the two may be one process: nothing that both say differs."""
+        here, there = dict(self.attributes), dict(other.attributes)
+        return (
+            (self.service == other.service or UNKNOWN_SERVICE in (self.service, other.service))
+            and (self.id == other.id or not self.id or not other.id)
+            and all(here[key] == there[key] for key in here.keys() & there.keys())
+        )
 
     def encode(self) -> bytes:
         """The entry of `SpanBatch.reporters`; equal reporters have equal bytes."""

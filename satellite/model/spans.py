@@ -66,6 +66,8 @@ class Marks(IntFlag):
     """A time or duration beyond 64 bits of nanoseconds was cut to the limit."""
     FUTURE = 256
     """It starts more than a day after its arrival."""
+    MERGED = 512
+    """Parts that came without a time of their own were added to it (store/identity.py)."""
 
 
 SCHEMA = pa.schema(
@@ -170,20 +172,6 @@ class SpanBatch:
             columns[column] = _recode(columns[column], rank[codes])
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
-    def same(self, other: SpanBatch) -> npt.NDArray[np.bool_]:
-        """Row by row whether the two say exactly the same; both have as many rows."""
-        size = len(self)
-        joint = SpanBatch.concat([self, other])
-        equal = np.ones(size, np.bool_)
-        for name in SCHEMA.names:
-            column = joint.rows.column(name)
-            if pa.types.is_list(column.type):
-                equal &= _same_lists(column, size)
-            else:
-                values = np.asarray(column)
-                equal &= values[:size] == values[size:]
-        return equal
-
     def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
         """The same spans, each with these tags after its own."""
         known = len(self.tags)
@@ -261,7 +249,7 @@ def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:
     return pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), values)
 
 
-def _same_lists(column: pa.ListArray, size: int) -> npt.NDArray[np.bool_]:
+def same_lists(column: pa.ListArray, size: int) -> npt.NDArray[np.bool_]:
     """For each of the first `size` lists whether it equals the one `size` further on."""
     values = column.flatten()
     if not pa.types.is_integer(values.type):

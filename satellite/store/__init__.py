@@ -53,10 +53,18 @@ class Written(msgspec.Struct, frozen=True):
 
     mark: int
     """The mark after its last span; marks of one project only grow."""
-    stored: int
-    """Rows that are new."""
-    duplicates: int
-    """Rows that were there already and rows that took the place of an earlier version."""
+    stored: int = 0
+    """Spans that are new. The other rows are counted below."""
+    duplicates: int = 0
+    """Rows that said the same as a span held."""
+    replaced: int = 0
+    """Rows that were another version of a span held: one of the two is left, see `identity`."""
+    merged: int = 0
+    """Parts that were added to their span, and spans that took up a part held."""
+
+    def kept_once(self) -> dict[str, int]:
+        """What the ledger says of rows that made no new span, by its reasons."""
+        return {"duplicate": self.duplicates, "replaced": self.replaced, "merged": self.merged}
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -164,7 +172,8 @@ class Ledger(msgspec.Struct, frozen=True):
     stored: int = 0
     """Spans it holds now."""
     dropped: dict[str, int] = msgspec.field(default_factory=dict)
-    """By reason; "duplicate" for those kept once though sent again."""
+    """By reason. Arrivals that made no span of their own: "duplicate" for exact repeats, "replaced" for versions of
+    which another one is kept, "merged" for parts that were added to their span. The rest could not be kept."""
     evicted: int = 0
     """Stored once, gone since: the byte budget, or a reset."""
     duplicates: int = 0
@@ -299,8 +308,8 @@ class Store(Questions, Protocol):
     ) -> Written:
         """Keep the spans of one batch, visible to queries when it returns.
 
-        A span whose ids are kept already replaces the earlier one when it differs, and is left out when it is the
-        same; both count as duplicates, looked for among the spans of the duplicate window only.
+        What is a repeat, another version or a part of a span that is held `satellite.store.identity` says; looked
+        for among the spans of the duplicate window only, without one each row is a span.
         `dropped` are spans of the same reports that nobody will write; they enter the ledger with the batch.
 
         Raises:

@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
-from satellite.model.reporter import decode_reporter
+from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import PARENT_TAG, Span
 from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
-from satellite.model.tags import decode_tag, text_of
+from satellite.model.tags import decode_tag, encode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
     Bucket,
@@ -44,7 +44,11 @@ from satellite.store import (
 )
 from satellite.store.assembled import Assembled, Ints
 
-Identity = tuple[int, int, bool]
+SpanKey = tuple[int, int, int, bool]
+"""The whole trace id in two halves, span id, whether it is the server half of a shared id."""
+
+Said = dict[str, Any]
+"""The columns of a row, with dictionary entries in place of codes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +56,11 @@ class Row:
     """One kept span, with what `Span` does not show exactly."""
 
     span: Span
-    identity: Identity
-    """Lower half of the trace id, span id, whether it is the server half of a shared id (wire-protocols.md §11)."""
-    content: tuple[Any, ...]
-    """All its columns, dictionary entries in place of codes: two arrivals with equal contents are the same."""
-    high: int
+    key: SpanKey
+    said: Said
+    reporter: Reporter
+    offset_us: int
+    """How far its start was moved."""
     start_ns: int
     duration_ns: int
     tracer_id: int
@@ -74,6 +78,57 @@ class Row:
         """Its arrival mark."""
         return self.span.mark
 
+    @property
+    def is_part(self) -> bool:
+        """Whether it came without a time."""
+        return "time_invented" in self.span.marks
+
+    def content(self) -> Any:
+        """What two arrivals of one span must have in common to be the same."""
+        aside = {"start_ns", "reporter", "marks", "extra"}
+        said = tuple(value for name, value in self.said.items() if name not in aside)
+        extra = {name: value for name, value in self.span.extra.items() if name != "offset_us"}
+        marks = set(self.span.marks) - {"offset_applied", "future", "merged"}
+        return said, extra, marks
+
+    def process(self) -> Any:
+        """Who sent it, whatever the order of its tags."""
+        attributes = {key: encode_tag(key, value) for key, value in self.reporter.attributes}
+        return self.reporter.service, self.reporter.id, attributes
+
+    def is_version_of(self, other: Row) -> bool:
+        """Whether both are of one identity; their keys are the same already."""
+        if self.is_part or other.is_part:
+            return self.is_part and other.is_part and self.process() == other.process()
+        starts = (self.start_ns - self.offset_us * 1000, other.start_ns - other.offset_us * 1000)
+        return starts[0] == starts[1] and self.process() == other.process()
+
+    def may_be_sent_by(self, other: Row) -> bool:
+        """Whether nothing that both reporters say differs."""
+        (service, tracer_id, here), (service2, tracer_id2, there) = self.process(), other.process()
+        return (
+            (service == service2 or "unknown_service" in (service, service2))
+            and (tracer_id == tracer_id2 or 0 in (tracer_id, tracer_id2))
+            and all(there.get(name, value) == value for name, value in here.items())
+        )
+
+    def with_part(self, new: Row) -> Row:
+        """What is held with what is new in it."""
+        main, other = (self, new) if new.is_part else (new, self)
+        said = dict(main.said)
+        for column in ("name", "duration_ns", "parent_id", "kind"):
+            said[column] = main.said[column] or other.said[column]
+        said["status"] = max(main.said["status"], other.said["status"])
+        for column in ("tags", "logs", "references"):
+            held = self.said[column]
+            said[column] = held + [entry for entry in new.said[column] if entry not in held]
+        extra = other.span.extra | main.span.extra
+        said["extra"] = msgspec.msgpack.encode(extra) if extra else b""
+        aside = Marks.TIME_INVENTED | Marks.NEGATIVE_DURATION | Marks.OFFSET_APPLIED | Marks.FUTURE
+        said["marks"] = main.said["marks"] | other.said["marks"] & ~aside | Marks.MERGED
+        (row,) = rows_of(batch_of(said), new.arrived_ns)
+        return row
+
     def value(self, field: Field, key: str) -> str | None:
         """`val` of explorer.md §4.4; None when absent."""
         match field:
@@ -82,9 +137,9 @@ class Row:
             case Field.OPERATION:
                 return self.span.operation
             case Field.SPAN_ID:
-                return f"{self.identity[1]:x}"
+                return f"{self.key[2]:x}"
             case Field.TRACE_ID:
-                return f"{(self.high << 64) | self.identity[0]:x}"
+                return f"{(self.key[0] << 64) | self.key[1]:x}"
             case Field.TRACER_ID:
                 return f"{self.tracer_id:x}"
             case Field.TAG:
@@ -100,7 +155,7 @@ class Row:
             high, low = divmod(int(value, 16), 2**64)
         except ValueError:
             return False
-        if low == self.identity[0] and (high == self.high or not high or not self.high):
+        if low == self.key[1] and (high == self.key[0] or not high or not self.key[0]):
             return True
         return value == self.tags.get("otlp.trace_id", "").lower().lstrip("0")
 
@@ -129,7 +184,7 @@ class Row:
 
     def sort_key(self, order: Order) -> tuple[int, ...]:
         """Its place in an order; distinct for distinct rows."""
-        span_id = self.identity[1]
+        span_id = self.key[2]
         match order:
             case "-latency":
                 return (-self.duration_ns, -self.start_ns, span_id, self.mark)
@@ -170,13 +225,15 @@ def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
         rows.append(
             Row(
                 span=span,
-                identity=(
+                key=(
+                    columns["trace_high"][i],
                     columns["trace_low"][i],
                     columns["span_id"][i],
                     bool(columns["marks"][i] & Marks.SHARED),
                 ),
-                content=tuple(columns[name][i] for name in SCHEMA.names),
-                high=columns["trace_high"][i],
+                said={name: columns[name][i] for name in SCHEMA.names},
+                reporter=reporter,
+                offset_us=span.extra.get("offset_us", 0) if "offset_applied" in span.marks else 0,
                 start_ns=columns["start_ns"][i],
                 duration_ns=columns["duration_ns"][i],
                 tracer_id=reporter.id,
@@ -190,14 +247,56 @@ def rows_of(batch: SpanBatch, arrived_ns: int) -> list[Row]:
     return rows
 
 
+def batch_of(said: Said) -> SpanBatch:
+    """One row as a batch."""
+    columns = said | {"name": 0, "reporter": 0, "extra": 0, "tags": list(range(len(said["tags"])))}
+    return SpanBatch(
+        pa.RecordBatch.from_pylist([columns], schema=SCHEMA),
+        tags=pa.array(said["tags"], pa.binary()),
+        names=pa.array([said["name"]], pa.binary()),
+        reporters=pa.array([said["reporter"]], pa.binary()),
+        extras=pa.array([said["extra"]], pa.binary()),
+    )
+
+
 @dataclass(slots=True)
 class _Project:
-    rows: dict[Identity, Row] = field(default_factory=dict)
+    rows: list[Row] = field(default_factory=list)
     """In the order of arrival."""
     mark: int = 0
     received: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     evicted: int = 0
+
+    def take(self, new: Row) -> str:
+        """Put one row where it belongs; says what became of it."""
+        held = self._home_of(new)
+        fate = "stored"
+        if held is not None:
+            part = new.is_part or held.is_part
+            fate = "merged" if part else "replaced"
+            row = held.with_part(new) if part or "merged" in held.span.marks else new
+            if row.content() == held.content() and (new.is_part or not held.is_part):
+                return "duplicate"
+            if held.duration_ns and not row.duration_ns:
+                return fate
+            self.rows = [row for row in self.rows if row is not held]
+            new = row
+        self.mark += 1
+        self.rows.append(replace(new, span=msgspec.structs.replace(new.span, mark=self.mark)))
+        return fate
+
+    def _home_of(self, new: Row) -> Row | None:
+        same_key = [row for row in self.rows if row.key == new.key]
+        versions = [row for row in same_key if not new.is_part and new.is_version_of(row)]
+        if versions:
+            return versions[0]
+        fitting = [row for row in same_key if (new.is_part or row.is_part) and new.may_be_sent_by(row)]
+        return max(
+            fitting,
+            key=lambda row: (row.process() == new.process(), not row.is_part, row.mark),
+            default=None,
+        )
 
     def ledger(self) -> Ledger:
         dropped = dict(self.dropped)
@@ -219,26 +318,16 @@ class NaiveStore:
         arrived = rows_of(batch, arrived_ns)
         with self._lock:
             kept = self._projects.setdefault(project, _Project())
-            duplicates = 0
-            for row in arrived:
-                earlier = kept.rows.get(row.identity)
-                if earlier is not None:
-                    duplicates += 1
-                    if earlier.content == row.content:
-                        continue
-                    del kept.rows[row.identity]
-                kept.mark += 1
-                span = msgspec.structs.replace(row.span, mark=kept.mark)
-                kept.rows[row.identity] = replace(row, span=span)
-            if duplicates:
-                kept.dropped["duplicate"] += duplicates
+            fates = Counter(kept.take(row) for row in arrived)
+            stored = fates.pop("stored", 0)
+            kept.dropped.update(fates)
             kept.dropped.update(dropped or {})
             kept.received += len(arrived) + sum((dropped or {}).values())
-            return Written(kept.mark, len(arrived) - duplicates, duplicates)
+            return Written(kept.mark, stored, fates["duplicate"], fates["replaced"], fates["merged"])
 
     def _all(self, project: str) -> list[Row]:
         with self._lock:
-            return list(self._projects.get(project, _Project()).rows.values())
+            return list(self._projects.get(project, _Project()).rows)
 
     def _matching(self, project: str, plan: Plan) -> list[Row]:
         rows = (row for row in self._all(project) if row.within(plan))
@@ -263,9 +352,9 @@ class NaiveStore:
 
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """As in Store."""
-        rows = sorted(self._all(project), key=lambda row: (row.start_ns, row.identity[1], row.mark))
+        rows = sorted(self._all(project), key=lambda row: (row.start_ns, row.key[2], row.mark))
         return [
-            [row.span for row in rows if row.identity[0] == low and high in (None, row.high)]
+            [row.span for row in rows if row.key[1] == low and high in (None, row.key[0])]
             for high, low in trace_ids
         ]
 
@@ -294,37 +383,37 @@ class NaiveStore:
         for row in matching:
             strata[not row.span.error, -bucket_index(row.duration_ns)].append(row)
         for rows in strata.values():
-            rows.sort(key=lambda row: (hashed(row.identity[1] ^ hashed(seed % 2**64)), row.identity[1]))
-        traces = {row.identity[0] for row in matching}
+            rows.sort(key=lambda row: (hashed(row.key[2] ^ hashed(seed % 2**64)), row.key[2]))
+        traces = {row.key[1] for row in matching}
         chosen: set[int] = traces if len(traces) <= traces_max else set()
         turns = zip_longest(*(strata[stratum] for stratum in sorted(strata)))
         for row in (row for turn in turns for row in turn if row is not None):
             if len(chosen) < traces_max:
-                chosen.add(row.identity[0])
-        rows = [row for row in self._all(project) if row.identity[0] in chosen]
+                chosen.add(row.key[1])
+        rows = [row for row in self._all(project) if row.key[1] in chosen]
         rows = [row for row in rows if plan.meta_events or "meta_event" not in row.span.marks]
-        taken = [row for row in matching if row.identity[0] in chosen]
+        taken = [row for row in matching if row.key[1] in chosen]
         numbers: dict[tuple[int, int], int] = {}
-        for low, high in sorted({(row.identity[0], row.high) for row in rows}):
+        for low, high in sorted({(row.key[1], row.key[0]) for row in rows}):
             # The spans that only know the lower half, and those of the smallest upper half, are one trace.
             joins = (low, 0) in numbers and not any(one[0] == low and one[1] for one in numbers)
             numbers[low, high] = numbers[low, 0] if joins else max(numbers.values(), default=-1) + 1
         weights = dict.fromkeys((row.mark for row in rows), 1.0)
         if len(taken) < len(matching):
             for stratum in strata.values():
-                share = len(stratum) / max(1, sum(row.identity[0] in chosen for row in stratum))
+                share = len(stratum) / max(1, sum(row.key[1] in chosen for row in stratum))
                 weights |= {row.mark: share for row in stratum}
             for row in rows:
                 if row not in taken:
-                    number = numbers[row.identity[0], row.high]
+                    number = numbers[row.key[1], row.key[0]]
                     whole = [
-                        weights[one.mark] for one in taken if numbers[one.identity[0], one.high] == number
+                        weights[one.mark] for one in taken if numbers[one.key[1], one.key[0]] == number
                     ]
                     weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
         return Assembled(
             SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)]),
             np.array([row.mark for row in rows], np.int64),
-            np.array([numbers[row.identity[0], row.high] for row in rows], np.int64),
+            np.array([numbers[row.key[1], row.key[0]] for row in rows], np.int64),
             np.array([row in taken for row in rows], np.bool_),
             np.array([weights[row.mark] for row in rows], np.float64),
             len(matching),
@@ -339,7 +428,7 @@ class NaiveStore:
         rows = [
             row
             for row in self._all(project)
-            if any(row.identity[0] == low and high in (None, row.high) for high, low in trace_ids)
+            if any(row.key[1] == low and high in (None, row.key[0]) for high, low in trace_ids)
         ]
         batch = SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)])
         return batch, np.array([row.mark for row in rows], np.int64)
@@ -371,7 +460,7 @@ class NaiveStore:
         wanted = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999} if rows else {}
         percentiles = {name: nearest_rank(durations, thousandths) for name, thousandths in wanted.items()}
         starts = [row.start_ns // 1000 for row in rows]
-        traces = len({row.identity[0] for row in rows})
+        traces = len({row.key[1] for row in rows})
         return Histogram(
             buckets,
             percentiles,
@@ -511,7 +600,7 @@ def _group(values: list[str | None], rows: list[Row]) -> Group:
         p50_us=nearest_rank(durations, 500),
         p95_us=nearest_rank(durations, 950),
         p99_us=nearest_rank(durations, 990),
-        traces=len({row.identity[0] for row in rows}),
+        traces=len({row.key[1] for row in rows}),
         exemplar_span_ids=[row.span.span_id for row in rows[:5]],
         buckets=_cells(rows),
     )
@@ -534,7 +623,7 @@ def _column(from_us: int, rows: Sequence[Row]) -> Column:
 
 
 def _stats(name: str, kept: _Project) -> ProjectStats:
-    rows = kept.rows.values()
+    rows = kept.rows
     arrivals = [row.arrived_ns for row in rows]
     window_us = (max(arrivals) - min(arrivals)) // 1000 if arrivals else 0
     nbytes = sum(row.nbytes for row in rows)

@@ -21,6 +21,9 @@ REPORTERS = (
     OTHER_REPORTER,
     Reporter("otlp", "shop", 5, (("host", "h1"), ("tag", "t"), ("tag", "ä"))),
     Reporter("lightstep", "ärger", 2**63, (("http.status_code", 500),)),
+    Reporter("zipkin", "shop", 0, (("region", "eu"),)),
+    Reporter("zipkin"),
+    Reporter("lightstep", "shop", 0xF00D, (("region", "eu"), ("weight", 7), ("host", "h1"))),
 )
 OPERATIONS = ("buy", "buy/*", "", "ä☃", "x\ny")
 DURATIONS_NS = (0, 1, 999, 1_000, 1_001, 1_999, 5_000, 10_000_000, 10**9, -1, -5_000, 2**63 - 1, -(2**63) + 1)
@@ -70,11 +73,20 @@ rows: st.SearchStrategy[Row] = st.fixed_dictionaries(
         "duration_ns": st.sampled_from(DURATIONS_NS),
         "kind": st.sampled_from(Kind),
         "status": st.sampled_from(Status),
-        "marks": st.sampled_from((Marks(0), Marks.SHARED, Marks.BAD_UTF8)),
+        "marks": st.sampled_from(
+            (
+                Marks(0),
+                Marks.SHARED,
+                Marks.BAD_UTF8,
+                Marks.TIME_INVENTED,
+                Marks.OFFSET_APPLIED,
+                Marks.OFFSET_APPLIED,
+            )
+        ),
         "tags": st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)), max_size=4),
         "logs": st.just([encode_log(NOW_NS, [("event", "x")])]),
         "references": st.just([encode_reference(follows=True, trace_high=0, trace_low=3, span_id=9)]),
-        "extra": st.sampled_from([None, {"state": "x"}]),
+        "extra": st.sampled_from([None, {"state": "x"}, {"offset_us": 1}, {"offset_us": -1, "state": "x"}]),
     },
 )  # type: ignore[assignment]  # a TypedDict, key by key
 """One span."""

@@ -16,11 +16,13 @@ from itertools import takewhile
 import numpy as np
 
 from satellite.errors import Overloaded
-from satellite.model.spans import SpanBatch, SpanBuilder
+from satellite.model.spans import Marks, SpanBatch, SpanBuilder
 from satellite.store import Ledger, ProjectStats, Written
+from satellite.store.identity import span_of
 from satellite.store.recall.questions import RecallQuestions
-from satellite.store.recall.recent import Keys, Marked, RecentIds, identities
-from satellite.store.recall.segment import SEGMENT_SPANS, Segment
+from satellite.store.recall.recent import Marked, RecentIds
+from satellite.store.recall.segment import SEGMENT_SPANS, Mask, Segment
+from satellite.store.recall.settle import Held, Settled, settle
 
 MERGE_WIDTH = 8
 """So many neighbours of one size class become one of the next: a span is moved once per class."""
@@ -38,6 +40,8 @@ MOST_RECENT = 2**21
 @dataclass(eq=False)
 class _Project:
     recent: RecentIds
+    parts: RecentIds
+    """Of the recent spans those that are parts or have some, by `span_of` their keys."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     """Held by whoever changes the project."""
     merging: threading.Lock = field(default_factory=threading.Lock)
@@ -56,6 +60,40 @@ class _Project:
     def append(self, segments: Sequence[Segment]) -> None:
         self.segments += tuple(segments)
         self.bytes += sum(segment.nbytes for segment in segments)
+
+    def settle(self, batch: SpanBatch, arrived_ns: int) -> Settled:
+        """See the module `settle`; what is kept of the batch is remembered with the marks that it will have."""
+        held = Held(self.recent, self.parts, self._alive, lambda marks: _rows_at(self.segments, marks))
+        settled = settle(batch, held, arrived_ns)
+        if len(settled.gone):
+            self.place(_without(self.segments, settled.gone))
+        kept = settled.batch
+        marks = np.arange(self.mark + 1, self.mark + len(kept) + 1)
+        if len(kept):
+            self.recent.add(settled.keys, marks, arrived_ns)
+        flags = kept.column("marks") & np.uint16(Marks.TIME_INVENTED | Marks.MERGED)
+        if flags.any():
+            parts = np.flatnonzero(flags)
+            self.parts.add(span_of(settled.keys[parts]), marks[parts], arrived_ns)
+        return settled
+
+    def _alive(self, marks: Marked) -> Mask:
+        """Which of these marks are held: neither evicted nor replaced."""
+        owners = _segment_of(self.segments, marks)
+        alive = owners >= 0
+        for owner in np.unique(owners[alive]).tolist():
+            mine = np.flatnonzero(owners == owner)
+            segment = self.segments[owner]
+            rows = np.minimum(segment.rows_at(marks[mine]), len(segment) - 1)
+            alive[mine] = (segment.marks_of(rows) == marks[mine]) & ~np.isin(rows, segment.dead)
+        return alive
+
+    def count(self, arrived: int, written: Written, dropped: Mapping[str, int]) -> None:
+        """Enter one batch in the ledger."""
+        self.received += arrived + sum(dropped.values())
+        for reason, number in (*dropped.items(), *written.kept_once().items()):
+            if number:
+                self.dropped[reason] = self.dropped.get(reason, 0) + number
 
     def stats(self, name: str) -> ProjectStats:
         with self.lock:
@@ -111,13 +149,9 @@ class RecallStore(RecallQuestions):
         """Keep a batch, see Store."""
         home = self._home(project)
         with home.lock:
-            stored, duplicates = self._keep(home, batch, arrived_ns) if len(batch) else (0, 0)
-            home.received += len(batch) + sum((dropped or {}).values())
-            for reason, number in {**(dropped or {}), "duplicate": duplicates}.items():
-                if number:
-                    home.dropped[reason] = home.dropped.get(reason, 0) + number
+            written = self._keep(home, batch, arrived_ns) if len(batch) else Written(home.mark)
+            home.count(len(batch), written, dropped or {})
             self._evict(home, self._overrides.get(project, self._budget))
-            written = Written(home.mark, stored, duplicates)
             loose = _loose(home.segments)
         if len(batch):
             if loose > MOST_LOOSE:
@@ -135,22 +169,20 @@ class RecallStore(RecallQuestions):
                         f"there are {MOST_PROJECTS} projects already, and this access token would make another",
                         hint="drop some with DELETE /api/v1/projects/{project}, or list the access tokens in settings",
                     )
-                home = self._projects.setdefault(project, _Project(RecentIds(self._window_ns, MOST_RECENT)))
+                home = self._projects.setdefault(project, self._new_project())
         return home
 
-    def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> tuple[int, int]:
-        """(rows that are new, duplicates) of a batch that is not empty."""
-        size, duplicates = len(batch), 0
+    def _new_project(self) -> _Project:
+        return _Project(RecentIds(self._window_ns, MOST_RECENT), RecentIds(self._window_ns, MOST_RECENT))
+
+    def _keep(self, home: _Project, batch: SpanBatch, arrived_ns: int) -> Written:
+        """Keep what is to be kept of a batch that is not empty."""
+        size = len(batch)
         if self._window_ns:
-            keys = identities(batch)
-            marks = home.recent.marks(keys, arrived_ns)
-            if marks.any() or len(np.unique(keys)) < len(keys):
-                rows, duplicates = _settle(home, batch, keys, marks)
-                if not len(rows):
-                    return 0, duplicates
-                if len(rows) < size:
-                    batch, keys = batch.take(rows).compact(), keys[rows]
-            home.recent.add(keys, np.arange(home.mark + 1, home.mark + len(batch) + 1), arrived_ns)
+            settled = home.settle(batch, arrived_ns)
+        else:
+            settled = Settled(batch, np.empty(0, np.uint64), np.empty(0, np.int64))
+        batch = settled.batch
         arrived: list[Segment] = []
         for start in range(0, len(batch), self._segment_spans):
             part = batch.slice(start, min(start + self._segment_spans, len(batch)))
@@ -158,7 +190,9 @@ class RecallStore(RecallQuestions):
             arrived.append(Segment.of(part, home.mark + 1, arrived_ns))
             home.mark += len(part)
         home.append(arrived)
-        return size - duplicates, duplicates
+        return Written(
+            home.mark, size - settled.kept_once, settled.duplicates, settled.replaced, settled.merged
+        )
 
     @staticmethod
     def _evict(home: _Project, budget: int) -> None:
@@ -254,6 +288,7 @@ class RecallStore(RecallQuestions):
             home.evicted += removed
             home.place(())
             home.recent.clear()
+            home.parts.clear()
         return removed
 
     def drop(self, project: str) -> bool:
@@ -302,33 +337,6 @@ def _size_class(size: int) -> int:
     return (size.bit_length() - 1) // 3
 
 
-def _settle(home: _Project, batch: SpanBatch, keys: Keys, marks: Marked) -> tuple[Marked, int]:
-    """Find the place of every span that came before: (rows of the batch to store, how many duplicates there are).
-
-    The same span again is left out; another version takes the place of the earlier one, in the batch or before it.
-    """
-    segments = home.segments
-    held_from = segments[0].first_mark if segments else home.mark + 1
-    marks = np.where(marks >= held_from, marks, 0)  # what was evicted is new again
-    order = np.argsort(keys, kind="stable")
-    first = np.ones(len(order), np.bool_)
-    first[1:] = keys[order[1:]] != keys[order[:-1]]
-    known = marks[order] > 0
-    # Each row beside the version before it: the one stored for the first of its key, else the one before in the batch.
-    stored, repeated = np.flatnonzero(first & known), np.flatnonzero(~first)
-    changed = np.ones(len(order), np.bool_)
-    changed[stored] = ~batch.take(order[stored]).same(_rows_at(segments, marks[order[stored]]))
-    changed[repeated] = ~batch.take(order[repeated]).same(batch.take(order[repeated - 1]))
-    # Of each key the last row that changed something is the one to keep; none: what is stored stays.
-    group = np.cumsum(first) - 1
-    last = np.full(group[-1] + 1, -1)
-    last[group[changed]] = np.flatnonzero(changed)
-    keep = np.sort(order[last[last >= 0]])
-    replaced = keep[marks[keep] > 0]
-    home.place(_without(segments, marks[replaced]))
-    return keep, len(order) - int(np.count_nonzero(first & ~known))
-
-
 def _segment_of(segments: Sequence[Segment], marks: Marked) -> Marked:
     """The position of the segment that holds each mark."""
     return np.searchsorted([segment.first_mark for segment in segments], marks, side="right") - 1
@@ -340,7 +348,7 @@ def _rows_at(segments: Sequence[Segment], marks: Marked) -> SpanBatch:
     parts, places = [SpanBuilder().build()], []
     for owner in np.unique(owners).tolist():
         mine = np.flatnonzero(owners == owner)
-        parts.append(segments[owner].batch.take(marks[mine] - segments[owner].first_mark).compact())
+        parts.append(segments[owner].batch.take(segments[owner].rows_at(marks[mine])).compact())
         places.append(mine)
     found = SpanBatch.concat(parts)
     return found.take(np.argsort(np.concatenate(places))) if places else found
@@ -351,5 +359,5 @@ def _without(segments: tuple[Segment, ...], marks: Marked) -> tuple[Segment, ...
     left = list(segments)
     owners = _segment_of(segments, marks)
     for owner in np.unique(owners).tolist():
-        left[owner] = left[owner].without((marks[owners == owner] - left[owner].first_mark).tolist())
+        left[owner] = left[owner].without(left[owner].rows_at(marks[owners == owner]).tolist())
     return tuple(left)

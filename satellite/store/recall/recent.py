@@ -7,25 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from satellite.model.spans import Marks, SpanBatch
+from satellite.store.identity import SPAN_BITS, Keys, span_of
 
-Keys = npt.NDArray[np.uint64]
 Marked = npt.NDArray[np.int64]
 
 _FANOUT = 4
-
-
-def identities(batch: SpanBatch) -> Keys:
-    """One number per span, equal for the same (trace, span id, half of a shared id).
-
-    A mixed hash of 64 bits: among ten million spans two differing ones share it with a chance of 1 in 370,000.
-    """
-    shared = (batch.column("marks") & np.uint16(Marks.SHARED)).astype(np.uint64)
-    key: Keys = batch.column("trace_low")
-    for salt in (batch.column("span_id"), shared):
-        key = (key ^ (key >> np.uint64(31))) * np.uint64(0x9E3779B97F4A7C15)
-        key = (key ^ (key >> np.uint64(29))) * np.uint64(0xBF58476D1CE4E5B9) + salt
-    return key
 
 
 @dataclass(slots=True)
@@ -54,6 +40,30 @@ class RecentIds:
             hit = run.keys[place] == keys
             found[hit] = run.marks[place[hit]]
         return found
+
+    def __len__(self) -> int:
+        """How many are remembered; a key that was added twice may count twice."""
+        return sum(len(run.keys) for run in self._runs)
+
+    def knows_spans(self, spans: Keys) -> npt.NDArray[np.bool_]:
+        """For each of `span_of` some keys whether any key of that span id is remembered."""
+        known = np.zeros(len(spans), np.bool_)
+        for run in self._runs:
+            place = np.minimum(np.searchsorted(run.keys, spans), len(run.keys) - 1)
+            known |= span_of(run.keys[place]) == spans
+        return known
+
+    def marks_of_spans(self, spans: Keys, most: int) -> Marked:
+        """The last marks, `most` of each, of keys of these span ids; ascending."""
+        found = [np.empty(0, np.int64)]
+        for span in spans:
+            last = span + np.uint64(2 ** (64 - SPAN_BITS) - 1)
+            mine = [
+                run.marks[np.searchsorted(run.keys, span) : np.searchsorted(run.keys, last, side="right")]
+                for run in self._runs
+            ]
+            found.append(np.unique(np.concatenate(mine))[-most:] if mine else found[0])
+        return np.unique(np.concatenate(found))
 
     def add(self, keys: Keys, marks: Marked, arrived_ns: int) -> None:
         """Remember these, and forget what is too old; marks are higher than all before."""
