@@ -42,9 +42,16 @@ class Imported(msgspec.Struct, frozen=True):
     """What became of the spans of a file."""
 
     spans: int
-    """Taken; those kept already count, and are kept once."""
+    """Taken: `new + repeated + replaced + merged`."""
+    new: int
+    repeated: int
+    """Kept already, with the same content."""
+    replaced: int
+    """Other versions of spans kept already, or of one another: one of each is left."""
+    merged: int
+    """Parts without a time, added to the span they belong to."""
     dropped: dict[str, int]
-    """By reason."""
+    """What could not be kept, by reason."""
     warnings: list[str]
     """At most 100, each with its place in the file: which documents could not be read, what was odd in others."""
     format: str
@@ -158,6 +165,7 @@ class _Import:
         self._project = project
         self._reader = reader
         self._spans = 0
+        self._once: Counter[str] = Counter()
         self._dropped: Counter[str] = Counter()
         self._warnings: list[str] = []
         self._formats: Counter[str] = Counter()
@@ -177,12 +185,16 @@ class _Import:
             raise type(fault)(nothing.message, hint=fault.hint or nothing.hint) if fault else nothing
         most = self._formats.most_common(1)
         return Imported(
-            self._spans,
-            dict(self._dropped),
-            [*self._reader.faults, *self._left_out(), *self._warnings][:WARNINGS_MAX],
-            most[0][0] if most else "",
-            self._reader.found,
-            self._reader.faulty,
+            spans=self._spans,
+            new=self._spans - self._once.total(),
+            repeated=self._once["duplicate"],
+            replaced=self._once["replaced"],
+            merged=self._once["merged"],
+            dropped=dict(self._dropped),
+            warnings=[*self._reader.faults, *self._left_out(), *self._warnings][:WARNINGS_MAX],
+            format=most[0][0] if most else "",
+            found=self._reader.found,
+            failed=self._reader.faulty,
         )
 
     async def _read(self, request: Request) -> SatelliteError | None:
@@ -233,6 +245,7 @@ class _Import:
             raise receipt.refusal
         self._formats[body.format] += 1
         self._spans += receipt.stored
+        self._once.update(receipt.kept_once)
         self._dropped.update(receipt.dropped)
         if len(self._warnings) < WARNINGS_MAX:
             self._warnings += [f"{body.place}: {warning}" for warning in receipt.warnings]

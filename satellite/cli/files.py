@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated, Any, BinaryIO
 
 import typer
 from rich.console import Console
@@ -93,9 +93,16 @@ def import_(
         taken = asked.import_(_portions(opened, file, advance), format=format_.value)
     for warning in taken["warnings"]:
         typer.echo(f"warning: {warning}", err=True)
-    dropped = "".join(f", {number} dropped ({reason})" for reason, number in taken["dropped"].items())
-    failed = f", {taken['failed']} documents not read" if taken["failed"] else ""
-    typer.echo(f"{taken['spans']} spans taken{dropped}{failed}: {taken['found']}", err=True)
+    typer.echo(f"{taken['spans']} spans taken ({_fates(taken)}): {taken['found']}", err=True)
+
+
+def _fates(taken: dict[str, Any]) -> str:
+    """What became of them, as one line: new, repeated and whatever else occurred."""
+    said = [f"{taken['new']} new", f"{taken['repeated']} repeated"]
+    said += [f"{taken[fate]} {fate}" for fate in ("replaced", "merged") if taken[fate]]
+    said += [f"{number} dropped ({reason})" for reason, number in taken["dropped"].items()]
+    said += [f"{taken['failed']} documents not read"] if taken["failed"] else []
+    return ", ".join(said)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from satellite.model.span import TagValue
 from satellite.model.spans import SpanBatch
 from satellite.protocols.readers.columns import has_stack
 from satellite.protocols.wire import WireProtocol
-from satellite.store import Store
+from satellite.store import Store, Written
 
 LARGE_BYTES = 2**20
 """Bodies beyond it wait in a lane of their own, so that none that takes long holds up others. Ours."""
@@ -277,7 +277,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - a codec's mistake must not end the satellite
             return self._all_failed(items, error)
         receipts: dict[int, Receipt] = {}
-        shares: dict[str, _Share] = {}
+        shares: dict[tuple[str, bool], _Share] = {}
         for item, outcome in zip(items, decoded.reports, strict=True):
             if isinstance(outcome, SatelliteError):
                 receipts[id(item)] = self._refused(item, outcome)
@@ -287,13 +287,18 @@ class Intake:
             except SatelliteError as refusal:
                 receipts[id(item)] = self._refused(item, refusal, outcome.echo)
                 continue
-            share = shares.setdefault(project, _Share())
+            imported = (
+                item.project is not None
+            )  # what became of imports is counted apart from what reporters send
+            share = shares.setdefault((project, imported), _Share())
             share.rows.append(outcome.rows)
             share.members.append((item, outcome))
-        for project, share in shares.items():
-            failure = self._write(project, protocol, decoded, share, arrived_ns)
+        for (project, imported), share in shares.items():
+            written = self._write(project, protocol, decoded, share, arrived_ns)
             for item, report in share.members:
-                receipts[id(item)] = self._receipt(item, report, failure, project)
+                receipts[id(item)] = self._receipt(item, report, written, project)
+            if imported and isinstance(written, Written):
+                receipts[id(share.members[0][0])].kept_once = written.kept_once()
         return [receipts[id(item)] for item in items]
 
     def _all_failed(self, items: Sequence[Waiting], error: Exception) -> list[Receipt]:
@@ -303,7 +308,7 @@ class Intake:
 
     def _write(
         self, project: str, protocol: WireProtocol, decoded: Decoded, share: _Share, arrived_ns: int
-    ) -> SatelliteError | None:
+    ) -> Written | SatelliteError:
         dropped: dict[str, int] = {}
         for _, report in share.members:
             for reason, number in report.dropped.items():
@@ -327,18 +332,23 @@ class Intake:
             client_dropped += report.counters.get("spans.dropped", 0)
         if self._observer:
             self._observer.spans_written(project, protocol.name, written.stored, client_dropped)
-        return None
+        return written
 
     def _receipt(
-        self, item: Waiting, report: Report, refusal: SatelliteError | None, project: str
+        self, item: Waiting, report: Report, outcome: Written | SatelliteError, project: str
     ) -> Receipt:
-        if refusal is not None:
-            return self._refused(item, refusal, report.echo, project)
+        if isinstance(outcome, SatelliteError):
+            return self._refused(item, outcome, report.echo, project)
         if self._observer:
             self._observer.report_received(item.protocol.name, len(item.body), None, item.peer)
         stored = report.rows.stop - report.rows.start
         return Receipt(
-            item.received_ns, self._clock_ns(), None, stored, report.dropped, report.warnings, report.echo
+            item.received_ns,
+            self._clock_ns(),
+            stored=stored,
+            dropped=report.dropped,
+            warnings=report.warnings,
+            echo=report.echo,
         )
 
     def reporters(self, project: str) -> list[ReporterStatus]:

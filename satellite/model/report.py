@@ -50,7 +50,9 @@ class Receipt:
     refusal: SatelliteError | None = None
     """Why nothing of it was kept; None when it was kept."""
     stored: int = 0
-    """Spans kept."""
+    """Spans kept, those included that were kept already."""
+    kept_once: dict[str, int] = field(default_factory=dict)
+    """Of imports that were written together, said to the first: spans that made no new one, by the ledger's reasons."""
     dropped: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     echo: Any = None

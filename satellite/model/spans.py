@@ -309,7 +309,7 @@ def _log_field(encoded: bytes) -> tuple[str, TagValue]:
 def _reference(encoded: bytes, high: int, low: int) -> Reference:
     reference = pb.Reference.FromString(encoded)
     context = reference.span_context
-    if context.trace_id:
+    if context.trace_id or context.trace_id_high:
         high, low = context.trace_id_high, context.trace_id
     kind = "follows_from" if reference.relationship else "child_of"
     attributes = dict(decode_tag(tag) for tag in reference.attributes)

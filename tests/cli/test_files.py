@@ -31,8 +31,12 @@ def test_export_and_import(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
         written = run("export", '"error" IN ("true")', "-o", str(file))
         assert written.exit_code == 0, written.output
         taken = run("import", str(file), "--project", "imported")
-        assert (taken.exit_code, taken.stderr) == (0, "2 spans taken: OTLP JSON\n")
+        assert (taken.exit_code, taken.stderr) == (0, "2 spans taken (2 new, 0 repeated): OTLP JSON\n")
         assert store.count("imported", ALL) == 2
+        assert (
+            run("import", str(file), "--project", "imported").stderr
+            == "2 spans taken (0 new, 2 repeated): OTLP JSON\n"
+        )
         assert run("export", "--format", "zipkin-json").stdout.startswith("[{")
         assert "No such file" in run("import", str(tmp_path / "none")).output
         refused = run("import", str(file), "--format", "otlp-protobuf", "--project", "imported")

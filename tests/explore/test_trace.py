@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.trace import Node, trace, tree
-from satellite.model.span import ReporterView, Span
+from satellite.model.span import Reference, ReporterView, Span
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
@@ -55,10 +56,65 @@ def test_orphans_share_the_row_of_their_missing_parent() -> None:
     assert shape(tree(spans)) == [["x?", [["b", []], ["c", []]]], ["a", []], ["y?", [["d", []]]]]
 
 
-def test_the_last_of_several_spans_with_one_id_counts() -> None:
-    [node] = tree([span("a", start_us=2, mark=7), span("a", start_us=1, mark=3)])
-    assert node.span is not None
-    assert node.span.mark == 7
+def test_several_spans_with_one_id_are_all_shown() -> None:
+    spans = [
+        span("a", start_us=1),
+        span("a", start_us=5),
+        span("b", "a", 3),
+        span("c", "a", 6),
+        span("d", "a", 0),
+    ]
+    assert shape(tree(spans)) == [["a", [["d", []], ["b", []]]], ["a", [["c", []]]]]
+
+
+def test_a_child_stands_below_the_attempt_of_its_own_process() -> None:
+    here, there = ReporterView("1", {}), ReporterView("2", {})
+    spans = [
+        span("x"),
+        *(
+            msgspec.structs.replace(span("x", "x", start_us, shared=True), reporter=reporter)
+            for start_us, reporter in ((1, here), (2, there))
+        ),
+        msgspec.structs.replace(span("c", "x", 5), reporter=here),
+    ]
+    assert shape(tree(spans)) == [["x", [["x", [["c", []]]], ["x", []]]]]
+
+
+def linked(span_id: str, start_us: int, *links: tuple[str, str]) -> Span:
+    """A span with references of its own, the first its parent."""
+    references = [Reference(kind, "00000000b00c0002", target) for kind, target in links]
+    return msgspec.structs.replace(span(span_id, links[0][1], start_us), references=references)
+
+
+FOLLOWS, CHILD = "follows_from", "child_of"
+
+
+def test_a_parent_that_follows_from_its_child_stays_above_it() -> None:
+    spans = [linked("p", 1, (FOLLOWS, "c")), linked("c", 2, (CHILD, "p"))]
+    assert shape(tree(spans)) == [["p", [["c", []]]]]
+    spans = [linked("p", 3, (FOLLOWS, "c")), linked("c", 2, (CHILD, "p"))]  # whatever the clocks say
+    assert shape(tree(spans)) == [["p", [["c", []]]]]
+
+
+def test_a_reference_to_itself_does_not_cost_the_parent() -> None:
+    spans = [
+        span("p"),
+        linked("c", 1, (CHILD, "c"), (CHILD, "p")),
+        linked("d", 2, (CHILD, "d"), (FOLLOWS, "p")),
+    ]
+    assert shape(tree(spans)) == [["p", [["c", []], ["d", []]]]]
+
+
+def test_a_cycle_is_cut_at_its_weakest_link_then_by_start() -> None:
+    spans = [linked("a", 3, (CHILD, "c")), linked("b", 1, (FOLLOWS, "a")), linked("c", 2, (CHILD, "b"))]
+    assert shape(tree(spans)) == [["b", [["c", [["a", []]]]]]]
+    spans = [linked("a", 3, (FOLLOWS, "c")), linked("b", 1, (FOLLOWS, "a")), linked("c", 2, (CHILD, "b"))]
+    assert shape(tree(spans)) == [["a", [["b", [["c", []]]]]]]
+
+
+def test_a_span_cut_from_a_cycle_may_have_another_parent() -> None:
+    spans = [span("r"), linked("p", 2, (CHILD, "c"), (FOLLOWS, "r")), linked("c", 1, (CHILD, "p"))]
+    assert shape(tree(spans)) == [["r", [["p", [["c", []]]]]]]
 
 
 def test_the_server_half_of_a_shared_id_stands_between_the_client_half_and_the_children() -> None:

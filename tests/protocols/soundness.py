@@ -180,11 +180,10 @@ def _answer(protocol: WireProtocol, outcome: Report | SatelliteError) -> None:
             Receipt(
                 NOW_NS,
                 NOW_NS + 1,
-                None,
-                rows.stop - rows.start,
-                outcome.dropped,
-                outcome.warnings,
-                outcome.echo,
+                stored=rows.stop - rows.start,
+                dropped=outcome.dropped,
+                warnings=outcome.warnings,
+                echo=outcome.echo,
             ),
             *(
                 Receipt(NOW_NS, NOW_NS + 1, refusal("no"), echo=outcome.echo)

@@ -406,9 +406,7 @@ class NaiveStore:
             for row in rows:
                 if row not in taken:
                     number = numbers[row.key[1], row.key[0]]
-                    whole = [
-                        weights[one.mark] for one in taken if numbers[one.key[1], one.key[0]] == number
-                    ]
+                    whole = [weights[one.mark] for one in taken if numbers[one.key[1], one.key[0]] == number]
                     weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
         return Assembled(
             SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)]),

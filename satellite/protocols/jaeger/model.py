@@ -172,13 +172,13 @@ class SpanWriter:
 def _parent(span: JaegerSpan) -> tuple[int, list[bytes]]:
     """(the parent or 0, the references that say more than that).
 
-    The parent is the first «child of» in the same trace, else the first reference into it, else what the span's own
+    The parent is the first «child of» in the same trace, else the first reference into it (never to itself), else what the span's own
     field says; the field usually repeats one of the references, and is then not told twice.
     """
     usable = [one for one in span.references if one.span_id]
     if not usable:
         return span.parent, []
-    same = [one for one in usable if _same_trace(one.trace, span.trace)]
+    same = [one for one in usable if _same_trace(one.trace, span.trace) and one.span_id != span.span_id.low]
     children = [one for one in same if not one.follows]
     if len(usable) == len(children) == 1 and span.parent in (0, children[0].span_id):
         return children[0].span_id, []

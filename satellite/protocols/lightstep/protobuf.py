@@ -195,7 +195,7 @@ class _Columns:
 
         offsets = self._offsets()
         start_ns, duration_ns = self._times(spans, offsets[body])
-        parent, references = self._references(spans, trace)
+        parent, references = self._references(spans, trace, span_id)
         tags, tag_lists, kind, status = self._tags(spans, body, parent)
         names = spans.field("operation_name").dictionary_encode()
         extra, extras = self._extras(context, body, offsets)
@@ -252,7 +252,9 @@ class _Columns:
     def _mark(self, rows: Mask, mark: Marks) -> None:
         self.marks[rows] |= np.uint16(mark)
 
-    def _references(self, spans: pa.StructArray, trace: npt.NDArray[np.uint64]) -> tuple[Any, pa.ListArray]:
+    def _references(
+        self, spans: pa.StructArray, trace: npt.NDArray[np.uint64], span_id: npt.NDArray[np.uint64]
+    ) -> tuple[Any, pa.ListArray]:
         """(parent of each span or 0, the references that are more than just a parent)."""
         lists = spans.field("references")
         counts = np.diff(lists.offsets.to_numpy())
@@ -265,7 +267,7 @@ class _Columns:
             np.diff(context.field("baggage").offsets.to_numpy()) > 0 if len(flat) else np.zeros(0, np.bool_)
         )
         usable = ref_span != 0
-        same = usable & ((ref_trace == 0) | (ref_trace == trace[row]))
+        same = usable & (ref_span != span_id[row]) & ((ref_trace == 0) | (ref_trace == trace[row]))
         parent = np.zeros(len(counts), np.uint64)
         for candidates in (same, same & child_of):  # a CHILD_OF of the same trace wins; of several the first
             picked = np.flatnonzero(candidates)[::-1]

@@ -471,7 +471,7 @@ def spans(draw: st.DrawFn) -> dict[str, Any]:
         "operation": draw(TEXTS),
         "trace_high": draw(st.integers(0, 2**64 - 1)),
         "trace_low": trace,
-        "span_id": draw(IDS),
+        "span_id": draw(st.integers(4, 2**64 - 1)),  # nobody is its own parent
         "parent_id": parent,
         "start_ns": draw(TIMES),
         "duration_ns": draw(TIMES),
