@@ -459,8 +459,9 @@ def spans(draw: st.DrawFn) -> dict[str, Any]:
     tags += [("error", True)] if status == Status.ERROR else []
     reporter = Reporter("jaeger", draw(st.sampled_from(["a", "b"])), attributes=tuple(draw(TAGS).items()))
     trace, parent = draw(IDS), draw(st.integers(0, 3))
+    others = IDS.filter(lambda low: low != trace)
     follows = [
-        encode_reference(follows=True, trace_high=draw(IDS), trace_low=draw(IDS), span_id=draw(IDS))
+        encode_reference(follows=True, trace_high=draw(IDS), trace_low=draw(others), span_id=draw(IDS))
         for _ in range(draw(st.integers(0, 2)))
     ]
     own = encode_reference(follows=False, trace_high=0, trace_low=0, span_id=parent)
