@@ -6,10 +6,10 @@ import asyncio
 from typing import Annotated, NoReturn
 
 import msgspec
-from anyio import to_thread
 
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.explanation import explain
+from satellite.explore.standing import in_worker, standing
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
@@ -72,30 +72,34 @@ async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expecta
     clock = asyncio.get_running_loop().time
     changed = clock()
     deadline = changed + wanted.timeout_ms / 1000
-    with arrivals.watch(project) as watch:
+    with standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked:
+        await asked.begin()
         count: int | None = None
         while True:
             now_at = clock()
-            held = await to_thread.run_sync(store.count, project, plan)
-            if count is not None and held != count:
-                changed = clock()
-            count = held
-            if high is not None and count > high:
-                await _fail(Exceeded, store, arrivals, project, plan, wanted, count)
+            if count is not None and asked.count != count:
+                changed = now_at
+            count = asked.count
             right = count >= low
             quiet_until = changed + quiet_s
-            if right and (not quiet_s or quiet_until <= min(now_at, deadline)):
-                page = await to_thread.run_sync(_page, store, project, plan)
-                if low <= page.total and (high is None or page.total <= high):
-                    return page  # else it changed between the two looks, and the watch knows: judge again
-            if watch.dropped:
+            too_many = high is not None and count > high
+            if too_many or (right and (not quiet_s or quiet_until <= min(now_at, deadline))):
+                page = await asked.page()
+                if high is not None and page.total > high:
+                    await _fail(Exceeded, store, arrivals, project, plan, wanted, page.total)
+                if page.total >= low and not (too_many and quiet_s):
+                    return Met(page.spans, page.total, page.mark)
+                if page.total != count:
+                    continue  # some have left, or more have come: judge again
+            if asked.watch.dropped:
                 raise NotFound(f"project {project} was dropped during the wait")
-            if watch.closed:
+            if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
             if now_at >= deadline:
-                await _fail(NotMet, store, arrivals, project, plan, wanted, count)
+                held = await in_worker(lambda: store.count(project, plan))
+                await _fail(NotMet, store, arrivals, project, plan, wanted, held)
             until = min(deadline, quiet_until) if right else deadline
-            await watch.wait(max(until - clock(), 0))
+            await asked.news(max(until - clock(), 0))
 
 
 def _check(wanted: Expectation) -> None:
@@ -113,11 +117,6 @@ def _check(wanted: Expectation) -> None:
         raise BadRequest("quiet_ms is longer than timeout_ms: this could never be met")
 
 
-def _page(store: Store, project: str, plan: Plan) -> Met:
-    page = store.find(project, plan, order="arrival", limit=SPANS_MAX)
-    return Met(page.spans, page.total, page.mark)
-
-
 async def _fail(
     error: type[SatelliteError],
     store: Store,
@@ -127,7 +126,7 @@ async def _fail(
     wanted: Expectation,
     count: int,
 ) -> NoReturn:
-    explanation = await to_thread.run_sync(explain, store, project, plan, arrivals.latest())
+    explanation = await in_worker(lambda: explain(store, project, plan, arrivals.latest()))
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if error is NotMet:
         message += f" within {wanted.timeout_ms / 1000:g} s"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 REMEMBERED = 16
@@ -19,6 +19,8 @@ class Watch:
         """The project was dropped since the watch began; nothing more will come."""
         self.closed = False
         """The satellite stops; nothing more will come."""
+        self.told: Callable[[], None] | None = None
+        """Called in its event loop at each arrival, for whoever would rather not `wait`."""
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
@@ -38,7 +40,12 @@ class Watch:
     def wake(self) -> None:
         """End the wait, or the next one; from any thread."""
         with suppress(RuntimeError):  # its loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._event.set)
+            self._loop.call_soon_threadsafe(self._woken)
+
+    def _woken(self) -> None:
+        self._event.set()
+        if self.told is not None:
+            self.told()
 
 
 class Arrivals:

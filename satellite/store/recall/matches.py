@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -24,9 +25,15 @@ def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, 
 
 def within(segments: Sequence[Segment], plan: Plan) -> Iterator[Segment]:
     """The segments that the plan's marks touch."""
-    for segment in segments:
-        if segment.last_mark > plan.since and (plan.until is None or segment.first_mark <= plan.until):
-            yield segment
+    first = bisect_right(segments, plan.since, key=_last_mark) if plan.since else 0
+    for segment in segments[first:]:
+        if plan.until is not None and segment.first_mark > plan.until:
+            return
+        yield segment
+
+
+def _last_mark(segment: Segment) -> int:
+    return segment.last_mark
 
 
 def of(values: npt.NDArray[Any], mask: Mask | None) -> npt.NDArray[Any]:

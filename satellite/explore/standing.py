@@ -1,0 +1,174 @@
+"""Queries that somebody waits for: each distinct one is matched once against what arrived, however many wait for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from typing import TypeVar
+from weakref import WeakKeyDictionary
+
+from satellite.intake.arrivals import Arrivals, Watch
+from satellite.query.plan import Plan
+from satellite.store import Page, Store
+
+T = TypeVar("T")
+
+_WORKERS = ThreadPoolExecutor(2, "waits")
+"""Of their own, so that no question asked meanwhile is in the way."""
+
+
+def in_worker(work: Callable[[], T]) -> asyncio.Future[T]:
+    """What it returns, worked out in a thread that only waits use."""
+    return asyncio.get_running_loop().run_in_executor(_WORKERS, work)
+
+
+class Standing:
+    """One query of one project, for all who wait for it.
+
+    `count` is exact when it is first known and grows by what arrives. What leaves meanwhile (evicted, replaced by a later
+    version, reset) still counts, until `page` finds out.
+    """
+
+    def __init__(self, crowd: _Crowd, plan: Plan, spans_max: int) -> None:
+        self._crowd = crowd
+        self._plan = plan
+        self._spans_max = spans_max
+        self._news = asyncio.Event()
+        self._first: asyncio.Future[None] | None = None
+        self._page: tuple[int, asyncio.Future[Page]] | None = None
+        self._none_until = plan.since
+        self.waiting = 0
+        self.count = 0
+        """Matching spans."""
+        self.mark: int | None = None
+        """Up to which mark they are counted; None before the first count."""
+
+    @property
+    def watch(self) -> Watch:
+        """Says whether the project was dropped, or the satellite stops."""
+        return self._crowd.watch
+
+    async def begin(self) -> None:
+        """Count what is there already, once for all who wait."""
+        if self._first is None:
+            self._first = in_worker(self._count)
+        await asyncio.shield(self._first)
+        if self._crowd.source.mark(self._crowd.project) != self.mark:
+            self._crowd.watch.wake()  # something arrived meanwhile
+
+    def _count(self) -> None:
+        source, project = self._crowd.source, self._crowd.project
+        mark = source.mark(project)
+        self.count = source.count(project, replace(self._plan, until=mark))
+        self._none_until = self._plan.since if self.count else max(self._plan.since, mark)
+        self.mark = mark
+
+    def match(self, mark: int) -> bool:
+        """Take in what arrived up to this mark. Whether there was anything; called in a worker."""
+        if self.mark is None or self.mark >= mark:
+            return False
+        arrived = replace(self._plan, since=max(self._plan.since, self.mark), until=mark)
+        number = self._crowd.source.count(self._crowd.project, arrived)
+        if not number and not self.count:
+            self._none_until = max(self._plan.since, mark)
+        self.count += number
+        self.mark = mark
+        return number > 0
+
+    def tell(self) -> None:
+        """Wake who waits for news."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def news(self, timeout_s: float) -> None:
+        """Return when more matching spans have arrived, the project is gone, the satellite stops, or time is up."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._news.wait()
+
+    async def page(self) -> Page:
+        """The first matching spans in order of arrival, as many as are shown, and how many there really are."""
+        mark = self.mark or 0
+        if self._page is None or self._page[0] != mark:
+            self._page = mark, in_worker(self._find)
+        task = self._page[1]
+        page = await asyncio.shield(task)
+        if page.total != self.count and mark == self.mark:
+            self.count = page.total
+            self._page = None  # it may change without an arrival
+        return page
+
+    def _find(self) -> Page:
+        plan = replace(self._plan, since=self._none_until)
+        return self._crowd.source.find(self._crowd.project, plan, order="arrival", limit=self._spans_max)
+
+
+class _Crowd:
+    """All who wait for spans of one project, in one event loop."""
+
+    def __init__(self, source: Store, arrivals: Arrivals, project: str) -> None:
+        self.source = source
+        self.project = project
+        self.standings: dict[Plan, Standing] = {}
+        self._entered = arrivals.watch(project)
+        self.watch = self._entered.__enter__()
+        self.watch.told = self._told
+        self._matching = False
+        self._again = False
+
+    def _told(self) -> None:
+        """Something arrived, or nothing will any more. While one match goes on, all that arrives waits for the next."""
+        if self.watch.dropped or self.watch.closed:
+            for standing in self.standings.values():
+                standing.tell()
+        elif self._matching:
+            self._again = True
+        else:
+            self._matching, self._again = True, False
+            in_worker(self._match).add_done_callback(self._matched)
+
+    def _match(self) -> list[Standing]:
+        mark = self.source.mark(self.project)
+        return [standing for standing in list(self.standings.values()) if standing.match(mark)]
+
+    def _matched(self, matched: asyncio.Future[list[Standing]]) -> None:
+        self._matching = False
+        for standing in self.standings.values() if matched.exception() else matched.result():
+            standing.tell()
+        if self._again:
+            self._told()
+
+    def leave(self) -> None:
+        self._entered.__exit__(None, None, None)
+
+
+_crowds: WeakKeyDictionary[Arrivals, dict[tuple[asyncio.AbstractEventLoop, str], _Crowd]] = (
+    WeakKeyDictionary()
+)
+
+
+@contextmanager
+def standing(
+    source: Store, arrivals: Arrivals, project: str, plan: Plan, *, spans_max: int
+) -> Iterator[Standing]:
+    """The query, for one more who waits for it within the block."""
+    crowds = _crowds.setdefault(arrivals, {})
+    place = (asyncio.get_running_loop(), project)
+    crowd = crowds.get(place)
+    if crowd is None or crowd.watch.dropped:
+        crowd = crowds[place] = _Crowd(source, arrivals, project)
+    one = crowd.standings.setdefault(plan, Standing(crowd, plan, spans_max))
+    one.waiting += 1
+    try:
+        yield one
+    finally:
+        one.waiting -= 1
+        if not one.waiting:
+            del crowd.standings[plan]
+        if not crowd.standings:
+            crowd.leave()
+            if crowds.get(place) is crowd:
+                del crowds[place]
