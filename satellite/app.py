@@ -25,6 +25,7 @@ from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import Traps
 from satellite.edges.tls import CertificateStore
 from satellite.explore.asked import Sources
+from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
@@ -141,7 +142,11 @@ class App:
 
         with _MAKING:
             return create_api(
-                sources=self._sources, arrivals=self._arrivals, intake=self._intake, version=version()
+                sources=self._sources,
+                slots=self._slots,
+                arrivals=self._arrivals,
+                intake=self._intake,
+                version=version(),
             )
 
     # Open, start
@@ -158,6 +163,7 @@ class App:
         snapshots = Snapshots(self._store, self._clock_ns, bytes_max=settings.snapshot_bytes)
         opened.push_async_callback(asyncio.to_thread, snapshots.close)
         self._sources = Sources(self._store, snapshots)
+        self._slots = Slots()
         self._metrics = Metrics()
         self._metrics.watch_projects(self._store.projects)
         self._tokens = Tokens.configured(

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from satellite.api.explorer import create_api
 from satellite.explore.asked import Sources
+from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
@@ -50,4 +51,4 @@ def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
     intake = Intake(store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
-    return create_api(sources=sources, arrivals=arrivals, intake=intake, version=version)
+    return create_api(sources=sources, slots=Slots(), arrivals=arrivals, intake=intake, version=version)

@@ -21,17 +21,21 @@ from satellite.api import (
     snapshots,
     spans,
     suggestions,
+    tail,
     traces,
 )
 from satellite.api.document import document
 from satellite.api.refusals import handle_errors
 from satellite.api.routes import ROOT
 from satellite.explore.asked import Sources
+from satellite.explore.slots import Slots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 
 
-def create_api(*, sources: Sources, arrivals: Arrivals, intake: Intake, version: str) -> FastAPI:
+def create_api(
+    *, sources: Sources, slots: Slots, arrivals: Arrivals, intake: Intake, version: str
+) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store and its snapshots."""
     api = FastAPI(
         title="Mock LightStep Satellite",
@@ -42,8 +46,8 @@ def create_api(*, sources: Sources, arrivals: Arrivals, intake: Intake, version:
     )
     handle_errors(api)
     resources = [
-        projects.routes(sources.store, sources.snapshots, arrivals, intake),
-        services.routes(sources),
+        projects.routes(sources.store, [sources.snapshots, slots], arrivals, intake),
+        services.routes(sources, slots),
         suggestions.routes(sources),
         spans.routes(sources),
         traces.routes(sources),
@@ -54,6 +58,7 @@ def create_api(*, sources: Sources, arrivals: Arrivals, intake: Intake, version:
         snapshots.routes(sources),
         files.routes(sources, intake),
         expect.routes(sources.store, arrivals),
+        tail.routes(sources.store, arrivals),
     ]
     for routes in resources:
         api.include_router(routes.router)

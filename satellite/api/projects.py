@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Protocol
+
 import msgspec
 from fastapi import Response
 
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import known
-from satellite.explore.snapshots import Snapshots
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.store import ProjectStats, Store
@@ -32,8 +34,16 @@ class Removed(msgspec.Struct, frozen=True):
     removed: int
 
 
-def routes(store: Store, snapshots: Snapshots, arrivals: Arrivals, intake: Intake) -> Routes:
-    """Their endpoints."""
+class Kept(Protocol):
+    """What is kept of projects beside their spans."""
+
+    def drop(self, project: str) -> None:
+        """Forget all of a project."""
+        ...
+
+
+def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, intake: Intake) -> Routes:
+    """Their endpoints; `kept` goes with a project that is dropped."""
     routes = Routes()
 
     @routes.get("/projects", ProjectList)
@@ -57,7 +67,8 @@ def routes(store: Store, snapshots: Snapshots, arrivals: Arrivals, intake: Intak
     def drop(project: Project) -> Response:
         """Forget the project, ledger and all; whoever waits for its spans is told."""
         store.drop(known(store, project))
-        snapshots.drop(project)
+        for part in kept:
+            part.drop(project)
         intake.forget(project)
         arrivals.dropped(project)
         return Response(status_code=204)

@@ -4,29 +4,43 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import msgspec
-from fastapi import Query, Response
+from fastapi import Path, Query, Response
+from pydantic import Field
 
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
-from satellite.explore.services import Service, services
+from satellite.explore.services import SERIES_MAX, OneService, ServiceList, service, services
+from satellite.explore.slots import Slots
+
+ServiceName = Annotated[str, Path(description="A service's name.")]
 
 
-class ServiceList(msgspec.Struct, frozen=True):
-    """The services that report, alphabetical."""
+class ServicesAsked(Bounds):
+    """Parameters of …/services."""
 
-    services: list[Service]
+    series: int = Field(
+        0, ge=0, le=SERIES_MAX, description="In how many steps of time to show each; 0: none."
+    )
 
 
-def routes(sources: Sources) -> Routes:
-    """Its endpoint."""
+def routes(sources: Sources, slots: Slots) -> Routes:
+    """Its endpoints."""
     routes = Routes()
 
     @routes.get("/projects/{project}/services", ServiceList)
-    def service_directory(project: Project, asked: Annotated[Bounds, Query()]) -> Response:
-        """The services that report, alphabetical."""
+    def service_directory(project: Project, asked: Annotated[ServicesAsked, Query()]) -> Response:
+        """The services that report, alphabetical, each with the slot of its colour."""
         where = asked.asked(sources, project)
-        return json(ServiceList(services(where.source, project, where.plan)))
+        found = services(where.source, project, where.plan, slots, series=asked.series)
+        return json(ServiceList(found))
+
+    @routes.get("/projects/{project}/services/{name:path}", OneService)
+    def one_service(
+        project: Project, name: ServiceName, asked: Annotated[ServicesAsked, Query()]
+    ) -> Response:
+        """A service with its operations, in and out."""
+        where = asked.asked(sources, project)
+        return json(service(where.source, project, where.plan, slots, name, series=asked.series))
 
     return routes

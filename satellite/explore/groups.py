@@ -50,7 +50,7 @@ def groups(
         raise BadRequest(
             f"by needs 1 to {KEYS_MAX} different keys, separated by commas", hint=hint, parameter="by"
         )
-    seconds = _window_us(source, project, plan) / 1e6
+    seconds = rate_window_us(source, project, plan) / 1e6
     found = source.groups(project, plan, keys, order=order, limit=limit, offset=offset)
     rows = [
         GroupRow(**msgspec.structs.asdict(group), ops_per_s=group.count / seconds if seconds > 0 else None)
@@ -59,7 +59,8 @@ def groups(
     return GroupTable(keys, rows, found.total)
 
 
-def _window_us(source: Questions, project: str, plan: Plan) -> float:
+def rate_window_us(source: Questions, project: str, plan: Plan) -> float:
+    """What rates are told by: youngest − oldest when the plan has both, else the recall window."""
     if plan.oldest_ns is not None and plan.youngest_ns is not None:
         return (plan.youngest_ns - plan.oldest_ns) / 1000
     return source.recall_window_us(project)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from satellite.errors import BadRequest
-from satellite.explore.histogram import window_us
+from satellite.explore.histogram import time_window_us
 from satellite.query.plan import Plan
 from satellite.store import Column, Questions
 
@@ -36,10 +36,9 @@ def heat_map(source: Questions, project: str, plan: Plan, *, columns: int = COLU
     """
     if not 1 <= columns <= COLUMNS_MAX:
         raise BadRequest(f"columns must be 1 to {COLUMNS_MAX}", parameter="columns")
-    from_us, to_us = window_us(plan, source.histogram(project, plan))
+    from_us, to_us = time_window_us(plan, source.histogram(project, plan))
     step_us = max(1, -(-(to_us - from_us) // columns))
-    steps = source.timeline(project, plan, from_ns=from_us * 1000, step_ns=step_us * 1000, columns=columns)[
-        None
-    ]
+    found = source.timeline(project, plan, from_ns=from_us * 1000, step_ns=step_us * 1000, columns=columns)
+    steps = found[()]
     count, errors = sum(step.count for step in steps), sum(step.errors for step in steps)
     return HeatMap(from_us, to_us, step_us, steps, count, errors)

@@ -72,7 +72,7 @@ def histogram(
     )
 
 
-def window_us(plan: Plan, found: Histogram) -> tuple[int, int]:
+def time_window_us(plan: Plan, found: Histogram) -> tuple[int, int]:
     """[from, to) of the starts of the spans found: the plan's own bounds, where it has none the spans' own."""
     oldest = found.oldest_us or 0
     newest = found.newest_us if found.newest_us is not None else oldest - 1
@@ -84,12 +84,12 @@ def window_us(plan: Plan, found: Histogram) -> tuple[int, int]:
 
 def layer_plan(plan: Plan, now: Histogram, name: LayerName) -> Plan:
     """What a layer asks for."""
-    from_us, to_us = (bound - _AGO_US[name] for bound in window_us(plan, now))
+    from_us, to_us = (bound - _AGO_US[name] for bound in time_window_us(plan, now))
     return replace(plan, oldest_ns=from_us * 1000, youngest_ns=to_us * 1000)
 
 
 def _layer(source: Questions, project: str, plan: Plan, now: Histogram, name: LayerName) -> Layer:
-    from_us, to_us = (bound - _AGO_US[name] for bound in window_us(plan, now))
+    from_us, to_us = (bound - _AGO_US[name] for bound in time_window_us(plan, now))
     then = source.histogram(project, layer_plan(plan, now, name))
     if not then.count:
         return Layer(name, from_us, to_us, 0.0, then, "no_data")

@@ -275,11 +275,11 @@ class Questions(Protocol):
         ...
 
     def timeline(
-        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
-    ) -> dict[str | None, list[Column]]:
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: Sequence[str] = ()
+    ) -> dict[tuple[str | None, ...], list[Column]]:
         """The matching spans that start in [from_ns, from_ns + columns · step_ns), step by step, empty ones too.
 
-        By the values of one key, as in `groups`; only values that occur. Without a key all under None.
+        By the values of keys, as in `groups`; only those that occur. Without keys all under ().
         """
         ...
 

@@ -141,7 +141,21 @@ def test_projects(api: Api) -> None:
 
 def test_services(api: Api) -> None:
     services = api.get(f"{PROJECT}/services")["services"]
-    assert services[2] == {"service": "productpage.default", "spans": 36, "errors": 0, "operations": 3}
+    shown = {name: services[2][name] for name in ("service", "spans", "errors", "operations", "p99_us")}
+    assert shown == {
+        "service": "productpage.default",
+        "spans": 36,
+        "errors": 0,
+        "operations": 3,
+        "p99_us": 911_800,
+    }
+    assert services[2]["series"] is None
+    one = api.get(f"{PROJECT}/services/productpage.default", series=4)
+    assert one["service"]["slot"] == services[2]["slot"]
+    assert [point["count"] for point in one["service"]["series"]] == [9] * 4
+    assert [row["direction"] for row in one["operations"]] == ["ingress", "egress", "egress"]
+    api.refusal("GET", f"{PROJECT}/services/nobody", 404)
+    api.refusal("GET", f"{PROJECT}/services", 400, params={"series": 1000})
 
 
 def test_suggest(api: Api) -> None:

@@ -39,7 +39,7 @@ def everything(source: Questions, plan: Plan) -> bytes:
         source.histogram("p", plan),
         source.groups("p", plan, ["service", "operation"]),
         source.find("p", plan, order="-latency", limit=1000).spans,
-        source.timeline("p", plan, from_ns=bookinfo.START_US * 1000, step_ns=10**9, columns=12)[None],
+        source.timeline("p", plan, from_ns=bookinfo.START_US * 1000, step_ns=10**9, columns=12)[()],
         source.suggest("p", "value", plan, key="http.status_code"),
     ]
     return msgspec.json.encode(asked)
@@ -214,7 +214,7 @@ def test_exemplars_stand_for_all_spans(many: RecallStore) -> None:
     assert sum(row.count for row in rows.groups) == pytest.approx(10_000, abs=2)
     assert sum(row.exemplars for row in rows.groups) == found.snapshot.kept_spans == 600
     assert sum(row.errors for row in rows.groups) == pytest.approx(exact.errors, abs=2)
-    steps = source.timeline("p", plan, from_ns=0, step_ns=2**62, columns=1)[None]
+    steps = source.timeline("p", plan, from_ns=0, step_ns=2**62, columns=1)[()]
     assert steps[0].count == pytest.approx(10_000, abs=2)
 
 

@@ -181,11 +181,11 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     for group_order in get_args(GroupOrder):
         some = store.groups(project, plan, ["tag", "operation"], order=group_order, limit=2, offset=1)
         found[f"groups {group_order}"] = some
-    for key in (None, "tag", "service"):
+    for keys in ((), ("tag",), ("service", "tag")):
         steps = store.timeline(
-            project, plan, from_ns=NOW_NS - SECOND_NS // 2, step_ns=SECOND_NS // 3, columns=5, by=key
+            project, plan, from_ns=NOW_NS - SECOND_NS // 2, step_ns=SECOND_NS // 3, columns=5, by=keys
         )
-        found[f"timeline {key}"] = sorted(steps.items(), key=lambda entry: (entry[0] is None, entry[0] or ""))
+        found[f"timeline {keys}"] = sorted(steps.items(), key=lambda entry: str(entry[0]))
     for kind in ("service", "operation", "key"):
         found[f"suggest {kind}"] = store.suggest(project, kind, plan)
     for key in ("tag", "host", "http.status_code"):

@@ -494,16 +494,16 @@ class NaiveStore:
         return Groups(sorted(found, key=place)[offset:stop], len(found))
 
     def timeline(
-        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
-    ) -> dict[str | None, list[Column]]:
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: Sequence[str] = ()
+    ) -> dict[tuple[str | None, ...], list[Column]]:
         """As in Questions."""
-        members = defaultdict[str | None, list[list[Row]]](lambda: [[] for _ in range(columns)])
-        if by is None:
-            _ = members[None]
+        members = defaultdict[tuple[str | None, ...], list[list[Row]]](lambda: [[] for _ in range(columns)])
+        if not by:
+            _ = members[()]
         for row in self._matching(project, plan):
             at = (row.start_ns - from_ns) // step_ns
             if 0 <= at < columns:
-                members[row.of_key(by) if by else None][at].append(row)
+                members[tuple(row.of_key(key) for key in by)][at].append(row)
         return {
             value: [_column((from_ns + i * step_ns) // 1000, rows) for i, rows in enumerate(steps)]
             for value, steps in members.items()

@@ -13,10 +13,12 @@ import numpy.typing as npt
 from satellite.query.plan import Plan
 from satellite.store import Cell
 from satellite.store.latency import ranks
-from satellite.store.recall.matches import matches, of
+from satellite.store.recall.matches import matches, of, size
 from satellite.store.recall.segment import Mask, Segment
 
 Ints = npt.NDArray[np.int64]
+Values = list[str | None]
+"""One per key."""
 Weights = npt.NDArray[np.float64]
 
 _TABLE_CELLS_MAX = 1 << 22
@@ -141,6 +143,16 @@ class Hits:
         known: dict[str | None, int] = {}
         columns = [_numbered(segment, mask, key, known) for segment, mask in self.parts]
         return np.concatenate(columns), list(known)
+
+    def combined(self, by: Sequence[str]) -> tuple[Ints, list[Values]]:
+        """(for each row the number of its combination of values of these keys, the combinations)."""
+        group = np.zeros(sum(size(segment, mask) for segment, mask in self.parts), np.int64)
+        values: list[Values] = [[]]
+        for key in by:
+            number, names = self.numbered(key)
+            group, used = dense(group * len(names) + number, len(values) * len(names))
+            values = [[*values[at // len(names)], names[at % len(names)]] for at in used.tolist()]
+        return group, values
 
     def distributions(self, group: Ints, groups: int) -> Distributions:
         """These rows in those groups."""

@@ -11,13 +11,11 @@ import numpy.typing as npt
 from satellite.model.spans import id_text
 from satellite.query.plan import Plan
 from satellite.store import Group, GroupOrder, Groups
-from satellite.store.recall.distributions import Distributions, Hits, Ints, dense, sorted_in_groups
+from satellite.store.recall.distributions import Distributions, Hits, Ints, Values, sorted_in_groups
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.traces import distinct_traces_by_group
 
 EXEMPLARS = 5
-
-Values = list[str | None]
 
 
 def groups(
@@ -32,7 +30,7 @@ def groups(
     hits = Hits.of(segments, plan)
     if not hits.parts:
         return Groups([], 0)
-    group, values = _combined(hits, by)
+    group, values = hits.combined(by)
     rows = hits.distributions(group, len(values))
     span_id, start_ns, duration_ns = (hits.column(name) for name in ("span_id", "start_ns", "duration_ns"))
     table: dict[str, npt.NDArray[Any]] = {
@@ -61,17 +59,6 @@ def groups(
         for i, number in enumerate(chosen)
     ]
     return Groups(found, len(values))
-
-
-def _combined(hits: Hits, by: Sequence[str]) -> tuple[Ints, list[Values]]:
-    """(for each row the number of its combination of values, the combinations)."""
-    group, names = hits.numbered(by[0])
-    values: list[Values] = [[name] for name in names]
-    for key in by[1:]:
-        number, names = hits.numbered(key)
-        group, used = dense(group * len(names) + number, len(values) * len(names))
-        values = [[*values[at // len(names)], names[at % len(names)]] for at in used.tolist()]
-    return group, values
 
 
 def _page(

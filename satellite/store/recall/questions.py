@@ -112,8 +112,8 @@ class RecallQuestions(ABC):
         return groups(self._segments(project), plan, by, order, limit, offset)
 
     def timeline(
-        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: str | None = None
-    ) -> dict[str | None, list[Column]]:
+        self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: Sequence[str] = ()
+    ) -> dict[tuple[str | None, ...], list[Column]]:
         """See Questions."""
         return timeline(self._segments(project), plan, from_ns, step_ns, columns, by)
 

@@ -14,26 +14,23 @@ from satellite.store.recall.segment import Segment
 
 
 def timeline(
-    segments: Sequence[Segment], plan: Plan, from_ns: int, step_ns: int, columns: int, by: str | None
-) -> dict[str | None, list[Column]]:
-    """All steps of each value of `by`."""
-    end_ns = from_ns + columns * step_ns
-    within = plan.starting(from_ns, end_ns)
+    segments: Sequence[Segment], plan: Plan, from_ns: int, step_ns: int, columns: int, by: Sequence[str]
+) -> dict[tuple[str | None, ...], list[Column]]:
+    """All steps of each combination of values."""
     empty = [Column((from_ns + i * step_ns) // 1000, 0, 0, {}, []) for i in range(columns)]
-    hits = Hits.of(segments, within)
+    hits = Hits.of(segments, plan.starting(from_ns, from_ns + columns * step_ns))
     if not hits.parts:
-        return {} if by else {None: empty}
-    number, values = hits.numbered(by) if by else (None, [None])
+        return {} if by else {(): empty}
     column = (hits.column("start_ns") - from_ns) // step_ns
-    place = column if number is None else number * columns + column
-    group, used = dense(place, len(values) * columns)
+    number, values = hits.combined(by)
+    group, used = dense(number * columns + column, len(values) * columns)
     rows = hits.distributions(group, len(used))
     percentiles = {name: rows.percentile(percent).tolist() for name, percent in PERCENTILES.items()}
     counts, errors = rows.counts.tolist(), rows.errors.tolist()
     cells = rows.cells(np.arange(len(used)).tolist())
-    found = {value: list(empty) for value in values}
+    found = {tuple(combination): list(empty) for combination in values}
     for i, at in enumerate(used.tolist()):
         which, step = divmod(at, columns)
         shown = {name: ordered[i] for name, ordered in percentiles.items()}
-        found[values[which]][step] = Column(empty[step].from_us, counts[i], errors[i], shown, cells[i])
+        found[tuple(values[which])][step] = Column(empty[step].from_us, counts[i], errors[i], shown, cells[i])
     return found
