@@ -131,6 +131,31 @@ def _import(project: str, content: Content, format_: str) -> Call[dict[str, Any]
     return replace(call, content=content, waits_s=FILE_PATIENCE_S)
 
 
+class Missed(msgspec.Struct, frozen=True):
+    """In a live tail: so many matching spans were left out before this mark."""
+
+    missed: int
+    mark: int
+
+
+def _tail(project: str, query: Query, since: int | None) -> Call[bytes]:
+    call = _call(bytes, "GET", project, "tail", query=str(query), since=since, format="ndjson")
+    return replace(call, waits_s=FILE_PATIENCE_S)
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from filter(None, lines)
+
+
+def _told(line: bytes) -> TracedSpan | Missed:
+    if line.startswith(b'{"missed"'):
+        return msgspec.json.decode(line, type=Missed)
+    return msgspec.json.decode(line, type=TracedSpan)
+
+
 def _run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
     call = _call(dict[str, Any], "POST", project, "snapshots")
     return replace(call, body={name: value for name, value in asked.items() if value is not None})
@@ -292,10 +317,22 @@ class Project:
     name: str
 
     def services(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
-        """service, spans, errors, operations of each service, alphabetical."""
+        """Each service, alphabetical: service, slot, spans, errors, operations, latencies; `series=30` steps of time."""
         call = _call(dict, "GET", self.name, "services", query=_text(query), **bounds)
         services: list[dict[str, Any]] = self.client.send(call)["services"]
         return services
+
+    def service(self, name: str, **bounds: Bound) -> dict[str, Any]:
+        """`service` as in `services`, `platforms`, and `operations` in and out. Raises NotFound."""
+        return self.client.send(_call(dict, "GET", self.name, f"services/{quote(name, safe='')}", **bounds))
+
+    def tail(self, query: Query = "", *, since: int | None = None) -> Iterator[TracedSpan | Missed]:
+        """Matching spans as they arrive, from a mark on (None: from now on), for as long as you read.
+
+        Missed stands where you were too slow, or more came at once than is sent.
+        """
+        for line in _lines(self.client.stream(_tail(self.name, query, since))):
+            yield _told(line)
 
     def spans(
         self,
@@ -513,6 +550,23 @@ class AsyncProject:
         call = _call(dict, "GET", self.name, "services", query=_text(query), **bounds)
         services: list[dict[str, Any]] = (await self.client.send(call))["services"]
         return services
+
+    async def service(self, name: str, **bounds: Bound) -> dict[str, Any]:
+        """As `Project.service`."""
+        return await self.client.send(
+            _call(dict, "GET", self.name, f"services/{quote(name, safe='')}", **bounds)
+        )
+
+    async def tail(
+        self, query: Query = "", *, since: int | None = None
+    ) -> AsyncIterator[TracedSpan | Missed]:
+        """As `Project.tail`."""
+        rest = b""
+        async for piece in self.client.stream(_tail(self.name, query, since)):
+            *lines, rest = (rest + piece).split(b"\n")
+            for line in lines:
+                if line:
+                    yield _told(line)
 
     async def spans(
         self,

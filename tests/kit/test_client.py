@@ -82,6 +82,32 @@ def test_questions(project: Project) -> None:
     assert project.suggest("value", key="error") == [{"value": "true", "spans": 2}]
 
 
+def test_snapshots_there_and_back(project: Project) -> None:
+    run = project.run(bookinfo.Q2.text, name="slow tail", limit=5)
+    identifier = run["snapshot"]["id"]
+    assert project.snapshots()[0] == run["snapshot"]
+    assert project.snapshot(identifier)["histogram"] == run["histogram"]
+    assert len(project.spans(snapshot=identifier)) == 12
+    assert len(project.spans("", snapshot=identifier)) == 88
+    assert project.histogram(snapshot=identifier, percentile="p95")["count"] == 1
+    assert project.groups("service", snapshot=identifier, whole=True)[0]["values"] == [bookinfo.RATINGS]
+    assert project.change_snapshot(identifier, pinned=True)["pinned"]
+    content = project.export_snapshot(identifier)
+    project.delete_snapshot(identifier)
+    assert project.import_snapshot(content)["snapshot"]["id"] == identifier
+    project.delete_snapshot(identifier)
+
+
+def test_latency_over_time_and_one_service(project: Project) -> None:
+    assert [column["count"] for column in project.heat_map(bookinfo.Q2.text, columns=2)["columns"]] == [6, 6]
+    assert project.service(bookinfo.REVIEWS, series=3)["platforms"] == ["c++"]
+
+
+def test_tail(project: Project) -> None:
+    news = project.tail(bookinfo.Q1.text, since=0)
+    assert [span.mark for _, span in zip(range(3), news, strict=False) if isinstance(span, Span)] == [2, 3, 5]
+
+
 def test_expect_is_met_by_what_is_there(project: Project) -> None:
     assert len(project.expect(bookinfo.Q3.text, 2)) == 2
 
@@ -228,7 +254,7 @@ def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.Monk
             project = client.project("p")
             other = client.project("elsewhere")
             served.arrive("elsewhere", 1)
-            found = {
+            found: dict[str, Any] = {
                 "projects": await client.projects(),
                 "services": await project.services(),
                 "spans": await project.spans(),
@@ -237,9 +263,21 @@ def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.Monk
                 "groups": await project.groups("operation"),
                 "suggest": await project.suggest("service"),
                 "mark": await project.mark(),
+                "heat_map": await project.heat_map(),
+                "service": await project.service(bookinfo.REVIEWS),
+                "run": await project.run(bookinfo.Q2.text),
+                "tail": await anext(project.tail(since=0)),
                 "expect": await project.expect(bookinfo.Q3.text, 2),
                 "reset": await other.reset(),
             }
+            identifier = found["run"]["snapshot"]["id"]
+            assert (await project.change_snapshot(identifier, name="x"))["name"] == "x"
+            assert (await project.snapshots())[0]["id"] == identifier
+            content = await project.export_snapshot(identifier)
+            await project.delete_snapshot(identifier)
+            assert (await project.import_snapshot(content))["snapshot"]["id"] == identifier
+            assert (await project.snapshot(identifier))["snapshot"]["spans"] == 12
+            await project.delete_snapshot(identifier)
             await other.drop()
             with pytest.raises(NotMet):
                 await project.expect(bookinfo.Q3.text, 3, timeout=0)
@@ -255,6 +293,9 @@ def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.Monk
         assert found["groups"] == project.groups("operation")
         assert found["suggest"] == project.suggest("service")
         assert found["mark"] == project.mark()
+        assert found["heat_map"] == project.heat_map()
+        assert found["service"] == project.service(bookinfo.REVIEWS)
+        assert found["tail"] == next(project.tail(since=0))
         assert found["expect"] == project.expect(bookinfo.Q3.text, 2)
         assert found["reset"] == 8
         assert "elsewhere" in {stats["project"] for stats in found["projects"]}
