@@ -1,15 +1,15 @@
 """OTLP's JSON written as its protobuf, which `otlp` reads: one meaning for both.
 
 Rules of wire-protocols.md §6.3: ids in hex of any letter case, enums as numbers or names, 64-bit integers as texts or
-numbers, bytes in base64, unknown keys ignored; names of older releases (§6.5) and snake_case are understood too. Values
-of a wrong type count as missing. Of a repeated key the last counts. Attributes are compared as they stand in the body,
+numbers, bytes in base64, unknown keys ignored; names of older releases (§6.5) and snake_case are understood too. What
+else may be meant by a value of a wrong type is in `odd_json`, and is said to the sender. Of a repeated key the last counts. Attributes are compared as they stand in the body,
 and each distinct one is read once.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+import json
+import math
 import re
 import struct
 from collections.abc import Iterable
@@ -19,6 +19,8 @@ import msgspec
 
 from satellite.errors import BadReport, TooLarge
 from satellite.pb import otlp_shallow_pb2 as shallow
+from satellite.protocols.otlp import odd_json
+from satellite.protocols.otlp.odd_json import DEPTH_MAX, Notes, bytes_of, identifier, integer
 
 CONTAINERS_MAX, COMMAS_MAX = 3_000_000, 10_000_000
 """Objects and arrays, and commas, of one body: more than 64 MiB of real spans hold (ours)."""
@@ -34,7 +36,7 @@ _CODES = {
     for name in (code, f"STATUS_CODE_{code}")
 }
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
-_HEX = re.compile("[0-9a-fA-F]*")
+_NOT_FINITE = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\s*[,}\]]")
 _CAMEL = re.compile("_([a-z0-9])")
 _SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
 _SNAKE_VALUE = re.compile(rb'_value"\s*:')
@@ -133,11 +135,12 @@ def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
     """
     body, warnings = sound(body)
     request = _decoded(_REQUEST, body, _SNAKE_REQUEST)
-    writer = _Writer()
+    notes = Notes()
+    writer = _Writer(notes)
     for resource_spans in request.resource_spans or ():
         if resource_spans is not None:
             writer.resource_spans(resource_spans)
-    return writer.body(), warnings
+    return writer.body(), warnings + notes.texts()
 
 
 def sound(body: bytes) -> tuple[bytes, list[str]]:
@@ -176,8 +179,16 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[
         if snake.search(body):
             body = msgspec.json.encode(_camel_keys(msgspec.json.decode(body)))
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except msgspec.ValidationError as error:
         raise BadReport(f"not an OTLP request in JSON: {error}") from error
+    except msgspec.DecodeError as error:
+        if not _NOT_FINITE.search(body):
+            raise BadReport(f"not an OTLP request in JSON: {error}") from error
+        try:
+            finite = odd_json.finite(body)
+        except (ValueError, RecursionError, TypeError):
+            raise BadReport(f"not an OTLP request in JSON: {error}") from error
+        return _decoded(decoder, finite, snake)
     except (RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise BadReport(f"not an OTLP request in JSON: {type(error).__name__}") from error
 
@@ -226,7 +237,8 @@ def _number(key: bytes, value: int) -> bytes:
 class _Writer:
     """Puts a request together; remembers the attributes it has seen."""
 
-    def __init__(self) -> None:
+    def __init__(self, notes: Notes) -> None:
+        self._notes = notes
         self._parts: list[bytes] = []
         self._attributes: dict[bytes, bytes] = {}
 
@@ -278,18 +290,19 @@ class _Writer:
 
     def _span(self, said: _Span, *, old: bool) -> bytes:
         parts = [
-            _delimited(b"\x0a", _hex(said.trace_id)),
-            _delimited(b"\x12", _hex(said.span_id)),
-            _delimited(b"\x2a", _bytes(said.name)),
+            _delimited(b"\x0a", identifier(said.trace_id, 16)),
+            _delimited(b"\x12", identifier(said.span_id, 8)),
+            _delimited(b"\x2a", self._text_of("name", said.name)),
             b"\x39",
-            _fixed(said.start_time_unix_nano or said.start_time_unixnano),
+            self._time("startTimeUnixNano", said.start_time_unix_nano or said.start_time_unixnano),
             b"\x41",
-            _fixed(said.end_time_unix_nano or said.end_time_unixnano),
+            self._time("endTimeUnixNano", said.end_time_unix_nano or said.end_time_unixnano),
         ]
         if said.parent_span_id:
-            parts.append(_delimited(b"\x22", _hex(said.parent_span_id)))
+            parts.append(_delimited(b"\x22", identifier(said.parent_span_id, 8)))
         if said.kind:
             parts.append(_number(b"\x30", _enum(said.kind, _KINDS)))
+            parts.append(self._unknown("kind", "span.kind", said.kind, _KINDS))
         if said.attributes:
             parts.extend(self._keyed(b"\x4a", said.attributes))
         if said.trace_state:
@@ -302,6 +315,7 @@ class _Writer:
             parts.extend(_delimited(b"\x6a", self._link(link)) for link in said.links if link is not None)
         if said.status is not None:
             parts.append(_delimited(b"\x7a", _status(said.status, old=old)))
+            parts.append(self._unknown("code of a status", "otel.status_code", said.status.code, _CODES))
         if said.flags:
             parts += [b"\x85\x01", struct.pack("<I", whole(said.flags, 32))]
         parts.append(_number(b"\x50", whole(said.dropped_attributes_count, 32)))
@@ -312,8 +326,8 @@ class _Writer:
     def _event(self, said: _Event) -> bytes:
         parts = (
             b"\x09",
-            _fixed(said.time_unix_nano or said.time_unixnano),
-            _text(b"\x12", said.name),
+            self._time("timeUnixNano", said.time_unix_nano or said.time_unixnano),
+            _delimited(b"\x12", self._text_of("name of an event", said.name)),
             *self._keyed(b"\x1a", said.attributes),
             _number(b"\x20", whole(said.dropped_attributes_count, 32)),
         )
@@ -321,8 +335,8 @@ class _Writer:
 
     def _link(self, said: _Link) -> bytes:
         parts = (
-            _delimited(b"\x0a", _hex(said.trace_id)),
-            _delimited(b"\x12", _hex(said.span_id)),
+            _delimited(b"\x0a", identifier(said.trace_id, 16)),
+            _delimited(b"\x12", identifier(said.span_id, 8)),
             _text(b"\x1a", said.trace_state),
             *self._keyed(b"\x22", said.attributes),
             _number(b"\x28", whole(said.dropped_attributes_count, 32)),
@@ -336,9 +350,43 @@ class _Writer:
             written = bytes(raw)
             encoded = known.get(written)
             if encoded is None:
-                encoded = known[written] = _sized(attribute(written))
+                encoded = known[written] = _sized(attribute(written, self._notes))
             yield key
             yield encoded
+
+    def _time(self, name: str, value: Any) -> bytes:
+        """64 bits of ns; 0 for none."""
+        if type(value) is str and value.isdecimal() and len(value) < 20:
+            return int(value).to_bytes(8, "little")
+        number = integer(value)
+        if value and (number is None or not 0 <= number < 2**64):
+            self._notes.add(f"{name} is no number of nanoseconds: {_shown(value)}")
+        elif isinstance(value, dict):
+            self._notes.add(f"{name} came as a pair of 32-bit halves, which were put together")
+        return whole(value).to_bytes(8, "little")
+
+    def _text_of(self, name: str, value: Any) -> bytes:
+        if isinstance(value, str):
+            return value.encode()
+        if value is None:
+            return b""
+        self._notes.add(f"{name} is no text: {_shown(value)}")
+        return odd_json.text(value).encode()
+
+    def _unknown(self, name: str, tag: str, value: Any, names: dict[str, int]) -> bytes:
+        """The attribute that keeps a name which is none of an enum's; mostly nothing."""
+        if not isinstance(value, str) or value.upper() in names or integer(value) is not None or not value:
+            return b""
+        self._notes.add(f"{name} {_shown(value)} is unknown; it was kept as the attribute {tag!r}")
+        kept = shallow.KeyValue(key=tag.encode())
+        kept.value.string_value = value.encode()
+        return _delimited(b"\x4a", kept.SerializeToString())
+
+
+def _shown(value: Any) -> str:
+    """A value in a warning: short, as JSON."""
+    said = msgspec.json.encode(value).decode()
+    return said if len(said) <= 40 else said[:39] + "…"
 
 
 def _sized(content: bytes) -> bytes:
@@ -353,13 +401,6 @@ def _status(said: _Status, *, old: bool) -> bytes:
 
 
 # Values
-
-
-def _hex(value: Any) -> bytes:
-    """The id; of what is no hex a single byte, whose length is wrong for every id."""
-    if isinstance(value, str) and _HEX.fullmatch(value) and len(value) % 2 == 0:
-        return bytes.fromhex(value)
-    return b"\0" if value else b""
 
 
 def _bytes(value: Any) -> bytes:
@@ -378,28 +419,6 @@ def whole(value: Any, bits: int = 64) -> int:
     """The integer that a number or a text of digits stands for, cut to so many unsigned bits; else 0."""
     found = integer(value)
     return 0 if found is None else max(0, min(found, (1 << bits) - 1))
-
-
-def integer(value: Any) -> int | None:
-    """The integer that a number or a text of digits stands for, exactly; None for anything else."""
-    match value:
-        case bool():
-            return int(value)
-        case int():
-            return value
-        case float() if value.is_integer():
-            return int(value)
-        case str() if len(value) <= 40:
-            try:
-                return int(value)
-            except ValueError:
-                return None
-        case _:
-            return None
-
-
-def _fixed(value: Any) -> bytes:
-    return whole(value).to_bytes(8, "little")
 
 
 def _enum(value: Any, names: dict[str, int]) -> int:
@@ -435,35 +454,53 @@ class _KeyValueList(msgspec.Struct):
 _ATTRIBUTE = msgspec.json.Decoder(_KeyValue)
 
 
-def attribute(written: bytes) -> bytes:
-    """A KeyValue of JSON as protobuf; what is none becomes bytes that are none either, which `otlp_tags` keeps as such."""
+def attribute(written: bytes, notes: Notes) -> bytes:
+    """A KeyValue of JSON as protobuf; of one that is not as it should be what is meant, else its text.
+
+    What is no attribute at all becomes bytes that are none either, which `otlp.tags` keeps as such.
+    """
     try:
         said = _decoded(_ATTRIBUTE, written, _SNAKE_VALUE)
-        message = shallow.KeyValue(key=_bytes(said.key))
+        if not isinstance(said.key, str):
+            raise TypeError("no key")
+        message = shallow.KeyValue(key=said.key.encode())
         if said.value is not None:
             _fill(message.value, said.value, 0)
+        if not said.key:
+            notes.add("an attribute without a key was kept under the empty key")
         return bytes(message.SerializeToString())
-    except (BadReport, RecursionError, TypeError, ValueError, OverflowError):
+    except RecursionError:
         return b"\x0f" + written
+    except (BadReport, TypeError, ValueError, OverflowError):
+        return _odd_attribute(written, notes)
 
 
-_DEPTH_MAX = 45
-"""Levels of arrays in arrays; protobuf reads 49."""
+def _odd_attribute(written: bytes, notes: Notes) -> bytes:
+    try:
+        said = json.loads(written, parse_float=odd_json.number)
+        encoded = odd_json.attribute(said)
+    except (RecursionError, TypeError, ValueError, OverflowError):
+        notes.add("what is no attribute was kept as it was written")
+        return b"\x0f" + written
+    notes.add(f"attribute {_shown(said.get('key'))} has a value of a wrong type: {_shown(said.get('value'))}")
+    return encoded
 
 
 def _fill(message: Any, said: _AnyValue, depth: int) -> None:
-    if depth > _DEPTH_MAX:
+    """Fill in a value that is as it should be. Raises TypeError or ValueError when it is not."""
+    if depth > DEPTH_MAX:
         raise RecursionError
     if isinstance(said.string_value, str):
         message.string_value = said.string_value.encode()
     elif isinstance(said.bool_value, bool):
         message.bool_value = said.bool_value
-    elif (number := integer(said.int_value)) is not None:
+    elif isinstance(said.int_value, str | int) and (number := integer(said.int_value)) is not None:
         message.int_value = number  # ValueError beyond 64 bits
-    elif said.double_value is not msgspec.UNSET and said.double_value is not None:
-        if not isinstance(said.double_value, str | int | float):
-            raise TypeError("not a number")
-        message.double_value = float(said.double_value)  # "NaN" and "Infinity" are texts
+    elif isinstance(said.double_value, str | int | float):
+        double = float(said.double_value)  # "NaN" and "Infinity" are texts
+        if math.isinf(double) and str(said.double_value).lower().strip("+-") not in ("inf", "infinity"):
+            raise ValueError("beyond 64 bits")
+        message.double_value = double
     elif isinstance(said.array_value, _ArrayValue):
         message.array_value.SetInParent()
         for item in said.array_value.values or ():
@@ -475,13 +512,6 @@ def _fill(message: Any, said: _AnyValue, depth: int) -> None:
                 added = message.kvlist_value.values.add(key=_bytes(pair.key))
                 _fill(added.value, pair.value or _AnyValue(), depth + 1)
     elif isinstance(said.bytes_value, str):
-        message.bytes_value = _base64(said.bytes_value)
-
-
-def _base64(value: str) -> bytes:
-    """Bytes in either alphabet of base64, padded or not."""
-    standard = value.translate({0x2D: "+", 0x5F: "/"}).rstrip("=")
-    try:
-        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
-    except binascii.Error as error:
-        raise ValueError("not base64") from error
+        message.bytes_value = bytes_of(said.bytes_value)
+    elif any(getattr(said, name) not in (msgspec.UNSET, None) for name in said.__struct_fields__):
+        raise TypeError("a value of another type than its name says")

@@ -1,0 +1,253 @@
+"""What is meant by values that OTLP's JSON does not have: taken where that is certain, else kept as text.
+
+SDKs in JavaScript write 64-bit integers as `{"low", "high"}`, Python's json module writes NaN, people and scripts write
+numbers as texts and texts as numbers. Every such value is named to the sender (`Notes`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import math
+import re
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from satellite.model.span import TagValue
+from satellite.pb import otlp_shallow_pb2 as shallow
+
+DEPTH_MAX = 45
+"""Levels of arrays in arrays; protobuf reads 49."""
+
+NOTES_MAX = 20
+"""Different notes of one request; the others are counted (ours)."""
+
+_HEX = re.compile("[0-9a-fA-F]*")
+_LONG = {"low", "high"}
+_NOT_FINITE = {
+    "nan": math.nan,
+    "infinity": math.inf,
+    "-infinity": -math.inf,
+    "inf": math.inf,
+    "-inf": -math.inf,
+}
+
+
+class Notes:
+    """What was odd in one request, each thing once with how often."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self._counts: Counter[str] = Counter()
+        self._more = 0
+
+    def add(self, text: str) -> None:
+        """Note one odd value."""
+        if text in self._counts or len(self._counts) < NOTES_MAX:
+            self._counts[text] += 1
+        else:
+            self._more += 1
+
+    def texts(self) -> list[str]:
+        """For the sender."""
+        said = [text if count == 1 else f"{text} ({count} times)" for text, count in self._counts.items()]
+        return [*said, f"{self._more} more odd values"] if self._more else said
+
+
+def integer(value: Any) -> int | None:
+    """The integer that is meant, exactly: a number, a text of digits, a pair of 32-bit halves; None for anything else."""
+    match value:
+        case bool():
+            return int(value)
+        case int():
+            return value
+        case float() if value.is_integer():
+            return int(value)
+        case str() if len(value) <= 40:
+            try:
+                return int(value)
+            except ValueError:
+                return None
+        case {"low": int(low), "high": int(high)} if value.keys() <= _LONG | {"unsigned"}:
+            number = (high & 0xFFFF_FFFF) << 32 | low & 0xFFFF_FFFF
+            return number if value.get("unsigned") or high >= 0 else number - 2**64
+        case _:
+            return None
+
+
+def identifier(value: Any, size_bytes: int) -> bytes:
+    """The id in hex, in hex as people copy it (`0x`, dashes), or in base64 as protobuf's own JSON has bytes.
+
+    Of what is none a single byte, whose length is wrong for every id.
+    """
+    if not isinstance(value, str):
+        return b"\0" if value else b""
+    if _HEX.fullmatch(value) and len(value) % 2 == 0:
+        return bytes.fromhex(value)
+    digits = value.removeprefix("0x").removeprefix("0X").replace("-", "")
+    if len(digits) == 2 * size_bytes and _HEX.fullmatch(digits):
+        return bytes.fromhex(digits)
+    try:
+        decoded = bytes_of(value)
+    except ValueError:
+        return b"\0"
+    return decoded if len(decoded) == size_bytes else b"\0"
+
+
+def bytes_of(value: str) -> bytes:
+    """Bytes in either alphabet of base64, padded or not. Raises ValueError."""
+    standard = value.translate({0x2D: "+", 0x5F: "/"}).rstrip("=")
+    try:
+        return base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except binascii.Error as error:
+        raise ValueError("not base64") from error
+
+
+def finite(body: bytes) -> bytes:
+    """JSON with texts in place of NaN and infinities, which Python's json module writes. Raises ValueError."""
+    return msgspec.json.encode(_named(json.loads(body)))
+
+
+def _named(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        case dict():
+            return {key: _named(inner) for key, inner in value.items()}
+        case list():
+            return [_named(inner) for inner in value]
+        case int() if value.bit_length() > 64:
+            return str(value)
+        case _:
+            return value
+
+
+def number(written: str) -> float | str:
+    """A number of JSON with a point or an exponent; one beyond 64 bits stays as written."""
+    return written if math.isinf(float(written)) else float(written)
+
+
+def attribute(said: Any) -> bytes:
+    """A KeyValue of JSON that is not as it should be, as protobuf.
+
+    Raises:
+        ValueError, TypeError: it is no attribute at all.
+        RecursionError: nested too deeply.
+    """
+    if not isinstance(said, dict) or not said.keys() & {"key", "value"}:
+        raise ValueError("no attribute")
+    key = said.get("key")
+    message = shallow.KeyValue(key=text(key).encode() if key is not None else b"")
+    _put(message.value, meant(said.get("value"), 0), 0)
+    return bytes(message.SerializeToString())
+
+
+def text(value: Any) -> str:
+    """A text as it is, of anything else its JSON."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+def meant(said: Any, depth: int) -> TagValue:
+    """What an AnyValue means; a plain value means itself."""
+    if depth > DEPTH_MAX:
+        raise RecursionError
+    if isinstance(said, list):
+        return [meant(item, depth + 1) for item in said]
+    if not isinstance(said, dict):
+        return said
+    for name, read in _READERS.items():
+        value = said.get(name, said.get(_snake(name)))
+        if value is not None:
+            return read(value, depth)
+    return text(said) if said and not said.keys() & _READERS.keys() else None
+
+
+def _snake(name: str) -> str:
+    return name.replace("Value", "_value")
+
+
+def _bool(value: Any, _depth: int) -> TagValue:
+    if isinstance(value, bool):
+        return value
+    said = text(value).strip().lower()
+    return said in ("true", "1") if said in ("true", "false", "1", "0") else text(value)
+
+
+def _int(value: Any, _depth: int) -> TagValue:
+    number = integer(value)
+    if number is not None:
+        return number if -(2**63) <= number < 2**63 else str(number)
+    return value if isinstance(value, float) and math.isfinite(value) else text(value)
+
+
+def _double(value: Any, _depth: int) -> TagValue:
+    if isinstance(value, str) and value.lower() in _NOT_FINITE:
+        return _NOT_FINITE[value.lower()]
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return text(value)
+    return number if math.isfinite(number) else text(value)
+
+
+def _array(value: Any, depth: int) -> TagValue:
+    items = value.get("values") if isinstance(value, dict) else value
+    return meant(items, depth) if isinstance(items, list) else None if items is None else text(value)
+
+
+def _map(value: Any, depth: int) -> TagValue:
+    pairs = value.get("values") if isinstance(value, dict) else value
+    if pairs is None:
+        return {}
+    if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
+        return text(value)
+    return {text(pair.get("key", "")): meant(pair.get("value"), depth + 1) for pair in pairs}
+
+
+def _bytes(value: Any, _depth: int) -> TagValue:
+    if not isinstance(value, str):
+        return text(value)
+    try:
+        return bytes_of(value)
+    except ValueError:
+        return value
+
+
+_READERS = {
+    "stringValue": lambda value, _depth: text(value),
+    "boolValue": _bool,
+    "intValue": _int,
+    "doubleValue": _double,
+    "arrayValue": _array,
+    "kvlistValue": _map,
+    "bytesValue": _bytes,
+}
+
+
+def _put(message: Any, value: TagValue, depth: int) -> None:
+    if depth > DEPTH_MAX:
+        raise RecursionError
+    match value:
+        case None:
+            pass
+        case bool():
+            message.bool_value = value
+        case int() if -(2**63) <= value < 2**63:
+            message.int_value = value
+        case float():
+            message.double_value = value
+        case bytes():
+            message.bytes_value = value
+        case list():
+            message.array_value.SetInParent()
+            for item in value:
+                _put(message.array_value.values.add(), item, depth + 1)
+        case dict():
+            message.kvlist_value.SetInParent()
+            for key, inner in value.items():
+                _put(message.kvlist_value.values.add(key=key.encode()).value, inner, depth + 1)
+        case _:
+            message.string_value = text(value).encode()
