@@ -188,6 +188,37 @@ def _pages(
     return spans
 
 
+def _trace_pages(project: str, trace_id: str) -> Generator[Call[_Spans], _Spans, list[TracedSpan]]:
+    """Asks page after page of one trace."""
+    path = f"traces/{quote(trace_id, safe='')}"
+    page = yield _call(_Spans, "GET", project, path)
+    spans = list(page.spans)
+    while page.next_cursor is not None:
+        page = yield _call(_Spans, "GET", project, path, cursor=page.next_cursor)
+        spans += page.spans
+    return spans
+
+
+def _tree_pages(
+    project: str, trace_id: str, params: dict[str, Any]
+) -> Generator[Call[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Asks page after page of a trace's tree."""
+    path = f"traces/{quote(trace_id, safe='')}/tree"
+    tree: dict[str, Any] = yield _call(dict, "GET", project, path, **params)
+    while tree["next_cursor"] is not None:
+        more = yield _call(dict, "GET", project, path, cursor=tree["next_cursor"], **params)
+        tree = {**more, "rows": tree["rows"] + more["rows"]}
+    return tree
+
+
+def _of_trace(answer: type[T], project: str, trace_id: str, what: str, **params: Any) -> Call[T]:
+    return _call(answer, "GET", project, f"traces/{quote(trace_id, safe='')}/{what}", **params)
+
+
+def _drawing(project: str, query: Query | None, format_: str, params: dict[str, Any]) -> Call[bytes]:
+    return _call(bytes, "GET", project, "diagram", query=_text(query), format=format_, **params)
+
+
 def count_range(count: Count) -> tuple[int, int | None]:
     """(least, most) of a Count; most None for no bound. Raises BadRequest for what is none."""
     if isinstance(count, tuple):
@@ -377,8 +408,60 @@ class Project:
 
     def trace(self, trace_id: str) -> Trace:
         """Every span of a trace, by start, with parents and children. Raises NotFound."""
-        found = self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
-        return Trace(found.spans)
+        pages = _trace_pages(self.name, trace_id)
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                return Trace(end.value)
+            page = self.client.send(call)
+
+    def trace_tree(self, trace_id: str, **params: Bound) -> dict[str, Any]:
+        """The trace as the rows of a tree: critical path, self time, pairs of proxies, clocks that differ.
+
+        All rows, however many pages they take, below what the head says of the whole. `params`: join (False: without
+        traces that only share a request id), below (a span id), snapshot.
+        """
+        pages = _tree_pages(self.name, trace_id, params)
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                tree: dict[str, Any] = end.value
+                return tree
+            page = self.client.send(call)
+
+    def span(self, trace_id: str, span_id: str, **params: Bound) -> dict[str, Any]:
+        """A span in full (`span`, `row`), and how unusual it is (`comparison`). Raises NotFound."""
+        return self.client.send(
+            _of_trace(dict, self.name, trace_id, f"spans/{quote(span_id, safe='')}", **params)
+        )
+
+    def trace_html(self, trace_id: str) -> str:
+        """The trace as one HTML file that needs nothing else: keep it with the results of a failed test."""
+        return self.client.send(_of_trace(bytes, self.name, trace_id, "html")).decode()
+
+    def correlations(
+        self, query: Query | None = None, *, of: str = "latency", **bounds: Bound
+    ) -> dict[str, Any]:
+        """What marks the slow traces (or, of='errors', the failed ones) and not the others, by |score|.
+
+        `bounds` beside the usual: from_us, to_us, from_start_us, to_start_us, from_percentile (which traces are inside;
+        the slowest 5 % without), min_support, limit.
+        """
+        return self.client.send(
+            _call(dict, "GET", self.name, "correlations", query=_text(query), of=of, **bounds)
+        )
+
+    def diagram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """`nodes` (services) and `edges` (calls) of the traces of the matching spans; inferred=True: also silent ones."""
+        return self.client.send(_call(dict, "GET", self.name, "diagram", query=_text(query), **bounds))
+
+    def draw_diagram(self, query: Query | None = None, *, format: str = "svg", **bounds: Bound) -> str:  # noqa: A002
+        """The same as a drawing: svg, dot or mermaid."""
+        return (self.client.send(_drawing(self.name, query, format, bounds))).decode()
 
     def traces(self, query: Query | None = None, **bounds: Bound) -> list[Trace]:
         """The traces that matching spans belong to, whole, in the order in which those arrived."""
@@ -613,8 +696,52 @@ class AsyncProject:
 
     async def trace(self, trace_id: str) -> Trace:
         """As `Project.trace`."""
-        found = await self.client.send(_call(_Spans, "GET", self.name, f"traces/{quote(trace_id, safe='')}"))
-        return Trace(found.spans)
+        pages = _trace_pages(self.name, trace_id)
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                return Trace(end.value)
+            page = await self.client.send(call)
+
+    async def trace_tree(self, trace_id: str, **params: Bound) -> dict[str, Any]:
+        """As `Project.trace_tree`."""
+        pages = _tree_pages(self.name, trace_id, params)
+        page: Any = None
+        while True:
+            try:
+                call = pages.send(page)
+            except StopIteration as end:
+                tree: dict[str, Any] = end.value
+                return tree
+            page = await self.client.send(call)
+
+    async def span(self, trace_id: str, span_id: str, **params: Bound) -> dict[str, Any]:
+        """As `Project.span`."""
+        return await self.client.send(
+            _of_trace(dict, self.name, trace_id, f"spans/{quote(span_id, safe='')}", **params)
+        )
+
+    async def trace_html(self, trace_id: str) -> str:
+        """As `Project.trace_html`."""
+        return (await self.client.send(_of_trace(bytes, self.name, trace_id, "html"))).decode()
+
+    async def correlations(
+        self, query: Query | None = None, *, of: str = "latency", **bounds: Bound
+    ) -> dict[str, Any]:
+        """As `Project.correlations`."""
+        return await self.client.send(
+            _call(dict, "GET", self.name, "correlations", query=_text(query), of=of, **bounds)
+        )
+
+    async def diagram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """As `Project.diagram`."""
+        return await self.client.send(_call(dict, "GET", self.name, "diagram", query=_text(query), **bounds))
+
+    async def draw_diagram(self, query: Query | None = None, *, format: str = "svg", **bounds: Bound) -> str:  # noqa: A002
+        """As `Project.draw_diagram`."""
+        return (await self.client.send(_drawing(self.name, query, format, bounds))).decode()
 
     async def traces(self, query: Query | None = None, **bounds: Bound) -> list[Trace]:
         """As `Project.traces`."""

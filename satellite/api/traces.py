@@ -1,37 +1,116 @@
-"""Whole traces."""
+"""Whole traces: their spans, their tree, one span looked at closely, a page to keep."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 import msgspec
+import numpy as np
 from fastapi import Path, Query, Response
+from pydantic import Field
 
-from satellite.api.parameters import Project, SourceAsked
+from satellite.api.parameters import US_MAX, Project, SourceAsked
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
-from satellite.explore.trace import trace
+from satellite.explore.span_detail import SpanDetail, span_detail
+from satellite.explore.trace_page import trace_page
+from satellite.explore.trace_tree import ROWS_MAX, TraceTree, trace_tree, until_of
+from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.model.span import Span
 
 TraceId = Annotated[str, Path(description="16 or 32 hex digits.")]
+SpanId = Annotated[str, Path(description="16 hex digits.")]
 
 
 class Trace(msgspec.Struct, frozen=True):
-    """Every span of one trace, by start, then span id."""
+    """The spans of one trace, by start, then span id."""
 
     trace_id: str
     spans: list[Span]
+    total: int
+    """All its spans, this page or not."""
+    next_cursor: str | None
+    """Continues after the last span; None at the end."""
+
+
+class TraceAsked(SourceAsked):
+    """Parameters of …/traces/{trace_id}."""
+
+    limit: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX)
+    cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the page before.")
+
+    def whole(self, sources: Sources, project: str, trace_id: str, *, join: bool) -> WholeTrace:
+        """The trace, as the first page saw it."""
+        where = self.asked(sources, project)
+        return whole_trace(where.source, project, trace_id, join=join, until=until_of(self.cursor))
+
+
+class TreeAsked(TraceAsked):
+    """Parameters of …/traces/{trace_id}/tree."""
+
+    join: bool = Field(
+        default=True, description="Also traces that share a request id (`guid:` tags) with it."
+    )
+    below: str | None = Field(None, max_length=64, description="Only rows below the span with this id.")
+
+
+class DetailAsked(SourceAsked):
+    """Parameters of …/traces/{trace_id}/spans/{span_id}."""
+
+    join: bool = True
+    oldest_us: int | None = Field(
+        None, ge=-US_MAX, le=US_MAX, description="Compare with spans that start at or after."
+    )
+
+
+class PageAsked(SourceAsked):
+    """Parameters of …/traces/{trace_id}/html."""
+
+    join: bool = True
 
 
 def routes(sources: Sources) -> Routes:
-    """Their endpoint."""
+    """Their endpoints."""
     routes = Routes()
 
     @routes.get("/projects/{project}/traces/{trace_id}", Trace)
-    def one_trace(project: Project, trace_id: TraceId, asked: Annotated[SourceAsked, Query()]) -> Response:
-        """Every span of a trace."""
-        where = asked.asked(sources, project)
-        found = trace(where.source, project, trace_id)
-        return json(Trace(max((span.trace_id for span in found), key=len), found))
+    def one_trace(project: Project, trace_id: TraceId, asked: Annotated[TraceAsked, Query()]) -> Response:
+        """The spans of a trace, in pages of at most 4,000."""
+        return json(_spans(asked.whole(sources, project, trace_id, join=False), asked))
+
+    @routes.get("/projects/{project}/traces/{trace_id}/tree", TraceTree)
+    def tree(project: Project, trace_id: TraceId, asked: Annotated[TreeAsked, Query()]) -> Response:
+        """The rows of the trace view: parents, critical path, self time, pairs of proxies, clocks that differ."""
+        whole = asked.whole(sources, project, trace_id, join=asked.join)
+        return json(trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below))
+
+    @routes.get("/projects/{project}/traces/{trace_id}/spans/{span_id}", SpanDetail)
+    def one_span(
+        project: Project, trace_id: TraceId, span_id: SpanId, asked: Annotated[DetailAsked, Query()]
+    ) -> Response:
+        """A span in full, and how unusual it is among those of its operation."""
+        source = asked.asked(sources, project).source
+        whole = whole_trace(source, project, trace_id, join=asked.join)
+        oldest_ns = None if asked.oldest_us is None else asked.oldest_us * 1000
+        return json(span_detail(source, project, whole, span_id, oldest_ns=oldest_ns))
+
+    @routes.other("GET", "/projects/{project}/traces/{trace_id}/html")
+    def page(project: Project, trace_id: TraceId, asked: Annotated[PageAsked, Query()]) -> Response:
+        """The trace as one HTML file that needs nothing else."""
+        source = asked.asked(sources, project).source
+        whole = whole_trace(source, project, trace_id, join=asked.join)
+        name = f"trace-{whole.trace_id}.html"
+        headers = {"content-disposition": f'inline; filename="{name}"'}
+        return Response(trace_page(whole), media_type="text/html; charset=utf-8", headers=headers)
 
     return routes
+
+
+def _spans(whole: WholeTrace, asked: TraceAsked) -> Trace:
+    batch, marks = whole.batch, whole.marks
+    order = np.lexsort((marks, batch.column("span_id"), batch.column("start_ns")))
+    first = 0 if asked.cursor is None else int(asked.cursor.partition(".")[0])
+    rows = order[first : first + asked.limit]
+    more = first + len(rows) < len(order)
+    following = f"{first + len(rows)}.{int(marks.max())}" if more else None
+    return Trace(whole.trace_id, batch.spans(rows, marks=marks[rows].tolist()), len(order), following)

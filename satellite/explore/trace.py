@@ -1,44 +1,11 @@
-"""One trace: all its spans, and the tree that they form (explorer.md §11)."""
+"""The tree that the spans of a trace form, from spans as objects (explorer.md §11)."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from satellite.errors import BadRequest, NotFound
 from satellite.model.span import Span
-from satellite.store import Questions
-
-_ID = re.compile(r"(?:[0-9a-fA-F]{16}){1,2}")
-
-
-def trace(source: Questions, project: str, trace_id: str) -> list[Span]:
-    """Every span of a trace, by start, then span id.
-
-    16 hex digits name the lower half of the id, whatever its upper half. 32 digits name both; spans that a 64-bit
-    tracer sent of the same trace (upper half 0) belong to it too (ours, as in queries: explorer.md §4.4).
-
-    Raises:
-        BadRequest: not 16 or 32 hex digits.
-        NotFound: no span of it is held.
-    """
-    if not _ID.fullmatch(trace_id):
-        raise BadRequest(
-            "a trace id has 16 or 32 hex digits", hint="leading zeros count: 00000000b00c0002, not b00c0002"
-        )
-    low = int(trace_id[-16:], 16)
-    if len(trace_id) == 16:
-        wanted: list[tuple[int | None, int]] = [(None, low)]
-    else:
-        wanted = [(high, low) for high in sorted({int(trace_id[:16], 16), 0})]
-    found = [span for spans in source.traces(project, wanted) for span in spans]
-    if not found:
-        raise NotFound(
-            f"no span of trace {trace_id.lower()} is held",
-            hint="it may have left the recall window, or went to another project",
-        )
-    return sorted(found, key=_by_start)
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from satellite.explore.trace import trace, tree
+from satellite.explore.trace import tree
+from satellite.explore.whole_trace import whole_trace
 from satellite.pb import lightstep_collector_pb2 as collector
 from tests.cases import case
 from tests.cases.played import played
@@ -20,7 +21,7 @@ def test_retries_of_a_call_are_all_kept() -> None:
         statuses = [span.tags["http.status_code"] for span in satellite.spans()]
         assert statuses == ["200", "503", "503", "200"]
         assert satellite.ledger.dropped == {}
-        assert len(trace(satellite.store, "p", "4be1a2c3d5f60718")) == 4
+        assert len(whole_trace(satellite.store, "p", "4be1a2c3d5f60718").batch) == 4
         (client,) = tree(satellite.spans())
         assert [child.span and child.span.tags["http.status_code"] for child in client.children] == [
             "503",
@@ -78,7 +79,7 @@ def test_traces_without_a_lower_half_are_told_apart() -> None:
     with played("otlp_json", *bodies) as satellite:
         found = [span.trace_id for span in satellite.spans()]
         assert found == [f"{number:016x}0000000000000000" for number in (1, 2)]
-        assert len(trace(satellite.store, "p", found[0])) == 1
+        assert len(whole_trace(satellite.store, "p", found[0]).batch) == 1
         assert satellite.spans(f'lightstep.trace_id IN ("{found[1]}")')[0].trace_id == found[1]
 
 

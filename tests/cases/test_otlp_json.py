@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from satellite.explore.trace import trace
+from satellite.explore.whole_trace import whole_trace
 from tests.cases import case
 from tests.cases.played import played
 
@@ -18,11 +18,11 @@ def test_times_as_pairs_of_halves() -> None:
 
 def test_ids_in_base64() -> None:
     with played("otlp_json", case("otlp-base64-ids.json")) as satellite:
-        found = trace(satellite.store, "p", "7c1e5a90b3d24f6886f0c2d4e6a81b35")
+        found = whole_trace(satellite.store, "p", "7c1e5a90b3d24f6886f0c2d4e6a81b35").batch.spans()
         assert [span.span_id for span in found] == ["a1b2c3d4e5f60001", "a1b2c3d4e5f60002"]
         assert found[1].parent_span_id == found[0].span_id
 
 
 def test_ids_in_capitals() -> None:
     with played("otlp_json", case("otlp-plain.json")) as satellite:
-        assert len(trace(satellite.store, "p", "7c1e5a90b3d24f6886f0c2d4e6a81b35")) == 1
+        assert len(whole_trace(satellite.store, "p", "7c1e5a90b3d24f6886f0c2d4e6a81b35").batch) == 1

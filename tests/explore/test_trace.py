@@ -1,13 +1,9 @@
 from __future__ import annotations
 
 import msgspec
-import pytest
 
-from satellite.errors import BadRequest, NotFound
-from satellite.explore.trace import Node, trace, tree
+from satellite.explore.trace import Node, tree
 from satellite.model.span import Reference, ReporterView, Span
-from satellite.store.recall.engine import RecallStore
-from tests import bookinfo
 
 
 def span(
@@ -140,26 +136,3 @@ def test_a_chain_deeper_than_the_interpreter_recurses() -> None:
         [node] = node.children
         depth += 1
     assert depth == 4999
-
-
-def test_every_span_of_a_trace(store: RecallStore) -> None:
-    found = trace(store, "p", "00000000B00C0002")
-    assert [one.span_id for one in found] == [f"{bookinfo.span_id(2, n):016x}" for n in range(1, 9)]
-
-
-def test_32_digits_find_the_spans_that_a_64_bit_tracer_sent(store: RecallStore) -> None:
-    assert len(trace(store, "p", "0123456789abcdef00000000b00c0002")) == 8
-    assert len(trace(store, "p", "000000000000000000000000b00c0002")) == 8
-
-
-def test_a_trace_that_is_not_held(store: RecallStore) -> None:
-    with pytest.raises(NotFound, match="00000000deadbeef"):
-        trace(store, "p", "00000000DEADBEEF")
-
-
-@pytest.mark.parametrize(
-    "bad", ["", "b00c0002", "0" * 17, "0" * 31, "0" * 33, "g" * 16, "００００００００００００００００"]
-)
-def test_what_is_no_trace_id(store: RecallStore, bad: str) -> None:
-    with pytest.raises(BadRequest, match="16 or 32"):
-        trace(store, "p", bad)

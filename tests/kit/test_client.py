@@ -152,7 +152,7 @@ def test_errors_are_those_of_the_satellite(client: Client, project: Project) -> 
     with pytest.raises(NotFound):
         project.trace("00000000deadbeef")
     with pytest.raises(BadRequest):
-        project.trace("b00c")
+        project.trace("not hex")
 
 
 def test_reset_and_drop(client: Client, served: Served) -> None:

@@ -1,0 +1,481 @@
+"""The rows of the trace view: a tree, and for each span what it cost, whose other half it is, how its clock differs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from satellite.errors import BadRequest, NotFound
+from satellite.explore.critical_path import CriticalPath
+from satellite.explore.operations import kind_text, services_of
+from satellite.explore.whole_trace import WholeTrace
+from satellite.model.spans import Kind, Marks, Status, id_text
+from satellite.model.tags import key_prefix, texts_of
+from satellite.store.assembled import Ints, Weights
+
+ROWS_MAX = 4000
+"""Rows of a page, as many as Explorer loaded at once."""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """The other half of a call through two sidecars: a client span whose only child serves it."""
+
+    role: str
+    """client or server: which half this row is."""
+    row: int
+    """The other half's."""
+    span_id: str
+    between_us: int
+    """The client's time that the server did not see: what lies between the two."""
+
+
+class TreeRow(msgspec.Struct, frozen=True):
+    """A span in its place, or one that is named as a parent and not held."""
+
+    row: int
+    """Its place: parents before children, children by start, then span id."""
+    parent: int | None
+    """The row above it."""
+    depth: int
+    children: int
+    """Rows right below."""
+    below: int
+    """All rows below."""
+    errors_below: int
+    trace_id: str
+    span_id: str
+    service: str | None
+    """None for a missing span, as are operation and kind."""
+    operation: str | None
+    kind: str | None
+    component: str | None
+    """The tag `component`: Envoy's spans say «proxy»."""
+    start_us: int
+    """Of a missing span: that of the earliest span that names it."""
+    offset_us: int
+    """From the start of the root; below 0: clocks differ."""
+    duration_us: int
+    error: bool
+    missing: bool
+    path_us: float
+    """Time of the critical path that belongs to it."""
+    path_share: float
+    """Of the duration of the top of its tree."""
+    segments: list[tuple[float, float]]
+    """[from, to) of that time in µs from the start of the trace, the latest first."""
+    self_us: float
+    """Time in which no child of it runs."""
+    self_share: float
+    """Of its duration."""
+    skew_us: int
+    """How long before its parent it starts; 0: it does not."""
+    shift_us: int
+    """To be added to its start, so that what a service serves lies within the call."""
+    pair: Pair | None
+    joined_by: str | None
+    """Only this tag, equal on both, says that it belongs below its parent."""
+
+
+class TraceService(msgspec.Struct, frozen=True):
+    """A service's part in a trace."""
+
+    service: str
+    spans: int
+    errors: int
+    path_us: float
+    """Of the critical path of the root."""
+    path_share: float
+
+
+class TraceTree(msgspec.Struct, frozen=True):
+    """A trace, and some of its rows."""
+
+    trace_id: str
+    trace_ids: list[str]
+    """All that are in it: more than one when a request id joins traces."""
+    start_us: int
+    """The earliest start."""
+    duration_us: int
+    """From there to the latest end."""
+    root: int | None
+    """The row that offsets and shares of services count from: the first that has no parent."""
+    spans: int
+    errors: int
+    depth: int
+    """Of the deepest row, from 1."""
+    missing: int
+    """Spans that are named as parents and not held."""
+    duplicates: int
+    """Spans that share their id with an earlier one."""
+    skewed: int
+    """Spans that start before their parents."""
+    joined: int
+    """Spans that only a request id joins to the rest."""
+    services: list[TraceService]
+    """By critical path, descending, then name."""
+    notes: list[str]
+    """What is odd about the trace, in words."""
+    rows: list[TreeRow]
+    total: int
+    """Rows there are."""
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Drawn:
+    """Everything per row of the tree; rows of missing spans have -1 in `of`."""
+
+    of: list[int]
+    """The row of the batch."""
+    above: list[int]
+    depth: list[int]
+    children: list[int]
+    below: list[int]
+    missing: dict[int, int]
+    """Row → the id of a span that is not held."""
+    place: list[int]
+    """For each row of the batch its row in the tree."""
+
+
+def trace_tree(
+    whole: WholeTrace, *, limit: int = ROWS_MAX, cursor: str | None = None, below: str | None = None
+) -> TraceTree:
+    """The tree of a trace and one page of its rows.
+
+    Args:
+        whole: the trace.
+        limit: rows of the page.
+        cursor: `next_cursor` of the page before.
+        below: only rows below the span with this id.
+
+    Raises:
+        BadRequest: a cursor that is none.
+        NotFound: no such span.
+    """
+    return Tree(whole).page(limit=limit, cursor=cursor, below=below)
+
+
+class Tree:
+    """The tree of a trace; rows are made when asked for."""
+
+    def __init__(self, whole: WholeTrace) -> None:
+        """Find every row's place and numbers."""
+        self.whole = whole
+        batch = whole.batch
+        self.start: Ints = batch.column("start_ns")
+        self.duration: Ints = batch.column("duration_ns")
+        self.failed = batch.column("status") == np.uint8(Status.ERROR)
+        self.kind = batch.column("kind")
+        self.service, self.services = services_of(batch)
+        self.path = CriticalPath(whole.parent, self.start, self.duration, batch.column("span_id"))
+        tops = (whole.parent < 0).astype(np.float64)
+        self.spent: Weights = self.path.spent(tops)
+        self.on_path, self.begin = self.path.climbed(tops, self.path.start)
+        self.drawn = _draw(whole, self.start)
+        of = np.array(self.drawn.of)
+        self.errors = np.append(0, np.cumsum(self.failed[of] & (of >= 0)))
+        """Among the first so many rows of the tree."""
+        self.zero = int(self.start.min())
+        self.top = _tops(whole.parent)
+        firsts = np.flatnonzero((whole.parent < 0) & (whole.missing == 0))
+        self.root = int(firsts[np.argmin(self.start[firsts])]) if len(firsts) else int(np.argmin(self.start))
+        self.pairs = self._pairs()
+        self.shifts = self._shifts()
+
+    def _pairs(self) -> dict[int, int]:
+        """The other half of each row of the batch that has one."""
+        parent = self.whole.parent
+        only = np.bincount(parent[parent >= 0], minlength=len(parent)) == 1
+        name = self.whole.batch.column("name")
+        server = np.flatnonzero((parent >= 0) & (self.kind == np.uint8(Kind.SERVER)))
+        client = parent[server]
+        fits = only[client] & (self.kind[client] == np.uint8(Kind.CLIENT)) & (name[client] == name[server])
+        fits &= self.service[client] != self.service[server]
+        pairs = list(zip(client[fits].tolist(), server[fits].tolist(), strict=True))
+        return dict(pairs) | {server: client for client, server in pairs}
+
+    def _shifts(self) -> list[int]:
+        """For each row of the batch the ns that put it where its caller's clock would.
+
+        What serves a call belongs within it, in its middle where it fits (as Jaeger does it); what runs on the same
+        clock moves along.
+        """
+        start, length = self.start.tolist(), np.maximum(self.duration, 0).tolist()
+        kind, service = self.kind.tolist(), self.service.tolist()
+        shifts = [0] * len(start)
+        parent = self.whole.parent.tolist()
+        for row in self.drawn.of:
+            above = parent[row] if row >= 0 else -1
+            if row < 0 or above < 0:
+                continue
+            if service[row] == service[above]:
+                shifts[row] = shifts[above]
+            elif kind[row] == Kind.SERVER and kind[above] == Kind.CLIENT:
+                begin = start[above] + shifts[above]
+                spare = length[above] - length[row]
+                if start[row] < begin or (spare >= 0 and start[row] + length[row] > begin + length[above]):
+                    shifts[row] = begin + max(spare, 0) // 2 - start[row]
+        return shifts
+
+    def page(self, *, limit: int, cursor: str | None, below: str | None) -> TraceTree:
+        """The head, and some rows."""
+        first, last = 0, len(self.drawn.of)
+        if below is not None:
+            above = self.place_of(below)
+            first, last = above + 1, above + 1 + self.drawn.below[above]
+        if cursor is not None:
+            first = max(first, _place(cursor))
+        shown = range(first, min(first + limit, last))
+        components = self._components(shown)
+        rows = [self.row(place, components) for place in shown]
+        until = int(self.whole.marks.max())
+        following = f"{shown.stop}.{until}" if shown.stop < last else None
+        return self._head(rows, following)
+
+    def place_of(self, span_id: str) -> int:
+        """The row of the span with this id, of several the last to arrive. Raises NotFound."""
+        try:
+            number = int(span_id.strip(), 16)
+        except ValueError as error:
+            raise BadRequest("a span id has 16 hex digits", parameter="span_id") from error
+        found = np.flatnonzero(self.whole.batch.column("span_id") == np.uint64(number & (2**64 - 1)))
+        if len(found):
+            own = found[self.whole.asked[found]]
+            return self.drawn.place[int((own if len(own) else found)[-1])]
+        place = next((place for place, missing in self.drawn.missing.items() if missing == number), None)
+        if place is None:
+            raise NotFound(f"trace {self.whole.trace_id} has no span {span_id.strip().lower()}")
+        return place
+
+    def held(self, span_id: str) -> int:
+        """The same, of a span that is held."""
+        place = self.place_of(span_id)
+        if place in self.drawn.missing:
+            raise NotFound(f"span {span_id} is named as a parent and not held")
+        return place
+
+    def _components(self, shown: range) -> dict[int, str]:
+        """The tag `component` of the rows shown that have it, by row of the batch."""
+        batch = self.whole.batch
+        prefix = key_prefix("component")
+        texts: dict[int, str] = {}
+        found: dict[int, str] = {}
+        tags = batch.rows.column("tags")
+        for row in (self.drawn.of[place] for place in shown):
+            for code in tags[row].as_py() if row >= 0 else ():
+                if code not in texts:
+                    encoded = batch.tags[code].as_py()
+                    own = encoded.startswith(prefix)
+                    texts[code] = texts_of(batch.tags.slice(code, 1), "component")[0].as_py() if own else ""
+                if texts[code]:
+                    found[row] = texts[code]
+        return found
+
+    def row(self, place: int, components: dict[int, str] | None = None) -> TreeRow:
+        """One row."""
+        drawn, row = self.drawn, self.drawn.of[place]
+        named = self._components(range(place, place + 1)) if components is None else components
+        origin = int(self.start[self.root]) // 1000
+        common: dict[str, Any] = {
+            "row": place,
+            "parent": drawn.above[place] if drawn.above[place] >= 0 else None,
+            "depth": drawn.depth[place],
+            "children": drawn.children[place],
+            "below": drawn.below[place],
+            "errors_below": int(self.errors[place + 1 + drawn.below[place]] - self.errors[place + 1]),
+        }
+        if row < 0:
+            child = drawn.of[place + 1]
+            start_us = int(self.start[child]) // 1000
+            return TreeRow(
+                **common,
+                trace_id=self.whole.id_of(child),
+                span_id=id_text(drawn.missing[place]),
+                service=None,
+                operation=None,
+                kind=None,
+                component=None,
+                start_us=start_us,
+                offset_us=start_us - origin,
+                duration_us=0,
+                error=False,
+                missing=True,
+                path_us=0,
+                path_share=0,
+                segments=[],
+                self_us=0,
+                self_share=0,
+                skew_us=0,
+                shift_us=0,
+                pair=None,
+                joined_by=None,
+            )
+        start_us, duration = int(self.start[row]) // 1000, max(int(self.duration[row]), 0)
+        whole_ns = max(int(self.duration[self.top[row]]), 0)
+        segments = self.path.segments(row, int(self.begin[row])) if self.on_path[row] else []
+        return TreeRow(
+            **common,
+            trace_id=self.whole.id_of(row),
+            span_id=id_text(int(self.whole.batch.column("span_id")[row])),
+            service=self.services[self.service[row]],
+            operation=self.whole.batch.names[int(self.whole.batch.column("name")[row])].as_py().decode(),
+            kind=kind_text(int(self.kind[row])),
+            component=named.get(row),
+            start_us=start_us,
+            offset_us=start_us - origin,
+            duration_us=int(self.duration[row]) // 1000,
+            error=bool(self.failed[row]),
+            missing=False,
+            path_us=float(self.spent[row]) / 1000,
+            path_share=float(self.spent[row]) / whole_ns if whole_ns else 0.0,
+            segments=[((begin - self.zero) / 1000, (end - self.zero) / 1000) for begin, end in segments],
+            self_us=int(self.path.self_ns[row]) / 1000,
+            self_share=int(self.path.self_ns[row]) / duration if duration else 0.0,
+            skew_us=self._skew_ns(row) // 1000,
+            shift_us=self.shifts[row] // 1000,
+            pair=self._pair(row),
+            joined_by=self.whole.joined_by.get(row),
+        )
+
+    def _skew_ns(self, row: int) -> int:
+        above = int(self.whole.parent[row])
+        return max(int(self.start[above]) - int(self.start[row]), 0) if above >= 0 else 0
+
+    def _pair(self, row: int) -> Pair | None:
+        other = self.pairs.get(row)
+        if other is None:
+            return None
+        serves = self.kind[row] == np.uint8(Kind.SERVER)
+        client, server = (other, row) if serves else (row, other)
+        return Pair(
+            "server" if serves else "client",
+            self.drawn.place[other],
+            id_text(int(self.whole.batch.column("span_id")[other])),
+            int(self.duration[client]) // 1000 - int(self.duration[server]) // 1000,
+        )
+
+    def _head(self, rows: list[TreeRow], following: str | None) -> TraceTree:
+        whole, batch = self.whole, self.whole.batch
+        of_root = self.top == self.root
+        path = np.bincount(self.service[of_root], self.spent[of_root], len(self.services)) / 1000
+        root_us = max(int(self.duration[self.root]), 0) / 1000
+        spans = np.bincount(self.service, minlength=len(self.services))
+        errors = np.bincount(self.service[self.failed], minlength=len(self.services))
+        services = [
+            TraceService(
+                name,
+                int(spans[i]),
+                int(errors[i]),
+                float(path[i]),
+                float(path[i]) / root_us if root_us else 0.0,
+            )
+            for i, name in enumerate(self.services)
+        ]
+        services.sort(key=lambda one: (-one.path_us, one.service))
+        shared = (batch.column("marks") & np.uint16(Marks.SHARED)) > 0
+        ids = set(zip(whole.trace.tolist(), batch.column("span_id").tolist(), shared.tolist(), strict=True))
+        held = whole.parent >= 0
+        skewed = self.start[held] < self.start[whole.parent[held]]
+        _, firsts = np.unique(whole.trace, return_index=True)
+        end = int(self.path.end.max())
+        return TraceTree(
+            whole.trace_id,
+            [whole.trace_id, *sorted({whole.id_of(row) for row in firsts.tolist()} - {whole.trace_id})],
+            self.zero // 1000,
+            (end - self.zero) // 1000,
+            self.drawn.place[self.root],
+            len(batch),
+            int(np.count_nonzero(self.failed)),
+            max(self.drawn.depth) + 1,
+            len(self.drawn.missing),
+            len(batch) - len(ids),
+            int(np.count_nonzero(skewed)),
+            len(whole.joined_by),
+            services,
+            self._notes(),
+            rows,
+            len(self.drawn.of),
+            following,
+        )
+
+    def _notes(self) -> list[str]:
+        notes = []
+        joined = sorted({self.services[self.service[row]] for row in self.whole.joined_by})
+        if joined:
+            notes.append(
+                f"{', '.join(joined)} did not forward the tracing headers: only an equal request id joins its"
+                " spans to the rest"
+            )
+        if self.drawn.missing:
+            notes.append(f"{len(self.drawn.missing)} spans are named as parents and not held")
+        return notes
+
+
+def _place(cursor: str) -> int:
+    place, _, mark = cursor.partition(".")
+    if not (place.isdecimal() and mark.isdecimal()):
+        raise BadRequest("cursor: not one that this satellite made", hint="pass next_cursor as it was given")
+    return int(place)
+
+
+def until_of(cursor: str | None) -> int | None:
+    """The mark that the first page was made at. Raises BadRequest."""
+    if cursor is None:
+        return None
+    _place(cursor)
+    return int(cursor.partition(".")[2])
+
+
+def _tops(parent: Ints) -> Ints:
+    """For each row the one at the top of its tree."""
+    top = np.where(parent >= 0, parent, np.arange(len(parent)))
+    while (top != top[top]).any():
+        top = top[top]
+    return top
+
+
+def _draw(whole: WholeTrace, start: Ints) -> _Drawn:
+    """Rows in order: tops by start, then span id; below each its children in the same order."""
+    size = len(start)
+    in_order = np.lexsort((whole.marks, whole.batch.column("span_id"), start)).tolist()
+    parent, missing = whole.parent.tolist(), whole.missing.tolist()
+    trace = whole.trace.tolist()
+    children: dict[int, list[int]] = {}
+    stands: dict[tuple[int, int], int] = {}
+    ids: dict[int, int] = {}
+    tops: list[int] = []
+    for row in in_order:
+        above = parent[row]
+        if above < 0 and missing[row]:
+            # A span that is not held stands below the held ones, as if it were a row of its own after the last.
+            above = stands.setdefault((trace[row], missing[row]), size + len(stands))
+            if above not in ids:
+                ids[above] = missing[row]
+                tops.append(above)
+        if above < 0:
+            tops.append(row)
+        else:
+            children.setdefault(above, []).append(row)
+    drawn = _Drawn([], [], [], [], [], {}, [0] * size)
+    waiting = [(row, -1, 0) for row in reversed(tops)]
+    while waiting:
+        row, above, depth = waiting.pop()
+        place = len(drawn.of)
+        below = children.get(row, ())
+        drawn.of.append(row if row < size else -1)
+        if row < size:
+            drawn.place[row] = place
+        else:
+            drawn.missing[place] = ids[row]
+        drawn.above.append(above)
+        drawn.depth.append(depth)
+        drawn.children.append(len(below))
+        drawn.below.append(0)
+        waiting += [(child, place, depth + 1) for child in reversed(below)]
+    for place in range(len(drawn.of) - 1, 0, -1):
+        if drawn.above[place] >= 0:
+            drawn.below[drawn.above[place]] += drawn.below[place] + 1
+    return drawn
