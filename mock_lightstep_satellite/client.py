@@ -6,6 +6,7 @@ those of `satellite.errors`, raised here as the satellite raised them there.
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
 from dataclasses import dataclass, field, replace
@@ -38,6 +39,9 @@ FILE_PATIENCE_S = 120.0
 """For a file of spans to be written or taken."""
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+"""Warns of notes: of a query that is right, but perhaps not what was meant."""
 
 Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
 """A file: all of it, or portion after portion."""
@@ -72,6 +76,10 @@ class Call(Generic[T]):
 class _Spans(msgspec.Struct):
     spans: list[TracedSpan]
     next_cursor: str | None = None
+
+
+class _Noted(msgspec.Struct):
+    notes: list[str] = []
 
 
 class Latency(msgspec.Struct, frozen=True):
@@ -243,6 +251,22 @@ def _read(call: Call[T], reply: httpx.Response) -> T:
         raise SatelliteError(message, hint="the URL is that of the Explorer, usually port 8000") from error
 
 
+def _notes(call: Call[Any], reply: httpx.Response, before: list[str]) -> list[str]:
+    """What the satellite noted of the query of this request; warns of notes that were not there before."""
+    if "query" not in (call.body or call.params):
+        return before
+    if not reply.is_success or b'"notes":' not in reply.content:
+        return []
+    try:
+        notes = msgspec.json.decode(reply.content, type=_Noted).notes
+    except msgspec.MsgspecError:
+        return []
+    for note in notes:
+        if note not in before:
+            log.warning("%s", note)
+    return notes
+
+
 def _error(body: dict[str, Any]) -> SatelliteError:
     kinds = [SatelliteError]
     for kind in kinds:
@@ -285,6 +309,8 @@ class Client:
 
     def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.BaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
+        self.notes: list[str] = []
+        """What the satellite noted of the last query, which was right, but perhaps not what was meant."""
         self._http = httpx.Client(**_options(url, transport))
 
     def __enter__(self) -> Self:
@@ -310,6 +336,7 @@ class Client:
             )
         except httpx.HTTPError as error:
             raise _failed(self.url, error) from error
+        self.notes = _notes(call, reply, self.notes)
         return _read(call, reply)
 
     def stream(self, call: Call[bytes]) -> Iterator[bytes]:
@@ -570,6 +597,8 @@ class AsyncClient:
 
     def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         self.url = url.rstrip("/")
+        self.notes: list[str] = []
+        """What the satellite noted of the last query, which was right, but perhaps not what was meant."""
         self._http = httpx.AsyncClient(**_options(url, transport))
 
     async def __aenter__(self) -> Self:
@@ -595,6 +624,7 @@ class AsyncClient:
             )
         except httpx.HTTPError as error:
             raise _failed(self.url, error) from error
+        self.notes = _notes(call, reply, self.notes)
         return _read(call, reply)
 
     async def stream(self, call: Call[bytes]) -> AsyncIterator[bytes]:

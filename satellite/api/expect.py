@@ -6,7 +6,7 @@ import msgspec
 from fastapi import Request, Response
 
 from satellite.api.parameters import Project
-from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json
+from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, with_notes
 from satellite.errors import BadRequest
 from satellite.explore.expect import Expectation, Met, expect
 from satellite.intake.arrivals import Arrivals
@@ -28,7 +28,8 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
 
         The answer comes with the arrival that completes it. A project that has not received anything yet will do.
         """
-        return json(await expect(store, arrivals, project, await _body(request)))
+        wanted = await _body(request)
+        return with_notes(json(await expect(store, arrivals, project, wanted)), wanted.query)
 
     return routes
 

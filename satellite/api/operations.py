@@ -293,8 +293,8 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
                         one["role"],
                         one["subject"],
                         one["names"],
-                        one["not_before"][:10],
-                        one["not_after"][:10],
+                        one["not_before"][:10] + " UTC",
+                        one["not_after"][:10] + " UTC",
                         one["sha256"],
                         one["file"],
                     )

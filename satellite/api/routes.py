@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from fastapi.routing import APIRoute
+from starlette.responses import StreamingResponse
 
 from satellite import errors
+from satellite.query import parse
 
 ROOT = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
@@ -24,7 +27,7 @@ class Routes:
     """Endpoints below ROOT. Plain functions run in FastAPI's worker threads, 40 at once."""
 
     def __init__(self) -> None:
-        self.router = APIRouter(prefix=ROOT)
+        self.router = APIRouter(prefix=ROOT, route_class=_Noting)
         self.structs: list[type[msgspec.Struct]] = []
         """What they answer with and take, for the OpenAPI document."""
 
@@ -81,6 +84,39 @@ class Routes:
             return endpoint
 
         return declare
+
+
+class _Noting(APIRoute):
+    """Puts `notes` on an answer to a query that is right, but perhaps not what was meant."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        answer = super().get_route_handler()
+
+        async def answer_with_notes(request: Request) -> Response:
+            response = await answer(request)
+            texts = [request.query_params.get(name, "") for name in _QUERIES]
+            return with_notes(response, *texts) if any(texts) else response
+
+        return answer_with_notes
+
+
+_QUERIES = ("query", "filter", "overlay")
+"""Parameters that hold a query."""
+
+
+def with_notes(response: Response, *queries: str) -> Response:
+    """The same answer, a JSON object, with what is worth knowing of these queries as its last member `notes`."""
+    is_object = not isinstance(response, StreamingResponse) and response.media_type == "application/json"
+    if not is_object or response.status_code != 200:
+        return response
+    notes = list(dict.fromkeys(note for text in queries for note in parse(text).notes))
+    if not notes:
+        return response
+    body = bytes(response.body)
+    joint = b"" if body == b"{}" else b","
+    return Response(
+        body[:-1] + joint + b'"notes":%b}' % _ENCODER.encode(notes), media_type="application/json"
+    )
 
 
 def content(body: type[msgspec.Struct]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from anyio import to_thread
 from fastapi import Path, Request, Response
 
 from satellite.api.parameters import Project
-from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read
+from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read, with_notes
 from satellite.explore.asked import Percentile, Sources
 from satellite.explore.snapshots import PAGE, Kept, Run, Snapshot
 
@@ -82,7 +82,7 @@ def routes(sources: Sources) -> Routes:
                 project, asked.query, where.plan, name=asked.name, screen=asked.state, limit=asked.limit
             )
 
-        return json(await to_thread.run_sync(find))
+        return with_notes(json(await to_thread.run_sync(find)), asked.query)
 
     @routes.get("/projects/{project}/snapshots", SnapshotList)
     def recent(project: Project) -> Response:

@@ -15,7 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from mock_lightstep_satellite.client import DEFAULT_URL
-from satellite.cli.query import ProjectName, Query, Since, Url, asking, oldest_us
+from satellite.cli.query import ProjectName, Query, Since, Url, asking, oldest_us, show_notes
+from satellite.query import parse
 
 PORTION_BYTES = 1 << 18
 
@@ -65,6 +66,7 @@ def export(
             except OSError as error:
                 raise _cannot("write", output, error) from error
             advance(len(piece))
+    show_notes(parse(query).notes)
 
 
 def import_(

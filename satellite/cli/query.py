@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,6 +19,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+import mock_lightstep_satellite
 from mock_lightstep_satellite.client import DEFAULT_URL, Client, Project, Unreachable
 from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError
 from satellite.explore.trace import Node, tree
@@ -154,10 +156,14 @@ def oldest_us(since: str | None) -> int | None:
 
 @contextmanager
 def asking(url: str, project: str | None, *, may_be_new: bool = False) -> Iterator[Project]:
-    """The project asked about; turns every error into its message and exit code."""
+    """The project asked about; shows notes on the query, and turns every error into its message and exit code."""
+    logging.getLogger(mock_lightstep_satellite.__name__).addHandler(
+        logging.NullHandler()
+    )  # they are shown here
     try:
         with Client(url) as client:
             yield client.project(project or _only_project(client, may_be_new=may_be_new))
+            show_notes(client.notes)
     except SatelliteError as error:
         _complain(error)
         codes = {NotMet: NOT_MET, Exceeded: NOT_MET, Unreachable: UNREACHABLE}
@@ -179,10 +185,20 @@ def _only_project(client: Client, *, may_be_new: bool) -> str:
 
 def _complain(error: SatelliteError) -> None:
     """The message (of a query with the place) and the hint, on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console = _error_console()
     console.print(Text(error.message, "red"))
     if error.hint:
         console.print(Text(f"hint: {error.hint}"))
+
+
+def show_notes(notes: Iterable[str]) -> None:
+    """What is worth knowing of a query, on standard error."""
+    for note in notes:
+        _error_console().print(Text(f"note: {note}", "yellow"))
+
+
+def _error_console() -> Console:
+    return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 # Showing
@@ -234,9 +250,10 @@ def latency(duration_us: int) -> str:
 
 
 def _clock(start_us: int) -> str:
-    """A start as UTC, to the millisecond; the number itself when no calendar has it."""
+    """A start, to the millisecond, and its zone; the number itself when no calendar has it."""
     try:
-        return datetime.fromtimestamp(start_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        moment = datetime.fromtimestamp(start_us / 1e6, UTC)
+        return f"{moment:%Y-%m-%d %H:%M:%S}.{start_us // 1000 % 1000:03} UTC"
     except (OverflowError, ValueError, OSError):
         return str(start_us)
 

@@ -10,6 +10,7 @@ import msgspec
 
 from satellite.explore.suggest import suggest
 from satellite.query.forms import canonical
+from satellite.query.meaning import notes_on
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import Store, Suggestion, SuggestionKind
 
@@ -63,6 +64,7 @@ def explain(store: Store, project: str, plan: Plan, others: Sequence[str]) -> Ex
     services = store.suggest(project, "service", replace(plan, terms=()), limit=NEAREST) if everything else []
     elsewhere = [other for other in others if other != project] if not everything else []
     lines = list(_lines(everything, plan, steps, failing, nearest, services, elsewhere))
+    lines += [f"note: {note}" for note in notes_on(plan)]
     return Explanation(everything, services, steps, failing, nearest, elsewhere, lines)
 
 

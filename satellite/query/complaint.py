@@ -28,7 +28,7 @@ def complaint(text: str, at: int, what: str, hint: str | None = None) -> BadQuer
 def shown(word: str, limit: int = 40) -> str:
     """A piece of the query that is safe within a sentence: short, printable, in quotes."""
     word = clipped(word, limit)
-    return word if len(word) > 1 and word[0] in '"“”' else f'"{word}"'
+    return word if len(word) > 1 and word[0] in '"“”„‟' else f'"{word}"'
 
 
 def clipped(words: str, limit: int = 40) -> str:

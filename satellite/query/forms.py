@@ -6,8 +6,8 @@ import re
 
 from satellite.query.plan import Field, Plan, Term
 
-_SPECIAL = re.compile('[\\\\"\u201c\u201d]')
-_BARE_KEY = re.compile(r'[^\s(),"\u201c\u201d=\\]+')
+_SPECIAL = re.compile('[\\\\"\u201c\u201d\u201e\u201f]')
+_BARE_KEY = re.compile(r'[^\s(),"\u201c\u201d\u201e\u201f=\\]+')
 
 
 def canonical(plan: Plan) -> str:

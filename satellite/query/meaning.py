@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 
 from satellite.query import patterns
+from satellite.query.comparison import QUOTING, quoted_pattern
 from satellite.query.complaint import clipped, complaint, shown
 from satellite.query.forms import quoted
 from satellite.query.plan import Field, Plan, Term
-from satellite.query.predicate import FIELDS
+from satellite.query.predicate import FIELDS, QUOTES
 from satellite.query.tree import Tree, TreeTerm, Word
 
 _IDS = {Field.SPAN_ID, Field.TRACE_ID, Field.TRACER_ID}
@@ -50,23 +52,51 @@ def plan_of(text: str, tree: Tree, *, lenient: bool = False) -> Plan:
 
 def notes_on(plan: Plan) -> tuple[str, ...]:
     """What is worth knowing about a query that is right, but perhaps not what was meant; a sentence each."""
-    found = []
-    for term in plan.terms:
-        if (term.field, term.key, term.negated) == (Field.TAG, "error", False) and "false" in term.values:
-            found.append(
-                'spans without the tag do not match "error" IN ("false"); NOT IN ("true") finds them too'
+    return tuple(dict.fromkeys(note for term in plan.terms for note in _notes(term)))
+
+
+def _notes(term: Term) -> Iterator[str]:
+    key = quoted(term.key) if term.field is Field.TAG else term.key
+    if (term.field, term.key, term.negated) == (Field.TAG, "error", False) and "false" in term.values:
+        yield 'spans without the tag do not match "error" IN ("false"); NOT IN ("true") finds them too'
+    if term.field is Field.TAG and term.key in FIELDS:
+        yield (
+            f"{key} in quotes is an attribute of that name; the span's own {term.key} is written without: "
+            f"{term.key} {_operator(term)} (…)"
+        )
+    for value in term.values:
+        shown_value = clipped(value)
+        if len(value) > 1 and value[0] in _NO_QUOTES and value[-1] in _NO_QUOTES:
+            inner = quoted(clipped(value[1:-1]))
+            yield (
+                f"texts stand in double quotes, others are part of the value: write {key} {_operator(term)} ({inner}) "
+                f"for {shown_value}"
             )
-        if any(len(value) > 1 and value[0] == value[-1] == "'" for value in term.values):
-            found.append("single quotes are part of a value; texts go in double quotes")
-    return tuple(dict.fromkeys(found))
+        elif term.field is not Field.OPERATION and _WILDCARD.fullmatch(value):
+            pattern = quoted_pattern(
+                _WILD.sub(lambda found: _REGEXP[found[0]], re.sub(r"[.+()\[\]]", r"\\\g<0>", value))
+            )
+            yield (
+                f"values are exact, {shown_value} has no wildcard; write {key} "
+                f"{'NOT ' * term.negated}MATCHES REGEXP ({clipped(pattern, 80)})"
+            )
+
+
+_NO_QUOTES = frozenset(QUOTING) - frozenset(QUOTES)
+_WILDCARD = re.compile(r"(?:[\w.:/-]*[\w.:-])?[*%]|[*%][\w.:/-]+|[1-5]xx", re.IGNORECASE)
+"""What people write for a pattern; Envoy's own names end in `/*`."""
+_WILD = re.compile(r"[*%xX]")
+_REGEXP = {"*": ".*", "%": ".*", "x": r"\d", "X": r"\d"}
+
+
+def _operator(term: Term) -> str:
+    return "NOT IN" if term.negated else "IN"
 
 
 def _quote_hint(written: TreeTerm) -> str:
     if written.key.text.lower() in FIELDS:
         return f"write {written.key.text.lower()} in lower case, or an attribute name in double quotes"
-    return (
-        f"put the attribute name in double quotes: {shown(quoted(written.key.text))} {written.operator} (…)"
-    )
+    return f"put the attribute name in double quotes: {shown(quoted(written.key.text.strip(QUOTING)))} {written.operator} (…)"
 
 
 def _term(written: TreeTerm) -> Term:

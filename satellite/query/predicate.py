@@ -9,7 +9,9 @@ from typing import Any, cast
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from satellite.errors import BadQuery
+from satellite.query.comparison import instead
 from satellite.query.complaint import complaint, shown
+from satellite.query.forms import quoted
 from satellite.query.plan import Field
 from satellite.query.tree import Tree, TreeTerm, Word
 
@@ -24,8 +26,8 @@ FIELDS = {
 }
 """Keys written without quotes; as a chip each is a kind of its own (for the ids that is ours)."""
 
-QUOTES = '"\u201c\u201d'
-"""All are read as the first."""
+QUOTES = '"\u201c\u201d\u201e\u201f'
+"""All are read as the first: word processors put the others in its place."""
 
 
 def read(text: str, *, lenient: bool = False) -> Tree:
@@ -124,14 +126,17 @@ _EXPECTED = {
 """What may come next, in the order in which a message names it; a terminal not here comes with one that is."""
 
 _UNCLOSED = 'a quote ends a text only before ",", ")", white space or the end; inside a text write \\"'
-_COMPARE = 'use IN or NOT IN with a list of values, such as "error" IN ("true"), or UQL'
-_OR = "there is no OR between terms: use IN / NOT IN with all values of a key in one list, or UQL"
+_OR = "there is no OR between terms: use IN / NOT IN with all values of a key in one list"
+_PARENTHESES = 'values stand in parentheses: IN ("value")'
+_PATTERN = 'patterns are regular expressions: MATCHES REGEXP ("prefix.*")'
 _CHIPS = "chips stand side by side, with nothing between them"
 _COMMA = "values are separated by commas; one with white space in it goes in double quotes"
 _EMPTY = "put at least one value between the parentheses"
 _NEXT = re.compile(rf"[{QUOTES}][^{QUOTES}]*+[{QUOTES}]?|[=!<>~|&]+|[^\s(),{QUOTES}]+|.", re.DOTALL)
-_COMPARISON = re.compile(r"[=!<>~]+")
-_COMPARISON_BEHIND_QUOTE = re.compile(rf"(?<=[{QUOTES}])[=!<>~]+")
+_COMPARED = re.compile(
+    rf"(?:[{QUOTES}](?P<quoted>[^{QUOTES}]*)[{QUOTES}]|(?P<bare>[^\s(),=!<>~{QUOTES}]+))\s*(?P<sign>[=!<>~]+)"
+)
+_PATTERNS = frozenset({"LIKE", "ILIKE", "CONTAINS", "STARTSWITH", "REGEX", "REGEXP", "MATCHES", "RLIKE"})
 
 
 def _explained(text: str, error: UnexpectedInput) -> BadQuery:
@@ -142,19 +147,43 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
     else:
         at = cast(int, error.pos_in_stream)
         found = cast(re.Match[str], _NEXT.match(text, at))[0]
+    if (compared := _compared(text, at, expected, error)) is not None:
+        return compared
     # A quote that is closed would be a token, if an unexpected one.
     if isinstance(error, UnexpectedCharacters) and found[0] in QUOTES:
         return complaint(text, at, "a quote that is never closed", _UNCLOSED)
     if found == ")" and "BARE" in expected and "_CLOSE" not in expected:
         return complaint(text, at, "an empty value list", _EMPTY)
+    what = f"expected {_listed(expected)}, found {shown(found) if found else 'the end'}"
+    return complaint(text, at, what, _hint(found, expected))
+
+
+def _listed(expected: AbstractSet[str]) -> str:
     names = [name for terminal, name in _EXPECTED.items() if terminal in expected]
-    listed = " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
-    hint = _hint(found, expected)
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
+_OPERATORS = frozenset({"IN", "NOT", "MATCHES"})
+
+
+def _compared(text: str, at: int, expected: AbstractSet[str], error: UnexpectedInput) -> BadQuery | None:
+    """The complaint for `=`, `!=`, `<`, `>` where IN should stand, behind the key or glued to it; None for other errors."""
     if expected >= {"IN", "NOT"}:
-        comparison = _comparison(text, at, error)
-        if comparison is not None:
-            at, found, hint = comparison.start(), comparison[0], _COMPARE
-    return complaint(text, at, f"expected {listed}, found {shown(found) if found else 'the end'}", hint)
+        history = cast("list[Token] | None", getattr(error, "token_history", None))
+        key = history[0] if history else cast(UnexpectedToken, error).token
+        start = cast(int, key.start_pos)
+    elif "KEY" in expected and text[at : at + 1] and text[at] in QUOTES:
+        start = at
+    else:
+        return None
+    found = _COMPARED.match(text, start)
+    if found is None:
+        return None
+    key_text = found["quoted"] if found["quoted"] is not None else found["bare"]
+    bare = key_text if found["bare"] in FIELDS else quoted(key_text)
+    hint = instead(key_text, bare, found["sign"], text[found.end() :])
+    what = f"expected {_listed(_OPERATORS)}, found {shown(found['sign'])}"
+    return complaint(text, found.start("sign"), what, hint)
 
 
 def _hint(found: str, expected: AbstractSet[str]) -> str | None:
@@ -163,6 +192,10 @@ def _hint(found: str, expected: AbstractSet[str]) -> str | None:
             return _OR
         case "AND" | "&&" if "FIELD" in expected:
             return _CHIPS
+        case word if word in _PATTERNS and expected >= {"IN", "NOT"}:
+            return _PATTERN
+        case _ if found and expected == {"_OPEN"}:
+            return _PARENTHESES
         case _ if found and expected >= {"_COMMA", "_CLOSE"}:
             return _COMMA
     return None
@@ -173,15 +206,3 @@ def _expected(error: UnexpectedInput) -> AbstractSet[str]:
     if isinstance(error, UnexpectedToken):
         return cast(AbstractSet[str], error.expected)
     return cast(AbstractSet[str], error.allowed) if isinstance(error, UnexpectedCharacters) else set()
-
-
-def _comparison(text: str, at: int, error: UnexpectedInput) -> re.Match[str] | None:
-    """The `=`, `!=`, `<`, `>` that stands where IN should: at the place of the error, or glued to the key before it."""
-    history = cast("list[Token] | None", getattr(error, "token_history", None))
-    key = history[0] if history else cast(UnexpectedToken, error).token
-    start = cast(int, key.start_pos)
-    if text[start] in QUOTES:
-        glued = _COMPARISON_BEHIND_QUOTE.search(text, start + 2, at)
-    else:
-        glued = _COMPARISON.search(text, start, at)
-    return glued or _COMPARISON.match(text, at)

@@ -424,3 +424,19 @@ def test_every_reference_in_the_document_leads_somewhere(api: Api) -> None:
 def test_no_page_that_loads_scripts_from_elsewhere(api: Api) -> None:
     for path in ("/docs", "/redoc"):
         api.refusal("GET", path, 404)
+
+
+@pytest.mark.parametrize("what", ["spans", "services", "histogram", "groups", "suggest"])
+def test_notes_stand_beside_the_answer(api: Api, what: str) -> None:
+    more = {"kind": "service"} if what == "suggest" else {}
+    answer = api.get(f"{PROJECT}/{what}", query="service IN ('shop')", **more)
+    assert 'write service IN ("shop")' in answer["notes"][0]
+    assert "notes" not in api.get(f"{PROJECT}/{what}", query='service IN ("shop")', **more)
+
+
+def test_notes_of_a_wait(api: Api) -> None:
+    body = {"query": "service NOT IN ('shop')"}
+    assert 'write service NOT IN ("shop")' in api.post(f"{PROJECT}/expect", json=body)["notes"][0]
+    body["query"] = "service IN ('shop')"
+    error = api.refusal("POST", f"{PROJECT}/expect", 408, json={**body, "timeout_ms": 1})
+    assert "note: texts stand in double quotes" in error["explanation"]["lines"][-1]

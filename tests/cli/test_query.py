@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.cli import query
+from satellite.cli import files, query
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -18,7 +19,7 @@ from tests import bookinfo
 from tests.serving import api_of, serving, silent_url
 
 app = typer.Typer()
-for verb in (query.services, query.spans, query.trace, query.wait):
+for verb in (query.services, query.spans, query.trace, query.wait, files.export):
     app.command()(verb)
 
 
@@ -64,6 +65,7 @@ def test_spans() -> None:
         "ms",
         "2023-11-14",
         "22:13:28.007",
+        "UTC",
         "00000000b00c0008",
     ]
     assert lines[-1] == "2 spans"
@@ -210,3 +212,21 @@ def test_latency(duration_us: int, text: str) -> None:
 )
 def test_durations(text: str, seconds: float) -> None:
     assert query.seconds(text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("command", [("spans",), ("wait",), ("export",)])
+def test_notes_go_to_standard_error(command: tuple[str, ...]) -> None:
+    result = run(*command, "service NOT IN ('productpage.default')")
+    assert result.exit_code == 0, result.output
+    assert result.stderr.count('write service NOT IN ("productpage.default")') == 1
+    assert "write service" not in result.stdout
+
+
+def test_times_carry_their_zone() -> None:
+    assert re.search(r"20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} UTC", run("spans").stdout)
+
+
+def test_a_wait_in_vain_has_the_notes_too() -> None:
+    result = run("wait", "service IN ('productpage.default')", "--timeout", "1ms")
+    assert result.exit_code == 1
+    assert 'write service IN ("productpage.default")' in result.stderr

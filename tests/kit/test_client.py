@@ -319,3 +319,12 @@ def test_both_clients_have_the_same_methods() -> None:
 
     assert public(Client) == public(AsyncClient)
     assert public(Project) == public(AsyncProject)
+
+
+def test_notes_on_a_query_are_told(client: Client, caplog: pytest.LogCaptureFixture) -> None:
+    project = client.project("p")
+    project.spans("service NOT IN ('shop')")
+    assert [('write service NOT IN ("shop")' in note) for note in client.notes] == [True]
+    assert "write service NOT IN" in caplog.text
+    project.spans('service IN ("shop")')
+    assert client.notes == []

@@ -22,7 +22,7 @@ def test_one_line() -> None:
         "error": {
             "code": "bad_query",
             "message": caught.value.message,
-            "hint": 'use IN or NOT IN with a list of values, such as "error" IN ("true"), or UQL',
+            "hint": 'write "error" IN ("true")',
             "line": 1,
             "column": 28,
         }
