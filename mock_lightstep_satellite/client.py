@@ -169,8 +169,13 @@ def _run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
     return replace(call, body={name: value for name, value in asked.items() if value is not None})
 
 
-def _snapshot(answer: type[T], method: str, project: str, snapshot_id: str, what: str = "") -> Call[T]:
-    return _call(answer, method, project, f"snapshots/{quote(snapshot_id, safe='')}{what}")
+def _snapshot(answer: type[T], method: str, project: str, snapshot_id: str, what: str = "", **params: Any) -> Call[T]:
+    return _call(answer, method, project, f"snapshots/{quote(snapshot_id, safe='')}{what}", **params)
+
+
+def _stream(project: str, query: Query, name: str, *, backfill: bool) -> Call[dict[str, Any]]:
+    body = {"query": str(query), "name": name, "backfill": backfill}
+    return replace(_call(dict[str, Any], "POST", project, "streams"), body=body)
 
 
 def _snapshot_file(project: str, content: bytes) -> Call[dict[str, Any]]:
@@ -549,6 +554,28 @@ class Project:
         """Keep the snapshot of a file: `snapshot`, `removed`."""
         return self.client.send(_snapshot_file(self.name, content))
 
+    def compare(self, before: str, after: str, *, by: str = "") -> dict[str, Any]:
+        """From one snapshot, the baseline, to another: services and calls that came and went, and what changed."""
+        return self.client.send(_snapshot(dict, "GET", self.name, before, f"/compare/{after}", by=by))
+
+    def create_stream(self, query: Query, *, name: str = "", backfill: bool = False) -> dict[str, Any]:
+        """Save a query, so that its latency, rate and errors are kept over time; the one there is, if there is one."""
+        return self.client.send(_stream(self.name, query, name, backfill=backfill))
+
+    def streams(self, query: Query | None = None) -> list[dict[str, Any]]:
+        """The saved queries, the oldest first; with a query only the one that means the same."""
+        call = _call(dict, "GET", self.name, "streams", query=_text(query))
+        streams: list[dict[str, Any]] = self.client.send(call)["streams"]
+        return streams
+
+    def stream_series(self, stream_id: str, **range_: int | None) -> dict[str, Any]:
+        """A stream over time: points with count, errors, percentiles; `oldest_us`, `youngest_us`, `columns`."""
+        return self.client.send(_call(dict, "GET", self.name, f"streams/{stream_id}/series", **range_))
+
+    def delete_stream(self, stream_id: str) -> None:
+        """Forget it. Raises NotFound."""
+        self.client.send(_call(type(None), "DELETE", self.name, f"streams/{stream_id}"))
+
     def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
@@ -839,6 +866,28 @@ class AsyncProject:
     async def import_snapshot(self, content: bytes) -> dict[str, Any]:
         """As `Project.import_snapshot`."""
         return await self.client.send(_snapshot_file(self.name, content))
+
+    async def compare(self, before: str, after: str, *, by: str = "") -> dict[str, Any]:
+        """As `Project.compare`."""
+        return await self.client.send(_snapshot(dict, "GET", self.name, before, f"/compare/{after}", by=by))
+
+    async def create_stream(self, query: Query, *, name: str = "", backfill: bool = False) -> dict[str, Any]:
+        """As `Project.create_stream`."""
+        return await self.client.send(_stream(self.name, query, name, backfill=backfill))
+
+    async def streams(self, query: Query | None = None) -> list[dict[str, Any]]:
+        """As `Project.streams`."""
+        call = _call(dict, "GET", self.name, "streams", query=_text(query))
+        streams: list[dict[str, Any]] = (await self.client.send(call))["streams"]
+        return streams
+
+    async def stream_series(self, stream_id: str, **range_: int | None) -> dict[str, Any]:
+        """As `Project.stream_series`."""
+        return await self.client.send(_call(dict, "GET", self.name, f"streams/{stream_id}/series", **range_))
+
+    async def delete_stream(self, stream_id: str) -> None:
+        """As `Project.delete_stream`."""
+        await self.client.send(_call(type(None), "DELETE", self.name, f"streams/{stream_id}"))
 
     async def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""

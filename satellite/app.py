@@ -27,6 +27,7 @@ from satellite.edges.tls import CertificateStore
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
+from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _READINESS_SECONDS = 1
+_STREAMS_SECONDS = 1
 _CERTIFICATES_SECONDS = 60
 
 _MAKING = threading.Lock()
@@ -106,7 +108,10 @@ class App:
                     # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
                     # process's warning filters for a moment while it makes routes.
                     await making
-                chores = [tasks.create_task(self._follow_readiness()), tasks.create_task(self._renew())]
+                chores = [
+                    tasks.create_task(chore())
+                    for chore in (self._follow_readiness, self._renew, self._gather_streams)
+                ]
                 if signals:
                     self._obey_signals(opened)
                 self._state = ""
@@ -144,6 +149,7 @@ class App:
             return create_api(
                 sources=self._sources,
                 slots=self._slots,
+                saved=self._streams,
                 arrivals=self._arrivals,
                 intake=self._intake,
                 version=version(),
@@ -164,6 +170,8 @@ class App:
         opened.push_async_callback(asyncio.to_thread, snapshots.close)
         self._sources = Sources(self._store, snapshots)
         self._slots = Slots()
+        self._streams = Streams(self._store, self._clock_ns)
+        opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
         self._metrics.watch_projects(self._store.projects)
         self._tokens = Tokens.configured(
@@ -254,6 +262,14 @@ class App:
         while True:
             self._ports.show_readiness()
             await asyncio.sleep(_READINESS_SECONDS)
+
+    async def _gather_streams(self) -> None:
+        while True:
+            await asyncio.sleep(_STREAMS_SECONDS)
+            try:
+                await asyncio.to_thread(self._streams.gather)
+            except StoreFailed as error:
+                log.warning("streams.not_saved", reason=error.message)
 
     async def _renew(self) -> None:
         told: Sequence[str] = ()

@@ -16,6 +16,7 @@ from satellite.api.explorer import create_api
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
+from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -51,4 +52,11 @@ def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
     intake = Intake(store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
-    return create_api(sources=sources, slots=Slots(), arrivals=arrivals, intake=intake, version=version)
+    return create_api(
+        sources=sources,
+        slots=Slots(),
+        saved=Streams(store, time.time_ns),
+        arrivals=arrivals,
+        intake=intake,
+        version=version,
+    )

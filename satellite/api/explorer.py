@@ -20,6 +20,7 @@ from satellite.api import (
     services,
     snapshots,
     spans,
+    streams,
     suggestions,
     tail,
     traces,
@@ -29,12 +30,13 @@ from satellite.api.refusals import handle_errors
 from satellite.api.routes import ROOT
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
+from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 
 
 def create_api(
-    *, sources: Sources, slots: Slots, arrivals: Arrivals, intake: Intake, version: str
+    *, sources: Sources, slots: Slots, saved: Streams, arrivals: Arrivals, intake: Intake, version: str
 ) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store and its snapshots."""
     api = FastAPI(
@@ -46,8 +48,9 @@ def create_api(
     )
     handle_errors(api)
     resources = [
-        projects.routes(sources.store, [sources.snapshots, slots], arrivals, intake),
+        projects.routes(sources.store, [sources.snapshots, slots, saved], arrivals, intake),
         services.routes(sources, slots),
+        streams.routes(saved),
         suggestions.routes(sources),
         spans.routes(sources),
         traces.routes(sources),

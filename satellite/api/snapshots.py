@@ -6,11 +6,13 @@ from typing import Annotated, Any
 
 import msgspec
 from anyio import to_thread
-from fastapi import Path, Request, Response
+from fastapi import Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from satellite.api.parameters import Project
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read, with_notes
 from satellite.explore.asked import Percentile, Sources
+from satellite.explore.compare import Comparison, compare
 from satellite.explore.snapshots import PAGE, Kept, Run, Snapshot
 
 FILE_BYTES_MAX = 256 << 20
@@ -42,12 +44,20 @@ class SnapshotList(msgspec.Struct, frozen=True):
     snapshots: list[Snapshot]
 
 
-class Change(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class SnapshotChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What to change; what is left out stays."""
 
     name: Annotated[str, msgspec.Meta(max_length=200)] | None = None
     pinned: bool | None = None
     state: dict[str, Any] | None = None
+
+
+class CompareAsked(BaseModel):
+    """Parameters of …/compare."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    by: str = Field("", description="Compare groups too, by `service`, `operation` or tags, with commas.")
 
 
 class SnapshotImported(msgspec.Struct, frozen=True):
@@ -94,10 +104,10 @@ def routes(sources: Sources) -> Routes:
         """A snapshot with its histogram. All questions can be asked of it: `snapshot=ID`."""
         return json(snapshots.get(project, identifier))
 
-    @routes.post("/projects/{project}/snapshots/{identifier}", Snapshot, takes=Change)
+    @routes.post("/projects/{project}/snapshots/{identifier}", Snapshot, takes=SnapshotChange)
     async def change(project: Project, identifier: SnapshotId, request: Request) -> Response:
         """Name it, pin it so that it stays, keep the state of its screen."""
-        asked = read(await content_of(request, BODY_BYTES_MAX, "the body"), Change)
+        asked = read(await content_of(request, BODY_BYTES_MAX, "the body"), SnapshotChange)
 
         def apply() -> Snapshot:
             return snapshots.change(
@@ -105,6 +115,15 @@ def routes(sources: Sources) -> Routes:
             )
 
         return json(await to_thread.run_sync(apply))
+
+    @routes.get("/projects/{project}/snapshots/{identifier}/compare/{other}", Comparison)
+    def beside(
+        project: Project, identifier: SnapshotId, other: SnapshotId, asked: Annotated[CompareAsked, Query()]
+    ) -> Response:
+        """From this snapshot, the baseline, to the other: services and calls that came and went, what changed."""
+        before, _ = snapshots.source(project, identifier)
+        after, _ = snapshots.source(project, other)
+        return json(compare(project, (identifier, before), (other, after), by=asked.by))
 
     @routes.other("DELETE", "/projects/{project}/snapshots/{identifier}", status=204)
     def delete(project: Project, identifier: SnapshotId) -> Response:

@@ -44,12 +44,7 @@ def groups(
     Raises:
         BadRequest: no key, an empty or repeated one, or more than KEYS_MAX.
     """
-    keys = [key.strip() for key in by.split(",")]
-    if not all(keys) or len(set(keys)) < len(keys) or len(keys) > KEYS_MAX:
-        hint = "by=service,operation or by=http.status_code"
-        raise BadRequest(
-            f"by needs 1 to {KEYS_MAX} different keys, separated by commas", hint=hint, parameter="by"
-        )
+    keys = keys_of(by)
     seconds = rate_window_us(source, project, plan) / 1e6
     found = source.groups(project, plan, keys, order=order, limit=limit, offset=offset)
     rows = [
@@ -57,6 +52,17 @@ def groups(
         for group in found.groups
     ]
     return GroupTable(keys, rows, found.total)
+
+
+def keys_of(by: str) -> list[str]:
+    """The keys that a text names. Raises BadRequest, see `groups`."""
+    keys = [key.strip() for key in by.split(",")]
+    if not all(keys) or len(set(keys)) < len(keys) or len(keys) > KEYS_MAX:
+        hint = "by=service,operation or by=http.status_code"
+        raise BadRequest(
+            f"by needs 1 to {KEYS_MAX} different keys, separated by commas", hint=hint, parameter="by"
+        )
+    return keys
 
 
 def rate_window_us(source: Questions, project: str, plan: Plan) -> float:

@@ -110,6 +110,32 @@ def test_a_run_of_nobody_s_project(api: Api) -> None:
     api.refusal("POST", "/api/v1/projects/nobody/snapshots", 404, json={})
 
 
+def test_two_beside_each_other(api: Api) -> None:
+    one, other = (
+        run(api, f'"istio.canonical_revision" IN ("{revision}")')["snapshot"]["id"]
+        for revision in ("v1", "v3")
+    )
+    found = api.get(f"{SNAPSHOTS}/{one}/compare/{other}", by="istio.canonical_revision")
+    assert found["added_connections"] == [{"from": bookinfo.REVIEWS, "to": bookinfo.RATINGS}]
+    assert found["group_by"]["new"] == [["v3"]]
+    assert api.get(f"{SNAPSHOTS}/{one}/compare/{one}")["added_services"] == []
+    api.refusal("GET", f"{SNAPSHOTS}/{one}/compare/nothinghere", 404)
+
+
+def test_streams(api: Api) -> None:
+    streams = f"{PROJECT}/streams"
+    stream = api.post(streams, json={"query": bookinfo.Q2.text, "backfill": True})
+    assert api.get(streams, query=bookinfo.Q2_CANONICAL)["streams"] == [stream]
+    assert api.get(streams, query="")["streams"] == []
+    found = api.get(f"{streams}/{stream['id']}/series", columns=10)
+    assert (found["stream"], len(found["points"])) == (stream, 10)
+    api.refusal("GET", f"{streams}/nobody/series", 404)
+    api.refusal("POST", streams, 400, json={"query": "error = true"})
+    api.refusal("POST", streams, 400, json={})
+    assert api.request("DELETE", f"{streams}/{stream['id']}").status_code == 204
+    assert api.get(streams)["streams"] == []
+
+
 # Latency
 
 

@@ -98,6 +98,21 @@ def test_snapshots_there_and_back(project: Project) -> None:
     project.delete_snapshot(identifier)
 
 
+def test_compare_and_streams(project: Project) -> None:
+    one, other = (
+        project.run(f'"istio.canonical_revision" IN ("{revision}")')["snapshot"]["id"]
+        for revision in ("v1", "v3")
+    )
+    assert project.compare(one, other, by="service")["added_services"] == [bookinfo.RATINGS]
+    stream = project.create_stream(bookinfo.Q1.text, name="pages", backfill=True)
+    assert project.streams(bookinfo.Q1.text) == [stream]
+    day_us = {"oldest_us": bookinfo.START_US, "youngest_us": bookinfo.START_US + 60_000_000}
+    assert project.stream_series(stream["id"], **day_us)["stream"] == stream
+    project.delete_stream(stream["id"])
+    for snapshot in (one, other):
+        project.delete_snapshot(snapshot)
+
+
 def test_latency_over_time_and_one_service(project: Project) -> None:
     assert [column["count"] for column in project.heat_map(bookinfo.Q2.text, columns=2)["columns"]] == [6, 6]
     assert project.service(bookinfo.REVIEWS, series=3)["platforms"] == ["c++"]
@@ -277,7 +292,12 @@ def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.Monk
             await project.delete_snapshot(identifier)
             assert (await project.import_snapshot(content))["snapshot"]["id"] == identifier
             assert (await project.snapshot(identifier))["snapshot"]["spans"] == 12
+            assert (await project.compare(identifier, identifier))["added_services"] == []
             await project.delete_snapshot(identifier)
+            stream = await project.create_stream(bookinfo.Q1.text)
+            assert await project.streams() == [stream]
+            assert (await project.stream_series(stream["id"]))["count"] == 0
+            await project.delete_stream(stream["id"])
             await other.drop()
             with pytest.raises(NotMet):
                 await project.expect(bookinfo.Q3.text, 3, timeout=0)
