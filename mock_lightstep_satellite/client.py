@@ -169,7 +169,9 @@ def _run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
     return replace(call, body={name: value for name, value in asked.items() if value is not None})
 
 
-def _snapshot(answer: type[T], method: str, project: str, snapshot_id: str, what: str = "", **params: Any) -> Call[T]:
+def _snapshot(
+    answer: type[T], method: str, project: str, snapshot_id: str, what: str = "", **params: Any
+) -> Call[T]:
     return _call(answer, method, project, f"snapshots/{quote(snapshot_id, safe='')}{what}", **params)
 
 

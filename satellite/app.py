@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import Traps
 from satellite.edges.tls import CertificateStore
+from satellite.errors import StoreFailed
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
