@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from satellite.cli.settings import EVERYDAY
-from satellite.ports import PURPOSES
+from satellite.ports import ADMIN, EXPLORER, PURPOSES
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES, Settings, help_of, names_of
 
@@ -93,7 +93,7 @@ def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 def protocols_page(*, clients: bool = False) -> str:
     """protocols.md with its tables made anew; that of the clients only when it is asked for."""
     page = (HERE / "protocols.md").read_text("utf-8")
-    page = _with(page, "ports", _table(("port", "setting", "what answers", "TLS"), _ports()))
+    page = _with(page, "ports", _table(("port", "setting", "what answers", "speaks", "TLS"), _ports()))
     head = ("name", "gRPC", "HTTP", "content types")
     page = _with(page, "routes", _table(head, map(_routes, PROTOCOLS)))
     return _with(page, "clients", _clients()) if clients else page
@@ -119,6 +119,7 @@ def _ports() -> Iterable[tuple[str, ...]]:
             f"{Settings.model_fields[name].default}",
             f"`{name}`",
             purpose,
+            "HTTP/1" if purpose in {ADMIN, EXPLORER} else "HTTP/1, HTTP/2",
             "yes" if "secure" in name else "no",
         )
 

@@ -13,10 +13,15 @@ from typing import Any
 from starlette.types import ASGIApp
 
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
-from satellite.edges.any_port import ALPN, Grpc
-from satellite.edges.grpc import GrpcServer
+from satellite.edges.budget import ReadingBudget
+from satellite.edges.greeting import ALPN
+from satellite.edges.grpc.call import Wire
+from satellite.edges.grpc.engine import Engine
+from satellite.edges.grpc.grpcio import GrpcioServer
+from satellite.edges.grpc.services import Services
+from satellite.edges.grpc.standard import add_standard
 from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp, ReportsElsewhere
-from satellite.edges.listeners import HttpListeners
+from satellite.edges.listeners import Listeners
 from satellite.edges.paths import Paths
 from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
@@ -75,6 +80,7 @@ class Ports:
         certificates: CertificateStore | None,
         clock_ns: Callable[[], int],
         trapped: OnTrap,
+        services: Services | None = None,
     ) -> None:
         """Nothing is bound before `open`.
 
@@ -87,29 +93,43 @@ class Ports:
             certificates: for ports with TLS; None when all of them are off.
             clock_ns: ns since the epoch.
             trapped: hears of connections and requests that came to nothing.
+            services: of gRPC, to be served beside reports, health and reflection by whichever engine.
         """
+        self._trapped = trapped
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES."""
         self._loaded = loaded
         self._settings = settings = loaded.settings
         self._diagnostics = diagnostics
         self._certificates = certificates
-        self._relay = Grpc()
-        self._grpc = GrpcServer(
-            intake,
+        self._listeners = Listeners(clock_ns=clock_ns, on_trap=trapped)
+        budget = ReadingBudget(settings.max_waiting_bytes)
+        services = services or Services()
+        self._health = add_standard(services, PROTOCOLS, lambda: not diagnostics.why_not_ready())
+        self._intake = intake
+        self._engine = Engine(
             protocols=PROTOCOLS,
+            services=services,
             message_bytes_max=settings.max_msg_size_bytes,
-            ready=lambda: not diagnostics.why_not_ready(),
-            relayed=self._relay.peers,
+            budget=budget,
+            on_unknown=self._unknown_method,
         )
-        self._http = HttpListeners(clock_ns=clock_ns, on_trap=trapped)
+        self._grpcio: GrpcioServer | None = None
+        if settings.grpc_engine == "grpcio":
+            self._grpcio = GrpcioServer(
+                intake,
+                protocols=PROTOCOLS,
+                services=services,
+                health=self._health,
+                message_bytes_max=settings.max_msg_size_bytes,
+            )
         ca_pem = _none if certificates is None else lambda: certificates.ca_pem
         reports = ReportsApp(
             intake,
             protocols=PROTOCOLS,
             clock_ns=clock_ns,
             body_bytes_max=settings.max_msg_size_bytes,
-            reading_bytes_max=settings.max_waiting_bytes,
+            budget=budget,
             ca_pem=ca_pem,
             on_trap=trapped,
         )
@@ -117,6 +137,7 @@ class Ports:
         explorer = create_explorer(diagnostics, api, ca_pem)
         paths = Paths(PROTOCOLS)
         self._apps: dict[str, Any] = {
+            GRPC: reports,
             HTTP: reports,
             ANY: reports,
             ADMIN: ReportsElsewhere(admin, paths, trapped, self._where_reports_go),
@@ -134,7 +155,7 @@ class Ports:
             if port is None:
                 continue
             try:
-                bound = self._bind(setting, port, self._apps.get(purpose))
+                bound = self._bind(setting, port)
             except CannotListen as error:
                 if setting not in NEIGHBOURS_PORTS or self._loaded.origin[setting] != "default":
                     raise
@@ -144,26 +165,26 @@ class Ports:
             address = _address(self._settings.host, bound)
             self.listeners.append(Listener(setting, purpose, address, bound, "secure" in setting))
 
-    def _bind(self, setting: str, port: int, app: Any) -> int:
-        host, tls = self._settings.host, "secure" in setting
-        headers = EVERY_ANSWER if isinstance(app, ReportsApp) else ()
+    def _bind(self, setting: str, port: int) -> int:
+        host, tls, purpose = self._settings.host, "secure" in setting, PURPOSES[setting]
+        app = self._apps[purpose]
         try:
-            if app is None:
-                return self._grpc.listen(host, port, self._tls.grpc_credentials() if tls else None)
-            if PURPOSES[setting] != ANY:
-                context = self._tls.ssl_context() if tls else None
-                return self._http.listen(app, host, port, context, headers=headers)
-            if not self._relay.port:
-                self._relay.port = self._grpc.listen(self._relay.host, 0)
-            return self._http.listen_any(
+            if purpose == GRPC and self._grpcio is not None:
+                return self._grpcio.listen(host, port, self._tls.grpc_credentials() if tls else None)
+            if app is not self._apps[ANY]:
+                return self._listeners.listen(app, host, port, self._tls.ssl_context() if tls else None)
+            mixed = self._mixed if purpose == ANY and self._serves_mixed else None
+            has_context = tls or (mixed is not None and self._certificates is not None)
+            return self._listeners.listen(
                 app,
                 host,
                 port,
-                None if self._certificates is None else self._tls.ssl_context(ALPN),
-                grpc=self._relay,
+                self._tls.ssl_context(ALPN) if has_context else None,
+                headers=EVERY_ANSWER,
+                intake=self._intake,
+                engine=self._engine,
                 expects_tls=tls,
-                on_mixed=self._mixed if self._serves_mixed else None,
-                headers=headers,
+                on_mixed=mixed,
             )
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno else str(error)
@@ -193,29 +214,36 @@ class Ports:
     def _mixed(self, kind: str, port: int, peer: str) -> None:
         self._diagnostics.traps.note(f"{kind}_served", port, peer, "")
 
+    def _unknown_method(self, wire: Wire, path: str) -> None:
+        self._trapped("unknown_grpc_method", wire.port, wire.peer, path[:200])
+
     async def start(self) -> None:
         """Answer; `serve` must follow."""
-        await self._http.start()
-        await self._grpc.start()
+        await self._listeners.start()
+        if self._grpcio is not None:
+            await self._grpcio.start()
 
     async def serve(self) -> None:
         """Own the connections until `stop`."""
-        await self._http.run()
+        await self._listeners.run()
 
     def show_readiness(self) -> None:
         """Tell those who watch the health service, should readiness have changed; to be called now and then."""
-        self._grpc.show_readiness()
+        self._health.follow()
 
     async def stop(self, grace_seconds: float) -> None:
         """Take nothing new, answer what is in hand, within the bound."""
+        self._health.end()
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._grpc.stop(grace_seconds))
-            tasks.create_task(self._http.stop(grace_seconds))
+            tasks.create_task(self._listeners.stop(grace_seconds))
+            if self._grpcio is not None:
+                tasks.create_task(self._grpcio.stop(grace_seconds))
 
     async def close(self) -> None:
         """Let go of ports that were never served."""
-        await self._grpc.stop(0)
-        self._http.close()
+        if self._grpcio is not None:
+            await self._grpcio.stop(0)
+        self._listeners.close()
 
 
 def _none() -> None:

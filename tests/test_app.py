@@ -136,7 +136,7 @@ def test_pages_of_other_origins_may_report(shared: Satellite) -> None:
         assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (status, "*")
     host, port = shared.http_url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
-        connection.sendall(b"no HTTP\r\n\r\n")
+        connection.sendall(b"NO / HTTP/1.1\r\n\r\n")
         with connection.makefile("rb") as answers:
             assert b"\r\naccess-control-allow-origin: *\r\n" in answers.read()
     assert "access-control-allow-origin" not in httpx.get(shared.url).headers

@@ -15,8 +15,9 @@ import enum
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
+from satellite.edges.budget import ReadingBudget, Share
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
-from satellite.edges.listeners import UNREAD
+from satellite.edges.http1 import UNREAD
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
@@ -72,7 +73,7 @@ class ReportsApp:
         protocols: Sequence[WireProtocol],
         clock_ns: Callable[[], int],
         body_bytes_max: int,
-        reading_bytes_max: int,
+        budget: ReadingBudget,
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
         pause_seconds: float = 0.1,
@@ -84,7 +85,7 @@ class ReportsApp:
             protocols: whose routes are answered.
             clock_ns: ns since the epoch, for the answers to what is refused here.
             body_bytes_max: of one body, as sent and once more after decompression.
-            reading_bytes_max: of all bodies that are being read; more are told to try later.
+            budget: for all bodies that are being read; what exceeds it is told to try later.
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
             pause_seconds: silence in a chunked body after which it is taken apart.
@@ -92,8 +93,7 @@ class ReportsApp:
         self._intake = intake
         self._clock_ns = clock_ns
         self._body_bytes_max = body_bytes_max
-        self._reading_bytes_max = reading_bytes_max
-        self._reading_bytes = 0
+        self._budget = budget
         self._ca_pem = ca_pem
         self._on_trap = on_trap
         self._pause_seconds = pause_seconds
@@ -111,7 +111,7 @@ class ReportsApp:
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
         request = _Request(scope, path, candidates)
-        body = _Body()
+        body = _Body(self._budget.share())
         extra: Headers = []
         try:
             receipt = await self._receipt(candidates, request, body, receive)
@@ -120,7 +120,7 @@ class ReportsApp:
                 extra.append((b"connection", b"close"))  # what follows may be the body or the next request
             receipt = self._refused(request, refusal)
         finally:
-            self._release(body)
+            body.share.release()
         if receipt is None:
             return
         if body.taken_apart:
@@ -150,7 +150,7 @@ class ReportsApp:
             self._on_trap("left_in_mid_report", request.port, request.peer, "")
             return None
         data = body.take()
-        self._release(body)
+        body.share.release()
         encoding = request.encoding if request.encoding in ENCODINGS else encoding_of(data)
         if encoding:
             data = await inflate_aside(data, encoding, self._body_bytes_max)
@@ -224,7 +224,7 @@ class ReportsApp:
             if body.size + len(chunk) > self._body_bytes_max:
                 raise self._too_large()
             body.add(chunk)
-            self._hold(body, body.size)
+            body.share.hold(body.size)
             if not message.get("more_body", False):
                 return _State.COMPLETE
 
@@ -244,7 +244,7 @@ class ReportsApp:
                 handed_over = True
             if splitter.fault is not None or state is not _State.GROWING:
                 break
-            self._hold(body, splitter.unfinished_bytes)
+            body.share.hold(splitter.unfinished_bytes)
             message = await receive()
             if message["type"] == "http.disconnect":
                 data, complete = request.unread()
@@ -273,18 +273,6 @@ class ReportsApp:
                 return receipt
             await asyncio.sleep(seconds)
         return await self._submit(request, piece)
-
-    def _hold(self, body: _Body, size_bytes: int) -> None:
-        """Count what is in memory of this body. Raises Overloaded when it is too much, with all others."""
-        self._reading_bytes += size_bytes - body.held_bytes
-        body.held_bytes = size_bytes
-        if self._reading_bytes > self._reading_bytes_max:
-            reason = "too many reports are arriving at once, try again later"
-            raise Overloaded(reason)
-
-    def _release(self, body: _Body) -> None:
-        self._reading_bytes -= body.held_bytes
-        body.held_bytes = 0
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")
@@ -391,12 +379,12 @@ class _State(enum.Enum):
 class _Body:
     """A body as far as it was read."""
 
-    __slots__ = ("held_bytes", "parts", "size", "taken_apart")
+    __slots__ = ("parts", "share", "size", "taken_apart")
 
-    def __init__(self) -> None:
+    def __init__(self, share: Share) -> None:
         self.parts: list[bytes] = []
         self.size = 0
-        self.held_bytes = 0
+        self.share = share
         """What of it is counted as being in memory."""
         self.taken_apart = False
 
@@ -435,7 +423,8 @@ class _Request:
     def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol]) -> None:
         self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
         self.length = 0
-        self.expects_continue = self.chunked = False
+        self.expects_continue = False
+        self.chunked = scope.get("http_version") == "2"  # or as good as: its length is not known before
         self.method: str = scope["method"]
         self.path = path
         self.query: bytes = scope["query_string"]
@@ -450,6 +439,7 @@ class _Request:
                 self.token = value.decode("latin-1").strip()
             elif name == b"content-length":
                 self.length = int(value)  # the parser took digits only
+                self.chunked = False
             elif name == b"content-encoding":
                 self.encoding = value.decode("latin-1").strip().lower()
             elif name == b"transfer-encoding":

@@ -1,27 +1,32 @@
-"""HTTP listeners on uvicorn's protocol: sockets, TLS handshakes, time limits, connection limits, the stop.
+"""Listeners: sockets, TLS handshakes, how many connections, time limits, the stop.
 
-uvicorn parses HTTP and calls an ASGI application; its own server is left out, since it would own signals, polls ten
-times a second, and says nothing of a failed handshake. What arrives at the wrong port (a TLS client on a plain one,
-a plain client on a TLS one, a client without our CA, gRPC on an HTTP port) is handed to `on_trap`. A listener for any
-protocol serves such clients, too, where it may; see `any_port`.
+What is spoken on a connection is told by its first bytes (`greeting`) and then another module's business (`http1`,
+`http2_connection`). What arrives at the wrong port (a TLS client on a plain one, a plain client on a TLS one, a client
+without our CA), what breaks a rule or exceeds a limit is handed to `on_trap`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import ssl
+from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from satellite.edges.any_port import HTTP2_PREFACE, TLS_HELLO, Greeter, Grpc, Relay, first_byte
+from satellite.edges import http2
+from satellite.edges.greeting import TLS_HELLO, Greeter, first_byte
+from satellite.edges.grpc.engine import Engine
+from satellite.edges.http1 import HEAD_BYTES_MAX, Http1Connection
+from satellite.edges.http2_connection import Http2Connection
+from satellite.errors import SatelliteError
+from satellite.intake.intake import Delivery
+from satellite.model.report import Receipt
 
 Headers = Sequence[tuple[bytes, bytes]]
 OnTrap = Callable[[str, int, str, str], None]
@@ -31,21 +36,27 @@ OnMixed = Callable[[str, int, str], None]
 """(kind, our port, the peer's address) of a client that is served though it speaks TLS where none is expected, or the
 other way round."""
 
-HEAD_BYTES_MAX = 65_536
-"""A request's line and headers (ours)."""
-
-UNREAD = "satellite.unread"
-"""Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
-that was all of it. After a disconnect ASGI has no other way to it."""
-
-_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 _BACKLOG = 2048
 _ACCEPT_AGAIN_SECONDS = 0.1
 _LINGER_SECONDS = 0.05
 """How long a TLS peer may take to say goodbye when we stop and it has all its answers."""
+_REFUSED_MAX = 64
+"""Connections over the limit of a port that are told so; beyond it they are closed without a word."""
 
 
-class HttpListeners:
+class DeliveryTaker(Protocol):
+    """What connections need of the intake, wherever it runs."""
+
+    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
+        """Take reports that came together; one receipt each, same order."""
+        ...
+
+    def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
+        """Count a report that an edge had to refuse before it was one."""
+        ...
+
+
+class Listeners:
     """Any number of listeners, each with its application; made, run and stopped in one event loop."""
 
     def __init__(
@@ -54,24 +65,35 @@ class HttpListeners:
         clock_ns: Callable[[], int],
         on_trap: OnTrap,
         connections_max: int = 4096,
+        connections_per_peer_max: int = 1024,
         head_seconds: float = 10,
         idle_seconds: float = 75,
+        slow_seconds: float = 30,
+        http2_limits: http2.Limits | None = None,
     ) -> None:
         """Nothing listens yet.
 
         Args:
             clock_ns: for the Date header.
             on_trap: hears of connections that came to nothing, and why.
-            connections_max: of one listener; more are answered 503 and closed.
-            head_seconds: for a TLS handshake, and for a request's headers once they began.
-            idle_seconds: without a byte between requests or within a body; a streaming tracer is silent for 7 s.
+            connections_max: of one listener; more are refused and closed.
+            connections_per_peer_max: of one listener from one address, so that one client cannot take all of them.
+            head_seconds: for a TLS handshake, for a request's headers once they began, for HTTP/2's settings.
+            idle_seconds: without a byte between requests or within a body of HTTP/1; a streaming tracer is silent for 7 s.
+            slow_seconds: how long a client may leave its answers untaken, or a frame unfinished.
+            http2_limits: of each connection.
         """
         self.connections_max = connections_max
+        self.connections_per_peer_max = connections_per_peer_max
         self.head_seconds = head_seconds
         self.idle_seconds = idle_seconds
+        self.slow_seconds = slow_seconds
+        self.http2_limits = http2_limits or http2.Limits()
         self.on_trap = on_trap
+        self.tasks: asyncio.TaskGroup | None = None
+        """Owns what connections start, while `run` runs."""
         self._clock_ns = clock_ns
-        self._listeners: list[_Listener] = []
+        self._listeners: list[Listener] = []
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -83,40 +105,33 @@ class HttpListeners:
         context: ssl.SSLContext | None = None,
         *,
         headers: Headers = (),
+        intake: DeliveryTaker | None = None,
+        engine: Engine | None = None,
+        expects_tls: bool | None = None,
+        on_mixed: OnMixed | None = None,
     ) -> int:
-        """Bind a port for an ASGI application, with TLS when there is a context; 0 takes a free one.
+        """Bind a port; returns it. It is answered once `start` ran.
 
-        `headers` are on every answer. Returns the port; it is answered once `start` ran. Raises OSError when the
-        address cannot be bound.
+        Args:
+            app: an ASGI application.
+            host: an address of this machine.
+            port: 0 takes a free one.
+            context: for TLS.
+            headers: on every answer.
+            intake: takes reports over gRPC.
+            engine: serves gRPC. Without it (and the intake) the port takes HTTP/1 only.
+            expects_tls: whether clients should speak TLS; by default when there is a context.
+            on_mixed: those that do otherwise are served, too, and this hears of them.
+
+        Raises:
+            OSError: the address cannot be bound.
         """
         listening = _bound(host, port)
-        self._listeners.append(_Listener(self, app, listening, context, headers))
-        return int(listening.getsockname()[1])
-
-    def listen_any(
-        self,
-        app: Any,
-        host: str,
-        port: int,
-        context: ssl.SSLContext | None,
-        *,
-        grpc: Grpc,
-        expects_tls: bool,
-        on_mixed: OnMixed | None,
-        headers: Headers = (),
-    ) -> int:
-        """The same for a port that takes HTTP/1 (for the application) and gRPC (relayed).
-
-        With `on_mixed` it takes TLS and plain alike and tells of those that are not as expected; without a context
-        there is no TLS. Else only what `expects_tls` says.
-        """
-        listening = _bound(host, port)
-        self._listeners.append(
-            _AnyListener(
-                self, app, listening, context, headers, grpc=grpc, expects_tls=expects_tls, on_mixed=on_mixed
-            )
-        )
-        return int(listening.getsockname()[1])
+        listener = Listener(self, app, listening, context, headers, intake=intake, engine=engine)
+        listener.expects_tls = context is not None if expects_tls is None else expects_tls
+        listener.on_mixed = on_mixed
+        self._listeners.append(listener)
+        return listener.port
 
     async def start(self) -> None:
         """Accept connections; `run` must follow."""
@@ -125,16 +140,15 @@ class HttpListeners:
             await listener.start()
 
     async def run(self) -> None:
-        """Own the handshakes and the time limits until `stop`."""
-        async with asyncio.TaskGroup() as tasks:
+        """Own the handshakes, what connections start, and the time limits until `stop`."""
+        async with asyncio.TaskGroup() as self.tasks:
             for listener in self._listeners:
-                if listener.accepts_itself:
-                    listener.accepting = tasks.create_task(listener.accept(tasks))
+                listener.begin(self.tasks)
             while not self._stopping.is_set():
                 self._show_date()
                 now = asyncio.get_running_loop().time()
                 for listener in self._listeners:
-                    listener.close_idle(now)
+                    listener.tick(now)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(1):
                         await self._stopping.wait()
@@ -148,13 +162,12 @@ class HttpListeners:
         """Return when all requests in hand are answered and their connections closed, or cut off in time."""
         for listener in self._listeners:
             await listener.stop_accepting()
-        self._stopping.set()
         loop = asyncio.get_running_loop()
         deadline = loop.time() + grace_seconds
-        states = [listener.state for listener in self._listeners]
-        for state in states:
-            for connection in list(state.connections):
+        for listener in self._listeners:
+            for connection in list(listener.connections):
                 connection.shutdown()
+        states = [listener.state for listener in self._listeners]
         if requests := [task for state in states for task in state.tasks]:
             _, late = await asyncio.wait(requests, timeout=grace_seconds)
             for task in late:
@@ -165,6 +178,7 @@ class HttpListeners:
         for listener in self._listeners:
             listener.cut_off(only_written=True)
         await self._drained(max(0.0, deadline - loop.time()))
+        self._stopping.set()
         for listener in self._listeners:
             listener.cut_off(only_written=False)
         await self._drained(_LINGER_SECONDS)
@@ -204,21 +218,27 @@ def _bound(host: str, port: int) -> socket.socket:
     return listening
 
 
-class _Listener:
+class Listener:
     """One port with its connections."""
 
     def __init__(
         self,
-        owner: HttpListeners,
+        owner: Listeners,
         app: Any,
         listening: socket.socket,
         context: ssl.SSLContext | None,
         headers: Headers,
+        *,
+        intake: DeliveryTaker | None,
+        engine: Engine | None,
     ) -> None:
+        """See `Listeners.listen`."""
         self.owner = owner
+        self.app = app
         self.port = int(listening.getsockname()[1])
-        self.context = context
         self.headers = headers
+        self.expects_tls = context is not None
+        self.on_mixed: OnMixed | None = None
         self.config = uvicorn.Config(
             app,
             loop="none",
@@ -232,26 +252,104 @@ class _Listener:
         )
         self.config.load()
         self.state = ServerState()
-        self.accepts_itself = context is not None
-        """The loop's own server would keep to itself why a TLS handshake failed."""
-        self.accepting: asyncio.Task[None] | None = None
+        self.http2_limits = owner.http2_limits
+        self._context = context
+        self._intake = intake
+        self._engine = engine
+        self._peers: Counter[str] = Counter()
+        """Open connections by the peer's host."""
+        self._accepting: asyncio.Task[None] | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
         self._socket = listening
         self._server: asyncio.Server | None = None
 
+    # For connections
+
+    @property
+    def connections(self) -> set[Any]:
+        """All that are open, whatever they speak."""
+        return self.state.connections
+
+    @property
+    def tasks(self) -> asyncio.TaskGroup | None:
+        """What may run a connection's work."""
+        return self.owner.tasks
+
+    @property
+    def intake(self) -> DeliveryTaker:
+        """What takes reports over gRPC."""
+        assert self._intake is not None
+        return self._intake
+
+    @property
+    def takes_http2(self) -> bool:
+        """Whether this port speaks HTTP/2."""
+        return self._engine is not None
+
+    def http1(self) -> Http1Connection:
+        """What goes on with a connection of HTTP/1."""
+        return Http1Connection(self)
+
+    def http2(self) -> Http2Connection | None:
+        """What goes on with a connection of HTTP/2; None where it is not spoken."""
+        return None if self._engine is None else Http2Connection(self, self._engine)
+
+    def is_grpc_method(self, path: bytes) -> bool:
+        """Whether this port serves such a method, over HTTP/2."""
+        return self._engine is not None and self._engine.serves(path)
+
+    def admit(self, peer: str) -> bool:
+        """Count a connection; False when it is one too many."""
+        host = peer.rpartition(":")[0]
+        self._peers[host] += 1
+        if self._peers[host] > self.owner.connections_per_peer_max:
+            self.trap("too_many_connections", peer, "of this client's address")
+            return False
+        if len(self.connections) > self.owner.connections_max:
+            self.trap("too_many_connections", peer, "of this port")
+            return False
+        return True
+
+    def connection_closed(self, peer: str) -> None:
+        """One that was admitted, or not, is gone."""
+        host = peer.rpartition(":")[0]
+        self._peers[host] -= 1
+        if self._peers[host] <= 0:
+            del self._peers[host]
+        self.owner.connection_closed()
+
+    def trap(self, kind: str, peer: str, detail: str) -> None:
+        """Something went wrong with a connection."""
+        self.owner.on_trap(kind, self.port, peer, detail)
+
+    # Accepting
+
     @property
     def open_connections(self) -> int:
         """Connections, those in their handshake included."""
-        return len(self.state.connections) + len(self._handshakes)
+        return len(self.connections) + len(self._handshakes)
+
+    @property
+    def _accepts_itself(self) -> bool:
+        """The loop's own server would keep to itself why a TLS handshake failed."""
+        return self._context is not None or self.on_mixed is not None
 
     async def start(self) -> None:
-        if self.accepts_itself:
+        """Listen."""
+        if self._accepts_itself:
             self._socket.listen(_BACKLOG)
         else:
             loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self.connection, sock=self._socket, backlog=_BACKLOG)
+            self._server = await loop.create_server(
+                lambda: Greeter(self), sock=self._socket, backlog=_BACKLOG
+            )
 
-    async def accept(self, tasks: asyncio.TaskGroup) -> None:
+    def begin(self, tasks: asyncio.TaskGroup) -> None:
+        """Accept, if the loop does not."""
+        if self._accepts_itself:
+            self._accepting = tasks.create_task(self._accept(tasks))
+
+    async def _accept(self, tasks: asyncio.TaskGroup) -> None:
         """Accept for ever."""
         loop = asyncio.get_running_loop()
         while True:
@@ -260,240 +358,89 @@ class _Listener:
             except OSError:  # no file descriptor left, or the peer has gone again
                 await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
                 continue
-            if self.open_connections >= self.owner.connections_max:
+            if self.open_connections >= self.owner.connections_max + _REFUSED_MAX:
+                self.trap("too_many_connections", f"{peer[0]}:{peer[1]}", "of this port")
                 accepted.close()
                 continue
-            task = tasks.create_task(self._welcome(accepted, f"{peer[0]}:{peer[1]}", tasks))
+            task = tasks.create_task(self._welcome(accepted, f"{peer[0]}:{peer[1]}"))
             self._handshakes.add(task)
             task.add_done_callback(self._shook_hands)
 
-    async def _welcome(self, accepted: socket.socket, peer: str, tasks: asyncio.TaskGroup) -> None:
-        del tasks
-        await self._shake_hands(self.connection, accepted, peer)
-
-    async def _shake_hands(
-        self,
-        protocol: Callable[[], asyncio.Protocol],
-        accepted: socket.socket,
-        peer: str,
-        *,
-        tls: bool = True,
-    ) -> None:
+    async def _welcome(self, accepted: socket.socket, peer: str) -> None:
+        tls = self.expects_tls
+        if self.on_mixed is not None or self._context is None or not tls:
+            first = await self._first_byte(accepted)
+            if not first:
+                accepted.close()
+                return
+            tls = first == TLS_HELLO
+        if tls is not self.expects_tls:
+            kind = "tls_client_on_plain_port" if tls else "plain_client_on_tls_port"
+            if self.on_mixed is None or (tls and self._context is None):
+                self.trap(kind, peer, "")
+                with suppress(OSError):  # what is closed unread ends with a reset, which hides the close
+                    accepted.recv(HEAD_BYTES_MAX)
+                accepted.close()
+                return
+            self.on_mixed(kind, self.port, peer)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                protocol,
+                lambda: Greeter(self),
                 accepted,
-                ssl=self.context if tls else None,
+                ssl=self._context if tls else None,
                 ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
-            self.trap(self.trap_kind(error), peer, _reason(error))
+            self.trap(self._trap_kind(error), peer, _reason(error))
             accepted.close()
+
+    async def _first_byte(self, accepted: socket.socket) -> bytes:
+        try:
+            async with asyncio.timeout(self.owner.idle_seconds):
+                return await first_byte(accepted)
+        except OSError:  # a TimeoutError, too: the peer said nothing, or is gone
+            return b""
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+
+    def _trap_kind(self, error: Exception) -> str:
+        kind = _trap_kind(error)
+        if kind == "plain_client_on_tls_port" and self.on_mixed is not None:
+            return "tls_handshake_failed"  # it began with TLS
+        return kind
 
     def _shook_hands(self, task: asyncio.Task[None]) -> None:
         self._handshakes.discard(task)
         self.owner.connection_closed()
 
+    # Stopping
+
     async def stop_accepting(self) -> None:
         """Close the listening socket, give up handshakes; open connections live on."""
-        tasks = [*self._handshakes, *([self.accepting] if self.accepting else [])]
+        tasks = [*self._handshakes, *([self._accepting] if self._accepting else [])]
         for task in tasks:
             task.cancel()
         if tasks:  # the loop must have let go of the socket before it is closed
             await asyncio.wait(tasks)
         self.close()
 
-    def connection(self) -> _Connection:
-        return _Connection(self)
-
-    def trap(self, kind: str, peer: str, detail: str) -> None:
-        self.owner.on_trap(kind, self.port, peer, detail)
-
-    def trap_kind(self, error: Exception) -> str:
-        """What a failed handshake is called."""
-        return _trap_kind(error)
-
-    def close_idle(self, now: float) -> None:
-        for connection in self._connections():
-            if connection.is_overdue(now):
-                connection.transport.close()
+    def tick(self, now: float) -> None:
+        """A second passed."""
+        for connection in list(self.connections):
+            connection.tick(now)
 
     def close(self) -> None:
+        """Let go of the port."""
         if self._server is not None:
             self._server.close()
         self._socket.close()
 
     def cut_off(self, *, only_written: bool) -> None:
         """Abort what is still open; with `only_written` only what has nothing left to send."""
-        for connection in self._connections():
+        for connection in list(self.connections):
             if not (only_written and connection.is_busy):
                 connection.transport.abort()
-
-    def _connections(self) -> list[_Connection | Greeter | Relay]:
-        connections: Any = self.state.connections
-        return list(connections)
-
-
-class _AnyListener(_Listener):
-    """One port for any protocol."""
-
-    def __init__(
-        self,
-        owner: HttpListeners,
-        app: Any,
-        listening: socket.socket,
-        context: ssl.SSLContext | None,
-        headers: Headers,
-        *,
-        grpc: Grpc,
-        expects_tls: bool,
-        on_mixed: OnMixed | None,
-    ) -> None:
-        super().__init__(owner, app, listening, context, headers)
-        self.accepts_itself = True
-        self._grpc = grpc
-        self._expects_tls = expects_tls
-        self._on_mixed = on_mixed
-
-    async def _welcome(self, accepted: socket.socket, peer: str, tasks: asyncio.TaskGroup) -> None:
-        try:
-            async with asyncio.timeout(self.owner.idle_seconds):
-                first = await first_byte(accepted)
-        except OSError:  # a TimeoutError, too: the peer said nothing, or is gone
-            first = b""
-        except asyncio.CancelledError:
-            accepted.close()
-            raise
-        if not first:
-            accepted.close()
-            return
-        tls = first == TLS_HELLO
-        if tls is not self._expects_tls:
-            kind = "tls_client_on_plain_port" if tls else "plain_client_on_tls_port"
-            if self._on_mixed is None or (tls and self.context is None):
-                self.trap(kind, peer, "")
-                with suppress(OSError):  # what is closed unread ends with a reset, which hides the close
-                    accepted.recv(HEAD_BYTES_MAX)
-                accepted.close()
-                return
-            self._on_mixed(kind, self.port, peer)
-
-        def relay() -> Relay:
-            return Relay(
-                self._grpc, self._open_ones, start=tasks.create_task, closed=self.owner.connection_closed
-            )
-
-        def greeter() -> Greeter:
-            return Greeter(
-                self._open_ones,
-                self.connection,
-                relay,
-                idle_seconds=self.owner.idle_seconds,
-                closed=self.owner.connection_closed,
-            )
-
-        await self._shake_hands(greeter, accepted, peer, tls=tls)
-
-    def trap_kind(self, error: Exception) -> str:
-        kind = _trap_kind(error)
-        return "tls_handshake_failed" if kind == "plain_client_on_tls_port" else kind  # it began with TLS
-
-    @property
-    def _open_ones(self) -> set[Any]:
-        return self.state.connections
-
-
-class _Connection(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 connection, with limits on its head and its silence."""
-
-    def __init__(self, listener: _Listener) -> None:
-        loop = asyncio.get_running_loop()
-        super().__init__(config=listener.config, server_state=listener.state, app_state={}, _loop=loop)
-        self._listener = listener
-        self._heard = loop.time()
-        self._head_since: float | None = None
-        self._head_bytes = 0
-        self._greeted = False
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        if len(self.connections) > self._listener.owner.connections_max:
-            self._answer_and_close(b"503 Service Unavailable", b"too many connections, try again later\n")
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._listener.owner.connection_closed()
-
-    def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return
-        self._heard = self.loop.time()
-        if not self._greeted:
-            self._greeted = True
-            if data.startswith(TLS_HELLO):
-                self._listener.trap("tls_client_on_plain_port", self._peer(), "a TLS handshake began")
-                self.transport.close()
-                return
-            if data.startswith(HTTP2_PREFACE):
-                self._listener.trap("http2_client_on_http1_port", self._peer(), "gRPC has ports of its own")
-                self.transport.close()
-                return
-        if b"pgrade:" in data and (self.cycle is None or not self.cycle.more_body):
-            data = _without_upgrade(data)
-        super().data_received(data)
-        if self._head_since is not None:
-            self._head_bytes += len(data)
-            if self._head_bytes > HEAD_BYTES_MAX:
-                self._answer_and_close(b"431 Request Header Fields Too Large", b"headers too large\n")
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._head_since, self._head_bytes = self.loop.time(), 0
-        self.scope["extensions"] = {UNREAD: self._unread}  # type: ignore[dict-item]
-
-    def on_headers_complete(self) -> None:
-        self._head_since = None
-        super().on_headers_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        self._listener.trap("not_http", self._peer(), msg)
-        super().send_400_response(msg)
-
-    def is_overdue(self, now: float) -> bool:
-        """Whether it is the peer's turn, and has been for too long."""
-        owner = self._listener.owner
-        if self._head_since is not None:
-            return now - self._head_since > owner.head_seconds
-        ours = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
-        return not ours and not self.flow.read_paused and now - self._heard > owner.idle_seconds
-
-    @property
-    def is_busy(self) -> bool:
-        """Whether something is left to send."""
-        transport: Any = self.transport
-        return bool(transport.get_write_buffer_size())
-
-    def _unread(self) -> tuple[bytes, bool]:
-        body, self.cycle.body = bytes(self.cycle.body), bytearray()
-        return body, not self.cycle.more_body
-
-    def _peer(self) -> str:
-        return f"{self.client[0]}:{self.client[1]}" if self.client else ""
-
-    def _answer_and_close(self, status: bytes, text: bytes) -> None:
-        head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\nretry-after: 1\r\n"
-        more = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
-        self.transport.write(head % (status, len(text)) + more + b"connection: close\r\n\r\n" + text)
-        self.transport.close()
-
-
-def _without_upgrade(data: bytes) -> bytes:
-    """A request without its wish for another protocol, which a server may ignore (RFC 9110 §7.8) and the parser cannot.
-
-    Java's own client has it in every plain request.
-    """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest
 
 
 def _reason(error: Exception) -> str:

@@ -126,6 +126,9 @@ class Settings(BaseSettings):
     """Any protocol: gRPC and HTTP, without TLS; with, too, see `mixed_tls`."""
     developer_plain_port: Port = 8360
     """The same as `plain_port` once more, at the port that tracers use for a developer satellite."""
+    grpc_engine: Literal["edge", "grpcio"] = "edge"
+    """What serves gRPC: the satellite's own edge, on every port for reports; or grpcio's server, on the ports for gRPC
+    only, which then take nothing else."""
     mixed_tls: bool | None = None
     """Whether the ports for any protocol serve clients that speak TLS where none is expected, and the other way round;
     diagnostics name them. Not set: unless access tokens are listed. TLS needs at least one secure port."""

@@ -1,10 +1,10 @@
-"""The gRPC edge with a fake intake: what reaches it, and what its answers become on the wire."""
+"""Both gRPC engines with a fake intake: what reaches it, and what its answers become on the wire."""
 
 from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,8 +17,15 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-from satellite.edges.grpc import GrpcServer
+from satellite.edges.budget import ReadingBudget
+from satellite.edges.grpc.engine import Engine
+from satellite.edges.grpc.grpcio import GrpcioServer
+from satellite.edges.grpc.health import Health
+from satellite.edges.grpc.services import Services
+from satellite.edges.grpc.standard import add_standard
+from satellite.edges.listeners import Listeners
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
+from satellite.intake.intake import Delivery
 from satellite.model.report import Decoded, Receipt
 from satellite.pb import lightstep_collector_pb2
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
@@ -54,6 +61,7 @@ class FakeIntake:
     came: list[tuple[bytes, str, str]] = field(default_factory=list)
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
+    refused: list[str] = field(default_factory=list)
 
     async def submit(
         self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
@@ -65,24 +73,104 @@ class FakeIntake:
             await self.gate.wait()
         return Receipt(1, 2, refusal=self.refusal, stored=7)
 
+    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
+        submitted = [
+            self.submit(*one[:2], header_token=one.header_token, peer=one.peer) for one in deliveries
+        ]
+        return [asyncio.ensure_future(one) for one in submitted]
+
+    def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
+        self.refused.append(error.code)
+
+
+class Certificate:
+    """A CA and what it issued."""
+
+    def __init__(self) -> None:
+        self.ca = trustme.CA()
+        self.server = self.ca.issue_cert("lightstep-satellite.lightstep", "127.0.0.1")
+
+    def trusting(self) -> grpc.ChannelCredentials:
+        return grpc.ssl_channel_credentials(self.ca.cert_pem.bytes())
+
+
+class Served:
+    """One engine with its ports."""
+
+    def __init__(self, engine: str, intake: FakeIntake, ready: Callable[[], bool] = lambda: True) -> None:
+        services = Services()
+        protocols = [PROTOCOL, STREAMING]
+        self.health: Health = add_standard(services, protocols, ready)
+        self.intake = intake
+        self.traps: list[tuple[str, int, str, str]] = []
+        self.grpcio: GrpcioServer | None = None
+        self.listeners = Listeners(clock_ns=lambda: 0, on_trap=lambda *trap: self.traps.append(trap))
+        self.budget = ReadingBudget(10 * LIMIT)
+        self.engine = Engine(
+            protocols=protocols,
+            services=services,
+            message_bytes_max=LIMIT,
+            budget=self.budget,
+            on_unknown=lambda wire, path: self.traps.append(("unknown", wire.port, wire.peer, path)),
+        )
+        if engine == "grpcio":
+            self.grpcio = GrpcioServer(
+                intake, protocols=protocols, services=services, health=self.health, message_bytes_max=LIMIT
+            )
+
+    def listen(self, port: int = 0, certificate: Certificate | None = None) -> int:
+        if self.grpcio is not None:
+            credentials = None
+            if certificate is not None:
+                key = certificate.server.private_key_pem.bytes()
+                chain = b"".join(blob.bytes() for blob in certificate.server.cert_chain_pems)
+                credentials = grpc.ssl_server_credentials([(key, chain)])
+            return self.grpcio.listen("127.0.0.1", port, credentials)
+        context = None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.server.configure_cert(context)
+            context.set_alpn_protocols(["h2", "http/1.1"])
+        return self.listeners.listen(None, "127.0.0.1", port, context, intake=self.intake, engine=self.engine)
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        if self.grpcio is not None:
+            await self.grpcio.start()
+        await self.listeners.start()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.listeners.run())
+            await asyncio.sleep(0)
+            try:
+                yield
+            finally:
+                await self.stop(0)
+
+    async def stop(self, grace_seconds: float) -> None:
+        self.health.end()
+        if self.grpcio is not None:
+            await self.grpcio.stop(grace_seconds)
+        await self.listeners.stop(grace_seconds)
+
+
+@pytest.fixture(params=["edge", "grpcio"])
+def engine(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
+
 
 @asynccontextmanager
 async def serving(
+    engine: str,
     intake: FakeIntake,
     *,
     ready: Callable[[], bool] = lambda: True,
-    credentials: grpc.ServerCredentials | None = None,
-    relayed: dict[str, str] | None = None,
-) -> AsyncIterator[tuple[GrpcServer, int]]:
-    server = GrpcServer(
-        intake, protocols=[PROTOCOL, STREAMING], message_bytes_max=LIMIT, ready=ready, relayed=relayed
-    )
-    port = server.listen("127.0.0.1", 0, credentials)
-    await server.start()
-    try:
+    certificate: Certificate | None = None,
+) -> AsyncIterator[tuple[Served, int]]:
+    server = Served(engine, intake, ready)
+    port = server.listen(certificate=certificate)
+    async with server.running():
         yield server, port
-    finally:
-        await server.stop(0)
 
 
 async def call(port: int, body: bytes, **options: Any) -> bytes:
@@ -95,10 +183,10 @@ async def over(channel: grpc.aio.Channel, body: bytes, method: str = METHOD, **o
     return answer
 
 
-def test_bytes_in_bytes_out() -> None:
+def test_bytes_in_bytes_out(engine: str) -> None:
     async def run() -> None:
         intake = FakeIntake()
-        async with serving(intake) as (_, port):
+        async with serving(engine, intake) as (_, port):
             token = (("lightstep-access-token", "from-metadata"),)
             assert await call(port, b"\xff\x00 no protobuf", metadata=token) == b"stored 7"
             assert await call(port, b"") == b"stored 7"
@@ -121,9 +209,9 @@ def test_bytes_in_bytes_out() -> None:
         (SatelliteError("never thought of"), grpc.StatusCode.INTERNAL),
     ],
 )
-def test_a_refusal_is_a_status(refusal: SatelliteError, code: grpc.StatusCode) -> None:
+def test_a_refusal_is_a_status(engine: str, refusal: SatelliteError, code: grpc.StatusCode) -> None:
     async def run() -> None:
-        async with serving(FakeIntake(refusal)) as (_, port):
+        async with serving(engine, FakeIntake(refusal)) as (_, port):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(port, b"x")
             assert caught.value.code() is code
@@ -133,10 +221,12 @@ def test_a_refusal_is_a_status(refusal: SatelliteError, code: grpc.StatusCode) -
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-def test_a_message_over_the_limit_never_reaches_the_intake(compression: grpc.Compression) -> None:
+def test_a_message_over_the_limit_never_reaches_the_intake(
+    engine: str, compression: grpc.Compression
+) -> None:
     async def run() -> None:
         intake = FakeIntake()
-        async with serving(intake) as (_, port):
+        async with serving(engine, intake) as (_, port):
             with pytest.raises(grpc.aio.AioRpcError) as caught:
                 await call(port, bytes(50 * LIMIT), compression=compression)
             assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
@@ -146,22 +236,13 @@ def test_a_message_over_the_limit_never_reaches_the_intake(compression: grpc.Com
     asyncio.run(run())
 
 
-def test_tls_as_envoy_does_it() -> None:
+def test_tls_as_envoy_does_it(engine: str) -> None:
     """The authority is the cluster's name, which no certificate holds; only the chain is checked."""
-    ca = trustme.CA()
-    certificate = ca.issue_cert("lightstep-satellite.lightstep", "127.0.0.1")
-    credentials = grpc.ssl_server_credentials(
-        [
-            (
-                certificate.private_key_pem.bytes(),
-                b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
-            )
-        ]
-    )
+    certificate = Certificate()
 
     async def run() -> None:
-        async with serving(FakeIntake(), credentials=credentials) as (_, port):
-            trusted = grpc.ssl_channel_credentials(ca.cert_pem.bytes())
+        async with serving(engine, FakeIntake(), certificate=certificate) as (_, port):
+            trusted = certificate.trusting()
             options = [
                 ("grpc.default_authority", "lightstep"),
                 ("grpc.ssl_target_name_override", "lightstep-satellite.lightstep"),
@@ -173,37 +254,24 @@ def test_tls_as_envoy_does_it() -> None:
     asyncio.run(run())
 
 
-def test_the_wrong_client_does_not_harm_the_server() -> None:
-    ca = trustme.CA()
-    certificate = ca.issue_cert("127.0.0.1")
-    credentials = grpc.ssl_server_credentials(
-        [
-            (
-                certificate.private_key_pem.bytes(),
-                b"".join(blob.bytes() for blob in certificate.cert_chain_pems),
-            )
-        ]
-    )
+def test_the_wrong_client_does_not_harm_the_server(engine: str) -> None:
+    certificate = Certificate()
 
     async def run() -> None:
-        intake = FakeIntake()
-        server = GrpcServer(intake, protocols=[PROTOCOL], message_bytes_max=LIMIT, ready=lambda: True)
-        plain, secure = server.listen("127.0.0.1", 0), server.listen("127.0.0.1", 0, credentials)
-        await server.start()
-        with pytest.raises((ssl.SSLError, OSError)):  # TLS on the plain port
-            await asyncio.open_connection("127.0.0.1", plain, ssl=ssl.create_default_context())
-        reader, writer = await asyncio.open_connection("127.0.0.1", secure)  # plain on the TLS port
-        writer.write(b"POST / HTTP/1.1\r\n\r\n")
-        with pytest.raises((ssl.SSLError, OSError)):  # a client without the CA
-            await asyncio.open_connection("127.0.0.1", secure, ssl=ssl.create_default_context())
-        await reader.read()
-        writer.close()
-        assert await call(plain, b"x") == b"stored 7"
-        async with grpc.aio.secure_channel(
-            f"127.0.0.1:{secure}", grpc.ssl_channel_credentials(ca.cert_pem.bytes())
-        ) as channel:
-            assert await over(channel, b"x") == b"stored 7"
-        await server.stop(0)
+        server = Served(engine, FakeIntake())
+        plain, secure = server.listen(), server.listen(certificate=certificate)
+        async with server.running():
+            with pytest.raises((ssl.SSLError, OSError)):  # TLS on the plain port
+                await asyncio.open_connection("127.0.0.1", plain, ssl=ssl.create_default_context())
+            reader, writer = await asyncio.open_connection("127.0.0.1", secure)  # plain on the TLS port
+            writer.write(b"POST / HTTP/1.1\r\n\r\n")
+            with pytest.raises((ssl.SSLError, OSError)):  # a client without the CA
+                await asyncio.open_connection("127.0.0.1", secure, ssl=ssl.create_default_context())
+            await reader.read()
+            writer.close()
+            assert await call(plain, b"x") == b"stored 7"
+            async with grpc.aio.secure_channel(f"127.0.0.1:{secure}", certificate.trusting()) as channel:
+                assert await over(channel, b"x") == b"stored 7"
 
     asyncio.run(run())
 
@@ -211,11 +279,11 @@ def test_the_wrong_client_does_not_harm_the_server() -> None:
 class TestOneCallWithManyMessages:
     """As Envoy 1.23 to 1.29 exports OTLP."""
 
-    def test_each_is_answered_when_it_is_complete(self) -> None:
+    def test_each_is_answered_when_it_is_complete(self, engine: str) -> None:
         async def run() -> None:
             intake = FakeIntake()
             async with (
-                serving(intake) as (_, port),
+                serving(engine, intake) as (_, port),
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
             ):
                 call: Any = channel.stream_stream(STREAM)(metadata=(("lightstep-access-token", "t"),))
@@ -231,18 +299,18 @@ class TestOneCallWithManyMessages:
 
         asyncio.run(run())
 
-    def test_one_message_and_one_answer_is_an_ordinary_call(self) -> None:
+    def test_one_message_and_one_answer_is_an_ordinary_call(self, engine: str) -> None:
         async def run() -> None:
-            async with serving(FakeIntake()) as (_, port):
+            async with serving(engine, FakeIntake()) as (_, port):
                 assert await call(port, b"x", method=STREAM) == b"stored 7"
                 assert await call(port, b"", method=STREAM) == b"stored 7"
 
         asyncio.run(run())
 
-    def test_a_refusal_ends_the_call_and_has_its_details(self) -> None:
+    def test_a_refusal_ends_the_call_and_has_its_details(self, engine: str) -> None:
         async def run() -> None:
             intake = FakeIntake(Overloaded("try again later"))
-            async with serving(intake) as (_, port):
+            async with serving(engine, intake) as (_, port):
                 with pytest.raises(grpc.aio.AioRpcError) as caught:
                     await call(port, b"x", method=STREAM)
                 assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -255,10 +323,10 @@ class TestOneCallWithManyMessages:
 
         asyncio.run(run())
 
-    def test_a_call_without_a_message(self) -> None:
+    def test_a_call_without_a_message(self, engine: str) -> None:
         async def run() -> None:
             async with (
-                serving(FakeIntake()) as (_, port),
+                serving(engine, FakeIntake()) as (_, port),
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
             ):
                 call: Any = channel.stream_stream(STREAM)()
@@ -268,10 +336,10 @@ class TestOneCallWithManyMessages:
 
         asyncio.run(run())
 
-    def test_the_stop_does_not_wait_for_the_next_message(self) -> None:
+    def test_the_stop_does_not_wait_for_the_next_message(self, engine: str) -> None:
         async def run() -> None:
             async with (
-                serving(FakeIntake()) as (server, port),
+                serving(engine, FakeIntake()) as (server, port),
                 grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
             ):
                 call: Any = channel.stream_stream(STREAM)()
@@ -285,27 +353,11 @@ class TestOneCallWithManyMessages:
         asyncio.run(run())
 
 
-def test_a_relayed_call_is_its_senders() -> None:
-    class Relayed(dict[str, str]):
-        def get(self, address: str, default: Any = None) -> Any:
-            assert address == default
-            return f"whom {address} is relayed for"
-
-    async def run() -> None:
-        intake = FakeIntake()
-        async with serving(intake, relayed=Relayed()) as (_, port):
-            await call(port, b"x")
-            await call(port, b"x", method=STREAM)
-        assert all(peer.startswith("whom 127.0.0.1:") for _, _, peer in intake.came)
-
-    asyncio.run(run())
-
-
-def test_health_follows_readiness_and_lets_watchers_go() -> None:
+def test_health_follows_readiness_and_lets_watchers_go(engine: str) -> None:
     async def run() -> None:
         ready = True
         async with (
-            serving(FakeIntake(), ready=lambda: ready) as (server, port),
+            serving(engine, FakeIntake(), ready=lambda: ready) as (server, port),
             grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel,
         ):
             stub = health_pb2_grpc.HealthStub(channel)
@@ -321,7 +373,7 @@ def test_health_follows_readiness_and_lets_watchers_go() -> None:
             assert caught.value.code() is grpc.StatusCode.NOT_FOUND
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.NOT_SERVING
             ready = True
-            server.show_readiness()
+            server.health.follow()
             assert (await watch.read()).status == health_pb2.HealthCheckResponse.SERVING
             async with asyncio.timeout(20):
                 await server.stop(60)  # the watcher is still there
@@ -329,9 +381,9 @@ def test_health_follows_readiness_and_lets_watchers_go() -> None:
     asyncio.run(run())
 
 
-def test_reflection_knows_the_report_method() -> None:
+def test_reflection_knows_the_report_method(engine: str) -> None:
     async def run() -> list[str]:
-        async with serving(FakeIntake()) as (_, port):
+        async with serving(engine, FakeIntake()) as (_, port):
 
             def ask() -> list[str]:
                 with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
@@ -348,10 +400,10 @@ def test_reflection_knows_the_report_method() -> None:
     assert {"lightstep.collector.CollectorService", "grpc.health.v1.Health"} <= set(asyncio.run(run()))
 
 
-def test_a_call_in_hand_is_answered_before_the_stop_ends() -> None:
+def test_a_call_in_hand_is_answered_before_the_stop_ends(engine: str) -> None:
     async def run() -> None:
         intake = FakeIntake(gate=asyncio.Event())
-        async with serving(intake) as (server, port), asyncio.TaskGroup() as tasks:
+        async with serving(engine, intake) as (server, port), asyncio.TaskGroup() as tasks:
             answer = tasks.create_task(call(port, b"late"))
             await intake.entered.wait()
             stop = tasks.create_task(server.stop(30))
@@ -364,13 +416,11 @@ def test_a_call_in_hand_is_answered_before_the_stop_ends() -> None:
     asyncio.run(run())
 
 
-def test_a_port_that_is_taken_is_an_os_error() -> None:
+def test_a_port_that_is_taken_is_an_os_error(engine: str) -> None:
     async def run() -> None:
-        async with serving(FakeIntake()) as (_, port):
-            other = GrpcServer(
-                FakeIntake(), protocols=[PROTOCOL], message_bytes_max=LIMIT, ready=lambda: True
-            )
+        async with serving(engine, FakeIntake()) as (_, port):
+            other = Served(engine, FakeIntake())
             with pytest.raises(OSError, match="in use"):
-                other.listen("127.0.0.1", port)
+                other.listen(port)
 
     asyncio.run(run())

@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES
 from satellite.edges.http import ReportsApp, ReportsElsewhere
-from satellite.edges.listeners import UNREAD
+from satellite.edges.http1 import UNREAD
 from satellite.edges.paths import Paths
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
@@ -118,7 +119,7 @@ class Edge:
             protocols=self.protocols,
             clock_ns=lambda: NOW_NS,
             body_bytes_max=LIMIT,
-            reading_bytes_max=self.reading_bytes_max,
+            budget=ReadingBudget(self.reading_bytes_max),
             ca_pem=lambda: b"the CA",
             on_trap=lambda *trap: self.trapped.append((*trap, "")[:5]),
             pause_seconds=pause_seconds,

@@ -14,7 +14,8 @@ import pytest
 import trustme
 import uvloop
 
-from satellite.edges.listeners import HEAD_BYTES_MAX, HttpListeners
+from satellite.edges.http1 import FIELDS_MAX, HEAD_BYTES_MAX
+from satellite.edges.listeners import Listeners
 
 CA = trustme.CA()
 CERTIFICATE = CA.issue_cert("127.0.0.1")
@@ -76,7 +77,7 @@ class Served:
     def __init__(self, **limits: Any) -> None:
         self.echo = Echo()
         self.traps: asyncio.Queue[tuple[str, int, str, str]] = asyncio.Queue()
-        self.server = HttpListeners(
+        self.server = Listeners(
             clock_ns=lambda: 1_700_000_000 * 10**9,
             on_trap=lambda *trap: self.traps.put_nowait(trap),
             **limits,
@@ -275,6 +276,100 @@ def test_headers_without_end(run: Any) -> None:
     run(main)
 
 
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"x: " + b"y" * 70_000 + b"\r\n",
+        b"".join(b"x%d: y\r\n" % number for number in range(FIELDS_MAX + 1)),
+        b"".join(b"x%d: y\r\n" % number for number in range(10_000)),
+    ],
+    ids=["70 kB", "too many fields", "10,000 fields"],
+)
+@pytest.mark.parametrize("pieces", [1, 7])
+def test_heads_that_are_too_large(run: Any, head: bytes, pieces: int) -> None:
+    async def main() -> None:
+        request = b"POST / HTTP/1.1\r\nHost: x\r\n" + head + b"Content-Length: 0\r\n\r\n"
+        size = -(-len(request) // pieces)
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            for at in range(0, len(request), size):
+                writer.write(request[at : at + size])
+                await asyncio.sleep(0)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 431 ")
+            writer.close()
+            assert not here.echo.entered.is_set()
+
+    run(main)
+
+
+def test_a_target_that_is_too_long(run: Any) -> None:
+    async def main() -> None:
+        async with served() as here:
+            request = b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"
+            assert (await here.talk(request)).startswith(b"HTTP/1.1 431 ")
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "version", "status"),
+    [
+        (b"", b"1.1", b"400"),
+        (b"Host: a\r\nHost: a\r\n", b"1.1", b"400"),
+        (b"Host: a\r\nhOST: b\r\n", b"1.0", b"400"),
+        (b"Host: a\r\n", b"1.1", b"200"),
+        (b"Host:\r\n", b"1.1", b"200"),
+        (b"", b"1.0", b"200"),
+    ],
+)
+def test_a_request_has_one_host(run: Any, hosts: bytes, version: bytes, status: bytes) -> None:
+    async def main() -> None:
+        async with served() as here:
+            answer = await here.talk(b"GET / HTTP/%b\r\n%bConnection: close\r\n\r\n" % (version, hosts))
+            assert answer.split()[1] == status
+
+    run(main)
+
+
+def test_what_a_chunked_body_has_beside_its_content(run: Any) -> None:
+    async def main() -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        small = b"5;name=value;more\r\nhello\r\n" * 5_000
+        async with served() as here:
+            assert (await here.talk(head + small + b"0\r\nTrailer: x\r\n\r\n")).endswith(b"hello" * 5_000)
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            writer.write(head + b"5;" + b"x" * 100_000)
+            await asyncio.sleep(0.05)
+            writer.write(b"x" * 100_000)
+            assert (await reader.readline()).startswith(b"HTTP/1.1 400 ")
+            writer.close()
+            trailers = b"".join(b"x%d: y\r\n" % number for number in range(10_000))
+            assert b" 431 " in await here.talk(head + b"0\r\n" + trailers + b"\r\n")
+
+    run(main)
+
+
+def test_trailers_do_not_become_headers(run: Any) -> None:
+    async def main() -> None:
+        headers: list[tuple[bytes, bytes]] = []
+
+        async def app(scope: Any, receive: Any, send: Any) -> None:
+            while (await receive())["more_body"]:
+                pass
+            headers.extend(scope["headers"])
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+            await send({"type": "http.response.body"})
+
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+        async with served() as here:
+            listener = here.server._listeners[0]
+            listener.config.loaded_app = app
+            await here.talk(head + b"2\r\nok\r\n0\r\nLightstep-Access-Token: other\r\n\r\n")
+            assert b"lightstep-access-token" not in dict(headers)
+
+    run(main)
+
+
 def test_headers_that_never_come_to_an_end(run: Any) -> None:
     async def main() -> None:
         async with served(head_seconds=0.0) as here:
@@ -300,13 +395,10 @@ def test_too_many_connections(run: Any) -> None:
                 first = await asyncio.open_connection(
                     "127.0.0.1", port, ssl=client_context() if port == here.secure else None
                 )
-                if port == here.plain:
-                    first[1].write(REQUEST)
-                    await first[0].readuntil(b"hello")
-                    assert (await here.talk(REQUEST)).startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
-                else:
-                    with pytest.raises((ssl.SSLError, OSError)):
-                        await here.talk(REQUEST, tls=True)
+                first[1].write(REQUEST)
+                await first[0].readuntil(b"hello")
+                answer = await here.talk(REQUEST, tls=port == here.secure)
+                assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
                 first[1].close()
 
     run(main)
@@ -360,7 +452,7 @@ def test_a_request_that_takes_too_long_is_cut_off(run: Any, caplog: pytest.LogCa
 def test_a_port_that_is_taken_is_an_os_error(run: Any) -> None:
     async def main() -> None:
         async with served() as here:
-            other = HttpListeners(clock_ns=lambda: 0, on_trap=lambda *_: None)
+            other = Listeners(clock_ns=lambda: 0, on_trap=lambda *_: None)
             with pytest.raises(OSError, match="in use"):
                 other.listen(here.echo, "127.0.0.1", here.plain)
 

@@ -1,8 +1,7 @@
-"""The gRPC edge: the methods of every protocol on one plain and one TLS port, with health and reflection.
+"""grpcio's own server, the reference that our engine is compared with (`grpc_engine = grpcio`).
 
-Owns sockets, TLS, the size limit and decompression; what it hands to the intake is still bytes. Handlers have no
-(de)serialisers: a report of a few spans costs little more than gRPC itself. What gRPC's core refuses (a TLS client
-on the plain port, a handshake that fails) it does not tell anyone, so nothing of it is counted here.
+Handlers have no (de)serialisers, so what goes to the intake is still bytes. What gRPC's core refuses (a TLS client on a
+plain port, a handshake that fails) it does not tell anyone, so nothing of it is counted here.
 """
 
 from __future__ import annotations
@@ -10,30 +9,21 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any, NoReturn, Protocol
 from urllib.parse import unquote
 
 import grpc
 import grpc.aio
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
+from satellite.edges.grpc.health import Health
+from satellite.edges.grpc.services import Services
+from satellite.edges.grpc.status import DETAILS_TRAILER, code_of
+from satellite.errors import SatelliteError
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
 
 TOKEN_METADATA = "lightstep-access-token"  # noqa: S105 - a name, not a token
-DETAILS_TRAILER = "grpc-status-details-bin"
-
-STATUS: dict[type[SatelliteError], grpc.StatusCode] = {
-    BadReport: grpc.StatusCode.INVALID_ARGUMENT,
-    AccessDenied: grpc.StatusCode.INVALID_ARGUMENT,
-    TooLarge: grpc.StatusCode.RESOURCE_EXHAUSTED,
-    Overloaded: grpc.StatusCode.UNAVAILABLE,
-    StoreFailed: grpc.StatusCode.UNAVAILABLE,
-}
-"""How a refused report is answered (wire-protocols.md §0.3, §1.2); an error that is not here is INTERNAL."""
 
 _STREAMS_PER_CONNECTION = 256
 _KEEPALIVE_MS = 60_000
@@ -51,7 +41,7 @@ class ReportIntake(Protocol):
         ...
 
 
-class GrpcServer:
+class GrpcioServer:
     """One gRPC server with any number of ports; made, started and stopped in one event loop."""
 
     def __init__(
@@ -59,21 +49,21 @@ class GrpcServer:
         intake: ReportIntake,
         *,
         protocols: Sequence[WireProtocol],
+        services: Services,
+        health: Health,
         message_bytes_max: int,
-        ready: Callable[[], bool],
-        relayed: Mapping[str, str] | None = None,
     ) -> None:
         """Nothing listens yet.
 
         Args:
             intake: takes the messages.
             protocols: whose methods are served.
+            services: what else is served, health and reflection among it.
+            health: told when we stop.
             message_bytes_max: of one message, as sent and once more after decompression.
-            ready: what the health service answers from.
-            relayed: address of a connection that comes through a relay of ours → whose it really is.
         """
         self._intake = intake
-        self._relayed = {} if relayed is None else relayed
+        self._health = health
         self._stopping = False
         self._silent: set[asyncio.Task[Any]] = set()
         """Calls that wait for another message, which may never come."""
@@ -90,22 +80,17 @@ class GrpcServer:
                 ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
             ]
         )
-        services: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
+        reports: defaultdict[str, dict[str, grpc.RpcMethodHandler[Any, Any]]] = defaultdict(dict)
         for protocol in protocols:
             for path in protocol.grpc_methods:
                 _, service, method = path.split("/")
-                services[service][method] = (
+                reports[service][method] = (
                     grpc.stream_stream_rpc_method_handler(self._stream_handler(protocol))
                     if protocol.grpc_streams
                     else grpc.unary_unary_rpc_method_handler(self._handler(protocol))
                 )
-        for service, handlers in services.items():
-            self._server.add_registered_method_handlers(service, handlers)
-        self._health = _Health(ready, ["", *services])
-        health_pb2_grpc.add_HealthServicer_to_server(self._health, self._server)
-        reflection.enable_server_reflection(
-            [*services, health.SERVICE_NAME, reflection.SERVICE_NAME], self._server
-        )
+        for service, handlers in {**reports, **services.handlers}.items():
+            self._server.add_registered_method_handlers(service, dict(handlers))
 
     def listen(self, host: str, port: int, credentials: grpc.ServerCredentials | None = None) -> int:
         """Bind a port, with TLS when there are credentials; 0 takes a free one. Returns the port.
@@ -129,10 +114,6 @@ class GrpcServer:
         """Serve; the ports answer when it returns."""
         await self._server.start()
 
-    def show_readiness(self) -> None:
-        """Tell those who watch the health service, should readiness have changed; to be called now and then."""
-        self._health.follow()
-
     async def stop(self, grace_seconds: float) -> None:
         """Take no more calls; return when those in hand are answered, or cut off when the time is up."""
         self._health.end()
@@ -146,7 +127,7 @@ class GrpcServer:
 
         async def report(body: bytes, context: _Context) -> bytes:
             receipt = await submit(
-                protocol, body, header_token=_token(context), peer=self._address(context.peer())
+                protocol, body, header_token=_token(context), peer=_address(context.peer())
             )
             if receipt.refusal is not None:
                 await _refuse(context, protocol, receipt.refusal)
@@ -162,7 +143,7 @@ class GrpcServer:
         submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
 
         async def reports(bodies: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
-            token, peer = _token(context), self._address(context.peer())
+            token, peer = _token(context), _address(context.peer())
             body = await anext(bodies, None)
             while body is not None:
                 receipt = await submit(protocol, body, header_token=token, peer=peer)
@@ -188,11 +169,11 @@ class GrpcServer:
         finally:
             self._silent.discard(task)
 
-    def _address(self, peer: str) -> str:
-        """`host:port` of what gRPC writes as `ipv4:…` or, percent-encoded, `ipv6:…`."""
-        family, _, text = peer.partition(":")
-        address = text if family == "ipv4" else unquote(text)
-        return self._relayed.get(address, address)
+
+def _address(peer: str) -> str:
+    """`host:port` of what gRPC writes as `ipv4:…` or, percent-encoded, `ipv6:…`."""
+    family, _, text = peer.partition(":")
+    return text if family == "ipv4" else unquote(text)
 
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -207,59 +188,7 @@ def _token(context: _Context) -> str:
 
 
 async def _refuse(context: _Context, protocol: WireProtocol, refusal: SatelliteError) -> NoReturn:
-    code = STATUS.get(type(refusal), grpc.StatusCode.INTERNAL)
     details = protocol.grpc_details(refusal)
     trailers = ((DETAILS_TRAILER, details),) if details is not None else ()
-    await context.abort(code, refusal.message, trailers)
+    await context.abort(code_of(refusal), refusal.message, trailers)
     raise AssertionError  # abort raises; its annotation does not say so in all versions
-
-
-class _Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]
-    """Answers what `ready` says at that moment. The package's own servicer would hold up the stop while watched."""
-
-    def __init__(self, ready: Callable[[], bool], services: Sequence[str]) -> None:
-        self._ready = ready
-        self._services = frozenset(services)
-        self._shown: bool | None = None
-        self._ended = False
-        self._changed = asyncio.Event()
-
-    def follow(self) -> None:
-        """Wake the watchers when `ready` says something new."""
-        ready = not self._ended and self._ready()
-        if ready is not self._shown:
-            self._shown = ready
-            self._changed.set()
-            self._changed = asyncio.Event()
-
-    def end(self) -> None:
-        """NOT_SERVING from now on; watchers hear it and are let go."""
-        self._ended = True
-        self.follow()
-        self._changed.set()
-
-    async def Check(self, request: Any, context: Any) -> Any:  # noqa: N802 - gRPC's name
-        """The status of one service, or of the whole ("")."""
-        if request.service not in self._services:
-            await context.abort(grpc.StatusCode.NOT_FOUND, "no such service")
-        return health_pb2.HealthCheckResponse(status=self._status(request.service))
-
-    async def Watch(self, request: Any, context: Any) -> None:  # noqa: N802 - gRPC's name
-        """The status now and whenever it changes, until the server stops."""
-        last = None
-        while True:
-            changed = self._changed
-            status = self._status(request.service)
-            if status != last:
-                last = status
-                await context.write(health_pb2.HealthCheckResponse(status=status))
-            if self._ended:
-                return
-            await changed.wait()
-
-    def _status(self, service: str) -> int:
-        self.follow()
-        response = health_pb2.HealthCheckResponse
-        if service not in self._services:
-            return int(response.SERVICE_UNKNOWN)
-        return int(response.SERVING if self._shown else response.NOT_SERVING)

@@ -1,9 +1,8 @@
-"""A port for any protocol on real sockets of 127.0.0.1; behind it an HTTP application and something to relay to."""
+"""Ports for any protocol on real sockets of 127.0.0.1: TLS or plain, HTTP/1 or HTTP/2, and what is refused."""
 
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -13,13 +12,18 @@ import pytest
 import trustme
 import uvloop
 
-from satellite.edges.any_port import ALPN, HTTP2_PREFACE, Grpc
-from satellite.edges.listeners import HttpListeners
+from satellite.edges.budget import ReadingBudget
+from satellite.edges.greeting import ALPN
+from satellite.edges.grpc.engine import Engine
+from satellite.edges.grpc.services import Services
+from satellite.edges.http2 import PREFACE
+from satellite.edges.listeners import Listeners
 
 CA = trustme.CA()
 CERTIFICATE = CA.issue_cert("127.0.0.1")
 REQUEST = b"POST /x HTTP/1.1\r\nHost: here\r\nConnection: close\r\nContent-Length: 5\r\n\r\nhello"
-PREFACE = HTTP2_PREFACE + b"\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+HELLO = PREFACE + SETTINGS
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
@@ -62,24 +66,29 @@ async def http_app(scope: Any, receive: Any, send: Any) -> None:
 
 
 class Here:
-    """A port for plain clients and one for TLS; what is HTTP/2 comes to `behind`."""
+    """A port for plain clients and one for TLS."""
 
-    def __init__(self, behind: Callable[[Any, Any], Awaitable[None]], *, mixed: bool, **limits: Any) -> None:
-        self.behind = behind
+    def __init__(self, *, mixed: bool, **limits: Any) -> None:
         self.mixed: list[tuple[str, int, str]] = []
         self.traps: asyncio.Queue[tuple[str, int, str, str]] = asyncio.Queue()
-        self.grpc = Grpc()
-        self.server = HttpListeners(
+        self.server = Listeners(
             clock_ns=lambda: 0, on_trap=lambda *trap: self.traps.put_nowait(trap), **limits
+        )
+        engine = Engine(
+            protocols=[],
+            services=Services(),
+            message_bytes_max=1000,
+            budget=ReadingBudget(1000),
+            on_unknown=lambda *_: None,
         )
 
         def listen(*, expects_tls: bool) -> int:
-            return self.server.listen_any(
+            return self.server.listen(
                 http_app,
                 "127.0.0.1",
                 0,
-                server_context(),
-                grpc=self.grpc,
+                server_context() if mixed or expects_tls else None,
+                engine=engine,
                 expects_tls=expects_tls,
                 on_mixed=(lambda *one: self.mixed.append(one)) if mixed else None,
                 headers=[(b"x-mark", b"here")],
@@ -102,22 +111,9 @@ class Here:
         return answer
 
 
-async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Gives everything back; ends when the client has ended."""
-    while data := await reader.read(65536):
-        writer.write(data)
-        await writer.drain()
-    writer.write(b"the end")
-    writer.close()
-
-
 @asynccontextmanager
-async def here(
-    behind: Callable[[Any, Any], Awaitable[None]] = echo, *, mixed: bool = True, **limits: Any
-) -> AsyncIterator[Here]:
-    ports = Here(behind, mixed=mixed, **limits)
-    upstream = await asyncio.start_server(behind, "127.0.0.1", 0)
-    ports.grpc.port = upstream.sockets[0].getsockname()[1]
+async def here(*, mixed: bool = True, **limits: Any) -> AsyncIterator[Here]:
+    ports = Here(mixed=mixed, **limits)
     await ports.server.start()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ports.server.run())
@@ -126,8 +122,6 @@ async def here(
             yield ports
         finally:
             await ports.server.stop(0)
-            upstream.close()
-            await upstream.wait_closed()
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -150,20 +144,14 @@ def test_http_on_either_port(run: Any, secure: bool, tls: bool) -> None:
 
 @pytest.mark.parametrize("secure", [False, True])
 @pytest.mark.parametrize("tls", [False, True])
-def test_http2_is_relayed_from_either_port(run: Any, secure: bool, tls: bool) -> None:
+def test_http2_on_either_port(run: Any, secure: bool, tls: bool) -> None:
     async def main() -> None:
         async with here() as ports:
             context = client_context("h2") if tls else None
             reader, writer = await ports.open(secure=secure, context=context)
-            for part in (PREFACE, b"frames"):
-                writer.write(part)
-                assert await reader.readexactly(len(part)) == part
-            [(ours, client)] = ports.grpc.peers.items()
-            assert client == "{}:{}".format(*writer.get_extra_info("sockname"))
-            assert ours.startswith("127.0.0.1:")
+            writer.write(HELLO)
+            await reader.readuntil(SETTINGS.replace(b"\4\0", b"\4\1"))  # our settings come before it
             writer.close()
-            with pytest.raises(asyncio.IncompleteReadError):
-                await reader.readexactly(1)
 
     run(main)
 
@@ -182,7 +170,7 @@ def test_what_begins_like_the_preface_and_is_none(run: Any) -> None:
     async def main() -> None:
         async with here() as ports:
             assert (await ports.talk(b"P", b"R", b"OPFIND / HTTP/1.1\r\n\r\n"[1:])).startswith(b"HTTP/1.1 ")
-            assert (await ports.talk(b"\x00\x01")).startswith(b"HTTP/1.1 400 ")
+            assert await ports.talk(b"\x00\x01") == b""  # it would not understand an answer
             assert (await ports.traps.get())[0] == "not_http"
 
     run(main)
@@ -192,10 +180,10 @@ def test_a_preface_that_comes_in_pieces(run: Any) -> None:
     async def main() -> None:
         async with here() as ports:
             reader, writer = await ports.open()
-            for index in range(len(PREFACE)):
-                writer.write(PREFACE[index : index + 1])
+            for index in range(len(HELLO)):
+                writer.write(HELLO[index : index + 1])
                 await writer.drain()
-            assert await reader.readexactly(len(PREFACE)) == PREFACE
+            await reader.readuntil(SETTINGS.replace(b"\4\0", b"\4\1"))
             writer.close()
 
     run(main)
@@ -203,9 +191,9 @@ def test_a_preface_that_comes_in_pieces(run: Any) -> None:
 
 @pytest.mark.parametrize(
     ("offered", "chosen"),
-    [(("h2",), "h2"), (("h2", "http/1.1"), "http/1.1"), (("http/1.1",), "http/1.1"), ((), None)],
+    [(("h2",), "h2"), (("http/1.1", "h2"), "h2"), (("http/1.1",), "http/1.1"), ((), None)],
 )
-def test_a_client_that_offers_both_is_no_grpc_client(run: Any, offered: tuple[str, ...], chosen: str) -> None:
+def test_h2_is_chosen_whenever_it_is_offered(run: Any, offered: tuple[str, ...], chosen: str) -> None:
     async def main() -> None:
         async with here() as ports:
             _, writer = await ports.open(secure=True, context=client_context(*offered))
@@ -215,95 +203,23 @@ def test_a_client_that_offers_both_is_no_grpc_client(run: Any, offered: tuple[st
     run(main)
 
 
-def test_a_client_that_ends_first_still_hears_the_answer(run: Any) -> None:
+def test_http1_where_alpn_chose_h2(run: Any) -> None:
     async def main() -> None:
         async with here() as ports:
-            reader, writer = await ports.open()
-            writer.write(PREFACE)
-            writer.write_eof()
-            assert await reader.read() == PREFACE + b"the end"
-            writer.close()
+            answer = await ports.talk(REQUEST, secure=True, context=client_context("h2"))
+            assert b"HTTP/1.1" not in answer
+            assert b"does not begin as HTTP/2 does" in answer
+            assert (await ports.traps.get())[0] == "http2_fault"
 
     run(main)
 
 
-def test_what_was_sent_before_the_client_left_arrives(run: Any) -> None:
-    async def main() -> None:
-        arrived: asyncio.Queue[bytes] = asyncio.Queue()
-
-        async def sink(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            arrived.put_nowait(await reader.read())
-            writer.close()
-
-        async with here(sink) as ports:
-            for context in (None, client_context("h2")):
-                _, writer = await ports.open(context=context)
-                writer.write(PREFACE + b"x" * 1_000_000)
-                await writer.drain()
-                writer.close()
-                await writer.wait_closed()
-                assert len(await arrived.get()) == len(PREFACE) + 1_000_000
-            assert not ports.grpc.peers
-
-    run(main)
-
-
-def test_neither_side_is_read_faster_than_the_other_takes(run: Any) -> None:
-    """Both ways: more than all buffers between hold, to a peer that does not read at first."""
-
-    async def main() -> None:
-        size = 30_000_000
-        gate = asyncio.Event()
-
-        async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await gate.wait()
-            read = 0
-            while read < size:
-                read += len(await reader.read(1 << 20))
-            writer.write(bytes(size))
-            await writer.drain()
-            writer.close()
-
-        async with here(slow) as ports:
-            reader, writer = await ports.open()
-            writer.write(PREFACE + bytes(size - len(PREFACE)))
-            with pytest.raises(TimeoutError):
-                async with asyncio.timeout(0.2):
-                    await writer.drain()
-            gate.set()
-            assert len(await reader.read()) == size
-            writer.close()
-
-    run(main)
-
-
-def test_nobody_behind(run: Any) -> None:
+def test_a_client_that_offers_nothing_we_speak_and_leaves(run: Any) -> None:
     async def main() -> None:
         async with here() as ports:
-            with socket.socket() as nobody:
-                nobody.bind(("127.0.0.1", 0))
-                ports.grpc.port = nobody.getsockname()[1]
-                reader, writer = await ports.open()
-                writer.write(PREFACE)
-                with suppress(ConnectionError):
-                    assert await reader.read() == b""
-                writer.close()
-            assert b"hello over http" in await ports.talk(REQUEST)
-
-    run(main)
-
-
-def test_the_server_behind_ends_the_connection(run: Any) -> None:
-    async def main() -> None:
-        async def goodbye(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readexactly(len(PREFACE))
-            writer.write(b"goodbye")
+            _, writer = await ports.open(secure=True, context=client_context("spdy/3"))
             writer.close()
-
-        async with here(goodbye) as ports:
-            for context in (None, client_context("h2")):
-                assert await ports.talk(PREFACE, context=context) == b"goodbye"
-            assert not ports.grpc.peers
+            assert (await ports.traps.get())[0] == "no_alpn"
 
     run(main)
 
@@ -311,7 +227,7 @@ def test_the_server_behind_ends_the_connection(run: Any) -> None:
 def test_only_what_is_expected(run: Any) -> None:
     async def main() -> None:
         async with here(mixed=False) as ports:
-            for hello in (REQUEST, PREFACE):
+            for hello in (REQUEST, HELLO):
                 assert await ports.talk(hello, secure=True) == b""
                 kind, port, peer, _ = await ports.traps.get()
                 assert (kind, port) == ("plain_client_on_tls_port", ports.secure)
@@ -369,10 +285,25 @@ def test_too_many_connections(run: Any) -> None:
     async def main() -> None:
         async with here(connections_max=1) as ports:
             reader, writer = await ports.open()
-            writer.write(PREFACE)
-            await reader.readexactly(len(PREFACE))
-            with suppress(ConnectionError):
-                assert await ports.talk(REQUEST) == b""
+            writer.write(HELLO)
+            await reader.readuntil(SETTINGS.replace(b"\4\0", b"\4\1"))
+            assert (await ports.talk(REQUEST)).startswith(b"HTTP/1.1 503 ")
+            assert b"too many connections" in await ports.talk(HELLO)
+            assert [(await ports.traps.get())[0] for _ in range(2)] == ["too_many_connections"] * 2
             writer.close()
+
+    run(main)
+
+
+def test_too_many_connections_of_one_address(run: Any) -> None:
+    async def main() -> None:
+        async with here(connections_per_peer_max=1) as ports:
+            for _ in range(2):  # the place of one that ended is free again
+                reader, writer = await ports.open()
+                writer.write(REQUEST.replace(b"Connection: close\r\n", b""))
+                await reader.readuntil(b"hello over http")
+                assert (await ports.talk(REQUEST)).startswith(b"HTTP/1.1 503 ")
+                writer.close()
+                await writer.wait_closed()
 
     run(main)

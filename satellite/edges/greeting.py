@@ -1,0 +1,126 @@
+"""The beginning of a connection: its first bytes tell TLS from plain, and HTTP/1 from HTTP/2."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING
+
+from satellite.edges.http2 import PREFACE
+
+if TYPE_CHECKING:
+    from satellite.edges.listeners import Listener
+
+TLS_HELLO = b"\x16"
+"""First byte of a TLS handshake; no method of HTTP begins so."""
+
+ALPN = ("h2", "http/1.1")
+"""Best first: what offers h2 gets it, gRPC over OkHttp among them (wire-protocols.md §1.2)."""
+
+_TOLD_APART_BYTES = 4
+"""Of the preface: no method of HTTP/1 begins with `PRI `."""
+
+
+async def first_byte(connection: socket.socket) -> bytes:
+    """The first byte that a peer sends, left where it is; b"" when it closes instead."""
+    loop = asyncio.get_running_loop()
+    while True:
+        try:
+            return connection.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            readable: asyncio.Future[None] = loop.create_future()
+            loop.add_reader(connection, _wake, readable)
+            try:
+                await readable
+            finally:
+                loop.remove_reader(connection)
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class Greeter(asyncio.Protocol):
+    """Reads as much of a connection as tells HTTP/1 from HTTP/2, then lets the other protocol take over."""
+
+    def __init__(self, listener: Listener) -> None:
+        """Nothing has come yet."""
+        self._listener = listener
+        self._since = asyncio.get_running_loop().time()
+        self._began = b""
+        self._refused = False
+        self._let_go = False
+        self._peer = ""
+        self.transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """It is open."""
+        self.transport = transport
+        host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self._peer = f"{host}:{port}"
+        self._listener.connections.add(self)
+        self._refused = not self._listener.admit(self._peer)
+
+    def data_received(self, data: bytes) -> None:
+        """Enough, or more of it later."""
+        listener = self._listener
+        self._began += data
+        known = self._began[:_TOLD_APART_BYTES]
+        if known.startswith(TLS_HELLO):
+            listener.trap("tls_client_on_plain_port", self._peer, "a TLS handshake began")
+            self.transport.close()
+        elif not PREFACE.startswith(known) and not self._chose_http2():
+            self._become(listener.http1())
+        elif len(known) == _TOLD_APART_BYTES:
+            protocol = listener.http2()
+            if protocol is None:
+                listener.trap(
+                    "http2_client_on_http1_port", self._peer, "reports over HTTP/2 have ports of their own"
+                )
+                self.transport.close()
+            else:
+                self._become(protocol)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It came to nothing."""
+        del exc
+        listener = self._listener
+        listener.connections.discard(self)
+        tls = self.transport.get_extra_info("ssl_object")
+        left = tls is not None and not self._began and not self._let_go
+        if left and listener.takes_http2 and tls.selected_alpn_protocol() is None:
+            listener.trap(
+                "no_alpn", self._peer, "it left after TLS stood, having offered neither h2 nor http/1.1"
+            )
+        listener.connection_closed(self._peer)
+
+    def tick(self, now: float) -> None:
+        """A second passed: who says nothing for too long is let go."""
+        limit = self._listener.owner.head_seconds if self._began else self._listener.owner.idle_seconds
+        if now - self._since > limit:
+            self.shutdown()
+
+    @property
+    def is_busy(self) -> bool:
+        """Never: there is nothing to answer yet."""
+        return False
+
+    def shutdown(self) -> None:
+        """We stop."""
+        self._let_go = True
+        self.transport.close()
+
+    def _chose_http2(self) -> bool:
+        """Whether ALPN did, so that nothing else may come."""
+        tls = self.transport.get_extra_info("ssl_object")
+        return tls is not None and tls.selected_alpn_protocol() == "h2"
+
+    def _become(self, protocol: asyncio.Protocol) -> None:
+        self._listener.connections.discard(self)
+        self.transport.set_protocol(protocol)
+        protocol.connection_made(self.transport)
+        if self._refused:
+            protocol.refuse_connection()  # type: ignore[attr-defined]
+        else:
+            protocol.data_received(self._began)

@@ -1,0 +1,104 @@
+"""Our engine: which call a request of `application/grpc` begins. See `call` for what becomes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import grpc
+
+from satellite.edges import http2
+from satellite.edges.budget import ReadingBudget
+from satellite.edges.compression import GRPC_ENCODINGS
+from satellite.edges.grpc import status
+from satellite.edges.grpc.call import Call, CallHead, Wire
+from satellite.edges.grpc.report_call import ReportCall
+from satellite.edges.grpc.servicer_call import ServicerCall
+from satellite.edges.grpc.services import Services
+from satellite.edges.grpc.status import CallFailed
+from satellite.protocols.wire import WireProtocol
+
+TOKEN = b"lightstep-access-token"
+
+
+class Engine:
+    """Knows the methods; belongs to one event loop."""
+
+    def __init__(
+        self,
+        *,
+        protocols: Sequence[WireProtocol],
+        services: Services,
+        message_bytes_max: int,
+        budget: ReadingBudget,
+        on_unknown: Callable[[Wire, str], None],
+    ) -> None:
+        """Serves at once.
+
+        Args:
+            protocols: whose report methods are served.
+            services: what else is served.
+            message_bytes_max: of one message, as sent and once more after decompression.
+            budget: for messages that are not complete.
+            on_unknown: hears of calls to methods that nobody serves.
+        """
+        self._reports = {path.encode(): protocol for protocol in protocols for path in protocol.grpc_methods}
+        self._handlers = {
+            f"/{service}/{name}".encode(): handler
+            for service, handlers in services.handlers.items()
+            for name, handler in handlers.items()
+        }
+        self._message_bytes_max = message_bytes_max
+        self._budget = budget
+        self._on_unknown = on_unknown
+
+    def serves(self, path: bytes) -> bool:
+        """Whether there is such a method."""
+        return path in self._reports or path in self._handlers
+
+    def begin(self, wire: Wire, stream: http2.Stream) -> Call:
+        """The call that this stream is."""
+        head = stream.head.meaning
+        if head is None:
+            head = stream.head.meaning = self._read(stream.head)
+        limits: Any = {"message_bytes_max": self._message_bytes_max, "budget": self._budget}
+        if head.failure is not None:
+            if head.failure.code is grpc.StatusCode.UNIMPLEMENTED and not self.serves(stream.head.path):
+                self._on_unknown(wire, stream.head.path.decode("latin-1"))
+            call = Call(wire, stream, head, **limits)
+            call.fail(head.failure)
+            return call
+        if head.protocol is not None:
+            return ReportCall(wire, stream, head, protocol=head.protocol, **limits)
+        return ServicerCall(wire, stream, head, handler=head.handler, **limits)
+
+    def _read(self, head: http2.Head) -> CallHead:
+        token = encoding = ""
+        timeout: float | None = None
+        failure: CallFailed | None = None
+        for name, value in head.fields:
+            if name == TOKEN:
+                token = value.decode("latin-1")
+            elif name == b"grpc-encoding":
+                encoding = value.decode("latin-1").lower()
+            elif name == b"grpc-timeout":
+                timeout = status.timeout_seconds(value)
+        if not self.serves(head.path):
+            known = f"{head.path.decode('latin-1')[:200]} is not served here"
+            failure = CallFailed(grpc.StatusCode.UNIMPLEMENTED, known)
+        elif encoding not in {"", "identity", *GRPC_ENCODINGS}:
+            names = ", ".join(("identity", *GRPC_ENCODINGS))
+            failure = CallFailed(
+                grpc.StatusCode.UNIMPLEMENTED, f"grpc-encoding {encoding[:80]!r} is none of {names}"
+            )
+        elif head.too_large:
+            failure = CallFailed(grpc.StatusCode.RESOURCE_EXHAUSTED, "the header list is too large")
+        return CallHead(
+            self._reports.get(head.path),
+            self._handlers.get(head.path),
+            head.fields,
+            token,
+            encoding,
+            timeout,
+            failure,
+        )

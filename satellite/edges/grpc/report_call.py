@@ -1,0 +1,164 @@
+"""A call of a report method: no task, no context, hardly an object, since reports come by the thousand a second."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import grpc
+
+from satellite.edges import http2
+from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate, inflate_aside
+from satellite.edges.grpc import status
+from satellite.edges.grpc.call import HEADERS, STOPPING, Call
+from satellite.edges.grpc.messages import PREFIX_BYTES, message
+from satellite.edges.grpc.status import CallFailed
+from satellite.errors import SatelliteError
+from satellite.intake.intake import Delivery
+from satellite.model.report import Receipt
+from satellite.protocols.wire import RequestHead, WireProtocol
+
+_HEADERS = http2.encode(HEADERS)
+_OK = http2.encode([(b"grpc-status", b"0")])
+_HEAD = RequestHead()
+
+
+class ReportCall(Call):
+    """Each message is a report, handed over when it is complete; the next one when it has its answer.
+
+    A unary method has one; a method with streams (`WireProtocol.grpc_streams`) any number, and to a client that sends
+    one message and reads one answer it is an ordinary unary call.
+    """
+
+    __slots__ = ("_answers", "_protocol", "_waits", "answer")
+
+    def __init__(self, *arguments: Any, protocol: WireProtocol, **limits: Any) -> None:
+        super().__init__(*arguments, **limits)
+        self._protocol = protocol
+        self._answers = 0
+        self._waits = False
+        """Whether a message is in hand."""
+        self.answer: asyncio.Future[Receipt] | None = None
+        """Of that message, once it was handed over."""
+
+    def data(self, data: bytes, *, ended: bool) -> None:
+        """A piece of the body."""
+        if self.over:
+            return
+        self.done = ended
+        if ended and self._is_whole(data):
+            self._waits = True
+            self._submit(data[PREFIX_BYTES:])
+            return
+        try:
+            self.feed(data)
+        except SatelliteError as refusal:
+            self._refuse(refusal)
+            return
+        if not self._waits:
+            self._next()
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Nearly every call: one message that is not compressed, in one piece."""
+        return (
+            len(data) >= PREFIX_BYTES
+            and data[0] == 0
+            and int.from_bytes(data[1:PREFIX_BYTES], "big")
+            == len(data) - PREFIX_BYTES
+            <= self.messages.limit_bytes
+            and not (self._answers or self._waits or self.messages.held_bytes)
+        )
+
+    def ended(self) -> None:
+        """The client has said all."""
+        self.done = True
+        if not self.over and not self._waits:
+            self._next()
+
+    def release(self) -> None:
+        """It is over: nobody waits for the message in hand any more, and the intake may leave it."""
+        super().release()
+        if self.answer is not None:
+            self.answer.cancel()
+            self.answer = None
+
+    def stop(self) -> None:
+        """A call that is silent ends well; one with a message in hand or on its way when that is answered."""
+        if self._protocol.grpc_streams and not (self.over or self._waits or self.messages.held_bytes):
+            self._finish()
+
+    def _next(self) -> None:
+        """Take the next message, or end."""
+        if self.messages.whole:
+            self._waits = True
+            try:
+                self._take()
+            except CallFailed as failure:
+                self.fail(failure)
+            except SatelliteError as refusal:
+                self._refuse(refusal)
+        elif self.done:
+            if self.messages.unfinished_bytes:
+                self.fail(CallFailed(grpc.StatusCode.INTERNAL, "the body ends in the middle of a message"))
+            elif not self._answers and not self._protocol.grpc_streams:
+                self.fail(CallFailed(grpc.StatusCode.INTERNAL, "a call without a message"))
+            else:
+                self._finish()
+        elif self.wire.stopping:
+            self.stop()
+
+    def _take(self) -> None:
+        compressed, body = self.take()
+        if not compressed:
+            self._submit(body)
+            return
+        encoding = self.encoding()
+        if len(body) <= INFLATE_IN_THREAD_BYTES:
+            self._submit(inflate(body, encoding, self.messages.limit_bytes))
+        elif self.wire.start(self._inflate(body, encoding)) is None:
+            raise CallFailed(grpc.StatusCode.UNAVAILABLE, STOPPING)
+
+    async def _inflate(self, body: bytes, encoding: str) -> None:
+        try:
+            self._submit(await inflate_aside(body, encoding, self.messages.limit_bytes))
+        except SatelliteError as refusal:
+            self._refuse(refusal)
+
+    def _submit(self, body: bytes) -> None:
+        self.wire.deliver(Delivery(self._protocol, body, self.head.token, self.wire.peer), self)
+
+    def answered(self, answer: asyncio.Future[Receipt]) -> None:
+        """What became of the message in hand."""
+        self._waits = False
+        self.answer = None
+        if self.over or answer.cancelled():
+            return
+        receipt = answer.result()
+        if receipt.refusal is not None:
+            self._fail(receipt.refusal)
+            return
+        connection = self.wire.http2
+        if not self.sent_headers:
+            self.sent_headers = True
+            connection.send_block(self.stream, _HEADERS)
+        connection.send_data(self.stream, message(self._protocol.encode(receipt, _HEAD).body))
+        self._answers += 1
+        if not self._protocol.grpc_streams or (self.done and not self.messages.held_bytes):
+            self._finish()
+        else:
+            self.wire.write_soon()
+            self._next()
+
+    def _finish(self) -> None:
+        if not self.sent_headers:
+            self.sent_headers = True
+            self.wire.http2.send_block(self.stream, _HEADERS)
+        self.end(_OK)
+
+    def _refuse(self, refusal: SatelliteError) -> None:
+        """It was no report for the intake to see."""
+        self.wire.refused(self._protocol.name, refusal)
+        self._fail(refusal)
+
+    def _fail(self, refusal: SatelliteError) -> None:
+        self.fail(CallFailed(status.code_of(refusal), refusal.message, self._protocol.grpc_details(refusal)))

@@ -1,0 +1,234 @@
+"""An HTTP/1.1 connection: uvicorn's protocol on httptools, with the limits and the strictness that it leaves to others."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+if TYPE_CHECKING:
+    from satellite.edges.listeners import Listener
+
+HEAD_BYTES_MAX = 65_536
+"""A request's line and headers (ours)."""
+
+FIELDS_MAX = 256
+"""Header fields of a request (ours), trailers counted with them."""
+
+UNREAD = "satellite.unread"
+"""Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
+that was all of it. After a disconnect ASGI has no other way to it."""
+
+_CHUNK_BYTES_MAX = 32
+"""What a chunk may cost beside its content, on average: its length and line ends are ten or less; extensions, which mean
+nothing here (RFC 9112 §7.1.1), may be some bytes more."""
+
+_FIRST_LINE_BYTES = 256
+"""How much of a connection's beginning tells whether it is HTTP/1."""
+
+_LINGER_SECONDS = 1.0
+
+_UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
+
+
+_HEAD_TOO_LARGE = (b"431 Request Header Fields Too Large", b"the head of the request is too large\n")
+_TOO_MUCH_FRAMING = (b"400 Bad Request", b"too much of the body is chunk extensions and trailers\n")
+_NOT_ONE_HOST = (b"400 Bad Request", b"a request has one Host field (RFC 9112, 3.2)\n")
+_GRPC_PATH = (b"505 HTTP Version Not Supported", b"this path is a gRPC method, which needs HTTP/2\n")
+_TOO_MANY = (b"503 Service Unavailable", b"too many connections, try again later\n")
+
+
+class _Refused(Exception):
+    """Raised in a callback of the parser, which then stops."""
+
+
+class Http1Connection(HttpToolsProtocol):
+    """One connection."""
+
+    def __init__(self, listener: Listener) -> None:
+        """Args: `listener` is the port it came to."""
+        loop = asyncio.get_running_loop()
+        super().__init__(config=listener.config, server_state=listener.state, app_state={}, _loop=loop)
+        self._listener = listener
+        self._heard = loop.time()
+        self._head_since: float | None = None
+        self._head_bytes = 0
+        self._fields = 0
+        self._hosts = 0
+        self._chunks = 0
+        self._began = b""
+        self._framing_bytes = 0
+        """Of the head, until it is complete; then of the body what is not its content, from the next read on."""
+        self._counts = True
+        self._quiet = True
+        """Whether nothing but a head came in this read."""
+        self._refusal: tuple[bytes, bytes] | None = None
+        self._read_bytes = 0
+        self._lingers = False
+        """Whether it was refused, and what still comes is thrown away."""
+        self._write_paused_at = 0.0
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        super().connection_lost(exc)
+        self._listener.connection_closed(self._peer())
+
+    def data_received(self, data: bytes) -> None:
+        """Some of a request, or more than one."""
+        if self.transport.is_closing() or self._lingers:
+            return
+        self._heard = self.loop.time()
+        if len(self._began) < _FIRST_LINE_BYTES:
+            self._began += data[:_FIRST_LINE_BYTES]
+        if b"pgrade:" in data and (self.cycle is None or not self.cycle.more_body):
+            data = _without_upgrade(data)
+        self._counts = self._quiet = True
+        self._framing_bytes += len(data)
+        self._read_bytes = len(data)
+        super().data_received(data)
+        if self.transport.is_closing() or self._lingers:
+            return
+        if self._head_since is not None and self._framing_bytes > HEAD_BYTES_MAX:
+            self._answer_and_close(*_HEAD_TOO_LARGE)
+        elif self._framing_bytes > HEAD_BYTES_MAX + self._chunks * _CHUNK_BYTES_MAX:
+            self._answer_and_close(*_TOO_MUCH_FRAMING)
+
+    # What the parser found
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._head_since = self.loop.time()
+        self._head_bytes = self._fields = self._hosts = self._chunks = 0
+        self._framing_bytes = self._read_bytes if self._quiet else 0
+        self.scope["extensions"] = {UNREAD: self._unread}  # type: ignore[dict-item]
+
+    def on_url(self, url: bytes) -> None:
+        """Its target, or a part of it."""
+        self._head_bytes += len(url)
+        super().on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of its head or, later, a trailer, which means nothing here."""
+        self._fields += 1
+        self._head_bytes += len(name) + len(value) + 4  # ": " and the line's end
+        if self._head_bytes > HEAD_BYTES_MAX or self._fields > FIELDS_MAX:
+            self._refuse(_HEAD_TOO_LARGE)
+        elif self._head_since is not None:
+            super().on_header(name, value)
+            self._hosts += name.lower() == b"host"
+
+    def on_headers_complete(self) -> None:
+        """Its head is complete."""
+        self._head_since = None
+        self._framing_bytes = 0
+        self._counts = False
+        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
+            self._refuse(_NOT_ONE_HOST)
+        if self._listener.is_grpc_method(self.url):
+            self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])
+            self._refuse(_GRPC_PATH)
+        super().on_headers_complete()
+
+    def on_chunk_header(self) -> None:
+        """Of a body's chunk."""
+        self._chunks += 1
+
+    def on_body(self, body: bytes) -> None:
+        """Some of its body."""
+        self._quiet = False
+        if self._counts:
+            self._framing_bytes -= len(body)
+        super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """What came is no HTTP, or a callback refused it."""
+        if self._refusal is not None:
+            self._answer_and_close(*self._refusal)
+            return
+        self._listener.trap("not_http", self._peer(), msg)
+        if self._listener.takes_http2 and b" HTTP/1." not in self._began:
+            self.transport.close()  # RFC 9113 §3.4: what is no HTTP at all does not understand an answer in HTTP/1
+        else:
+            super().send_400_response(msg)
+
+    def on_message_complete(self) -> None:
+        """Its body is complete."""
+        self._quiet = False
+        self._framing_bytes = 0
+        super().on_message_complete()
+
+    def _refuse(self, refusal: tuple[bytes, bytes]) -> NoReturn:
+        """Within a callback of the parser: stop it."""
+        self._refusal = refusal
+        raise _Refused
+
+    # Limits
+
+    def pause_writing(self) -> None:
+        """The client reads slowly."""
+        super().pause_writing()
+        self._write_paused_at = self.loop.time()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        super().resume_writing()
+        self._write_paused_at = 0.0
+
+    def tick(self, now: float) -> None:
+        """A second passed: close what is overdue."""
+        if self.is_overdue(now):
+            self.transport.close()
+        elif self._write_paused_at and now - self._write_paused_at > self._listener.owner.slow_seconds:
+            self._listener.trap("slow_reader", self._peer(), "the client does not take its answer")
+            self.transport.abort()
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether it is the peer's turn, and has been for too long."""
+        owner = self._listener.owner
+        if self._head_since is not None:
+            return now - self._head_since > owner.head_seconds
+        ours = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
+        return not ours and not self.flow.read_paused and now - self._heard > owner.idle_seconds
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is left to send."""
+        transport: Any = self.transport
+        return bool(transport.get_write_buffer_size())
+
+    def refuse_connection(self) -> None:
+        """There are too many connections."""
+        self._answer_and_close(*_TOO_MANY)
+
+    def _unread(self) -> tuple[bytes, bool]:
+        body, self.cycle.body = bytes(self.cycle.body), bytearray()
+        return body, not self.cycle.more_body
+
+    def _peer(self) -> str:
+        return f"{self.client[0]}:{self.client[1]}" if self.client else ""
+
+    def _answer_and_close(self, status: bytes, text: bytes) -> None:
+        head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n"
+        more = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
+        if status.startswith(b"503"):
+            more += b"retry-after: 1\r\n"
+        self.transport.write(head % (status, len(text)) + more + b"connection: close\r\n\r\n" + text)
+        if self.transport.can_write_eof():
+            # What is closed while the peer still sends ends with a reset, which can overtake the answer.
+            self._lingers = True
+            self.transport.write_eof()
+            self.loop.call_later(_LINGER_SECONDS, self.transport.close)
+        else:
+            self.transport.close()
+
+
+def _without_upgrade(data: bytes) -> bytes:
+    """A request without its wish for another protocol, which a server may ignore (RFC 9110 §7.8) and the parser cannot.
+
+    Java's own client has it in every plain request.
+    """
+    head, end, rest = data.partition(b"\r\n\r\n")
+    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest

@@ -1,0 +1,639 @@
+"""One connection's state (RFC 9113): frames in, events and frames out."""
+
+from __future__ import annotations
+
+import struct
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from satellite.edges.http2 import frames, patience
+from satellite.edges.http2.events import (
+    Data,
+    Drained,
+    Ended,
+    Event,
+    GoingAway,
+    PingAnswered,
+    Request,
+    Reset,
+    Trailers,
+)
+from satellite.edges.http2.frames import ConnectionFault, ErrorCode, StreamFault
+from satellite.edges.http2.headers import Fields, HeaderReader, encode
+from satellite.edges.http2.patience import Patience
+from satellite.edges.http2.stream import Stream
+
+_CLOSED_REMEMBERED = 1024
+"""Streams whose late frames are told from mistakes."""
+
+_LONGEST_FRAME_SENT = 65_536
+"""Even when the peer allows more: others want their turn."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one connection may ask of us. The peer is told of the first five by settings and window updates."""
+
+    streams_max: int = 256
+    """Requests at a time; one more is refused, and may be sent again (§5.1.2)."""
+    stream_window_bytes: int = 1 << 20
+    """Of a body's bytes how many may come before the owner has dealt with any. Our setting, not yet known to the peer
+    in its first flight, so never below the protocol's own 65,535."""
+    connection_window_bytes: int = 8 << 20
+    """Of all bodies together before we have read them; it is opened again as they are read."""
+    list_bytes_max: int = 65_536
+    """Of a header section as RFC 9113 §6.5.2 counts it."""
+    frame_bytes_max: int = frames.FRAME_BYTES
+    fields_max: int = 256
+    """Of a header section."""
+    block_bytes_max: int = 65_536
+    """Of a header block before it is decompressed, all its CONTINUATIONs together."""
+
+
+class Connection:
+    """The server's end of one connection. Not safe for threads.
+
+    `receive` takes what came and tells what it meant; the `send_…` methods and answers of the protocol itself
+    (acknowledgements, window updates, errors) gather in `take`, in one piece for one write.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        """Our settings are in `take` already; nothing was received."""
+        self.limits = limits
+        self.streams: dict[int, Stream] = {}
+        """Those that are open in either direction."""
+        self.last_stream_id = 0
+        """The highest that a client began."""
+        self.ended = False
+        """Whether GOAWAY was sent for a fault: nothing is read any more."""
+        self._headers = HeaderReader(list_bytes_max=limits.list_bytes_max, fields_max=limits.fields_max)
+        self._patience = Patience()
+        self._rest = b""
+        self._greeted = False
+        self.settled = False
+        """Whether the client's settings have come."""
+        self._block: tuple[int, int, list[bytes], int] | None = None
+        """A header block that goes on: stream, flags, its parts, their bytes."""
+        self._closed: OrderedDict[int, bool] = OrderedDict()
+        """Streams that ended lately, and whether it was we who reset them, so that the peer may not know."""
+        self._blocked: dict[int, Stream] = {}
+        """Streams that wait for a window, longest first."""
+        self._goaway_at: int | None = None
+        """The last stream that is still taken, once we told that."""
+        self._receive_window = limits.connection_window_bytes
+        self._send_window = frames.WINDOW
+        self._initial_send_window = frames.WINDOW
+        self._frame_bytes = frames.FRAME_BYTES
+        self._table_prefix = b""
+        self._out: list[bytes] = [
+            frames.settings(
+                {
+                    frames.MAX_CONCURRENT_STREAMS: limits.streams_max,
+                    frames.INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
+                    frames.MAX_FRAME_SIZE: limits.frame_bytes_max,
+                    frames.MAX_HEADER_LIST_SIZE: limits.list_bytes_max,
+                }
+            )
+        ]
+        if limits.connection_window_bytes > frames.WINDOW:
+            self._out.append(frames.window_update(0, limits.connection_window_bytes - frames.WINDOW))
+
+    # Out
+
+    def take(self) -> bytes:
+        """What is to be written now; b"" when there is nothing."""
+        out = self._out
+        if not out:
+            return b""
+        self._out = []
+        return out[0] if len(out) == 1 else b"".join(out)
+
+    @property
+    def unfinished_bytes(self) -> int:
+        """What is held of a frame or header block that is not complete."""
+        return len(self._rest) + (self._block[3] if self._block else 0)
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits for the peer's windows."""
+        return sum(stream.pending_bytes for stream in self._blocked.values())
+
+    def send_headers(
+        self, stream: Stream, fields: Fields | list[tuple[bytes, bytes]], *, end: bool = False
+    ) -> None:
+        """Our header section; its first field is `:status`. Nothing is sent on a stream that has ended or was reset."""
+        self.send_block(stream, encode(fields), end=end)
+
+    def send_block(self, stream: Stream, block: bytes, *, end: bool = False) -> None:
+        """The same as a header block that `encode` made; as trailers when there was a body or header section before.
+
+        They wait for the body that is queued before them.
+        """
+        if not stream.local_open:
+            return
+        if end:
+            stream.local_open = False
+        if stream.queue:
+            stream.ending, stream.trailers = True, block
+            return
+        self._write_block(stream, block, end=end)
+
+    def send_data(self, stream: Stream, data: bytes, *, end: bool = False) -> None:
+        """A piece of our body, as far as the windows allow; the rest is queued, and `Drained` tells when it is out."""
+        if not stream.local_open:
+            return
+        if end:
+            stream.local_open = False
+        if not stream.queue and len(data) <= self._frame_bytes:
+            size = len(data)
+            if size <= stream.send_window and size <= self._send_window:
+                stream.send_window -= size
+                self._send_window -= size
+                self._out.append(frames.frame(frames.DATA, frames.END_STREAM if end else 0, stream.id, data))
+                self._patience.earn(patience.EARNED_BY_DATA_SENT)
+                if end:
+                    self._answered(stream)
+                return
+        stream.queue.append(memoryview(data))
+        stream.pending_bytes += len(data)
+        stream.ending = end
+        self._blocked[stream.id] = stream
+        self._pump(stream, [])
+
+    def reset(self, stream: Stream, code: ErrorCode = ErrorCode.CANCEL) -> None:
+        """End a stream at once in both directions; what it has queued is dropped."""
+        if self.streams.get(stream.id) is stream:
+            self._out.append(frames.rst_stream(stream.id, code))
+            self._close(stream, ours=True)
+
+    def consume(self, stream: Stream, size: int) -> None:
+        """The owner has dealt with so many bytes of a body; the client may send as many more."""
+        stream.consumed += size
+        if stream.remote_open and stream.consumed * 2 >= self.limits.stream_window_bytes:
+            self._out.append(frames.window_update(stream.id, stream.consumed))
+            stream.receive_window += stream.consumed
+            stream.consumed = 0
+
+    def ping(self, payload: bytes) -> None:
+        """Ask for a sign of life; eight bytes, which come back in `PingAnswered`."""
+        self._out.append(frames.frame(frames.PING, 0, 0, payload))
+
+    def announce_end(self) -> None:
+        """Ask the client to begin no more streams, but take those that are on their way (§6.8); `go_away` follows."""
+        if self._goaway_at is None:
+            self._out.append(frames.goaway(frames.WINDOW_MAX, ErrorCode.NO_ERROR))
+
+    def go_away(self, code: ErrorCode = ErrorCode.NO_ERROR, detail: str = "") -> None:
+        """Take no stream beyond those that began; theirs go on."""
+        if self._goaway_at is None:
+            self._goaway_at = self.last_stream_id
+            self._out.append(frames.goaway(self.last_stream_id, code, detail))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing is left to do but to close: a fault ended it, or it goes away and its last stream is over."""
+        return self.ended or (self._goaway_at is not None and not self.streams)
+
+    def second_passed(self) -> None:
+        """Somebody with a clock says so; floods are counted against it."""
+        self._patience.earn(patience.PER_SECOND)
+
+    # In
+
+    def receive(self, data: bytes) -> list[Event]:
+        """What these bytes meant. After `Ended` nothing is read any more."""
+        events: list[Event] = []
+        if self.ended:
+            return events
+        if self._rest:
+            data = self._rest + data
+        at = 0
+        try:
+            if not self._greeted:
+                at = self._greet(data)
+            at = self._read(data, at, events)
+        except ConnectionFault as fault:
+            self._fail(fault, events)
+            return events
+        self._rest = data[at:]
+        return events
+
+    def _greet(self, data: bytes) -> int:
+        """§3.4."""
+        if not data.startswith(frames.PREFACE):
+            if frames.PREFACE.startswith(data):
+                return 0
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the connection does not begin as HTTP/2 does")
+        self._greeted = True
+        return len(frames.PREFACE)
+
+    def _read(self, data: bytes, at: int, events: list[Event]) -> int:
+        """Take whole frames; where the rest begins."""
+        if not self._greeted:
+            return at
+        end = len(data)
+        frame_bytes_max = self.limits.frame_bytes_max
+        while end - at >= frames.HEADER_BYTES:
+            high, low, kind, flags, stream_id = frames.head_of(data, at)
+            length = high << 8 | low
+            if length > frame_bytes_max:
+                # A stream error would do for some kinds; what sends such frames does not know our settings.
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "a frame is larger than our settings allow")
+            begin = at + frames.HEADER_BYTES
+            if end - begin < length:
+                break
+            at = begin + length
+            payload = data[begin:at]
+            stream_id &= 0x7FFFFFFF
+            if self._block is not None and (kind != frames.CONTINUATION or stream_id != self._block[0]):
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
+            if not self.settled:
+                if kind != frames.SETTINGS or flags & frames.ACK:
+                    raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "the first frame is not SETTINGS")
+                self.settled = True
+            try:
+                if kind == frames.DATA:
+                    self._data(flags, stream_id, payload, events)
+                elif kind == frames.HEADERS:
+                    self._header_frame(flags, stream_id, payload, events)
+                elif kind < len(self._RARE):
+                    self._RARE[kind](self, flags, stream_id, payload, events)
+                else:  # §5.5: of an extension we do not know
+                    self._spend(patience.COST_OF_EMPTY_FRAME)
+            except StreamFault as fault:
+                self._reset_for(fault, events)
+        return at
+
+    def _data(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.1."""
+        size = len(payload)
+        self._receive_window -= size
+        if self._receive_window < 0:
+            raise ConnectionFault(
+                ErrorCode.FLOW_CONTROL_ERROR, "more data than the connection's window allows"
+            )
+        if self._receive_window * 2 < self.limits.connection_window_bytes:
+            more = self.limits.connection_window_bytes - self._receive_window
+            self._out.append(frames.window_update(0, more))
+            self._receive_window += more
+        stream = self.streams.get(stream_id)
+        if stream is None or not stream.remote_open:
+            self._late(stream_id, stream, "DATA")
+            return
+        stream.receive_window -= size
+        if stream.receive_window < 0:
+            raise StreamFault(
+                stream_id, ErrorCode.FLOW_CONTROL_ERROR, "more data than the stream's window allows"
+            )
+        body = frames.unpadded(flags, payload) if flags & frames.PADDED else payload
+        if size != len(body):
+            self.consume(stream, size - len(body))
+        ended = bool(flags & frames.END_STREAM)
+        if len(body) < patience.SMALL_DATA_BYTES and not ended:
+            self._spend(patience.COST_OF_EMPTY_FRAME)
+        stream.received_bytes += len(body)
+        if ended:
+            stream.remote_open = False
+        self._check_length(stream)
+        events.append(Data(stream, body, ended))
+        if ended and not stream.local_open and not stream.queue:
+            self._close(stream)
+
+    def _header_frame(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.2."""
+        if stream_id == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "HEADERS for stream 0")
+        block = frames.unpadded(flags, payload) if flags & frames.PADDED else payload
+        if flags & frames.PRIORITISED:
+            if len(block) < 5:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "HEADERS too short for its priority")
+            itself = int.from_bytes(block[:4], "big") & 0x7FFFFFFF == stream_id
+            block = block[5:]
+            if itself:  # its fields must be read all the same, for the table's sake
+                self._headers.request(block) if flags & frames.END_HEADERS else None
+                self._begin(stream_id)
+                raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
+        if flags & frames.END_HEADERS:
+            self._section(flags, stream_id, block, events)
+        else:
+            self._block = (stream_id, flags, [block], len(block))
+
+    def _continuation(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.10."""
+        if self._block is None:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "CONTINUATION of nothing")
+        self._spend(patience.COST_OF_CONTINUATION)
+        _, first_flags, parts, size = self._block
+        size += len(payload)
+        if size > self.limits.block_bytes_max:
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "a header block is too large")
+        parts.append(payload)
+        self._block = (stream_id, first_flags, parts, size)
+        if flags & frames.END_HEADERS:
+            self._block = None
+            self._section(first_flags, stream_id, b"".join(parts), events)
+
+    def _section(self, flags: int, stream_id: int, block: bytes, events: list[Event]) -> None:
+        """A header section is complete: a request's (§8.3.1), or trailers (§8.1)."""
+        ended = bool(flags & frames.END_STREAM)
+        if stream_id <= self.last_stream_id:
+            self._trailers(stream_id, block, events, ended=ended)
+            return
+        head = self._headers.request(block)
+        if self._goaway_at is not None:  # §6.8: as if it had never come
+            self._begin(stream_id, ours=True)
+            return
+        self._begin(stream_id)
+        if len(self.streams) >= self.limits.streams_max:
+            raise StreamFault(
+                stream_id, ErrorCode.REFUSED_STREAM, "more streams at a time than our settings allow"
+            )
+        if head.fault:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, head.fault)
+        del self._closed[stream_id]
+        stream = self.streams[stream_id] = Stream(
+            stream_id,
+            head,
+            receive_window=self.limits.stream_window_bytes,
+            send_window=self._initial_send_window,
+        )
+        if ended:
+            stream.remote_open = False
+            if stream.expected_bytes:
+                self._check_length(stream)
+        events.append(Request(stream, head, ended))
+
+    def _begin(self, stream_id: int, *, ours: bool = False) -> None:
+        """A client uses a new stream: odd, and higher than all before (§5.1.1). Remembered as closed until it opens."""
+        if stream_id % 2 == 0 or stream_id <= self.last_stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream's number is even or was left behind")
+        self.last_stream_id = stream_id
+        self._remember(stream_id, ours=ours)
+
+    def _trailers(self, stream_id: int, block: bytes, events: list[Event], *, ended: bool) -> None:
+        fields, fault = self._headers.trailers(block)
+        stream = self.streams.get(stream_id)
+        if stream is None or not stream.remote_open:
+            self._late(stream_id, stream, "HEADERS")
+            return
+        if fault or not ended:
+            raise StreamFault(
+                stream_id, ErrorCode.PROTOCOL_ERROR, fault or "trailers that do not end their stream"
+            )
+        stream.remote_open = False
+        self._check_length(stream)
+        events.append(Trailers(stream, fields))
+        if not stream.local_open and not stream.queue:
+            self._close(stream)
+
+    def _check_length(self, stream: Stream) -> None:
+        """§8.1.1."""
+        expected = stream.expected_bytes
+        if expected is None:
+            return
+        if stream.received_bytes > expected or (not stream.remote_open and stream.received_bytes < expected):
+            raise StreamFault(
+                stream.id, ErrorCode.PROTOCOL_ERROR, "a body that is not as long as its content-length"
+            )
+
+    def _late(self, stream_id: int, stream: Stream | None, kind: str) -> None:
+        """A frame for a stream on which nothing more may come (§5.1)."""
+        if stream_id == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} for stream 0")
+        if stream is not None:
+            raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED, f"{kind} after the end of its stream")
+        if stream_id > self.last_stream_id or stream_id % 2 == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} for a stream that was not begun")
+        ours = self._closed.get(stream_id)
+        if ours is None:
+            raise ConnectionFault(
+                ErrorCode.PROTOCOL_ERROR if kind == "HEADERS" else ErrorCode.STREAM_CLOSED,
+                f"{kind} for a stream that was left behind",
+            )
+        if ours:  # the peer may not know yet
+            self._spend(patience.COST_OF_EMPTY_FRAME)
+        else:
+            raise ConnectionFault(ErrorCode.STREAM_CLOSED, f"{kind} for a stream that is closed")
+
+    def _priority(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.3: read and left."""
+        del flags, events
+        if stream_id == 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PRIORITY for stream 0")
+        self._spend(patience.COST_OF_PRIORITY)
+        if len(payload) != 5:
+            raise StreamFault(stream_id, ErrorCode.FRAME_SIZE_ERROR, "PRIORITY is not 5 bytes long")
+        if int.from_bytes(payload[:4], "big") & 0x7FFFFFFF == stream_id:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "a stream that depends on itself")
+
+    def _rst_stream(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.4."""
+        del flags
+        self._check_size("RST_STREAM", payload, 4)
+        self._check_begun("RST_STREAM", stream_id)
+        self._spend(patience.COST_OF_RESET)
+        stream = self.streams.get(stream_id)
+        if stream is not None:
+            self._close(stream)
+            events.append(Reset(stream, int.from_bytes(payload, "big"), by_peer=True))
+
+    def _settings(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.5."""
+        if stream_id != 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "SETTINGS for a stream")
+        if flags & frames.ACK:
+            if payload:
+                raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS with ACK and a payload")
+            self._spend(patience.COST_OF_EMPTY_FRAME)
+            return
+        if len(payload) % 6:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS is not a multiple of 6 bytes long")
+        self._spend(patience.COST_OF_SETTINGS + len(payload) // 60)
+        for name, value in struct.iter_unpack(">HL", payload):
+            self._set(name, value, events)
+        self._out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
+
+    def _set(self, name: int, value: int, events: list[Event]) -> None:
+        if name == frames.INITIAL_WINDOW_SIZE:
+            if value > frames.WINDOW_MAX:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "an initial window over 2^31-1")
+            change = value - self._initial_send_window
+            self._initial_send_window = value
+            for stream in self.streams.values():  # §6.9.2: may become negative
+                stream.send_window += change
+                if stream.send_window > frames.WINDOW_MAX:
+                    raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window over 2^31-1")
+            if change > 0:
+                self._pump_all(events)
+        elif name == frames.MAX_FRAME_SIZE:
+            if not frames.FRAME_BYTES <= value < 1 << 24:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a largest frame that may not be")
+            self._frame_bytes = min(value, _LONGEST_FRAME_SENT)
+        elif name == frames.ENABLE_PUSH and value > 1:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "ENABLE_PUSH is neither 0 nor 1")
+        elif name == frames.HEADER_TABLE_SIZE:
+            self._table_prefix = b"\x20"  # we use none, and say so (RFC 7541 §4.2): some readers insist
+
+    def _push_promise(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§8.4."""
+        del flags, stream_id, payload, events
+        raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PUSH_PROMISE from a client")
+
+    def _ping(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.7."""
+        if stream_id != 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "PING for a stream")
+        self._check_size("PING", payload, 8)
+        self._spend(patience.COST_OF_PING)
+        if flags & frames.ACK:
+            events.append(PingAnswered(payload))
+        else:
+            self._out.append(frames.frame(frames.PING, frames.ACK, 0, payload))
+
+    def _goaway(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.8."""
+        del flags
+        if stream_id != 0:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "GOAWAY for a stream")
+        if len(payload) < 8:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "GOAWAY is too short")
+        self._spend(patience.COST_OF_SETTINGS)
+        events.append(GoingAway(int.from_bytes(payload[4:8], "big"), payload[8:]))
+
+    def _window_update(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
+        """§6.9."""
+        del flags
+        self._check_size("WINDOW_UPDATE", payload, 4)
+        self._spend(patience.COST_OF_WINDOW_UPDATE)
+        increment = int.from_bytes(payload, "big") & 0x7FFFFFFF
+        if stream_id == 0:
+            if increment == 0:
+                raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0")
+            self._send_window += increment
+            if self._send_window > frames.WINDOW_MAX:
+                raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "the connection's window over 2^31-1")
+            if self._blocked:
+                self._pump_all(events)
+            return
+        self._check_begun("WINDOW_UPDATE", stream_id)
+        stream = self.streams.get(stream_id)
+        if stream is None:  # it is closed, and this was on its way (§5.1)
+            return
+        if increment == 0:
+            raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0")
+        stream.send_window += increment
+        if stream.send_window > frames.WINDOW_MAX:
+            raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window over 2^31-1")
+        if stream.queue:
+            self._pump(stream, events)
+
+    _RARE = (
+        _data,
+        _header_frame,
+        _priority,
+        _rst_stream,
+        _settings,
+        _push_promise,
+        _ping,
+        _goaway,
+        _window_update,
+        _continuation,
+    )
+    """By the type of frame."""
+
+    @staticmethod
+    def _check_size(kind: str, payload: bytes, size: int) -> None:
+        if len(payload) != size:
+            raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, f"{kind} is not {size} bytes long")
+
+    def _check_begun(self, kind: str, stream_id: int) -> None:
+        if stream_id == 0 or stream_id % 2 == 0 or stream_id > self.last_stream_id:
+            raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} for a stream that was not begun")
+
+    def _spend(self, cost: int) -> None:
+        if not self._patience.spend(cost):
+            raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
+
+    # Streams
+
+    def _pump_all(self, events: list[Event]) -> None:
+        for stream in list(self._blocked.values()):
+            if self._send_window <= 0:
+                break
+            self._pump(stream, events)
+
+    def _pump(self, stream: Stream, events: list[Event]) -> None:
+        """Write what the windows allow of a stream's queue; others get their turn before it comes again."""
+        queue = stream.queue
+        while queue:
+            allowed = min(stream.send_window, self._send_window, self._frame_bytes)
+            data = queue[0]
+            if data and allowed <= 0:
+                break
+            part = data[:allowed]
+            if len(part) == len(data):
+                queue.popleft()
+            else:
+                queue[0] = data[allowed:]
+            stream.send_window -= len(part)
+            self._send_window -= len(part)
+            stream.pending_bytes -= len(part)
+            last = not queue and stream.ending and stream.trailers is None
+            self._out.append(frames.frame(frames.DATA, frames.END_STREAM if last else 0, stream.id, part))
+            self._patience.earn(patience.EARNED_BY_DATA_SENT)
+        self._blocked.pop(stream.id, None)
+        if queue:
+            self._blocked[stream.id] = stream
+            return
+        if stream.trailers is not None:
+            self._write_block(stream, stream.trailers, end=True)
+        elif stream.ending:
+            self._answered(stream)
+        events.append(Drained(stream))
+
+    def _write_block(self, stream: Stream, block: bytes, *, end: bool) -> None:
+        if self._table_prefix:
+            block, self._table_prefix = self._table_prefix + block, b""
+        self._out.append(frames.headers(stream.id, block, end=end, frame_bytes=self._frame_bytes))
+        stream.answered = True
+        if end:
+            self._answered(stream)
+
+    def _answered(self, stream: Stream) -> None:
+        """Our half is over."""
+        self._patience.earn(patience.PER_ANSWER)
+        if not stream.remote_open:
+            self._close(stream)
+
+    def _close(self, stream: Stream, *, ours: bool = False) -> None:
+        stream.local_open = stream.remote_open = False
+        stream.queue.clear()
+        stream.pending_bytes = 0
+        self._blocked.pop(stream.id, None)
+        if self.streams.pop(stream.id, None) is not None:
+            self._remember(stream.id, ours=ours)
+
+    def _remember(self, stream_id: int, *, ours: bool) -> None:
+        self._closed[stream_id] = ours
+        if len(self._closed) > _CLOSED_REMEMBERED:
+            self._closed.popitem(last=False)
+
+    def _reset_for(self, fault: StreamFault, events: list[Event]) -> None:
+        self._spend(patience.COST_OF_RESET)
+        self._out.append(frames.rst_stream(fault.stream_id, fault.code))
+        stream = self.streams.get(fault.stream_id)
+        if stream is not None:
+            self._close(stream, ours=True)
+            events.append(Reset(stream, fault.code, by_peer=False, detail=fault.detail))
+        elif fault.stream_id in self._closed:
+            self._closed[fault.stream_id] = True
+
+    def _fail(self, fault: ConnectionFault, events: list[Event]) -> None:
+        self.ended = True
+        self._rest = b""
+        self._block = None
+        self._out.append(frames.goaway(self.last_stream_id, fault.code, fault.detail))
+        for stream in list(self.streams.values()):
+            self._close(stream)
+            events.append(Reset(stream, fault.code, by_peer=False, detail=fault.detail))
+        events.append(Ended(fault.code, fault.detail))

@@ -1,0 +1,279 @@
+"""An HTTP/2 connection on its socket: what `http2` makes of its bytes goes to gRPC's engine or to an HTTP application."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from satellite.edges import http2
+from satellite.edges.grpc.engine import Engine
+from satellite.edges.grpc.report_call import ReportCall
+from satellite.edges.http2_request import Http2Request
+from satellite.errors import SatelliteError
+from satellite.intake.intake import Delivery
+
+if TYPE_CHECKING:
+    from satellite.edges.listeners import Listener
+
+_PING_SECONDS = 60.0
+"""Without a byte after which the client is asked for a sign of life; it may be idle for ever if it answers."""
+_PONG_SECONDS = 20.0
+_CLOSING_SECONDS = 1.0
+"""How long a client may take to hear that it should begin no more streams."""
+_SIGN_OF_LIFE, _LAST_CALLS = b"alive?\0\0", b"last one"
+_TASKS_MAX = 2
+"""Times the streams: of requests that were reset some may still run, but not any number."""
+
+
+class Http2Connection(asyncio.Protocol):
+    """One connection; see `grpc.call.Wire` for what its calls need of it."""
+
+    def __init__(self, listener: Listener, engine: Engine) -> None:
+        """Args: `listener` is the port it came to; `engine` takes its gRPC."""
+        self._loop = asyncio.get_running_loop()
+        self._listener = listener
+        self._engine = engine
+        self.http2 = http2.Connection(listener.http2_limits)
+        self.peer = ""
+        self.port = listener.port
+        self.stopping = False
+        self._began = self._heard = self._loop.time()
+        self._asked = False
+        self._unfinished_since = 0.0
+        self._write_paused_at = 0.0
+        self._writable: asyncio.Event | None = None
+        self._deliveries: list[Delivery] = []
+        self._waiting_calls: list[ReportCall] = []
+        self._later = False
+        """Whether `_write` is about to run."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.transport: asyncio.Transport
+
+    # What the loop tells
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """It is open."""
+        self.transport = transport
+        host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
+        self.peer = f"{host}:{port}"
+        self._server = (transport.get_extra_info("sockname") or ("", 0))[:2]
+        self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
+        transport.set_write_buffer_limits(high=256 * 1024)
+        self._listener.connections.add(self)
+        self._write()
+
+    def data_received(self, data: bytes) -> None:
+        """Some frames."""
+        self._heard = self._loop.time()
+        self._asked = False
+        for event in self.http2.receive(data):
+            kind = type(event)
+            if kind is http2.Data:
+                event.stream.owned.data(event.data, ended=event.ended)  # type: ignore[union-attr]
+            elif kind is http2.Request:
+                self._request(event)  # type: ignore[arg-type]
+            elif kind is http2.Reset:
+                if event.stream.owned is not None:  # type: ignore[union-attr]
+                    event.stream.owned.reset()  # type: ignore[union-attr]
+            elif kind is http2.Trailers:
+                event.stream.owned.ended()  # type: ignore[union-attr]
+            elif kind is http2.Drained:
+                event.stream.owned.drained()  # type: ignore[union-attr]
+            elif kind is http2.PingAnswered:
+                if event.payload == _LAST_CALLS:  # type: ignore[union-attr]
+                    self._take_no_more()
+            elif kind is http2.Ended:
+                self._fault(event)  # type: ignore[arg-type]
+        if self._deliveries:
+            self._hand_over()
+        self._write()
+        if not self.http2.unfinished_bytes:
+            self._unfinished_since = 0.0
+        elif not self._unfinished_since:
+            self._unfinished_since = self._heard
+
+    def eof_received(self) -> bool:
+        """The client says no more and may still listen; over TLS the connection ends."""
+        return bool(self.http2.streams) and self._scheme == "http"
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over; reports in hand are stored all the same."""
+        del exc
+        self._listener.connections.discard(self)
+        for stream in list(self.http2.streams.values()):
+            if stream.owned is not None:
+                stream.owned.reset()
+        for task in self._tasks:
+            task.cancel()
+        self.resume_writing()
+        self._listener.connection_closed(self.peer)
+
+    def pause_writing(self) -> None:
+        """The client reads slowly: nothing more is read from it, since what it asks for has to wait, too."""
+        self._write_paused_at = self._loop.time()
+        self._writable = asyncio.Event()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It caught up."""
+        if self._writable is not None:
+            self._writable.set()
+            self._writable = None
+            self._write_paused_at = 0.0
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # What its calls need
+
+    def write_soon(self) -> None:
+        """Something is to be written; once for all that happens now."""
+        if not self._later:
+            self._later = True
+            self._loop.call_soon(self._write)
+
+    def deliver(self, delivery: Delivery, call: ReportCall) -> None:
+        """A report for the intake; all that one read brings are handed over together."""
+        if not self._deliveries:
+            self._loop.call_soon(self._hand_over)  # should it not come from a read
+        self._deliveries.append(delivery)
+        self._waiting_calls.append(call)
+
+    def refused(self, protocol: str, refusal: SatelliteError) -> None:
+        """A report that was refused before it could be delivered."""
+        self._listener.intake.refuse(protocol, refusal, peer=self.peer)
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+        """Run it; None when nothing is begun any more."""
+        tasks = self._listener.tasks
+        if tasks is None or len(self._tasks) >= _TASKS_MAX * self.http2.limits.streams_max:
+            work.close()
+            return None
+        try:
+            task = tasks.create_task(work)
+        except RuntimeError:  # it is about to end
+            work.close()
+            return None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def writable(self) -> None:
+        """Wait until the client takes what was written."""
+        if self._writable is not None:
+            await self._writable.wait()
+
+    # What the listener tells
+
+    def tick(self, now: float) -> None:
+        """A second passed: close what is overdue, ask who is silent."""
+        self.http2.second_passed()
+        owner = self._listener.owner
+        for stream in list(self.http2.streams.values()):
+            if stream.owned is not None:
+                stream.owned.tick(now)
+        silent = now - self._heard
+        if self._write_paused_at and now - self._write_paused_at > owner.slow_seconds:
+            self._give_up("slow_reader", "the client does not take its answers")
+        elif self.http2.pending_bytes and silent > owner.slow_seconds:
+            self._give_up("slow_reader", "the client opens no window for its answers")
+        elif self._unfinished_since and now - self._unfinished_since > owner.slow_seconds:
+            self._give_up("slow_body", "a frame comes too slowly")
+        elif not self.http2.settled and now - self._began > owner.head_seconds:
+            self._give_up("http2_fault", "no SETTINGS came")
+        elif silent > _PING_SECONDS + _PONG_SECONDS:
+            self._give_up("client_vanished", "no sign of life")
+        elif silent > _PING_SECONDS and not self._asked:
+            self._asked = True
+            self.http2.ping(_SIGN_OF_LIFE)
+        self._write()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is left to answer or send."""
+        transport: Any = self.transport
+        return bool(self.http2.streams) or bool(transport.get_write_buffer_size())
+
+    def shutdown(self) -> None:
+        """We stop: calls in hand are answered, those on their way, too; then it closes."""
+        self.stopping = True
+        self.http2.announce_end()
+        self.http2.ping(_LAST_CALLS)
+        for stream in list(self.http2.streams.values()):
+            if stream.owned is not None:
+                stream.owned.stop()
+        self._write()
+        self._loop.call_later(_CLOSING_SECONDS, self._take_no_more)
+
+    def refuse_connection(self) -> None:
+        """There are too many connections."""
+        self.http2.go_away(http2.ErrorCode.ENHANCE_YOUR_CALM, "too many connections")
+        self._write()
+        self.transport.close()
+
+    # Within
+
+    def _request(self, event: http2.Request) -> None:
+        stream = event.stream
+        head = stream.head
+        content_type = next((value for name, value in head.fields if name == b"content-type"), b"")
+        is_grpc = content_type.startswith(b"application/grpc") and content_type[16:17] in {
+            b"",
+            b"+",
+            b";",
+            b" ",
+        }
+        if is_grpc and head.method == b"POST":
+            call = stream.owned = self._engine.begin(self, stream)
+            if event.ended:
+                call.ended()
+            return
+        request = stream.owned = Http2Request(
+            self,
+            stream,
+            self._listener.app,
+            server=self._server,
+            scheme=self._scheme,
+            headers=self._listener.state.default_headers,
+        )
+        if head.too_large:
+            request.refuse(431, b"the header list is too large\n")
+        elif head.method == b"CONNECT":
+            request.refuse(501, b"CONNECT is not served here\n")
+        elif self._engine.serves(head.path):
+            request.refuse(415, b"this path is a gRPC method: its content type is application/grpc\n")
+        else:
+            request.begin()
+
+    def _hand_over(self) -> None:
+        if not self._deliveries:
+            return
+        deliveries, self._deliveries = self._deliveries, []
+        calls, self._waiting_calls = self._waiting_calls, []
+        for call, answer in zip(calls, self._listener.intake.hand_over(deliveries), strict=True):
+            if call.over:
+                answer.cancel()
+            else:
+                call.answer = answer
+                answer.add_done_callback(call.answered)
+
+    def _write(self) -> None:
+        self._later = False
+        if self.transport.is_closing():
+            return
+        data = self.http2.take()
+        if data:
+            self.transport.write(data)
+        if self.http2.is_done:
+            self.transport.close()
+
+    def _take_no_more(self) -> None:
+        self.http2.go_away()
+        self._write()
+
+    def _fault(self, event: http2.Ended) -> None:
+        self._listener.trap("http2_fault", self.peer, event.detail)
+
+    def _give_up(self, kind: str, detail: str) -> None:
+        self._listener.trap(kind, self.peer, detail)
+        self.transport.abort()

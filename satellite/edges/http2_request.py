@@ -1,0 +1,187 @@
+"""A request over HTTP/2 that is not gRPC, as an ASGI application sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote
+
+from satellite.edges import http2
+from satellite.edges.grpc.call import Wire
+from satellite.edges.http1 import UNREAD
+
+_PENDING_BYTES_MAX = 256 * 1024
+_NO_BODY = {204, 304}
+
+log = logging.getLogger(__name__)
+
+
+class Http2Request:
+    """One stream with the application's task."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        stream: http2.Stream,
+        app: Any,
+        *,
+        server: tuple[str, int],
+        scheme: str,
+        headers: Sequence[tuple[bytes, bytes]],
+    ) -> None:
+        """Args: `headers` are on every answer."""
+        self._wire = wire
+        self._stream = stream
+        self._app = app
+        self._every_answer = headers
+        self._parts: deque[bytes] = deque()
+        self._complete = not stream.remote_open
+        self._left = False
+        self._told_to_continue = True
+        self._started = False
+        self._arrived = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        head = stream.head
+        path, _, query = head.path.partition(b"?")
+        fields = list(head.fields)
+        if head.authority:
+            fields = [
+                (b"host", head.authority),
+                *((name, value) for name, value in fields if name != b"host"),
+            ]
+        self._told_to_continue = (b"expect", b"100-continue") not in fields
+        host, _, port = wire.peer.rpartition(":")
+        self._scope = {
+            "type": "http",
+            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "http_version": "2",
+            "server": server,
+            "client": (host, int(port or 0)),
+            "scheme": scheme,
+            "method": head.method.decode("latin-1"),
+            "root_path": "",
+            "path": unquote(path.decode("latin-1")),
+            "raw_path": path,
+            "query_string": query,
+            "headers": fields,
+            "state": {},
+            "extensions": {UNREAD: self._unread},
+        }
+
+    def begin(self) -> None:
+        """Run the application."""
+        self._task = self._wire.start(self._run())
+        if self._task is None:
+            self.refuse(503, b"the satellite is stopping; send again\n")
+
+    def refuse(self, status: int, text: bytes) -> None:
+        """An answer without the application."""
+        fields = [
+            (b":status", b"%d" % status),
+            (b"content-type", b"text/plain"),
+            (b"content-length", b"%d" % len(text)),
+        ]
+        self._wire.http2.send_headers(self._stream, [*fields, *self._every_answer])
+        self._wire.http2.send_data(self._stream, text, end=True)
+        self._finish()
+
+    # What the connection tells
+
+    def data(self, data: bytes, *, ended: bool) -> None:
+        """A piece of the body."""
+        if data:
+            self._parts.append(data)
+        self._complete = ended
+        self._arrived.set()
+
+    def ended(self) -> None:
+        """The client has said all."""
+        self._complete = True
+        self._arrived.set()
+
+    def reset(self) -> None:
+        """The client is gone."""
+        self._left = True
+        self._arrived.set()
+        self._drained.set()
+
+    def drained(self) -> None:
+        """What was queued is written."""
+        self._drained.set()
+
+    def stop(self) -> None:
+        """We stop: what is in hand is answered."""
+
+    def tick(self, now: float) -> None:
+        """A second passed; the application has its own limits."""
+
+    # What the application does
+
+    async def _run(self) -> None:
+        try:
+            await self._app(self._scope, self._receive, self._send)
+        except Exception as error:
+            log.exception("the application failed", exc_info=error)
+        if not self._left and self._stream.local_open:
+            if self._started:
+                self._wire.http2.reset(self._stream, http2.ErrorCode.INTERNAL_ERROR)
+                self._wire.write_soon()
+            else:
+                self.refuse(500, b"the satellite failed; see its log\n")
+
+    async def _receive(self) -> dict[str, Any]:
+        if not self._told_to_continue:
+            self._told_to_continue = True
+            self._wire.http2.send_headers(self._stream, [(b":status", b"100")])
+            self._wire.write_soon()
+        while not self._parts and not self._complete and not self._left:
+            self._arrived.clear()
+            await self._arrived.wait()
+        if self._left or (self._complete and not self._parts and not self._stream.local_open):
+            return {"type": "http.disconnect"}
+        body = b"".join(self._parts)
+        self._parts.clear()
+        self._wire.http2.consume(self._stream, len(body))
+        self._wire.write_soon()
+        return {"type": "http.request", "body": body, "more_body": not self._complete}
+
+    def _unread(self) -> tuple[bytes, bool]:
+        body = b"".join(self._parts)
+        self._parts.clear()
+        return body, self._complete
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        if self._left:
+            return
+        connection, stream = self._wire.http2, self._stream
+        if message["type"] == "http.response.start":
+            self._started = True
+            fields = [
+                (name.lower(), value) for name, value in message["headers"] if name.lower() != b"connection"
+            ]
+            self._bare = self._scope["method"] == "HEAD" or message["status"] in _NO_BODY
+            connection.send_headers(
+                stream, [(b":status", b"%d" % message["status"]), *self._every_answer, *fields]
+            )
+            return
+        more = message.get("more_body", False)
+        connection.send_data(stream, b"" if self._bare else message.get("body", b""), end=not more)
+        if more:
+            self._wire.write_soon()
+            await self._wire.writable()
+            while stream.pending_bytes > _PENDING_BYTES_MAX and not self._left:
+                self._drained.clear()
+                await self._drained.wait()
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._stream.remote_open and not self._stream.queue:
+            self._wire.http2.reset(
+                self._stream, http2.ErrorCode.NO_ERROR
+            )  # RFC 9113 §8.1: the rest is not wanted
+        self._wire.write_soon()
