@@ -21,6 +21,7 @@ from satellite.edges.http1 import UNREAD
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.report import Receipt
+from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, RequestHead, WireProtocol
 
@@ -279,6 +280,10 @@ class ReportsApp:
 
     async def _rest(self, scope: Scope, send: Send) -> None:
         method, path = scope["method"], scope["path"]
+        of_agent = datadog_agent.reply(method, path) if self._paths.methods(_DATADOG_PATH) else None
+        if of_agent is not None:
+            await _answer(send, of_agent.status, of_agent.content_type.encode(), of_agent.body)
+            return
         allowed = ["GET", "HEAD"] if path == _CA_PATH else self._paths.methods(path)
         allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
         if path == _CA_PATH and method in allowed:
@@ -319,6 +324,8 @@ def _came(scope: Scope) -> str:
 
 
 _CA_PATH = "/ca.pem"
+_DATADOG_PATH = "/v0.4/traces"
+"""A port that takes it answers what Datadog's tracers ask beside."""
 
 _EXPLAINED = frozenset(
     {"lightstep_json", "lightstep_thrift_json", "otlp", "otlp_json", "zipkin", "jaeger", "datadog"}

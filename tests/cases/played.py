@@ -18,7 +18,8 @@ from satellite.query.plan import ALL
 from satellite.store import Ledger
 from satellite.store.recall.engine import RecallStore
 
-BY_NAME = {protocol.name: protocol for protocol in PROTOCOLS}
+BY_NAME = {protocol.name: protocol for protocol in reversed(PROTOCOLS)}
+"""Of two with one name the first: LightStep's Thrift is the binary form."""
 
 
 class Played:

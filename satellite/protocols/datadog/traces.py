@@ -1,6 +1,7 @@
-"""Datadog's tracers: `PUT` or `POST` of `/v0.4/traces` and `/v0.3/traces`, MessagePack.
+"""Datadog's tracers: `PUT` or `POST` of `/v0.5/traces`, `/v0.4/traces` and `/v0.3/traces`, MessagePack.
 
-A body is a list of traces, each a list of spans. Facts: the wire reference, section 8.3; LightStep's forks of these
+A body is a list of traces, each a list of spans that are maps; of v0.5 a list of all texts, and traces whose spans are
+lists with places in it (`string_table`). The body itself says which. Facts: the wire reference, section 8.3; LightStep's forks of these
 tracers put the access token and the service into `meta`.
 """
 
@@ -17,6 +18,7 @@ from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status
 from satellite.model.tags import text_of
+from satellite.protocols.datadog import string_table
 from satellite.protocols.readers.messagepack import check_size, read_value
 from satellite.protocols.rows import (
     KIND_TAG,
@@ -52,10 +54,10 @@ ACCEPTED = b'{"rate_by_service":{}}'
 """No sampling rates: keep sending everything."""
 
 _HIGH_TAG = "_dd.p.tid"
-"""In `meta`, the upper half of a 128-bit trace id, 16 hex digits (newer tracers)."""
+"""In `meta` of the first span of a chunk, the upper half of the 128-bit trace id of all of it, 16 hex digits."""
 
 
-class _Span(msgspec.Struct):
+class DatadogSpan(msgspec.Struct):
     """A span as it came; nothing is checked yet."""
 
     trace_id: Any = None
@@ -74,8 +76,8 @@ class _Span(msgspec.Struct):
     """ns."""
 
 
-_FIELDS = frozenset(_Span.__struct_fields__)
-_READER = msgspec.msgpack.Decoder(list[list[_Span]])
+_FIELDS = frozenset(DatadogSpan.__struct_fields__)
+_READER = msgspec.msgpack.Decoder(list[list[DatadogSpan]])
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
@@ -84,45 +86,58 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     outcomes: list[Report | SatelliteError] = []
     for body in bodies:
         try:
-            spans, malformed = _read(body)
+            traces, malformed = _read(body)
         except SatelliteError as refusal:
             outcomes.append(refusal)
         else:
-            outcomes.append(_Writer(rows, received_ns).report(spans, malformed))
+            outcomes.append(_Writer(rows, received_ns).report(traces, malformed))
     return Decoded(rows.build(), outcomes)
 
 
-def _read(body: bytes) -> tuple[list[_Span], int]:
-    """(the spans of all traces, how many elements were none)."""
+def _read(body: bytes) -> tuple[list[list[DatadogSpan]], int]:
+    """(the traces, how many elements were none)."""
     if not body:
         return [], 0
     if len(body) > UNCHECKED_BYTES:
         check_size(body, VALUES_MAX)
     try:
-        traces = _READER.decode(body)
+        if string_table.is_one(body):
+            traces = _expanded(string_table.read(body))
+        else:
+            traces = _READER.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return _read_patiently(body)
     check_spans(sum(map(len, traces)), len(body))
-    return [span for trace in traces for span in trace], 0
+    return traces, 0
 
 
-def _read_patiently(body: bytes) -> tuple[list[_Span], int]:
+def _expanded(traces: list[list[dict[str, Any]]]) -> list[list[DatadogSpan]]:
+    return [[DatadogSpan(**span) for span in trace] for trace in traces]
+
+
+def _read_patiently(body: bytes) -> tuple[list[list[DatadogSpan]], int]:
     """As `_read`, for bodies of which something is odd: one text or element must not cost the others."""
     document = read_value(body, VALUES_MAX)
     if not isinstance(document, list):
         raise BadReport("not Datadog: a MessagePack list of traces is expected")
-    spans: list[_Span] = []
-    malformed = 0
-    for trace in document:
-        for element in trace if isinstance(trace, list) else [trace]:
-            if isinstance(element, dict):
-                spans.append(_Span(**{name: element[name] for name in _FIELDS & element.keys()}))
-            else:
-                malformed += element is not None
-    check_spans(len(spans), len(body))
-    if malformed and not spans:
+    if string_table.is_one(body):
+        found, malformed = string_table.expand(document)
+        traces = _expanded(found)
+    else:
+        traces, malformed = [], 0
+        for trace in document:
+            spans: list[DatadogSpan] = []
+            for element in trace if isinstance(trace, list) else [trace]:
+                if isinstance(element, dict):
+                    spans.append(DatadogSpan(**{name: element[name] for name in _FIELDS & element.keys()}))
+                else:
+                    malformed += element is not None
+            traces.append(spans)
+    count = sum(map(len, traces))
+    check_spans(count, len(body))
+    if malformed and not count:
         raise BadReport("not Datadog: a list without spans")
-    return spans, malformed
+    return traces, malformed
 
 
 class _Writer:
@@ -135,19 +150,22 @@ class _Writer:
         self._reporter: Reporter | None = None
         self._token = ""
 
-    def report(self, spans: Sequence[_Span], malformed: int) -> Report:
+    def report(self, traces: Sequence[Sequence[DatadogSpan]], malformed: int) -> Report:
         start, broken = len(self._rows), self._rows.broken
-        nameless = sum(not self._add(span) for span in spans)
+        nameless = 0
+        for spans in traces:
+            highs = _highs(spans)
+            nameless += sum(not self._add(span, highs) for span in spans)
         report = Report(self._token, self._reporter or Reporter(NAME), slice(start, len(self._rows)))
         say_dropped(report, "no_ids", nameless, "without trace id and span id")
         say_dropped(report, "malformed", malformed, "that cannot be read")
         say_broken(report, self._rows.broken - broken)
         return report
 
-    def _add(self, span: _Span) -> bool:
+    def _add(self, span: DatadogSpan, highs: dict[int, int]) -> bool:
         code_of = self._rows.tag
         codes: list[int] = []
-        kind, marks, high = Kind.UNSPECIFIED, Marks(0), 0
+        kind, marks = Kind.UNSPECIFIED, Marks(0)
         failed = span.error is True or whole_number(span.error) != 0
         told: dict[str, str] = {}
         error_told = False
@@ -162,9 +180,6 @@ class _Writer:
                 failed, error_told = failed or is_true(value), True
             elif key == "lightstep.meta_event" and is_true(value):
                 marks = Marks.META_EVENT
-            elif key == _HIGH_TAG:
-                upper = read_id(value)
-                high = 0 if upper.text else upper.low
             codes.append(code_of(key, value))
         codes += [code_of(key, plain_value(value)) for key, value in _items(span.metrics)]
         for key, value in ((RESOURCE_TAG, span.resource), (TYPE_TAG, span.type)):
@@ -178,7 +193,7 @@ class _Writer:
         return self._rows.add(
             reporter=self._code(told.get(SERVICE_TAG) or text_of(plain_value(span.service))),
             operation=text_of(plain_value(span.name)),
-            trace=trace._replace(high=high) if high and trace.low and not trace.high else trace,
+            trace=trace._replace(high=highs[trace.low]) if trace.low in highs and not trace.high else trace,
             span_id=_id(span.span_id),
             times=read_times(whole_number(span.start), whole_number(span.duration), self._received_ns),
             parent=_id(span.parent_id).low,
@@ -195,6 +210,18 @@ class _Writer:
             self._reporter = self._reporter or reporter
             code = self._reporters[service] = self._rows.reporter(reporter)
         return code
+
+
+def _highs(spans: Sequence[DatadogSpan]) -> dict[int, int]:
+    """The upper halves that the spans of a chunk tell, by the lower half."""
+    highs: dict[int, int] = {}
+    for span in spans:
+        if isinstance(span.meta, dict) and (told := span.meta.get(_HIGH_TAG)) is not None:
+            upper = read_id(plain_value(told))
+            if upper.low and not upper.text:
+                highs.setdefault(_id(span.trace_id).low, upper.low)
+    highs.pop(0, None)
+    return highs
 
 
 def _items(value: Any) -> list[tuple[str, Any]]:
@@ -225,7 +252,9 @@ def encode(receipt: Receipt, _head: RequestHead) -> Reply:
 PROTOCOL = WireProtocol(
     name=NAME,
     http_routes=tuple(
-        (method, path) for path in ("/v0.4/traces", "/v0.3/traces") for method in ("PUT", "POST")
+        (method, path)
+        for path in ("/v0.5/traces", "/v0.4/traces", "/v0.3/traces")
+        for method in ("PUT", "POST")
     ),
     grpc_methods=(),
     content_types=("application/msgpack", "application/x-msgpack", "application/vnd.msgpack"),

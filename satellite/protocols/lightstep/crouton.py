@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -168,7 +168,13 @@ def _span(
 ) -> bool:
     """Whether it has an id and was added."""
     trace_text, span_text = _text(record.get("trace_guid")), _text(record.get("span_guid"))
-    trace_id, span_id = guid_number(trace_text), guid_number(span_text)
+    join_ids = list(_pairs(record.get("join_ids"), "TraceKey"))
+    number: Callable[[str], int] = guid_number
+    if not trace_text:
+        # The first tracers (PyPI's 1.0, npm's 0.5) had no such field; Python's ids are decimal.
+        trace_text = next((_text(value) for key, value in join_ids if key == "trace_guid"), "")
+        number = _early_number
+    trace_id, span_id = number(trace_text), number(span_text)
     if not trace_id and not span_id:
         return False
     tags = []
@@ -178,11 +184,10 @@ def _span(
             tokens.append(text_of(clean(value)))
             continue
         if key == PARENT_TAG:
-            parent = guid_number(_text(value))
+            parent = number(_text(value))
         tags.append(tag(key, value))
     extra: dict[str, TagValue] = {}
-    if record.get("join_ids"):
-        join_ids = list(_pairs(record["join_ids"], "TraceKey"))
+    if join_ids:
         tags.extend(tag(_JOIN + key.removeprefix(_JOIN), value) for key, value in join_ids)
         extra["join_ids"] = [[clean_text(key), clean(value)] for key, value in join_ids]
     for name, text in (("trace_guid", trace_text), ("span_guid", span_text)):
@@ -212,7 +217,7 @@ def _span(
         start=_split(start),
         duration_us=round(end - start) if start and end is not None else 0,
         tags=tags,
-        logs=logs + loose.pop(span_id, []) if loose else logs,
+        logs=logs + loose.pop(guid_number(span_text), []) if loose else logs,
         references=[reference(span_id=parent)] if parent else (),
     )
     return True
@@ -278,6 +283,11 @@ def guid_number(text: str) -> int:
     if not text:
         return 0
     return int.from_bytes(hashlib.blake2b(encode_text(text), digest_size=8).digest(), "big") or 1
+
+
+def _early_number(text: str) -> int:
+    """An id of the first tracers: longer than 16 digits it is decimal, shorter as `guid_number` says."""
+    return runtime_number(text) if len(text) > 16 else guid_number(text)
 
 
 def runtime_number(text: str) -> int:

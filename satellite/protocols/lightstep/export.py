@@ -62,14 +62,14 @@ def _span(
         raw_ns = values["start_ns"] - offset_us * 1000
         span.start_timestamp.seconds, span.start_timestamp.nanos = divmod(raw_ns, 1_000_000_000)
     span.duration_micros = (values["duration_ns"] // 1000) & 0xFFFF_FFFF_FFFF_FFFF
-    span.references.extend(_references(values))
+    span.references.extend(_references(values, extra))
     span.tags.extend(_key_value(batch.tags[code].as_py()) for code in values["tags"])
     span.tags.extend(_missing_tags(values, {tag.key for tag in span.tags}))
     span.logs.extend(_log(encoded) for encoded in values["logs"])
     return span
 
 
-def _references(values: dict[str, Any]) -> Iterator[collector.Reference]:
+def _references(values: dict[str, Any], extra: dict[str, TagValue]) -> Iterator[collector.Reference]:
     for encoded in values["references"]:
         reference = model.Reference.FromString(encoded)
         told = reference.span_context
@@ -79,8 +79,13 @@ def _references(values: dict[str, Any]) -> Iterator[collector.Reference]:
             collector.Reference.FOLLOWS_FROM if reference.relationship else collector.Reference.CHILD_OF
         )
         yield collector.Reference(relationship=relationship, span_context=context)
-    if values["parent_id"] and not values["references"]:
-        parent = collector.SpanContext(trace_id=values["trace_low"], span_id=values["parent_id"])
+    parent_id = values["parent_id"]
+    if (
+        parent_id == values["span_id"]
+    ):  # the server's half of a shared id: what both halves named, if anything
+        parent_id = int(text_of(extra.get("shared_parent_id", "0")), 16)
+    if parent_id and not values["references"]:
+        parent = collector.SpanContext(trace_id=values["trace_low"], span_id=parent_id)
         yield collector.Reference(span_context=parent)
 
 

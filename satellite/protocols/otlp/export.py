@@ -22,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status as WireStatus
 
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import SpanBatch, Status, decode_extra, id_text
+from satellite.model.spans import Marks, SpanBatch, Status, decode_extra, id_text
 from satellite.model.tags import decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as model
 from satellite.protocols.otlp.events import REF_TYPE
@@ -202,8 +202,8 @@ class _Writer:
         span.trace_id, span.span_id = _trace_bytes(*own_trace), row["span_id"].to_bytes(8, "big")
         if "parent_span_id" in extra and native:
             span.parent_span_id = bytes.fromhex(extra["parent_span_id"])
-        elif row["parent_id"]:
-            span.parent_span_id = row["parent_id"].to_bytes(8, "big")
+        elif parent := _parent_id(row, extra):
+            span.parent_span_id = parent
         span.name = self.batch.names[row["name"]].as_py().decode("utf-8", "replace")
         _fill_times(span, row, extra if native else {})
         for encoded in row["logs"]:
@@ -241,6 +241,13 @@ class _Writer:
             if code not in self._attributes:
                 self._attributes[code] = _attribute(*decode_tag(self.batch.tags[code].as_py()))
             span.attributes.append(self._attributes[code])
+
+
+def _parent_id(row: Mapping[str, Any], extra: Mapping[str, TagValue]) -> bytes:
+    """The parent in bytes, b"" for none. The server's half of a shared id has the parent that both halves named."""
+    if row["marks"] & Marks.SHARED and row["parent_id"] == row["span_id"]:
+        return bytes.fromhex(text_of(extra.get("shared_parent_id", "")))
+    return row["parent_id"].to_bytes(8, "big") if row["parent_id"] else b""
 
 
 def _added(row: Mapping[str, Any], extra: Mapping[str, TagValue]) -> set[bytes]:

@@ -270,6 +270,8 @@ def test_refusals_are_text(refusal: Any, status: int) -> None:
 
 def test_the_record_names_what_the_edges_need() -> None:
     assert set(PROTOCOL.http_routes) == {
-        (method, path) for method in ("PUT", "POST") for path in ("/v0.3/traces", "/v0.4/traces")
+        (method, path)
+        for method in ("PUT", "POST")
+        for path in ("/v0.3/traces", "/v0.4/traces", "/v0.5/traces")
     }
     assert "application/msgpack" in PROTOCOL.content_types
