@@ -1,0 +1,314 @@
+"""The rules there are, and what they decide for one request: thread-safe, and nothing to do while there are none."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import msgspec
+
+from satellite.errors import BadRequest, NotFound
+from satellite.faults.rule import Body as WrongBody
+from satellite.faults.rule import Command, Connection, Fault, GrpcStatus, Tls, checked, reporter_plan
+from satellite.model.reporter import Reporter
+from satellite.model.tags import text_of
+from satellite.query.plan import Field, Plan, Term
+
+RULES_MAX = 100
+"""In one project, and for the whole satellite (ours)."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A rule as it stands."""
+
+    id: str
+    fault: Fault
+    seen: int
+    """Requests that fitted since it was added."""
+    applied: int
+    """Those that it hit."""
+    active: bool
+    """False when `times` are used up or `for_ms` is over; it stays in the list until it is removed."""
+
+
+class Request(NamedTuple):
+    """What is known of a request when its faults are decided."""
+
+    transport: str
+    """grpc or http; "" for a connection on which nothing was said yet."""
+    path: str
+    port: int
+    peer: str
+    """Address, with or without port."""
+    protocol: str = ""
+    reporter: Reporter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What to do wrong with one request: of several rules that hit it, the first with a say in a matter has it."""
+
+    rules: tuple[str, ...]
+    """Ids of the rules that hit."""
+    delay_s: float = 0.0
+    """All their delays, one after the other."""
+    read_delay_s: float = 0.0
+    status: int | None = None
+    grpc_status: GrpcStatus | None = None
+    retry_after_s: float | None = None
+    body: WrongBody | None = None
+    commands: tuple[Command, ...] = ()
+    errors: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+    infos: tuple[str, ...] = ()
+    no_timestamps: bool = False
+    skew_ms: int = 0
+    bytes_per_second: int | None = None
+    connection: Connection | None = None
+    streams: int | None = None
+    tls: Tls | None = None
+    accept: int | None = None
+    drop: float | None = None
+    drop_seed: int = 0
+    """Which spans are lost: the same for the same request of a seeded rule."""
+    size_limit_bytes: int | None = None
+    duplicate: bool = False
+
+    @property
+    def refuses(self) -> bool:
+        """Nothing of the report is to be kept."""
+        return self.status is not None or self.grpc_status is not None
+
+
+@dataclass(slots=True)
+class _Rule:
+    id: str
+    fault: Fault
+    ends_ns: int | None
+    random: random.Random
+    plan: Plan | None
+    seen: int = 0
+    applied: int = 0
+
+    def active(self, now_ns: int) -> bool:
+        used_up = self.fault.times is not None and self.applied >= self.fault.times
+        return not used_up and (self.ends_ns is None or now_ns < self.ends_ns)
+
+
+@dataclass(slots=True)
+class _Shelf:
+    """The rules of one project, or of the satellite."""
+
+    rules: dict[str, _Rule] = field(default_factory=dict)
+    added: int = 0
+
+
+class Faults:
+    """All rules of a satellite; any thread may ask."""
+
+    def __init__(self, clock_ns: Callable[[], int]) -> None:
+        self._clock_ns = clock_ns
+        self._lock = threading.Lock()
+        self._everywhere = _Shelf()
+        self._projects: dict[str, _Shelf] = {}
+        self.early = False
+        """Whether any rule is to be asked about connections and heads."""
+        self.late = False
+        """Whether any rule is to be asked about reports."""
+
+    def add(self, faults: Iterable[Fault], project: str | None) -> list[Listed]:
+        """Rules from now on, in this order, after those there are; None: for the whole satellite.
+
+        Raises:
+            BadRequest: one of them cannot be (then none is added), or there are RULES_MAX.
+        """
+        wanted = [checked(fault, project=project is not None) for fault in faults]
+        with self._lock:
+            shelf = self._shelf(project)
+            if len(shelf.rules) + len(wanted) > RULES_MAX:
+                raise BadRequest(
+                    f"there are {len(shelf.rules)} faults, at most {RULES_MAX} can be",
+                    hint="remove some first",
+                )
+            now_ns = self._clock_ns()
+            made = []
+            for fault in wanted:
+                shelf.added += 1
+                rule = _Rule(
+                    f"f{shelf.added}" if project is not None else f"s{shelf.added}",
+                    fault,
+                    None if fault.for_ms is None else now_ns + fault.for_ms * 1_000_000,
+                    random.Random(fault.seed),
+                    None if fault.reporter is None else reporter_plan(fault.reporter),
+                )
+                shelf.rules[rule.id] = rule
+                made.append(rule)
+            if project is not None and shelf.rules:
+                self._projects[project] = shelf
+            self._note()
+            return [_listed(rule, now_ns) for rule in made]
+
+    def all(self, project: str | None) -> list[Listed]:
+        """The rules of a project, or of the satellite, in the order in which they are asked."""
+        with self._lock:
+            now_ns = self._clock_ns()
+            return [_listed(rule, now_ns) for rule in self._shelf(project).rules.values()]
+
+    def remove(self, project: str | None, rule: str | None = None) -> int:
+        """Take one rule away, or all; how many. Raises NotFound for one that is not there."""
+        with self._lock:
+            shelf = self._shelf(project)
+            if rule is not None and rule not in shelf.rules:
+                raise NotFound(f"there is no fault {rule}", hint="GET …/faults lists them")
+            gone = [rule] if rule is not None else list(shelf.rules)
+            for one in gone:
+                del shelf.rules[one]
+            if project is not None and not shelf.rules:
+                self._projects.pop(project, None)
+            self._note()
+            return len(gone)
+
+    def of_connection(self, port: int, peer: str) -> Decision | None:
+        """What to do wrong with a connection that begins."""
+        if not self.early:
+            return None
+        return self._decide(Request("", "", port, peer), None, early=True, wants=_is_of_connection)
+
+    def of_head(self, request: Request) -> Decision | None:
+        """What to do wrong with a request whose body was not read yet."""
+        if not self.early:
+            return None
+        return self._decide(request, None, early=True, wants=_is_of_head)
+
+    def of_report(self, request: Request, project: str) -> Decision | None:
+        """What to do wrong with a report that was read and decoded."""
+        if not self.late:
+            return None
+        return self._decide(request, project, early=False, wants=lambda _: True)
+
+    def _decide(
+        self, request: Request, project: str | None, *, early: bool, wants: Callable[[Fault], bool]
+    ) -> Decision | None:
+        with self._lock:
+            now_ns = self._clock_ns()
+            rules = [*self._everywhere.rules.values()]
+            if project is not None and project in self._projects:
+                rules += self._projects[project].rules.values()
+            hit = [
+                rule
+                for rule in rules
+                if rule.fault.early == early
+                and wants(rule.fault)
+                and rule.active(now_ns)
+                and _fits(rule, request)
+                and _hits(rule)
+            ]
+            return _together(hit) if hit else None
+
+    def _shelf(self, project: str | None) -> _Shelf:
+        return self._everywhere if project is None else self._projects.get(project, _Shelf())
+
+    def _note(self) -> None:
+        everywhere = [rule.fault for rule in self._everywhere.rules.values()]
+        self.early = any(fault.early for fault in everywhere)
+        self.late = bool(self._projects) or not all(fault.early for fault in everywhere)
+
+
+def _listed(rule: _Rule, now_ns: int) -> Listed:
+    return Listed(rule.id, rule.fault, rule.seen, rule.applied, rule.active(now_ns))
+
+
+def _is_of_connection(fault: Fault) -> bool:
+    return not fault.read_delay_ms
+
+
+def _is_of_head(fault: Fault) -> bool:
+    return bool(fault.read_delay_ms)
+
+
+def _fits(rule: _Rule, request: Request) -> bool:
+    fault = rule.fault
+    return (
+        (fault.transport is None or fault.transport == request.transport)
+        and (fault.protocol is None or fault.protocol == request.protocol)
+        and (fault.port is None or fault.port == request.port)
+        and (fault.peer is None or fault.peer == _address(request.peer))
+        and (fault.path is None or _is_path(fault.path, request.path))
+        and (
+            rule.plan is None or (request.reporter is not None and _is_reporter(rule.plan, request.reporter))
+        )
+    )
+
+
+def _hits(rule: _Rule) -> bool:
+    """Count the request, and say whether the rule's turn has come."""
+    rule.seen += 1
+    if rule.seen <= rule.fault.after:
+        return False
+    if rule.fault.probability < 1 and rule.random.random() >= rule.fault.probability:
+        return False
+    rule.applied += 1
+    return True
+
+
+def _address(peer: str) -> str:
+    if peer.startswith("["):
+        return peer[1:].partition("]")[0]
+    return peer.rpartition(":")[0] if peer.count(":") == 1 else peer
+
+
+def _is_path(wanted: str, path: str) -> bool:
+    return path.startswith(wanted[:-1]) if wanted.endswith("*") else path == wanted
+
+
+def _is_reporter(plan: Plan, reporter: Reporter) -> bool:
+    return all(_holds(term, reporter) for term in plan.terms)
+
+
+def _holds(term: Term, reporter: Reporter) -> bool:
+    found: str | None
+    if term.field is Field.SERVICE:
+        found = reporter.service
+    elif term.field is Field.TRACER_ID:
+        found = f"{reporter.id:x}"
+    else:
+        texts = {key: text_of(value) for key, value in reporter.attributes}
+        found = texts.get(term.key)
+    if found is None:
+        return term.negated
+    if term.patterns:
+        hit = any(re.fullmatch(pattern, found) for pattern in term.patterns)
+    else:
+        hit = found in term.values
+    return hit != term.negated
+
+
+def _together(rules: list[_Rule]) -> Decision:
+    made: dict[str, object] = {}
+    delay_s = read_delay_s = 0.0
+    for rule in rules:
+        fault = rule.fault
+        delay_s += (
+            fault.delay_ms + (rule.random.random() * fault.jitter_ms if fault.jitter_ms else 0)
+        ) / 1000
+        read_delay_s += fault.read_delay_ms / 1000
+        for name in fault.actions:
+            if name not in {"delay_ms", "jitter_ms", "read_delay_ms"}:
+                made.setdefault(name, getattr(fault, name))
+        if fault.retry_after_ms is not None:
+            made.setdefault("retry_after_s", fault.retry_after_ms / 1000)
+        if fault.drop is not None:
+            made.setdefault("drop_seed", rule.random.getrandbits(32))
+    if "status" in made and "grpc_status" in made:  # of two rules; the first has its say
+        first = next(rule.fault for rule in rules if rule.fault.status or rule.fault.grpc_status)
+        del made["grpc_status" if first.status is not None else "status"]
+    return Decision(
+        rules=tuple(rule.id for rule in rules),
+        delay_s=delay_s,
+        read_delay_s=read_delay_s,
+        **made,  # type: ignore[arg-type]
+    )
