@@ -502,6 +502,12 @@ class Project:
         found = self.spans(query, order="arrival", limit=None, **bounds)
         return [self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
+    def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+        """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""
+        call = _call(dict, "GET", self.name, "checks", query=_text(query), **bounds)
+        found: list[dict[str, Any]] = self.client.send(call)["findings"]
+        return found
+
     def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """Exact percentiles of the matching spans' latencies. Raises NotFound when nothing ever arrived."""
         return _latency(self.histogram(query, **bounds))
@@ -806,6 +812,12 @@ class AsyncProject:
         """As `Project.traces`."""
         found = await self.spans(query, order="arrival", limit=None, **bounds)
         return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
+
+    async def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+        """As `Project.checks`."""
+        call = _call(dict, "GET", self.name, "checks", query=_text(query), **bounds)
+        found: list[dict[str, Any]] = (await self.client.send(call))["findings"]
+        return found
 
     async def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """As `Project.latency`."""

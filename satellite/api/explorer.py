@@ -10,6 +10,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from satellite.api import (
+    checks,
     correlations,
     diagram,
     expect,
@@ -58,6 +59,7 @@ def create_api(
         groups.routes(sources),
         correlations.routes(sources),
         diagram.routes(sources),
+        checks.routes(sources),
         snapshots.routes(sources),
         files.routes(sources, intake),
         expect.routes(sources.store, arrivals),

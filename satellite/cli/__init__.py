@@ -38,6 +38,7 @@ VERBS = (
     Verb("spans", "query", "spans", "The spans that match a query."),
     Verb("trace", "query", "trace", "One trace as a tree."),
     Verb("wait", "query", "wait", "Wait for spans; the exit code says whether they came."),
+    Verb("check", "check", "check", "What is odd about spans as they were sent."),
     Verb("export", "files", "export", "Write spans to a file: OTLP, Jaeger, Zipkin, LightStep."),
     Verb("import", "files", "import_", "Read spans from a file into a satellite."),
     Verb("cert", "cert", "app", "Make, show and export certificates."),

@@ -1,0 +1,60 @@
+"""`satellite check`: what is odd about spans as they were sent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from mock_lightstep_satellite.client import DEFAULT_URL
+from satellite.cli.query import (
+    Format,
+    FormatOption,
+    ProjectName,
+    Query,
+    Since,
+    Url,
+    _console,
+    _write_json,
+    asking,
+    oldest_us,
+)
+
+FINDINGS = 4
+"""Exit code of --strict when there are any (testing.md §7.4)."""
+_STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
+
+
+def check(
+    query: Query = "",
+    url: Url = DEFAULT_URL,
+    project: ProjectName = None,
+    since: Since = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 4 when there is an error or a warning.")
+    ] = False,
+    format_: FormatOption = Format.TABLE,
+) -> None:
+    """Look for zero and repeated ids, unusable times, unknown parents, missing names; say what to do about each."""
+    with asking(url, project) as asked:
+        found = asked.checks(query, oldest_us=oldest_us(since))
+    if format_ is Format.JSON:
+        _write_json({"findings": found})
+    else:
+        _show(found)
+    if strict and any(one["severity"] != "info" for one in found):
+        raise typer.Exit(FINDINGS)
+
+
+def _show(found: list[dict[str, Any]]) -> None:
+    console = _console()
+    for one in found:
+        spans = f"{one['spans']} {'span' if one['spans'] == 1 else 'spans'} of {', '.join(one['services'])}"
+        console.print(Text.assemble((one["name"], _STYLES[one["severity"]]), f": {one['message']} ({spans})"))
+        console.print(Text(f"    {one['advice']}"))
+        for example in one["examples"]:
+            where = f"{example['service']}: {example['operation']}"
+            console.print(Text(f"    trace {example['trace_id']} span {example['span_id']} {where}"))
+    if not found:
+        console.print("nothing is odd about these spans")
