@@ -3,6 +3,7 @@
 #   make run ARGS="--http-plain-port 8080"      arguments for the command behind run, demo, unit and bench
 #   make test PYTHON=/opt/python3.12/bin/python3  another Python; the environment is made anew after `make clean`
 #   make test WORKERS=0                           tests in one process
+#   make crash ROUNDS=100                         how often
 #   make fuzz SECONDS=600 TARGET="otlp zipkin"    how long for each target; which ones (all unless said)
 
 VENV := .venv
@@ -10,6 +11,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 WORKERS ?= auto
 SECONDS ?= 60
+ROUNDS ?= 100
 TARGET ?= all
 ARGS ?=
 
@@ -30,7 +32,7 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit interop fuzz lint types format protos docs check-generated lock bench clean
+.PHONY: help run demo test unit interop crash fuzz lint types format protos docs check-generated lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ unit: $(INSTALLED) ## the fast tests, under a minute
 
 interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and processes, and the thorough ones
 	$(BIN)/python -m pytest -m "interop or thorough" -n $(WORKERS) -q $(ARGS)
+
+crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing acknowledged may be missing
+	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_crash.py -q $(ARGS)
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"

@@ -34,8 +34,7 @@ from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.ports import PURPOSES, Ports, wants_tls
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
-from satellite.store import Store
-from satellite.store.recall.engine import RecallStore
+from satellite.storage import open_store
 from satellite.telemetry import Metrics, Witness, get_logger, version
 
 if TYPE_CHECKING:
@@ -99,7 +98,7 @@ class App:
         """
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as opened:
-            self._open(opened)
+            await self._open(opened)
             await self._listen(opened)
             async with asyncio.TaskGroup() as tasks:
                 await self._ports.start()
@@ -158,14 +157,9 @@ class App:
 
     # Open, start
 
-    def _open(self, opened: AsyncExitStack) -> None:
+    async def _open(self, opened: AsyncExitStack) -> None:
         settings = self._settings
-        self._store: Store = RecallStore(
-            settings.bytes_per_project,
-            settings.bytes_per_project_overrides,
-            bytes_in_total=settings.bytes_in_total,
-            duplicate_window_seconds=settings.duplicate_window_seconds,
-        )
+        self._store = await asyncio.to_thread(open_store, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
         snapshots = Snapshots(self._store, self._clock_ns, bytes_max=settings.snapshot_bytes)
         opened.push_async_callback(asyncio.to_thread, snapshots.close)
@@ -241,6 +235,7 @@ class App:
             settings=[Setting(one.name, one.value, one.origin) for one in self._loaded.shown()],
             notes=[f"accepted without effect: {text}" for text in self._loaded.no_effect],
             problems=self._loaded.unknown,
+            damage=lambda: self._store.damage,
         )
 
     def _announce(self) -> None:
@@ -257,10 +252,19 @@ class App:
     # Run
 
     def _why_not_ready(self) -> str:
-        return self._state or ("" if self._intake.ready else "too many reports are waiting")
+        full = "" if self._intake.ready else "too many reports are waiting"
+        return self._state or self._store.problem or full
 
     async def _follow_readiness(self) -> None:
+        told, problem = 0, ""
         while True:
+            for damage in self._store.damage[told:]:
+                event = "data.torn" if damage.torn else "data.damaged"
+                log.warning(event, file=str(damage.path), what=damage.what, reason=damage.reason)
+                told += 1
+            if self._store.problem != problem:
+                problem = self._store.problem
+                log.warning("data.problem", reason=problem) if problem else log.info("data.recovered")
             self._ports.show_readiness()
             await asyncio.sleep(_READINESS_SECONDS)
 

@@ -159,7 +159,7 @@ def test_bad_input_is_refused_and_shown(shared: Satellite) -> None:
 def test_diagnostics_of_a_real_one(shared: Satellite) -> None:
     call(shared.grpc_plain_target, request("diagnosed"))
     shown = httpx.get(f"{shared.url}/diagnostics?format=json").json()
-    assert shown["checks"] == {"ready": True, "alive": True, "configuration": True}
+    assert shown["checks"] == {"ready": True, "alive": True, "configuration": True, "data": True}
     assert {listener["setting"] for listener in shown["listeners"]} >= {"grpc_secure_port", "explorer_port"}
     assert "lightstep-satellite.lightstep" in shown["certificates"][0]["names"]
     project = next(one for one in shown["projects"] if one["project"] == "diagnosed")

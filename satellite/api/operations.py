@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from satellite.api.traps import Traps
 from satellite.store import ProjectStats
+from satellite.store.durable.files import Damage
 
 ROWS_SHOWN = 200
 """Projects, and reporters of a project, on the page; the JSON has all."""
@@ -80,20 +81,30 @@ class Diagnostics:
     """What is worth knowing of the configuration, and no mistake: settings without effect, listeners left out."""
     problems: Sequence[str] = ()
     """What is wrong with the configuration, found at start."""
+    damage: Callable[[], Sequence[Damage]] = list
+    """What could not be read of the data directory."""
     listeners: list[Listener] = field(default_factory=list)
 
     def collect(self) -> dict[str, Any]:
         """All of it as plain values; asks the store, so not to be called in the event loop."""
         reason = self.why_not_ready()
         problems = [*self.problems, *self.certificate_warnings()]
+        damage = self.damage()
+        damaged = [str(one) for one in damage if not one.torn]
         parts = {
             "version": self.version,
             "started_us": self.started_ns // 1000,
             "now_us": self.clock_ns() // 1000,
-            "checks": {"ready": not reason, "alive": True, "configuration": not problems},
+            "checks": {
+                "ready": not reason,
+                "alive": True,
+                "configuration": not problems,
+                "data": not damaged,
+            },
             "not_ready_because": reason,
             "problems": problems,
-            "notes": self.notes,
+            "damaged": damaged,
+            "notes": [*self.notes, *(f"cut off: {one}" for one in damage if one.torn)],
             "listeners": self.listeners,
             "certificates": self.certificates(),
             "tokens": self.token_mode,
@@ -274,6 +285,7 @@ def diagnostics_page(parts: Mapping[str, Any]) -> str:
         for name, good in parts["checks"].items()
     )
     lines = "".join(f'<li class="bad">{escape(text)}</li>' for text in parts["problems"])
+    lines += "".join(f'<li class="bad">damaged, set aside: {escape(text)}</li>' for text in parts["damaged"])
     lines += "".join(f"<li>{escape(text)}</li>" for text in parts["notes"])
     waiting = parts["waiting"]
     traps = parts["traps"]

@@ -163,7 +163,8 @@ class Settings(BaseSettings):
     """The one project when `disable_access_token_checking` is on; without effect when it is off."""
 
     bytes_per_project: Annotated[Bytes, Original("reporter_bytes_per_project")] = 1_000_000_000
-    """Memory for the spans of one project; the oldest go first. With the traffic it decides the recall window."""
+    """Memory for the spans of one project; the oldest go first, to `data_dir` when there is one. With the traffic it
+    decides the recall window."""
     bytes_per_project_overrides: Annotated[
         dict[Project, Bytes],
         BeforeValidator(_map),
@@ -174,6 +175,16 @@ class Settings(BaseSettings):
     """Memory for the spans of all projects; beyond it the oldest spans go first, whoever's they are."""
     snapshot_bytes: Bytes = 256 * 2**20
     """Memory for snapshots of all projects, beside that for spans; the oldest go first, pinned ones stay."""
+    data_dir: OptionalFile = None
+    """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
+    memory, and gone with the process. One satellite to a folder."""
+    disk_bytes_per_project: Bytes = 10_000_000_000
+    """Disk for the spans of one project in `data_dir`; the oldest go first. With the traffic it decides the recall window."""
+    disk_bytes_per_project_overrides: Annotated[dict[Project, Bytes], BeforeValidator(_map)] = {}
+    """Other values of `disk_bytes_per_project` for some projects: `{"project": bytes}`."""
+    disk_bytes_in_total: Bytes | None = None
+    """Disk for the spans of all projects; beyond it the largest projects lose their oldest. Not set: four fifths of what
+    is free or ours at the start."""
     duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
     """How far back a span that comes again is recognised and kept once; 0 looks for none."""
     max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (

@@ -190,6 +190,8 @@ class ProjectStats(msgspec.Struct, frozen=True):
     """Time between the arrivals of the oldest and the newest span held."""
     mark: int
     ledger: Ledger
+    disk_bytes: int = 0
+    """Bytes of its files in the data directory."""
 
 
 class Questions(Protocol):

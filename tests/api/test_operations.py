@@ -135,7 +135,7 @@ def test_diagnostics_as_json() -> None:
     traps = Traps(lambda: NOW_NS)
     traps.note("tls_client_on_plain_port", 8181, "10.0.0.9:1", "a TLS handshake began")
     parts = json.loads(get(explorer(traps=traps), "/diagnostics?format=json").content)
-    assert parts["checks"] == {"ready": True, "alive": True, "configuration": True}
+    assert parts["checks"] == {"ready": True, "alive": True, "configuration": True, "data": True}
     assert parts["listeners"][0]["port"] == 9292
     assert parts["certificates"][0]["sha256"] == "AB:CD"
     assert parts["settings"][1] == {"name": "access_tokens", "value": {"tokens": 2}, "origin": "file"}

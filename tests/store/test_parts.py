@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.store.latency import EDGES_US, bounds_us, bucket_of, nearest_rank, rank
-from satellite.store.recall.engine import merge_step
 from satellite.store.recall.recent import RecentIds
+from satellite.store.recall.row import merge_step
 
 SECOND = 1_000_000_000
 

@@ -41,7 +41,7 @@ def segment(*, sealed: bool = True) -> Segment:
 
 def stored(folder: Path, of: Segment) -> SegmentFile:
     path = folder / f"1{segment_file.SUFFIX}"
-    size = segment_file.write(path, "p", 3, of)
+    size = segment_file.write(path, "p", 1, 3, of)
     assert path.stat().st_size == size
     return SegmentFile(path)
 

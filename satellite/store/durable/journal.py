@@ -10,7 +10,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,7 @@ _TORN = "was being written when the process or the machine stopped"
 class _Group:
     """Records that go to the disk together."""
 
-    payloads: list[Sequence[Any]] = field(default_factory=list)
+    records: list[tuple[Sequence[Any], Any]] = field(default_factory=list)
     first: int = 0
     done: bool = False
     failure: OSError | None = None
@@ -49,20 +49,38 @@ class Entry:
     payload: memoryview
     path: Path
 
+    @property
+    def file(self) -> int:
+        """The first number of the file it is in."""
+        return _number_of(self.path)
+
 
 class Journal:
     """Open for appending once all of `replay` has been gone through."""
 
-    def __init__(self, folder: Path, *, file_bytes: int = FILE_BYTES) -> None:
-        """A journal in this folder, which exists."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        file_bytes: int = FILE_BYTES,
+        written: Callable[[int, int, Any], None] = lambda *_: None,
+    ) -> None:
+        """A journal in this folder, which exists.
+
+        Args:
+            folder: where its files are.
+            file_bytes: a file that has reached this is followed by the next.
+            written: told of each record that is on disk: first number of its file, its number, its tag.
+        """
         self._folder = folder
+        self._told = written
         self._file_bytes = file_bytes
         self._turn = threading.Condition()
         self._waiting = _Group()
         self._writing = False
         self._next = 1
         self._descriptor = -1
-        self._path: Path | None = None
+        self._file = 0
         self._written = 0
         self.problem = ""
         """Why the last group could not be written; "" when it could."""
@@ -72,6 +90,18 @@ class Journal:
     def paths(self) -> list[Path]:
         """Its files, oldest first; the name of each is the number of its first record."""
         return sorted(self._folder.glob(f"*{SUFFIX}"))
+
+    def files(self) -> list[int]:
+        """The first number of each file, ascending."""
+        return [_number_of(path) for path in self.paths()]
+
+    def nbytes(self) -> int:
+        """Bytes of all files."""
+        return sum(path.stat().st_size for path in self.paths())
+
+    def remove(self, file: int) -> None:
+        """Forget the oldest file, given by its first number."""
+        (self._folder / f"{file:020d}{SUFFIX}").unlink()
 
     def replay(self, damage: list[Damage], *, repair: bool = True) -> Iterator[Entry]:
         """Every record, in order. What cannot be read is told in `damage`, a torn end is cut off (`repair`)."""
@@ -96,16 +126,18 @@ class Journal:
         """The number of the last record."""
         return self._next - 1
 
-    def append(self, *payloads: Sequence[Any]) -> int:
-        """Write records, each given as buffers that follow each other; the first one's number, once all are on disk.
+    def append(self, *records: tuple[Sequence[Any], Any]) -> int:
+        """Write records; the first one's number, once all are on disk.
+
+        Each is given as (buffers that follow each other, a tag for `written`).
 
         Raises:
             OSError: nothing of these records is in the journal.
         """
         with self._turn:
             group = self._waiting
-            place = len(group.payloads)
-            group.payloads += payloads
+            place = len(group.records)
+            group.records += records
             self._turn.wait_for(lambda: group.done or not self._writing)
             if not group.done:  # ours is the turn, for all that wait
                 self._writing, self._waiting = True, _Group()
@@ -113,7 +145,7 @@ class Journal:
             try:
                 group.first = self._next
                 self._write(group)
-                self._next += len(group.payloads)
+                self._next += len(group.records)
                 self.problem = ""
             except OSError as failure:
                 group.failure = failure
@@ -129,7 +161,7 @@ class Journal:
     def probe(self) -> None:
         """Find out whether a disk that failed takes records again; `problem` then says."""
         try:
-            self.append([])
+            self.append(([], None))
         except OSError:
             return
 
@@ -137,7 +169,7 @@ class Journal:
         if self._descriptor < 0 or self._written >= self._file_bytes:
             self._open_next()
         buffers: list[Any] = []
-        for number, payload in enumerate(group.payloads, group.first):
+        for number, (payload, _) in enumerate(group.records, group.first):
             size = sum(memoryview(part).nbytes for part in payload)
             summed = zlib.crc32(struct.pack("<IQ", size, number))
             for part in payload:
@@ -150,6 +182,8 @@ class Journal:
             self._give_up()
             raise
         self._written += written
+        for number, (_, tag) in enumerate(group.records, group.first):
+            self._told(self._file, number, tag)
 
     def _open_next(self) -> None:
         self._close()
@@ -164,7 +198,7 @@ class Journal:
             os.close(descriptor)
             path.unlink(missing_ok=True)
             raise
-        self._descriptor, self._path = descriptor, path
+        self._descriptor, self._file = descriptor, self._next
 
     def _give_up(self) -> None:
         """After a failure: cut off what may be there of the group. A file whose state is unknown gets no more."""
@@ -177,7 +211,7 @@ class Journal:
     def _close(self) -> None:
         if self._descriptor >= 0:
             os.close(self._descriptor)
-        self._descriptor, self._path = -1, None
+        self._descriptor = -1
 
     def roll(self) -> None:
         """The next record goes into a new file."""

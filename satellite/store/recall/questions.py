@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from satellite.errors import BadRequest
 from satellite.model.span import Span
@@ -26,12 +28,36 @@ from satellite.store.recall.groups import groups
 from satellite.store.recall.latencies import histogram
 from satellite.store.recall.pages import find
 from satellite.store.recall.segment import Segment
+from satellite.store.recall.segment_file import DamagedFile
 from satellite.store.recall.suggestions import suggest
 from satellite.store.recall.timeline import timeline
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def without_damaged(
+    question: Callable[Concatenate[Any, str, P], T],
+) -> Callable[Concatenate[Any, str, P], T]:
+    """The question's answer, if need be without the files that turn out to be damaged."""
+
+    @wraps(question)
+    def answer(self: Any, project: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        while True:
+            try:
+                return question(self, project, *args, **kwargs)
+            except DamagedFile as damaged:
+                self.lose(project, damaged)
+
+    return answer
 
 
 class RecallQuestions(ABC):
     """Answers `satellite.store.Questions`."""
+
+    def lose(self, project: str, damaged: DamagedFile) -> None:  # noqa: ARG002 - for those who have files
+        """A file of the project is damaged: from now on `moment` is without it. Raises it when that cannot be."""
+        raise damaged
 
     @abstractmethod
     def moment(self, project: str) -> tuple[tuple[Segment, ...], int]:
@@ -40,6 +66,7 @@ class RecallQuestions(ABC):
     def _segments(self, project: str) -> tuple[Segment, ...]:
         return self.moment(project)[0]
 
+    @without_damaged
     def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
         """See Questions."""
         if limit < 1:
@@ -51,6 +78,7 @@ class RecallQuestions(ABC):
         """See Questions."""
         return matches.Batches(self._segments(project), plan)
 
+    @without_damaged
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """See Questions."""
         segments = self._segments(project)
@@ -76,28 +104,34 @@ class RecallQuestions(ABC):
             return 0
         return (segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns) // 1000
 
+    @without_damaged
     def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
         """See Questions."""
         return assembly.assemble(self._segments(project), plan, traces_max, seed)
 
+    @without_damaged
     def trace_batch(
         self, project: str, trace_ids: Sequence[tuple[int | None, int]]
     ) -> tuple[SpanBatch, Ints]:
         """See Questions."""
         return assembly.trace_batch(self._segments(project), trace_ids)
 
+    @without_damaged
     def count(self, project: str, plan: Plan) -> int:
         """See Questions."""
         return matches.count(self._segments(project), plan)
 
+    @without_damaged
     def funnel(self, project: str, plan: Plan) -> list[int]:
         """See Questions."""
         return matches.funnel(self._segments(project), plan)
 
+    @without_damaged
     def histogram(self, project: str, plan: Plan) -> Histogram:
         """See Questions."""
         return histogram(self._segments(project), plan)
 
+    @without_damaged
     def groups(
         self,
         project: str,
@@ -111,12 +145,14 @@ class RecallQuestions(ABC):
         """See Questions."""
         return groups(self._segments(project), plan, by, order, limit, offset)
 
+    @without_damaged
     def timeline(
         self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: Sequence[str] = ()
     ) -> dict[tuple[str | None, ...], list[Column]]:
         """See Questions."""
         return timeline(self._segments(project), plan, from_ns, step_ns, columns, by)
 
+    @without_damaged
     def suggest(
         self,
         project: str,

@@ -139,11 +139,19 @@ class Segment:
         places: npt.NDArray[np.int64] = marks - self.first_mark
         return places if self.steps is None else np.searchsorted(self.steps, places)
 
+    def holds(self, marks: npt.NDArray[np.int64]) -> Mask:
+        """Which of these marks, none of them before its first, it has rows for that are not dead."""
+        held: Mask = marks <= self.last_mark
+        if self.steps is not None:
+            held &= np.isin(marks, self.marks)
+        held[held] = ~np.isin(self.rows_at(marks[held]), self.dead)
+        return held
+
     @cached_property
     def nbytes(self) -> int:
-        """Bytes it keeps from others."""
+        """Bytes of memory it keeps from others; a mapped one keeps none that count."""
         if self.file is not None:
-            return OVERHEAD_BYTES
+            return 0
         made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
         arrays = (*made, *(() if self.steps is None else (self.steps,)))
         return (

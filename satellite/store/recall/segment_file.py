@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from satellite.errors import StoreFailed
 from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
 from satellite.model.spans import SCHEMA, SpanBatch
 from satellite.store.durable.files import write_whole
@@ -36,11 +37,11 @@ _ALIGNMENT = 64
 STEPS = "steps"
 
 
-class DamagedFile(Exception):
-    """A file of spans that cannot be trusted."""
+class DamagedFile(StoreFailed):
+    """A file of spans that cannot be trusted; who asks again is answered without it."""
 
     def __init__(self, path: Path, reason: str) -> None:
-        super().__init__(f"{path.name}: {reason}")
+        super().__init__(f"{path.name}: {reason}", hint="ask again")
         self.path = path
         self.reason = reason
 
@@ -53,6 +54,8 @@ class Head(msgspec.Struct, omit_defaults=True):
     """What is in the file."""
 
     project: str
+    born: int
+    """The journal's record that the project began with."""
     serial: int
     """Of two files with the same rows the one with the higher serial is in force."""
     rows: int
@@ -77,7 +80,7 @@ class Head(msgspec.Struct, omit_defaults=True):
     """Rows that were dead when it was written; later ones are in the manifest."""
 
 
-def write(path: Path, project: str, serial: int, segment: Segment) -> int:
+def write(path: Path, project: str, born: int, serial: int, segment: Segment) -> int:
     """Make the file of a segment; its size. Raises OSError; there is no file then."""
     packed = pack(segment.batch, segment.stored_arrays())
     sink = pa.BufferOutputStream()
@@ -88,6 +91,7 @@ def write(path: Path, project: str, serial: int, segment: Segment) -> int:
     index = segment.index
     head = Head(
         project=project,
+        born=born,
         serial=serial,
         rows=len(segment),
         first_mark=segment.first_mark,

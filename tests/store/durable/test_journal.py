@@ -29,19 +29,19 @@ def records(
 
 def test_records_come_back_in_order(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    assert journal.append([b"one"]) == 1
-    assert journal.append([b"t", b"w", b"", b"o"], [b"three"]) == 2
-    assert journal.append([]) == 4
+    assert journal.append(([b"one"], "")) == 1
+    assert journal.append(([b"t", b"w", b"", b"o"], ""), ([b"three"], "")) == 2
+    assert journal.append(([], "")) == 4
     journal.close()
     assert records(tmp_path) == [(1, b"one"), (2, b"two"), (3, b"three"), (4, b"")]
 
 
 def test_numbers_go_on_after_a_restart(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    journal.append([b"one"])
+    journal.append(([b"one"], ""))
     again = Journal(tmp_path)
     assert [one.number for one in again.replay([])] == [1]
-    assert again.append([b"two"]) == 2
+    assert again.append(([b"two"], "")) == 2
     assert records(tmp_path) == [(1, b"one"), (2, b"two")]
 
 
@@ -49,20 +49,20 @@ def test_numbers_go_on_when_all_was_cut(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     assert list(journal.replay([])) == []
     journal.start_after(41)
-    assert journal.append([b"x"]) == 42
+    assert journal.append(([b"x"], "")) == 42
 
 
 def test_files_follow_each_other(tmp_path: Path) -> None:
     journal = Journal(tmp_path, file_bytes=100)
     for i in range(10):
-        journal.append([b"%d" % i * 40])
+        journal.append(([b"%d" % i * 40], ""))
     assert len(journal.paths()) > 2
     assert [number for number, _ in records(tmp_path)] == list(range(1, 11))
 
 
 def test_writers_that_wait_share_a_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(tmp_path)
-    journal.append([b"first"])
+    journal.append(([b"first"], ""))
     entered, release = threading.Event(), threading.Event()
     syncs: list[int] = []
 
@@ -73,12 +73,14 @@ def test_writers_that_wait_share_a_sync(tmp_path: Path, monkeypatch: pytest.Monk
 
     monkeypatch.setattr(os, "fdatasync", slow)
     numbers: list[int] = []
-    threads = [threading.Thread(target=lambda: numbers.append(journal.append([b"x"]))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: numbers.append(journal.append(([b"x"], "")))) for _ in range(8)
+    ]
     threads[0].start()
     assert entered.wait(10)
     for thread in threads[1:]:
         thread.start()
-    while len(journal._waiting.payloads) < 7:  # all others have come
+    while len(journal._waiting.records) < 7:  # all others have come
         pass
     release.set()
     for thread in threads:
@@ -93,7 +95,7 @@ def test_a_refused_record_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, truncates: bool
 ) -> None:
     journal = Journal(tmp_path)
-    journal.append([b"one"])
+    journal.append(([b"one"], ""))
 
     def fail(*_: object) -> None:
         raise OSError(number, os.strerror(number))
@@ -103,20 +105,20 @@ def test_a_refused_record_is_not_there(
         if not truncates:
             broken.setattr(os, "ftruncate", fail)
         with pytest.raises(OSError, match=os.strerror(number)):
-            journal.append([b"refused"])
+            journal.append(([b"refused"], ""))
         assert journal.problem == os.strerror(number)
         journal.probe()
         assert journal.problem
-    assert journal.append([b"two"]) == 2
+    assert journal.append(([b"two"], "")) == 2
     assert not journal.problem
     assert records(tmp_path) == [(1, b"one"), (2, b"two")]
 
 
 def test_a_torn_end_is_cut_and_told(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
-    journal.append([b"one"])
+    journal.append(([b"one"], ""))
     whole = journal.paths()[0].stat().st_size
-    journal.append([b"two"])
+    journal.append(([b"two"], ""))
     size = journal.paths()[0].stat().st_size
     for cut in range(whole, size):
         path = journal.paths()[0]
@@ -130,7 +132,7 @@ def test_a_torn_end_is_cut_and_told(tmp_path: Path) -> None:
 
 
 def test_a_file_that_was_only_begun(tmp_path: Path) -> None:
-    Journal(tmp_path).append([b"one"])
+    Journal(tmp_path).append(([b"one"], ""))
     (tmp_path / f"{2:020d}.journal").write_bytes(b"SATJ")
     assert records(tmp_path) == [(1, b"one")]
     assert Journal(tmp_path).paths() == [tmp_path / f"{1:020d}.journal"]
@@ -142,7 +144,7 @@ def test_a_damaged_record_costs_itself(tmp_path_factory: pytest.TempPathFactory,
     folder = tmp_path_factory.mktemp("journal")
     journal = Journal(folder)
     payloads = [bytes([65 + i]) * (i * 7 % 50) for i in range(12)]
-    journal.append(*([payload] for payload in payloads))
+    journal.append(*(([payload], "") for payload in payloads))
     path = journal.paths()[0]
     content = bytearray(path.read_bytes())
     at = data.draw(st.integers(0, len(content) - 1))
