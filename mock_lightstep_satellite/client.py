@@ -489,6 +489,13 @@ class Project:
             _call(dict, "GET", self.name, "correlations", query=_text(query), of=of, **bounds)
         )
 
+    def explain(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """Why a query has no match: `terms` with what each matches, `nearest`, `lines` for the eye.
+
+        Also for a project that has not received anything.
+        """
+        return self.client.send(_call(dict, "GET", self.name, "explain", query=_text(query), **bounds))
+
     def diagram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
         """`nodes` (services) and `edges` (calls) of the traces of the matching spans; inferred=True: also silent ones."""
         return self.client.send(_call(dict, "GET", self.name, "diagram", query=_text(query), **bounds))
@@ -799,6 +806,10 @@ class AsyncProject:
         return await self.client.send(
             _call(dict, "GET", self.name, "correlations", query=_text(query), of=of, **bounds)
         )
+
+    async def explain(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """As `Project.explain`."""
+        return await self.client.send(_call(dict, "GET", self.name, "explain", query=_text(query), **bounds))
 
     async def diagram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
         """As `Project.diagram`."""

@@ -14,6 +14,7 @@ from satellite.api import (
     correlations,
     diagram,
     expect,
+    explanations,
     files,
     groups,
     histogram,
@@ -48,12 +49,14 @@ def create_api(
         redoc_url=None,
     )
     handle_errors(api)
+    why = explanations.Explanations(arrivals, intake)
     resources = [
         projects.routes(sources.store, [sources.snapshots, slots, saved], arrivals, intake),
         services.routes(sources, slots),
         streams.routes(saved),
         suggestions.routes(sources),
-        spans.routes(sources),
+        spans.routes(sources, why),
+        explanations.routes(sources, why),
         traces.routes(sources),
         histogram.routes(sources),
         groups.routes(sources),

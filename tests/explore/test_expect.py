@@ -103,7 +103,7 @@ def test_too_few_in_time(scene: Scene) -> None:
         asyncio.run(scene.expect('service IN ("productpage.default")', low=4, timeout_ms=1))
     explanation = failure.value.details["explanation"]
     assert explanation["arrived"] == 8
-    assert explanation["terms"] == [{"term": 'service IN ("productpage.default")', "spans": 3}]
+    assert explanation["terms"] == [{"term": 'service IN ("productpage.default")', "spans": 3, "alone": 3}]
 
 
 def test_nothing_arrived_but_elsewhere(scene: Scene) -> None:

@@ -17,8 +17,8 @@ def explained(
 def test_the_funnel_with_its_failing_term_and_the_values_seen(store: RecallStore) -> None:
     found = explained(store, 'service IN ("reviews.default") AND "http.status_code" IN ("201")')
     assert found.terms == [
-        Step('service IN ("reviews.default")', 20),
-        Step('"http.status_code" IN ("201")', 0),
+        Step('service IN ("reviews.default")', 20, 20),
+        Step('"http.status_code" IN ("201")', 0, 0),
     ]
     assert found.failing == 1
     assert found.nearest == [Suggestion("200", 19), Suggestion("500", 1)]
@@ -38,10 +38,41 @@ def test_a_similar_name_comes_before_frequent_ones(store: RecallStore) -> None:
     assert found.nearest[0] == Suggestion("ratings.default", 8)
 
 
+def test_terms_that_match_alone_but_not_together(store: RecallStore) -> None:
+    found = explained(store, 'service IN ("details.default") AND "http.status_code" IN ("500")')
+    assert [(step.spans, step.alone) for step in found.terms] == [(12, 12), (0, 2)]
+    assert "(2 alone)   <- fails here" in found.lines[1]
+
+
 def test_a_key_that_no_span_has(store: RecallStore) -> None:
     found = explained(store, '"http.code" IN ("200")')
     assert found.nearest == []
-    assert '    none of these spans has "http.code"' in found.lines
+    assert [one.value for one in found.nearest_keys] == ["http.status_code", "http.method"]
+    assert found.lines[1].startswith(
+        '    no span has the key "http.code"; did you mean http.status_code (88)'
+    )
+
+
+def test_a_slip_of_a_built_in_key(store: RecallStore) -> None:
+    found = explained(store, '"servce" IN ("x")')
+    assert found.nearest_keys[0] == Suggestion("service", 88)
+
+
+def test_a_key_that_only_other_spans_have(store: RecallStore) -> None:
+    found = explained(store, 'service IN ("details.default") AND "istio.canonical_revision" IN ("v1")')
+    assert found.nearest_keys == []
+    assert '    none of these spans has "istio.canonical_revision"' in found.lines
+
+
+def test_spans_outside_of_the_bounds(store: RecallStore) -> None:
+    found = explain(store, "p", parse("").plan.bounded(oldest_ns=2**62), ())
+    assert (found.arrived, found.held) == (0, 88)
+    assert found.lines[0].startswith("88 spans are held, but none within these bounds")
+
+
+def test_reports_that_were_refused_are_named(store: RecallStore) -> None:
+    found = explain(store, "q", parse("").plan, (), ["otlp: unknown access token"])
+    assert found.lines[1] == "refused lately: otlp: unknown access token"
 
 
 def test_ids_have_no_nearest_values(store: RecallStore) -> None:
@@ -52,7 +83,7 @@ def test_ids_have_no_nearest_values(store: RecallStore) -> None:
 def test_enough_matches_but_not_enough_of_them(store: RecallStore) -> None:
     found = explained(store, 'service IN ("ratings.default")')
     assert found.failing is None
-    assert found.terms == [Step('service IN ("ratings.default")', 8)]
+    assert found.terms == [Step('service IN ("ratings.default")', 8, 8)]
 
 
 def test_nothing_at_all_is_said_first_with_who_else_received(store: RecallStore) -> None:

@@ -1,0 +1,64 @@
+"""Why an answer is empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Query, Response
+
+from satellite.api.parameters import Bounds, Project
+from satellite.api.routes import Routes, json
+from satellite.explore.asked import Sources
+from satellite.explore.explanation import Explanation, explain
+from satellite.explore.window import plan_of
+from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import Intake
+from satellite.query.plan import Plan
+from satellite.store import Questions
+
+REFUSALS = 3
+"""Kinds of refusals that are told, the latest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanations:
+    """Explains with what the store, the intake and the arrivals know."""
+
+    arrivals: Arrivals
+    intake: Intake
+
+    def of(self, source: Questions, project: str, plan: Plan) -> Explanation:
+        """Why these spans are none."""
+        told = dict.fromkeys(
+            f"{refusal.protocol} from {refusal.peer or 'unknown'}: {refusal.message}"
+            for refusal in reversed(self.intake.refusals)
+            if refusal.project in ("", project)
+        )
+        return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS])
+
+
+def routes(sources: Sources, explanations: Explanations) -> Routes:
+    """Its endpoint."""
+    routes = Routes()
+
+    @routes.get("/projects/{project}/explain", Explanation)
+    def explanation(project: Project, asked: Annotated[Bounds, Query()]) -> Response:
+        """What each term of a query matches, alone and after those before it; what comes near; what arrived at all.
+
+        Also for a project that has not received anything.
+        """
+        if asked.snapshot is not None or asked.percentile is not None:
+            where = asked.asked(sources, project)
+            return json(explanations.of(where.source, project, where.plan))
+        plan = plan_of(
+            asked.query or "",
+            oldest_us=asked.oldest_us,
+            youngest_us=asked.youngest_us,
+            min_latency_us=asked.min_latency_us,
+            max_latency_us=asked.max_latency_us,
+            since=asked.since,
+        )
+        return json(explanations.of(sources.store, project, plan))
+
+    return routes

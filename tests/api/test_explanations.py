@@ -1,0 +1,34 @@
+"""Why an answer is empty, over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from satellite.store.recall.engine import RecallStore
+from tests import bookinfo
+from tests.api.test_explorer import PROJECT, Api
+
+
+@pytest.fixture
+def api() -> Iterator[Api]:
+    """The Bookinfo spans in project p."""
+    store = RecallStore()
+    store.write("p", bookinfo.batch(), arrived_ns=1_000_000_000)
+    made = Api(store)
+    made.arrivals.notify("p")
+    yield made
+    store.close()
+
+
+def test_an_empty_page_says_why(api: Api) -> None:
+    page = api.get(f"{PROJECT}/spans", query='"servce" IN ("x")')
+    assert page["explanation"]["nearest_keys"][0]["value"] == "service"
+    assert api.get(f"{PROJECT}/spans")["explanation"] is None
+
+
+def test_a_query_is_explained_before_anything_arrived(api: Api) -> None:
+    found = api.get("/api/v1/projects/nobody/explain", query='service IN ("x")')
+    assert (found["arrived"], found["held"], found["other_projects"]) == (0, 0, ["p"])
+    assert api.get(f"{PROJECT}/explain", query=bookinfo.Q2.text)["failing"] is None
