@@ -41,6 +41,8 @@ TRANSPORT_TAGS = frozenset((*TOKEN_TAGS, SERVICE_TAG))
 """Tags that speak to the satellite: used, and never stored."""
 
 KIND_TAG = "span.kind"
+STATUS_TAG = "otel.status_code"
+"""Where OpenTelemetry's exporters for other protocols say OK or ERROR; an `error` tag beside it counts more."""
 MASK = 2**64 - 1
 
 _LIMIT_NS = 2**63 - 1
@@ -141,6 +143,11 @@ def plain_value(value: Any) -> TagValue:
 def is_true(value: TagValue) -> bool:
     """Whether an `error` tag says so in LightStep's and Jaeger's reading: true, a number not 0, the text "true"."""
     return value.lower() == "true" if isinstance(value, str) else bool(value)
+
+
+def says_error(value: TagValue) -> bool:
+    """Whether a STATUS_TAG says ERROR."""
+    return text_of(value).upper() in ("ERROR", "STATUS_CODE_ERROR")
 
 
 def kind_of(value: TagValue) -> Kind:

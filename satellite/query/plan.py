@@ -36,6 +36,11 @@ class Term:
     patterns: tuple[str, ...] = ()
     negated: bool = False
 
+    @property
+    def asks_for_errors(self) -> bool:
+        """`"error" IN ("true")`, which all error spans match, whatever their sender wrote into the tag, if anything."""
+        return self.field is Field.TAG and self.key == "error" and "true" in self.values
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

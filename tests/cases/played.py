@@ -13,12 +13,14 @@ from satellite.intake.tokens import Tokens
 from satellite.model.report import Receipt
 from satellite.model.span import Span
 from satellite.protocols import PROTOCOLS
+from satellite.protocols.jaeger import json as jaeger_json
 from satellite.query import parse
 from satellite.query.plan import ALL
 from satellite.store import Ledger
 from satellite.store.recall.engine import RecallStore
 
 BY_NAME = {protocol.name: protocol for protocol in reversed(PROTOCOLS)}
+BY_NAME["jaeger_json"] = jaeger_json.PROTOCOL
 """Of two with one name the first: LightStep's Thrift is the binary form."""
 
 

@@ -903,6 +903,20 @@ class StoreConformance:
         assert store.suggest("p", "value", ALL, key="host") == []
         assert ids(store, tag("parent_span_guid", "9")) == [1, 2]
 
+    def test_errors_are_found_by_what_they_are(self, store: Store) -> None:
+        rows: list[Row] = [
+            {"span_id": 1, "status": Status.ERROR, "tags": [("error", "True")]},
+            {"span_id": 2, "status": Status.ERROR},
+            {"span_id": 3, "tags": [("error", False)]},
+            {"span_id": 4},
+        ]
+        store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        assert ids(store, tag("error", "true")) == [1, 2]
+        assert ids(store, tag("error", "true", negated=True)) == [3, 4]
+        assert ids(store, tag("error", "True")) == [1]
+        assert ids(store, tag("error", "false")) == [3]
+        assert ids(store, tag("error", "true", "false")) == [1, 2, 3]
+
     # Duplicates
 
     @pytest.mark.parametrize("between", [0, 1, 40])

@@ -168,6 +168,8 @@ class Row:
             hit = any(self.is_of_trace(value) for value in term.values)
         else:
             hit = text is not None and text in term.values
+            if term.field is Field.TAG and term.key == "error" and "true" in term.values:
+                hit = hit or self.span.error
         return hit != term.negated
 
     def within(self, plan: Plan) -> bool:

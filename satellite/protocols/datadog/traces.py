@@ -24,6 +24,7 @@ from satellite.protocols.rows import (
     KIND_TAG,
     MASK,
     SERVICE_TAG,
+    STATUS_TAG,
     TOKEN_TAGS,
     TRANSPORT_TAGS,
     VALUES_MAX,
@@ -38,6 +39,7 @@ from satellite.protocols.rows import (
     read_times,
     say_broken,
     say_dropped,
+    says_error,
     sound_text,
     whole_number,
 )
@@ -178,6 +180,8 @@ class _Writer:
                 kind = kind_of(value)
             elif key == "error":
                 failed, error_told = failed or is_true(value), True
+            elif key == STATUS_TAG:
+                failed = failed or says_error(value)
             elif key == "lightstep.meta_event" and is_true(value):
                 marks = Marks.META_EVENT
             codes.append(code_of(key, value))

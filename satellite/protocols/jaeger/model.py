@@ -16,6 +16,7 @@ from satellite.protocols.rows import (
     NO_ID,
     SERVICE_TAG,
     SPAN_BYTES_MAX,
+    STATUS_TAG,
     TOKEN_TAGS,
     TRANSPORT_TAGS,
     Rows,
@@ -25,6 +26,7 @@ from satellite.protocols.rows import (
     read_times,
     say_broken,
     say_dropped,
+    says_error,
     sound_text,
 )
 
@@ -122,6 +124,7 @@ class SpanWriter:
         codes: list[int] = []
         told: dict[str, str] = {}
         kind, status, marks = Kind.UNSPECIFIED, Status.UNSET, Marks(0)
+        error_told = False
         code_of = self._rows.tag
         for key, value in span.tags:
             if key in TRANSPORT_TAGS:
@@ -130,7 +133,9 @@ class SpanWriter:
             if key == KIND_TAG:
                 kind = kind_of(value)
             elif key == "error":
-                status = Status.ERROR if is_true(value) else Status.UNSET
+                status, error_told = Status.ERROR if is_true(value) else Status.UNSET, True
+            elif key == STATUS_TAG and says_error(value) and not error_told:
+                status = Status.ERROR
             elif key == "lightstep.meta_event" and is_true(value):
                 marks |= Marks.META_EVENT
             codes.append(code_of(key, value))

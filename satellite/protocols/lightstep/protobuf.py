@@ -29,6 +29,7 @@ from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.stream import ReportSplitter
 from satellite.protocols.readers.columns import FREE, ColumnReader, holds_more, messages_in
+from satellite.protocols.rows import STATUS_TAG, says_error
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep"
@@ -315,7 +316,7 @@ class _Columns:
                 codes, row = codes[present], row[present]
                 offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(spans)))])
         kind, status = np.zeros(len(spans), np.uint8), np.zeros(len(spans), np.uint8)
-        for key, target in (("span.kind", kind), ("error", status)):
+        for key, target in (("span.kind", kind), (STATUS_TAG, status), ("error", status)):
             hits, values = _occurrences(clean.tags, codes, key, _READ[key])
             target[row[hits]] = values
         hits, values = _occurrences(clean.tags, codes, META_EVENT_TAG, _is_true)
@@ -417,6 +418,7 @@ def _hex_id(value: TagValue) -> int:
 
 _READ = {
     "span.kind": _kind,
+    STATUS_TAG: lambda value: int(Status.ERROR) if says_error(value) else int(Status.UNSET),
     "error": lambda value: int(Status.ERROR) if _is_true(value) else int(Status.UNSET),
 }
 

@@ -16,6 +16,7 @@ from satellite.protocols.rows import (
     KIND_TAG,
     NO_ID,
     SERVICE_TAG,
+    STATUS_TAG,
     TOKEN_TAGS,
     TRANSPORT_TAGS,
     Rows,
@@ -23,6 +24,7 @@ from satellite.protocols.rows import (
     plain_value,
     read_id,
     read_times,
+    says_error,
     sound_text,
     whole_number,
 )
@@ -180,6 +182,7 @@ class SpanWriter:
         """(codes of the tags, the kind that a tag tells, status, whether it is a meta event)."""
         codes: list[int] = []
         told, status, meta, kind_told = Kind.UNSPECIFIED, Status.UNSET, False, False
+        error_told = False
         code_of = self._rows.tag
         if isinstance(span.tags, dict):
             for key, sent in span.tags.items():
@@ -187,7 +190,9 @@ class SpanWriter:
                     continue
                 value = sent if type(sent) is str else plain_value(sent)
                 if key == "error":
-                    status = Status.ERROR if is_error(value) else Status.UNSET
+                    status, error_told = Status.ERROR if is_error(value) else Status.UNSET, True
+                elif key == STATUS_TAG and says_error(value) and not error_told:
+                    status = Status.ERROR
                 elif key == KIND_TAG:
                     told, kind_told = kind_of(value), True
                 elif key == "lightstep.meta_event":

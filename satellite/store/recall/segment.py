@@ -373,6 +373,8 @@ class Segment:
             lacking = np.ones(len(self), np.bool_)
             lacking[self.index.occurrences(term.key)[0]] = False
             hit |= lacking & _picked(wanted, self.batch.column("reporter"))
+        if term.asks_for_errors:
+            hit |= self.is_error
         return hit
 
     def _matching_codes(self, term: Term) -> npt.NDArray[np.int32]:
