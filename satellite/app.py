@@ -28,6 +28,7 @@ from satellite.errors import StoreFailed
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
+from satellite.explore.standing import end_workers
 from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
@@ -153,6 +154,7 @@ class App:
                 arrivals=self._arrivals,
                 intake=self._intake,
                 version=version(),
+                question_seconds_max=self._settings.question_seconds_max,
             )
 
     # Open, start
@@ -175,6 +177,7 @@ class App:
             project_name=settings.project_name,
         )
         self._arrivals = Arrivals()
+        opened.callback(end_workers, self._arrivals)
         self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
         self._intake = Intake(
             self._store,

@@ -10,6 +10,7 @@
     ├── NotMet         a wait ended before its spans came           DEADLINE_EXCEEDED   408
     ├── Exceeded       a wait saw more spans than it allows         FAILED_PRECONDITION 409
     ├── Overloaded     the queues are full, try again               RESOURCE_EXHAUSTED  429
+    ├── TookTooLong    a question's time was up                     DEADLINE_EXCEEDED   503
     └── StoreFailed    the engine failed                            UNAVAILABLE         503
 
 BadCertificates (certificates.py) and CannotListen (ports.py), which end a start, and Unreachable (client.py) live where
@@ -111,6 +112,14 @@ class Overloaded(SatelliteError):
     code = "overloaded"
     http_status = 429
     grpc_status = "RESOURCE_EXHAUSTED"
+
+
+class TookTooLong(SatelliteError):
+    """A question whose time was up before it was answered."""
+
+    code = "took_too_long"
+    http_status = 503
+    grpc_status = "DEADLINE_EXCEEDED"
 
 
 class StoreFailed(SatelliteError):

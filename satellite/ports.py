@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+import socket
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from starlette.types import ASGIApp
 
+from satellite.api.guard import Guard
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.greeting import ALPN
@@ -23,7 +25,7 @@ from satellite.edges.grpc.standard import add_standard
 from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp, ReportsElsewhere
 from satellite.edges.listeners import Listeners
 from satellite.edges.paths import Paths
-from satellite.edges.tls import CertificateStore
+from satellite.edges.tls import NAMES, CertificateStore
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Intake
 from satellite.protocols import PROTOCOLS
@@ -135,13 +137,17 @@ class Ports:
         )
         admin = create_admin(diagnostics, exposition)
         explorer = create_explorer(diagnostics, api, ca_pem)
+
+        def guarded(app: ASGIApp) -> Guard:
+            return Guard(app, self._names, settings.allowed_hosts)
+
         paths = Paths(PROTOCOLS)
         self._apps: dict[str, Any] = {
             GRPC: reports,
             HTTP: reports,
             ANY: reports,
-            ADMIN: ReportsElsewhere(admin, paths, trapped, self._where_reports_go),
-            EXPLORER: ReportsElsewhere(explorer, paths, trapped, self._where_reports_go),
+            ADMIN: guarded(ReportsElsewhere(admin, paths, trapped, self._where_reports_go)),
+            EXPLORER: guarded(ReportsElsewhere(explorer, paths, trapped, self._where_reports_go)),
         }
 
     def open(self) -> None:
@@ -202,6 +208,12 @@ class Ports:
     def _serves_mixed(self) -> bool:
         chosen = self._settings.mixed_tls
         return self._diagnostics.token_mode in ("open", "single") if chosen is None else chosen
+
+    def _names(self) -> Sequence[str]:
+        """What the satellite is called: as its certificate says, or would say."""
+        if self._certificates is not None:
+            return self._certificates.names
+        return (*NAMES, socket.gethostname().lower(), *map(str.lower, self._settings.san))
 
     def _where_reports_go(self) -> str:
         ports = [str(one.port) for one in self.listeners if one.purpose in (HTTP, ANY)]

@@ -29,7 +29,7 @@ from satellite.api import (
 )
 from satellite.api.document import document
 from satellite.api.refusals import handle_errors
-from satellite.api.routes import ROOT
+from satellite.api.routes import ROOT, Workers
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.streams import Streams
@@ -38,7 +38,14 @@ from satellite.intake.intake import Intake
 
 
 def create_api(
-    *, sources: Sources, slots: Slots, saved: Streams, arrivals: Arrivals, intake: Intake, version: str
+    *,
+    sources: Sources,
+    slots: Slots,
+    saved: Streams,
+    arrivals: Arrivals,
+    intake: Intake,
+    version: str,
+    question_seconds_max: float = 10.0,
 ) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store and its snapshots."""
     api = FastAPI(
@@ -68,7 +75,9 @@ def create_api(
         expect.routes(sources.store, arrivals),
         tail.routes(sources.store, arrivals),
     ]
+    workers = Workers(seconds_max=question_seconds_max)
     for routes in resources:
+        routes.workers = workers
         api.include_router(routes.router)
     structs = [struct for routes in resources for struct in routes.structs]
     api.openapi = lambda: document(api, structs)  # type: ignore[method-assign]

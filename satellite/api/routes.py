@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from functools import wraps
+from inspect import iscoroutinefunction
+from time import monotonic
 from typing import Any, TypeVar
 
 import msgspec
+from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Request, Response
 from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 
 from satellite import errors
+from satellite.api.turns import Turns
 from satellite.query import parse
+from satellite.query.limit import limited
 
 ROOT = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
@@ -23,8 +29,32 @@ Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _ENCODER = msgspec.json.Encoder()
 
 
+class Workers:
+    """Threads for questions, and for nothing else: some at once, of one project no more than its share."""
+
+    def __init__(self, *, seconds_max: float, at_once: int = 4, per_project: int = 2) -> None:
+        """Args: `seconds_max` for one question, the wait for its turn apart; which may be as long once more."""
+        self._seconds_max = seconds_max
+        self._turns = Turns(
+            "questions", per_project=per_project, in_all=at_once, patience_seconds=seconds_max
+        )
+        self._threads: CapacityLimiter | None = None
+        self._at_once = at_once
+
+    async def answer(self, project: str, question: Callable[[], Any]) -> Any:
+        """What the question returns. Raises Overloaded when its turn does not come, TookTooLong when it takes too long."""
+        async with self._turns.turn(project):
+            if self._threads is None:
+                self._threads = CapacityLimiter(self._at_once)
+            with limited(self._seconds_max, monotonic):
+                return await to_thread.run_sync(question, limiter=self._threads)
+
+
 class Routes:
-    """Endpoints below ROOT. Plain functions run in FastAPI's worker threads, 40 at once."""
+    """Endpoints below ROOT. Plain functions run in the workers for questions."""
+
+    workers: Workers
+    """Set by whoever puts the API together."""
 
     def __init__(self) -> None:
         self.router = APIRouter(prefix=ROOT, route_class=_Noting)
@@ -51,11 +81,23 @@ class Routes:
 
         def declare(endpoint: Endpoint) -> Endpoint:
             self.router.add_api_route(
-                path, endpoint, methods=[method], status_code=status, response_class=Response
+                path, self._in_turn(endpoint), methods=[method], status_code=status, response_class=Response
             )
             return endpoint
 
         return declare
+
+    def _in_turn(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
+        """The endpoint, in a worker when it is no coroutine; its time ends there, or with its project's share."""
+        if iscoroutinefunction(endpoint):
+            return endpoint
+
+        @wraps(endpoint)
+        async def asked(**arguments: Any) -> Any:
+            project = str(arguments.get("project", ""))
+            return await self.workers.answer(project, lambda: endpoint(**arguments))
+
+        return asked
 
     def _route(
         self,
@@ -75,7 +117,7 @@ class Routes:
         def declare(endpoint: Endpoint) -> Endpoint:
             self.router.add_api_route(
                 path,
-                endpoint,
+                self._in_turn(endpoint),
                 methods=[method],
                 response_class=Response,
                 responses=responses,

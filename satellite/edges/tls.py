@@ -239,6 +239,15 @@ class CertificateStore:
         ca = self._loaded().ca
         return None if ca is None else ca.public_bytes(serialization.Encoding.PEM)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """DNS names and IP addresses that the server is called by: those wanted, and those of what is served.
+
+        Raises:
+            BadCertificates: there is nothing to serve.
+        """
+        return tuple(dict.fromkeys((*self._names, *names_of(self._loaded().pair.chain[0]))))
+
     # What diagnostics show
 
     def describe(self) -> list[Certificate]:

@@ -73,11 +73,10 @@ async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expecta
     changed = clock()
     deadline = changed + wanted.timeout_ms / 1000
     with standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked:
-        await asked.begin()
-        count: int | None = None
+        count = await asked.begin()
         while True:
             now_at = clock()
-            if count is not None and asked.count != count:
+            if asked.count != count:
                 changed = now_at
             count = asked.count
             right = count >= low
@@ -87,16 +86,15 @@ async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expecta
                 page = await asked.page()
                 if high is not None and page.total > high:
                     await _fail(Exceeded, store, arrivals, project, plan, wanted, page.total)
-                if page.total >= low and not (too_many and quiet_s):
-                    return Met(page.spans, page.total, page.mark)
-                if page.total != count:
+                if page.total != count and (quiet_s or page.total < low):
                     continue  # some have left, or more have come: judge again
+                return Met(page.spans, page.total, page.mark)
             if asked.watch.dropped:
                 raise NotFound(f"project {project} was dropped during the wait")
             if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
             if now_at >= deadline:
-                held = await in_worker(lambda: store.count(project, plan))
+                held = await in_worker(arrivals, lambda: store.count(project, plan))
                 await _fail(NotMet, store, arrivals, project, plan, wanted, held)
             until = min(deadline, quiet_until) if right else deadline
             await asked.news(max(until - clock(), 0))
@@ -126,7 +124,7 @@ async def _fail(
     wanted: Expectation,
     count: int,
 ) -> NoReturn:
-    explanation = await in_worker(lambda: explain(store, project, plan, arrivals.latest()))
+    explanation = await in_worker(arrivals, lambda: explain(store, project, plan, arrivals.latest()))
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if error is NotMet:
         message += f" within {wanted.timeout_ms / 1000:g} s"

@@ -16,13 +16,22 @@ from satellite.store import Page, Store
 
 T = TypeVar("T")
 
-_WORKERS = ThreadPoolExecutor(2, "waits")
-"""Of their own, so that no question asked meanwhile is in the way."""
+_workers: WeakKeyDictionary[Arrivals, ThreadPoolExecutor] = WeakKeyDictionary()
 
 
-def in_worker(work: Callable[[], T]) -> asyncio.Future[T]:
-    """What it returns, worked out in a thread that only waits use."""
-    return asyncio.get_running_loop().run_in_executor(_WORKERS, work)
+def in_worker(arrivals: Arrivals, work: Callable[[], T]) -> asyncio.Future[T]:
+    """What it returns, worked out in a thread that only waits use, so that no question asked meanwhile is in the way."""
+    workers = _workers.get(arrivals)
+    if workers is None:
+        workers = _workers[arrivals] = ThreadPoolExecutor(2, "waits")
+    return asyncio.get_running_loop().run_in_executor(workers, work)
+
+
+def end_workers(arrivals: Arrivals) -> None:
+    """Nobody waits any more."""
+    workers = _workers.pop(arrivals, None)
+    if workers is not None:
+        workers.shutdown(wait=False)
 
 
 class Standing:
@@ -37,7 +46,7 @@ class Standing:
         self._plan = plan
         self._spans_max = spans_max
         self._news = asyncio.Event()
-        self._first: asyncio.Future[None] | None = None
+        self._first: asyncio.Future[int] | None = None
         self._page: tuple[int, asyncio.Future[Page]] | None = None
         self._none_until = plan.since
         self.waiting = 0
@@ -51,20 +60,24 @@ class Standing:
         """Says whether the project was dropped, or the satellite stops."""
         return self._crowd.watch
 
-    async def begin(self) -> None:
-        """Count what is there already, once for all who wait."""
+    async def begin(self) -> int:
+        """How many there are already, counted once for all who wait."""
         if self._first is None:
-            self._first = in_worker(self._count)
-        await asyncio.shield(self._first)
+            self._first = in_worker(self._crowd.arrivals, self._count)
+        if self._first.done():
+            return self.count
+        count = await asyncio.shield(self._first)
         if self._crowd.source.mark(self._crowd.project) != self.mark:
             self._crowd.watch.wake()  # something arrived meanwhile
+        return count
 
-    def _count(self) -> None:
+    def _count(self) -> int:
         source, project = self._crowd.source, self._crowd.project
         mark = source.mark(project)
-        self.count = source.count(project, replace(self._plan, until=mark))
-        self._none_until = self._plan.since if self.count else max(self._plan.since, mark)
+        self.count = count = source.count(project, replace(self._plan, until=mark))
+        self._none_until = self._plan.since if count else max(self._plan.since, mark)
         self.mark = mark
+        return count
 
     def match(self, mark: int) -> bool:
         """Take in what arrived up to this mark. Whether there was anything; called in a worker."""
@@ -93,7 +106,7 @@ class Standing:
         """The first matching spans in order of arrival, as many as are shown, and how many there really are."""
         mark = self.mark or 0
         if self._page is None or self._page[0] != mark:
-            self._page = mark, in_worker(self._find)
+            self._page = mark, in_worker(self._crowd.arrivals, self._find)
         task = self._page[1]
         page = await asyncio.shield(task)
         if page.total != self.count and mark == self.mark:
@@ -111,6 +124,7 @@ class _Crowd:
 
     def __init__(self, source: Store, arrivals: Arrivals, project: str) -> None:
         self.source = source
+        self.arrivals = arrivals
         self.project = project
         self.standings: dict[Plan, Standing] = {}
         self._entered = arrivals.watch(project)
@@ -128,7 +142,7 @@ class _Crowd:
             self._again = True
         else:
             self._matching, self._again = True, False
-            in_worker(self._match).add_done_callback(self._matched)
+            in_worker(self.arrivals, self._match).add_done_callback(self._matched)
 
     def _match(self) -> list[Standing]:
         mark = self.source.mark(self.project)

@@ -204,6 +204,12 @@ class Settings(BaseSettings):
     tls_cert_prefix: OptionalFile = None
     """A certificate of yours instead: `<prefix>.bundle.pem` (with its chain) and `<prefix>.key.pem`."""
 
+    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    """More names that the Explorer's and the admin ports may be called by, with commas between them; `.example.com` with all
+    below it, `*` any. Addresses, `localhost` and the names of the certificate are allowed without."""
+    question_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    """How long a question of the Explorer may take before it is given up."""
+
     logging_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important log lines that are written."""
     logging_format: Literal["auto", "json", "text"] = "auto"

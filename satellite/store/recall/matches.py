@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
+from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store.recall.segment import Mask, Segment
 
@@ -29,6 +30,7 @@ def within(segments: Sequence[Segment], plan: Plan) -> Iterator[Segment]:
     for segment in segments[first:]:
         if plan.until is not None and segment.first_mark > plan.until:
             return
+        check()
         yield segment
 
 
