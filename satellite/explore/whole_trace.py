@@ -6,7 +6,6 @@ the same `guid:x-request-id`, and LightStep showed them as one (istio-envoy.md �
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ import pyarrow.compute as pc
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.forest import Forest
+from satellite.model.ids import hex_digits
 from satellite.model.spans import Kind, SpanBatch, trace_text
 from satellite.model.tags import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
@@ -28,8 +28,6 @@ GUID = "guid:"
 JOINED_MAX = 64
 """Traces with one value of such a tag (ours): a value that more have is no request's."""
 
-_ID = re.compile(r"(?:0[xX])?([0-9a-fA-F]{1,32})")
-
 TraceIds = list[tuple[int | None, int]]
 
 
@@ -37,17 +35,17 @@ def trace_ids(text: str) -> TraceIds:
     """The (upper half, lower half) that an id means; upper half None: any.
 
     Up to 16 hex digits name the lower half of the id, whatever its upper half. More name both; spans that a 64-bit
-    tracer sent of the same trace (upper half 0) belong to it too (ours, as in queries: explorer.md §4.4). Letter
-    case, leading zeros, 0x and the dashes of a UUID do not matter.
+    tracer sent of the same trace (upper half 0) belong to it too (ours, as in queries: explorer.md §4.4). How else
+    ids are written says `model.ids`.
 
     Raises:
         BadRequest: no trace id.
     """
-    match = _ID.fullmatch(text.strip().replace("-", ""))
-    if match is None:
+    digits = hex_digits(text)
+    if not digits:
         raise BadRequest("a trace id has 16 or 32 hex digits", hint="such as 00000000b00c0002")
-    high, low = divmod(int(match[1], 16), 2**64)
-    if len(match[1]) <= 16:
+    high, low = divmod(int(digits, 16), 2**64)
+    if len(digits) <= 16:
         return [(None, low)]
     return [(high, low) for high in sorted({high, 0})]
 

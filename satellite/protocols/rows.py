@@ -6,7 +6,6 @@ once only. Reading a format is the codec's own.
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Iterable, Sequence
@@ -16,6 +15,7 @@ import msgspec
 import pyarrow as pa
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.ids import TEXT_MAX, hashed, hex_digits
 from satellite.model.report import Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
@@ -48,7 +48,6 @@ MASK = 2**64 - 1
 _LIMIT_NS = 2**63 - 1
 _FUTURE_NS = 86_400_000_000_000
 _HEX = re.compile(r"[0-9a-fA-F]{1,32}")
-_ID_TEXT_MAX = 128
 _KINDS = {kind.name: kind for kind in Kind}
 
 
@@ -67,8 +66,8 @@ NO_ID = SpanId(0, 0)
 def read_id(value: Any) -> SpanId:
     """The id behind a text or a number of any size.
 
-    Up to 32 hex digits are read as such, short ones as if padded on the left, UUIDs without their dashes; of any other
-    text a stable 64-bit hash is the id. No text, 0 and what is neither: NO_ID. Rule: LightStep's clients sent all of it.
+    Up to 32 hex digits are read as such, short ones as if padded on the left, UUIDs without their dashes, `0x` and base64
+    as `model.ids` says; of any other text a stable 64-bit hash is the id. No text, 0 and what is neither: NO_ID. Rule: LightStep's clients sent all of it.
     """
     if type(value) is str:
         if _HEX.fullmatch(value):
@@ -79,9 +78,11 @@ def read_id(value: Any) -> SpanId:
         if len(value) == 36 and _HEX.fullmatch(digits := value.replace("-", "")):
             number = int(digits, 16)
             return SpanId(number >> 64, number & MASK, value)
-        text = sound_text(value[:_ID_TEXT_MAX])
-        digest = hashlib.blake2b(text.encode(), digest_size=8).digest()
-        return SpanId(0, int.from_bytes(digest), text)
+        text = sound_text(value[:TEXT_MAX])
+        if value.startswith(("0x", "0X")) or value.endswith("="):
+            number = int(hex_digits(value), 16)
+            return SpanId(number >> 64, number & MASK, text)
+        return SpanId(0, hashed(text), text)
     if isinstance(value, int) and -(2**63) <= value < 2**128:
         return SpanId(value >> 64, value & MASK) if value >= 0 else SpanId(0, value & MASK)
     return NO_ID

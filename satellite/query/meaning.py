@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
+from satellite.model.ids import hashed, hex_digits
 from satellite.query import patterns
 from satellite.query.comparison import QUOTING, quoted_pattern
 from satellite.query.complaint import clipped, complaint, shown
@@ -15,7 +16,6 @@ from satellite.query.predicate import FIELDS, QUOTES
 from satellite.query.tree import Tree, TreeTerm, Word
 
 _IDS = {Field.SPAN_ID, Field.TRACE_ID, Field.TRACER_ID}
-_ID_PREFIX = re.compile(r"^(?:0x)?0*(?=.)", re.DOTALL)
 
 
 def plan_of(text: str, tree: Tree, *, lenient: bool = False) -> Plan:
@@ -105,8 +105,16 @@ def _term(written: TreeTerm) -> Term:
     if written.regexp:
         return Term(written.field, key, patterns=tuple(dict.fromkeys(texts)), negated=written.negated)
     if written.field in _IDS:
-        texts = [_ID_PREFIX.sub("", text.lower()) for text in texts]
+        texts = [_id(text, of_span=written.field is not Field.TRACE_ID) for text in texts]
     return Term(written.field, key, tuple(dict.fromkeys(texts)), negated=written.negated)
+
+
+def _id(text: str, *, of_span: bool) -> str:
+    """An id as plans have it: lower-case digits without leading zeros; a text that is no number stays."""
+    digits = hex_digits(text, of_span=of_span)
+    if text and int(digits, 16) == hashed(text.strip()):
+        return text
+    return digits.lower().lstrip("0") or text[:1]
 
 
 def _merged(one: Term, other: Term) -> Term | None:

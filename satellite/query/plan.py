@@ -23,8 +23,8 @@ class Field(Enum):
 class Term:
     """One condition on one field of one span (explorer.md §4.4).
 
-    `values`: the span matches when its value equals one of them, as canonical text. Ids are lower case without
-    leading zeros or 0x. `patterns`: used instead of `values` when not empty; it matches when one RE2 pattern
+    `values`: the span matches when its value equals one of them, as canonical text. Ids are lower-case digits
+    without leading zeros; a text that is no number means the id that `model.ids.hashed` makes of it. `patterns`: used instead of `values` when not empty; it matches when one RE2 pattern
     matches the whole value. `negated`: the span matches exactly when it would not match the plain term, so a span
     without the field matches.
     """

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.errors import BadRequest
+from satellite.model.ids import hashed as odd_id
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import PARENT_TAG, Span
 from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
@@ -154,7 +155,7 @@ class Row:
         try:
             high, low = divmod(int(value, 16), 2**64)
         except ValueError:
-            return False
+            high, low = 0, odd_id(value)
         if low == self.key[1] and (high == self.key[0] or not high or not self.key[0]):
             return True
         return value == self.tags.get("otlp.trace_id", "").lower().lstrip("0")
@@ -167,7 +168,10 @@ class Row:
         elif term.field is Field.TRACE_ID:
             hit = any(self.is_of_trace(value) for value in term.values)
         else:
-            hit = text is not None and text in term.values
+            values = term.values
+            if term.field is Field.SPAN_ID:
+                values = tuple(value if is_hex(value) else f"{odd_id(value):x}" for value in values)
+            hit = text is not None and text in values
             if term.field is Field.TAG and term.key == "error" and "true" in term.values:
                 hit = hit or self.span.error
         return hit != term.negated
@@ -198,6 +202,11 @@ class Row:
                 return (self.start_ns, self.duration_ns, span_id, self.mark)
             case "arrival":
                 return (self.mark,)
+
+
+def is_hex(text: str) -> bool:
+    """Whether it is a number in hex."""
+    return bool(text) and all(digit in "0123456789abcdef" for digit in text)
 
 
 @lru_cache(maxsize=65536)

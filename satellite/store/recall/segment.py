@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from satellite.model.ids import hashed
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import Span
 from satellite.model.spans import Marks, SpanBatch, Status, decode_names
@@ -352,8 +353,8 @@ class Segment:
         for value in term.values:
             try:
                 number = int(value, 16)
-            except ValueError:
-                continue  # no id at all: matches nothing
+            except ValueError:  # a text that some sender uses as an id
+                number = hashed(value)
             if number >> 64 and upper is not None:
                 here = low == np.uint64(number & 0xFFFF_FFFF_FFFF_FFFF)
                 high = self.batch.column(upper)
