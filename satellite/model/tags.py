@@ -325,13 +325,14 @@ def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:
     start, end, data = layout(tags)
     if not len(start):
         return pa.array([], pa.string())
-    padded = np.concatenate([data, np.zeros(4, np.uint8)])
-    kind, first = padded[start + prefix], padded[start + prefix + 1]
+    last = len(data) - 1
+    kind, first = data[np.minimum(start + prefix, last)], data[np.minimum(start + prefix + 1, last)]
     short = (end > start + prefix) & ((kind == _STRING) | (kind == _JSON)) & (first < 128)
+    if short.all():
+        # With an end, which no short text reaches: without one pyarrow fails on a slice of an array.
+        return pc.binary_slice(tags, prefix + 2, prefix + 2 + 128).cast(pa.string())
     at = start + prefix + 2
     texts = gather(data, np.where(short, at, 0), np.where(short, end - at, 0)).cast(pa.string())
-    if short.all():
-        return texts
     rest = pa.array(np.flatnonzero(~short))
     others = [text_of(decode_tag(encoded)[1]) for encoded in tags.take(rest).to_pylist()]
     return pc.replace_with_mask(texts, pa.array(~short), pa.array(others, pa.string()))

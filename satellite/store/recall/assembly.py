@@ -21,6 +21,7 @@ from satellite.store.assembled import (
 )
 from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.traces import distinct_traces
 
 Number = TypeVar("Number", bound=np.generic)
 _Rows = tuple[Segment, npt.NDArray[np.int64]]
@@ -36,7 +37,8 @@ def assemble(segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int
         (of(segment.batch.column("span_id"), mask) for segment, mask in hits.items()), np.uint64
     )
     stratum = _gathered((_strata(segment, mask) for segment, mask in hits.items()), np.int64)
-    chosen, total = choose(low, span_id, stratum, traces_max, seed)
+    total = distinct_traces(list(hits.items()))
+    chosen = choose(low, span_id, stratum, traces_max, seed, total)
     parts = [(segment, _rows(segment, np.sort(chosen), plan)) for segment in segments]
     affordable = _affordable(parts, chosen)
     if len(affordable) < len(chosen):
@@ -71,16 +73,14 @@ def _strata(segment: Segment, rows: Mask | Ints | None) -> Ints:
 
 def _rows(segment: Segment, low: Ids, plan: Plan) -> Ints:
     """The live rows of these traces (ids ascending), ascending; meta events only if the plan asks for them."""
-    column = segment.batch.column("trace_low")
     if segment.sealed:
-        order = segment.trace_order
-        ids = column[order]
-        first, last = np.searchsorted(ids, low, "left"), np.searchsorted(ids, low, "right")
-        lengths = last - first
-        at = np.repeat(first - (np.cumsum(lengths) - lengths), lengths) + np.arange(int(lengths.sum()))
-        rows = np.sort(order[at].astype(np.int64))
+        ids, number = segment.trace_numbers
+        wanted = np.zeros(len(ids), np.bool_)
+        places = np.minimum(np.searchsorted(ids, low), len(ids) - 1)
+        wanted[places[ids[places] == low]] = True
+        rows: Ints = np.flatnonzero(wanted[number])
     else:
-        rows = np.flatnonzero(np.isin(column, low))
+        rows = np.flatnonzero(np.isin(segment.batch.column("trace_low"), low))
     if len(segment.dead):
         rows = rows[~np.isin(rows, segment.dead)]
     if segment.meta_events is not None and not plan.meta_events:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from satellite.query.plan import Plan
 from satellite.store import Cell
+from satellite.store.distinct import distinct_below
 from satellite.store.latency import ranks
 from satellite.store.recall.matches import matches, of, size
 from satellite.store.recall.segment import Mask, Segment
@@ -195,19 +196,10 @@ def _numbered(segment: Segment, mask: Mask | None, key: str, known: dict[str | N
     return numbered
 
 
-def distinct(numbers: Ints, most: int) -> Ints:
-    """Those that occur, each once, ascending; all are below `most`."""
-    if most > _TABLE_CELLS_MAX:
-        return np.unique(numbers)
-    seen = np.zeros(most, np.bool_)
-    seen[numbers] = True
-    return np.flatnonzero(seen)
-
-
 def dense(combined: Ints, most: int) -> tuple[Ints, Ints]:
     """(for each row the place of its number among those that occur, ascending; those numbers, all below `most`)."""
     if most <= _TABLE_CELLS_MAX:
-        used = distinct(combined, most)
+        used = distinct_below(combined, most)
         place = np.zeros(most, np.int64)
         place[used] = np.arange(len(used))
         return place[combined], used

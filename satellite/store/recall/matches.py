@@ -19,6 +19,11 @@ from satellite.store.recall.segment import Mask, Segment
 def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, Mask | None]]:
     """The segments that have any match, with the rows that do (None: all)."""
     for segment in within(segments, plan):
+        first_ns, last_ns = segment.start_bounds_ns
+        if (plan.oldest_ns is not None and last_ns < plan.oldest_ns) or (
+            plan.youngest_ns is not None and first_ns >= plan.youngest_ns
+        ):
+            continue
         mask = segment.match(plan)
         if mask is None or mask.any():
             yield segment, mask

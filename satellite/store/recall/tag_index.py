@@ -14,9 +14,12 @@ import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import key_prefix, order_by_key
+from satellite.store.distinct import distinct
 
 Rows = npt.NDArray[np.integer[Any]]
 Codes = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Counts = npt.NDArray[np.int64]
 
 
 class TagIndex(Protocol):
@@ -46,6 +49,14 @@ class TagIndex(Protocol):
 
     def rows_of(self, key: str, codes: Codes) -> Rows:
         """The rows whose last value of the key has one of these codes."""
+        ...
+
+    def key_counts(self, mask: Mask | None) -> Counts:
+        """In how many of the rows (None: all) each of `keys()` occurs."""
+        ...
+
+    def value_counts(self, key: str, mask: Mask | None) -> Counts:
+        """In how many of the rows each of `codes_of(key)` is the last value of the key."""
         ...
 
 
@@ -101,6 +112,25 @@ class ScanIndex:
         """The rows whose last value of the key has one of these codes."""
         rows, last = self.occurrences(key)
         return rows[np.isin(last, codes)]
+
+    def key_counts(self, mask: Mask | None) -> Counts:
+        """In how many of the rows (None: all) each of `keys()` occurs."""
+        keys, starts, order = order_by_key(self._batch.tags)
+        key_of = np.empty(len(order), np.int64)
+        key_of[order] = np.repeat(np.arange(len(keys)), np.diff(starts))
+        rows, of_row = tag_rows(self._batch), key_of[flat_codes(self._batch)]
+        pairs = distinct(rows.astype(np.int64) * max(len(keys), 1) + of_row)  # once per row
+        rows, of_row = np.divmod(pairs, max(len(keys), 1))
+        return np.bincount(of_row if mask is None else of_row[mask[rows]], minlength=len(keys))
+
+    def value_counts(self, key: str, mask: Mask | None) -> Counts:
+        """In how many of the rows each of `codes_of(key)` is the last value of the key."""
+        return _counted(self.codes_of(key), *self.occurrences(key), mask)
+
+
+def _counted(codes: Codes, rows: Rows, last: Codes, mask: Mask | None) -> Counts:
+    chosen = last if mask is None else last[mask[rows]]
+    return np.bincount(np.searchsorted(codes, chosen), minlength=len(codes))
 
 
 def _scan(batch: SpanBatch, codes: Codes) -> tuple[Rows, Codes]:
@@ -192,3 +222,30 @@ class PostingIndex:
             return rows[np.isin(last, codes)]
         parts = [self._rows[self._offsets[code] : self._offsets[code + 1]] for code in codes.tolist()]
         return np.concatenate(parts) if parts else np.empty(0, np.uint16)
+
+    def key_counts(self, mask: Mask | None) -> Counts:
+        """In how many of the rows (None: all) each of `keys()` occurs."""
+        counts = _counted_between(self._rows, self._offsets[self._starts], mask)
+        for key in self.repeated:  # such a key counts once per row
+            rows, _ = self.occurrences(key)
+            counts[self._position[key]] = len(rows) if mask is None else np.count_nonzero(mask[rows])
+        return counts
+
+    def value_counts(self, key: str, mask: Mask | None) -> Counts:
+        """In how many of the rows each of `codes_of(key)` is the last value of the key."""
+        if key in self.repeated:
+            return _counted(self.codes_of(key), *self.occurrences(key), mask)
+        i = self._position.get(key)
+        if i is None:
+            return np.empty(0, np.int64)
+        return _counted_between(self._rows, self._offsets[self._starts[i] : self._starts[i + 1] + 1], mask)
+
+
+def _counted_between(rows: Rows, bounds: npt.NDArray[np.int32], mask: Mask | None) -> Counts:
+    """How many of the rows at bounds[i] … bounds[i + 1] the mask has, for each i."""
+    counts = np.diff(bounds).astype(np.int64)
+    if mask is not None and counts.any():
+        used = np.flatnonzero(counts)
+        hits = mask[rows[bounds[0] : bounds[-1]]]
+        counts[used] = np.add.reduceat(hits, bounds[:-1][used] - bounds[0], dtype=np.int64)
+    return counts

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from satellite.store.recall.distributions import distinct
+from satellite.store.distinct import distinct, distinct_below
 from satellite.store.recall.segment import Mask, Segment
 
 Ids = npt.NDArray[np.uint64]
@@ -49,7 +49,7 @@ def distinct_traces_by_group(
         number = number if mask is None else number[mask]
         mine = group[begin : begin + len(number)]
         begin += len(number)
-        pair = distinct(mine * len(ids) + number, groups * len(ids))
+        pair = distinct_below(mine * len(ids) + number, groups * len(ids))
         owner, trace = np.divmod(pair, len(ids))
         place = np.searchsorted(shared, ids[trace]) if len(shared) else np.zeros(len(trace), np.int64)
         in_others = shared[np.minimum(place, len(shared) - 1)] == ids[trace] if len(shared) else None
@@ -58,7 +58,7 @@ def distinct_traces_by_group(
             owner = owner[~in_others]
         counts += np.bincount(owner, minlength=groups)
     if pairs:
-        counts += np.bincount(np.unique(np.concatenate(pairs)) // len(shared), minlength=groups)
+        counts += np.bincount(distinct(np.concatenate(pairs)) // len(shared), minlength=groups)
     return counts
 
 
@@ -79,4 +79,4 @@ def _shared(parts: Sequence[tuple[Segment, Mask | None]]) -> Ids:
     if len(parts) < 2:
         return np.empty(0, np.uint64)
     ids = np.sort(np.concatenate([segment.trace_numbers[0] for segment, _ in parts]))
-    return np.unique(ids[1:][ids[1:] == ids[:-1]])
+    return distinct(ids[1:][ids[1:] == ids[:-1]])
