@@ -1,4 +1,7 @@
-"""Fill satellite/pb from the .proto files beside this script: `python protos/generate.py [--check]`."""
+"""Fill satellite/pb from the .proto files beside this script: `python protos/generate.py [--check]`.
+
+explorer.proto is written first, from the API (service.py).
+"""
 
 from __future__ import annotations
 
@@ -32,9 +35,17 @@ def main() -> None:
     parser.add_argument(
         "--check", action="store_true", help="write nothing; exit 1 when satellite/pb is stale"
     )
+    # Here, because it needs what this script makes, and the repository's root on the path.
+    sys.path.insert(0, str(HERE.parent))
+    import service
+
+    explorer = service.written()
     if not parser.parse_args().check:
+        service.TARGET.write_text(explorer)
         generate(TARGET)
         return
+    if service.TARGET.read_text() != explorer:
+        sys.exit("stale, run `make protos`: explorer.proto")
     with tempfile.TemporaryDirectory() as folder:
         generate(Path(folder))
         stale = [

@@ -21,8 +21,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from satellite.api.explorer_service import add_explorer
 from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import Traps
+from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
 from satellite.errors import StoreFailed
 from satellite.explore.asked import Sources
@@ -198,6 +200,8 @@ class App:
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
         self._api = _Later(self._make_api)
+        services = Services()
+        add_explorer(services, self._api)
         self._ports = Ports(
             self._loaded,
             intake=self._intake,
@@ -207,6 +211,7 @@ class App:
             certificates=self._certificates,
             clock_ns=self._clock_ns,
             trapped=self._trapped,
+            services=services,
         )
         opened.push_async_callback(self._ports.close)
         self._ports.open()

@@ -2,3 +2,6 @@
 
 An endpoint reads its parameters and asks `explore` or the store; it computes nothing itself.
 """
+
+ROOT = "/api/v1"
+"""Below it are all endpoints of Explorer."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from satellite.api import (
+    ROOT,
     checks,
     correlations,
     diagram,
@@ -29,7 +30,7 @@ from satellite.api import (
 )
 from satellite.api.document import document
 from satellite.api.refusals import handle_errors
-from satellite.api.routes import ROOT, Workers
+from satellite.api.routes import Workers
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.streams import Streams

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from satellite import errors
-from satellite.api.routes import ROOT
+from satellite.api import ROOT
 from satellite.errors import BadRequest, SatelliteError
 
 _ENCODER = msgspec.json.Encoder()

@@ -15,11 +15,11 @@ from fastapi.routing import APIRoute
 from starlette.responses import StreamingResponse
 
 from satellite import errors
+from satellite.api import ROOT
 from satellite.api.turns import Turns
 from satellite.query import parse
 from satellite.query.limit import limited
 
-ROOT = "/api/v1"
 BODY_BYTES_MAX = 1 << 20
 """Of a request to this API; spans come in by other ports."""
 

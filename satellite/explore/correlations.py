@@ -33,6 +33,11 @@ _IDS = ("guid:", "join:", "lightstep.")
 """Keys that begin so hold ids, or say what the protocol needs."""
 
 
+def _is_told(key: str) -> bool:
+    """Whether a key may mark traces; the service's own name is told with its operations."""
+    return not key.startswith(_IDS) and key not in (PARENT_TAG, "service.name")
+
+
 @dataclass(frozen=True, slots=True)
 class Inside:
     """Which matching spans put their trace «in»; all bounds None: the slowest 5 %."""
@@ -330,7 +335,7 @@ def _pairs(found: Assembled, min_support: int) -> tuple[list[tuple[str, str]], I
     reporter = batch.column("reporter")
     parts = [(rows, of_tags)]
     for key in sorted({key for texts in reporters for key in texts}):
-        if key.startswith(_IDS):
+        if not _is_told(key):
             continue
         own = [number(key, texts[key]) if key in texts else -1 for texts in reporters]
         carried = np.array(own, np.int64)[reporter]
@@ -352,6 +357,6 @@ def _by_key(tags: pa.BinaryArray, times: Ints, min_support: int) -> Iterator[tup
     keys, starts, order = order_by_key(tags)
     used = np.add.reduceat(times[order], starts[:-1]) if keys else times
     for i, key in enumerate(keys):
-        if used[i] >= min_support and key != PARENT_TAG and not key.startswith(_IDS):
+        if used[i] >= min_support and _is_told(key):
             here = order[starts[i] : starts[i + 1]]
             yield key, here, texts_of(tags.take(pa.array(here)), key).to_pylist()

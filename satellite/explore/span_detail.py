@@ -12,7 +12,7 @@ from satellite.query.plan import Field, Plan, Term
 from satellite.store import Histogram, Questions
 
 
-class Comparison(msgspec.Struct, frozen=True):
+class AmongOperation(msgspec.Struct, frozen=True):
     """A span's duration among those of all held spans of its service and operation, itself included."""
 
     query: str
@@ -32,7 +32,7 @@ class SpanDetail(msgspec.Struct, frozen=True):
     span: Span
     row: TreeRow
     """Its row in the trace's tree."""
-    comparison: Comparison
+    comparison: AmongOperation
 
 
 def span_detail(
@@ -59,7 +59,7 @@ def span_detail(
     # Durations compare as they are shown, in whole µs.
     least_ns = span.duration_us * 1000
     faster = source.count(project, plan.bounded(oldest_ns=oldest_ns, max_duration_ns=least_ns))
-    comparison = Comparison(
+    comparison = AmongOperation(
         canonical(plan),
         histogram.count,
         faster,

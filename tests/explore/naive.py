@@ -77,7 +77,10 @@ def marks(spans: Iterable[Span], matching: set[str]) -> set[Mark]:
         attributes = {key: text_of(value) for key, value in span.reporter.attributes.items()}
         tags = {key: text_of(value) for key, value in span.tags.items()}
         for key, value in (attributes | tags).items():
-            if not key.startswith(("guid:", "join:", "lightstep.")) and key != PARENT_TAG:
+            if not key.startswith(("guid:", "join:", "lightstep.")) and key not in (
+                PARENT_TAG,
+                "service.name",
+            ):
                 found.add(("result" if span.span_id in matching else "trace", key, value))
     return found
 

@@ -1,0 +1,1694 @@
+from google.protobuf import struct_pb2 as _struct_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class ProjectsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ProjectList(_message.Message):
+    __slots__ = ("projects",)
+    PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    projects: _containers.RepeatedCompositeFieldContainer[ProjectStats]
+    def __init__(self, projects: _Optional[_Iterable[_Union[ProjectStats, _Mapping]]] = ...) -> None: ...
+
+class ServicesRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "series")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    series: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., series: _Optional[int] = ...) -> None: ...
+
+class ServiceList(_message.Message):
+    __slots__ = ("services", "notes")
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedCompositeFieldContainer[Service]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, services: _Optional[_Iterable[_Union[Service, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ServiceRequest(_message.Message):
+    __slots__ = ("project", "name", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "series")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    name: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    series: int
+    def __init__(self, project: _Optional[str] = ..., name: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., series: _Optional[int] = ...) -> None: ...
+
+class OneService(_message.Message):
+    __slots__ = ("service", "platforms", "operations", "notes")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PLATFORMS_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    service: Service
+    platforms: _containers.RepeatedScalarFieldContainer[str]
+    operations: _containers.RepeatedCompositeFieldContainer[Operation]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, service: _Optional[_Union[Service, _Mapping]] = ..., platforms: _Optional[_Iterable[str]] = ..., operations: _Optional[_Iterable[_Union[Operation, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SuggestRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "kind", "key", "q")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    Q_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    kind: str
+    key: str
+    q: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., kind: _Optional[str] = ..., key: _Optional[str] = ..., q: _Optional[str] = ...) -> None: ...
+
+class SuggestionList(_message.Message):
+    __slots__ = ("suggestions", "notes")
+    SUGGESTIONS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    suggestions: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, suggestions: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SpansRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "filter", "whole", "order", "limit", "cursor")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    filter: str
+    whole: bool
+    order: str
+    limit: int
+    cursor: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., filter: _Optional[str] = ..., whole: _Optional[bool] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class SpanPage(_message.Message):
+    __slots__ = ("spans", "total", "next_cursor", "mark", "explanation", "notes")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    total: int
+    next_cursor: str
+    mark: int
+    explanation: Explanation
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ..., mark: _Optional[int] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("arrived", "held", "services", "terms", "failing", "nearest", "nearest_keys", "refused", "other_projects", "lines", "notes")
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
+    HELD_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    TERMS_FIELD_NUMBER: _ClassVar[int]
+    FAILING_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_KEYS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    OTHER_PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    LINES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    arrived: int
+    held: int
+    services: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    terms: _containers.RepeatedCompositeFieldContainer[Step]
+    failing: int
+    nearest: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    nearest_keys: _containers.RepeatedCompositeFieldContainer[Suggestion]
+    refused: _containers.RepeatedScalarFieldContainer[str]
+    other_projects: _containers.RepeatedScalarFieldContainer[str]
+    lines: _containers.RepeatedScalarFieldContainer[str]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HistogramRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "layers", "overlay", "overlay_in")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAY_FIELD_NUMBER: _ClassVar[int]
+    OVERLAY_IN_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    layers: str
+    overlay: str
+    overlay_in: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., layers: _Optional[str] = ..., overlay: _Optional[str] = ..., overlay_in: _Optional[str] = ...) -> None: ...
+
+class LatencyHistogram(_message.Message):
+    __slots__ = ("buckets", "percentiles", "count", "errors", "traces", "oldest_us", "newest_us", "layers", "overlay", "notes")
+    class PercentilesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_US_FIELD_NUMBER: _ClassVar[int]
+    LAYERS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAY_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    buckets: _containers.RepeatedCompositeFieldContainer[Bucket]
+    percentiles: _containers.ScalarMap[str, int]
+    count: int
+    errors: int
+    traces: int
+    oldest_us: int
+    newest_us: int
+    layers: _containers.RepeatedCompositeFieldContainer[Layer]
+    overlay: Overlay
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., percentiles: _Optional[_Mapping[str, int]] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., traces: _Optional[int] = ..., oldest_us: _Optional[int] = ..., newest_us: _Optional[int] = ..., layers: _Optional[_Iterable[_Union[Layer, _Mapping]]] = ..., overlay: _Optional[_Union[Overlay, _Mapping]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class HeatMapRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "columns")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    columns: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
+
+class HeatMap(_message.Message):
+    __slots__ = ("from_us", "to_us", "step_us", "columns", "count", "errors", "notes")
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    STEP_US_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    to_us: int
+    step_us: int
+    columns: _containers.RepeatedCompositeFieldContainer[Column]
+    count: int
+    errors: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., step_us: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class GroupsRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "filter", "whole", "by", "order", "limit", "offset")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    WHOLE_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    filter: str
+    whole: bool
+    by: str
+    order: str
+    limit: int
+    offset: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., filter: _Optional[str] = ..., whole: _Optional[bool] = ..., by: _Optional[str] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class GroupTable(_message.Message):
+    __slots__ = ("by", "groups", "total", "notes")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    by: _containers.RepeatedScalarFieldContainer[str]
+    groups: _containers.RepeatedCompositeFieldContainer[GroupRow]
+    total: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, by: _Optional[_Iterable[str]] = ..., groups: _Optional[_Iterable[_Union[GroupRow, _Mapping]]] = ..., total: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CorrelationsRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "of", "from_us", "to_us", "from_percentile", "from_start_us", "to_start_us", "min_support", "limit")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    OF_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    FROM_PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    FROM_START_US_FIELD_NUMBER: _ClassVar[int]
+    TO_START_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_SUPPORT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    of: str
+    from_us: int
+    to_us: int
+    from_percentile: str
+    from_start_us: int
+    to_start_us: int
+    min_support: int
+    limit: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., of: _Optional[str] = ..., from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., from_percentile: _Optional[str] = ..., from_start_us: _Optional[int] = ..., to_start_us: _Optional[int] = ..., min_support: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Correlations(_message.Message):
+    __slots__ = ("correlations", "total", "in_traces", "out_traces", "traces", "from_us", "to_us", "reason", "notes")
+    CORRELATIONS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    IN_TRACES_FIELD_NUMBER: _ClassVar[int]
+    OUT_TRACES_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    correlations: _containers.RepeatedCompositeFieldContainer[Correlation]
+    total: int
+    in_traces: int
+    out_traces: int
+    traces: int
+    from_us: int
+    to_us: int
+    reason: str
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, correlations: _Optional[_Iterable[_Union[Correlation, _Mapping]]] = ..., total: _Optional[int] = ..., in_traces: _Optional[int] = ..., out_traces: _Optional[int] = ..., traces: _Optional[int] = ..., from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., reason: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DiagramRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "format", "inferred", "inferred_by")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    INFERRED_FIELD_NUMBER: _ClassVar[int]
+    INFERRED_BY_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    format: str
+    inferred: bool
+    inferred_by: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., format: _Optional[str] = ..., inferred: _Optional[bool] = ..., inferred_by: _Optional[str] = ...) -> None: ...
+
+class Diagram(_message.Message):
+    __slots__ = ("nodes", "edges", "spans", "traces", "traces_used", "notes")
+    NODES_FIELD_NUMBER: _ClassVar[int]
+    EDGES_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    TRACES_USED_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    nodes: _containers.RepeatedCompositeFieldContainer[Node]
+    edges: _containers.RepeatedCompositeFieldContainer[Edge]
+    spans: int
+    traces: int
+    traces_used: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, nodes: _Optional[_Iterable[_Union[Node, _Mapping]]] = ..., edges: _Optional[_Iterable[_Union[Edge, _Mapping]]] = ..., spans: _Optional[int] = ..., traces: _Optional[int] = ..., traces_used: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DrawDiagramRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "format", "inferred", "inferred_by")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    INFERRED_FIELD_NUMBER: _ClassVar[int]
+    INFERRED_BY_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    format: str
+    inferred: bool
+    inferred_by: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., format: _Optional[str] = ..., inferred: _Optional[bool] = ..., inferred_by: _Optional[str] = ...) -> None: ...
+
+class File(_message.Message):
+    __slots__ = ("content", "media_type")
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    MEDIA_TYPE_FIELD_NUMBER: _ClassVar[int]
+    content: bytes
+    media_type: str
+    def __init__(self, content: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...
+
+class TraceRequest(_message.Message):
+    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    trace_id: str
+    snapshot: str
+    limit: int
+    cursor: str
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ...) -> None: ...
+
+class Trace(_message.Message):
+    __slots__ = ("trace_id", "spans", "total", "next_cursor")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    total: int
+    next_cursor: str
+    def __init__(self, trace_id: _Optional[str] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
+class TraceTreeRequest(_message.Message):
+    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor", "join", "below")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    CURSOR_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    trace_id: str
+    snapshot: str
+    limit: int
+    cursor: str
+    join: bool
+    below: str
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., join: _Optional[bool] = ..., below: _Optional[str] = ...) -> None: ...
+
+class TraceTree(_message.Message):
+    __slots__ = ("trace_id", "trace_ids", "start_us", "duration_us", "root", "spans", "errors", "depth", "missing", "duplicates", "skewed", "joined", "services", "notes", "rows", "total", "next_cursor")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    TRACE_IDS_FIELD_NUMBER: _ClassVar[int]
+    START_US_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    SKEWED_FIELD_NUMBER: _ClassVar[int]
+    JOINED_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    trace_ids: _containers.RepeatedScalarFieldContainer[str]
+    start_us: int
+    duration_us: int
+    root: int
+    spans: int
+    errors: int
+    depth: int
+    missing: int
+    duplicates: int
+    skewed: int
+    joined: int
+    services: _containers.RepeatedCompositeFieldContainer[TraceService]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    rows: _containers.RepeatedCompositeFieldContainer[TreeRow]
+    total: int
+    next_cursor: str
+    def __init__(self, trace_id: _Optional[str] = ..., trace_ids: _Optional[_Iterable[str]] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., root: _Optional[int] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., depth: _Optional[int] = ..., missing: _Optional[int] = ..., duplicates: _Optional[int] = ..., skewed: _Optional[int] = ..., joined: _Optional[int] = ..., services: _Optional[_Iterable[_Union[TraceService, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., rows: _Optional[_Iterable[_Union[TreeRow, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
+class TracePageRequest(_message.Message):
+    __slots__ = ("project", "trace_id", "snapshot", "join")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    trace_id: str
+    snapshot: str
+    join: bool
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., join: _Optional[bool] = ...) -> None: ...
+
+class SpanRequest(_message.Message):
+    __slots__ = ("project", "trace_id", "span_id", "snapshot", "join", "oldest_us")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    trace_id: str
+    span_id: str
+    snapshot: str
+    join: bool
+    oldest_us: int
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., join: _Optional[bool] = ..., oldest_us: _Optional[int] = ...) -> None: ...
+
+class SpanDetail(_message.Message):
+    __slots__ = ("span", "row", "comparison")
+    SPAN_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    COMPARISON_FIELD_NUMBER: _ClassVar[int]
+    span: Span
+    row: TreeRow
+    comparison: AmongOperation
+    def __init__(self, span: _Optional[_Union[Span, _Mapping]] = ..., row: _Optional[_Union[TreeRow, _Mapping]] = ..., comparison: _Optional[_Union[AmongOperation, _Mapping]] = ...) -> None: ...
+
+class RunRequest(_message.Message):
+    __slots__ = ("project", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "name", "state", "limit")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    name: str
+    state: _struct_pb2.Struct
+    limit: int
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., name: _Optional[str] = ..., state: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class Run(_message.Message):
+    __slots__ = ("snapshot", "histogram", "page", "removed", "notes")
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    PAGE_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    snapshot: Snapshot
+    histogram: LatencyHistogram
+    page: Page
+    removed: _containers.RepeatedScalarFieldContainer[str]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., histogram: _Optional[_Union[LatencyHistogram, _Mapping]] = ..., page: _Optional[_Union[Page, _Mapping]] = ..., removed: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class SnapshotsRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class SnapshotList(_message.Message):
+    __slots__ = ("snapshots",)
+    SNAPSHOTS_FIELD_NUMBER: _ClassVar[int]
+    snapshots: _containers.RepeatedCompositeFieldContainer[Snapshot]
+    def __init__(self, snapshots: _Optional[_Iterable[_Union[Snapshot, _Mapping]]] = ...) -> None: ...
+
+class SnapshotRequest(_message.Message):
+    __slots__ = ("project", "identifier")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ...) -> None: ...
+
+class Kept(_message.Message):
+    __slots__ = ("snapshot", "histogram")
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    snapshot: Snapshot
+    histogram: LatencyHistogram
+    def __init__(self, snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., histogram: _Optional[_Union[LatencyHistogram, _Mapping]] = ...) -> None: ...
+
+class ChangeSnapshotRequest(_message.Message):
+    __slots__ = ("project", "identifier", "name", "pinned", "state")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    name: str
+    pinned: bool
+    state: _struct_pb2.Struct
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ..., name: _Optional[str] = ..., pinned: _Optional[bool] = ..., state: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Snapshot(_message.Message):
+    __slots__ = ("id", "project", "query", "canonical", "created_us", "complete_us", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "recall_window_us", "mark", "spans", "errors", "traces", "kept_traces", "kept_spans", "bytes", "pinned", "name", "state", "url", "notes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    CANONICAL_FIELD_NUMBER: _ClassVar[int]
+    CREATED_US_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_US_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_TRACES_FIELD_NUMBER: _ClassVar[int]
+    KEPT_SPANS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    PINNED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    URL_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    project: str
+    query: str
+    canonical: str
+    created_us: int
+    complete_us: int
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    recall_window_us: int
+    mark: int
+    spans: int
+    errors: int
+    traces: int
+    kept_traces: int
+    kept_spans: int
+    bytes: int
+    pinned: bool
+    name: str
+    state: _struct_pb2.Struct
+    url: str
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., project: _Optional[str] = ..., query: _Optional[str] = ..., canonical: _Optional[str] = ..., created_us: _Optional[int] = ..., complete_us: _Optional[int] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., traces: _Optional[int] = ..., kept_traces: _Optional[int] = ..., kept_spans: _Optional[int] = ..., bytes: _Optional[int] = ..., pinned: _Optional[bool] = ..., name: _Optional[str] = ..., state: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., url: _Optional[str] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class DeleteSnapshotRequest(_message.Message):
+    __slots__ = ("project", "identifier")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ...) -> None: ...
+
+class Nothing(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class CompareSnapshotsRequest(_message.Message):
+    __slots__ = ("project", "identifier", "other", "by")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    OTHER_FIELD_NUMBER: _ClassVar[int]
+    BY_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    other: str
+    by: str
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ..., other: _Optional[str] = ..., by: _Optional[str] = ...) -> None: ...
+
+class Comparison(_message.Message):
+    __slots__ = ("before", "after", "added_services", "deleted_services", "added_connections", "deleted_connections", "services", "group_by")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    ADDED_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    DELETED_SERVICES_FIELD_NUMBER: _ClassVar[int]
+    ADDED_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    GROUP_BY_FIELD_NUMBER: _ClassVar[int]
+    before: str
+    after: str
+    added_services: _containers.RepeatedScalarFieldContainer[str]
+    deleted_services: _containers.RepeatedScalarFieldContainer[str]
+    added_connections: _containers.RepeatedCompositeFieldContainer[Connection]
+    deleted_connections: _containers.RepeatedCompositeFieldContainer[Connection]
+    services: _containers.RepeatedCompositeFieldContainer[ServiceChange]
+    group_by: GroupChanges
+    def __init__(self, before: _Optional[str] = ..., after: _Optional[str] = ..., added_services: _Optional[_Iterable[str]] = ..., deleted_services: _Optional[_Iterable[str]] = ..., added_connections: _Optional[_Iterable[_Union[Connection, _Mapping]]] = ..., deleted_connections: _Optional[_Iterable[_Union[Connection, _Mapping]]] = ..., services: _Optional[_Iterable[_Union[ServiceChange, _Mapping]]] = ..., group_by: _Optional[_Union[GroupChanges, _Mapping]] = ...) -> None: ...
+
+class ExportSnapshotRequest(_message.Message):
+    __slots__ = ("project", "identifier")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ...) -> None: ...
+
+class ImportSnapshotRequest(_message.Message):
+    __slots__ = ("project", "content")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    content: bytes
+    def __init__(self, project: _Optional[str] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class SnapshotImported(_message.Message):
+    __slots__ = ("snapshot", "removed")
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    snapshot: Snapshot
+    removed: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, snapshot: _Optional[_Union[Snapshot, _Mapping]] = ..., removed: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class CreateStreamRequest(_message.Message):
+    __slots__ = ("project", "query", "name", "backfill")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    BACKFILL_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    query: str
+    name: str
+    backfill: bool
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., name: _Optional[str] = ..., backfill: _Optional[bool] = ...) -> None: ...
+
+class Stream(_message.Message):
+    __slots__ = ("id", "project", "name", "query", "canonical", "created_us", "backfilled", "notes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    CANONICAL_FIELD_NUMBER: _ClassVar[int]
+    CREATED_US_FIELD_NUMBER: _ClassVar[int]
+    BACKFILLED_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    project: str
+    name: str
+    query: str
+    canonical: str
+    created_us: int
+    backfilled: bool
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., project: _Optional[str] = ..., name: _Optional[str] = ..., query: _Optional[str] = ..., canonical: _Optional[str] = ..., created_us: _Optional[int] = ..., backfilled: _Optional[bool] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StreamsRequest(_message.Message):
+    __slots__ = ("project", "query")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    query: str
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ...) -> None: ...
+
+class StreamList(_message.Message):
+    __slots__ = ("streams", "notes")
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    streams: _containers.RepeatedCompositeFieldContainer[Stream]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, streams: _Optional[_Iterable[_Union[Stream, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class StreamSeriesRequest(_message.Message):
+    __slots__ = ("project", "identifier", "oldest_us", "youngest_us", "columns")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    oldest_us: int
+    youngest_us: int
+    columns: int
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., columns: _Optional[int] = ...) -> None: ...
+
+class Series(_message.Message):
+    __slots__ = ("stream", "from_us", "to_us", "step_us", "points", "count", "errors")
+    STREAM_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    STEP_US_FIELD_NUMBER: _ClassVar[int]
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    stream: Stream
+    from_us: int
+    to_us: int
+    step_us: int
+    points: _containers.RepeatedCompositeFieldContainer[StreamPoint]
+    count: int
+    errors: int
+    def __init__(self, stream: _Optional[_Union[Stream, _Mapping]] = ..., from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., step_us: _Optional[int] = ..., points: _Optional[_Iterable[_Union[StreamPoint, _Mapping]]] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ...) -> None: ...
+
+class DeleteStreamRequest(_message.Message):
+    __slots__ = ("project", "identifier")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    IDENTIFIER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    identifier: str
+    def __init__(self, project: _Optional[str] = ..., identifier: _Optional[str] = ...) -> None: ...
+
+class TailRequest(_message.Message):
+    __slots__ = ("project", "query", "since", "limit", "format")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    query: str
+    since: int
+    limit: int
+    format: str
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., limit: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+
+class News(_message.Message):
+    __slots__ = ("spans", "arrived", "missed", "mark")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ARRIVED_FIELD_NUMBER: _ClassVar[int]
+    MISSED_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    arrived: int
+    missed: int
+    mark: int
+    def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., arrived: _Optional[int] = ..., missed: _Optional[int] = ..., mark: _Optional[int] = ...) -> None: ...
+
+class MarkRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class Mark(_message.Message):
+    __slots__ = ("mark",)
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    mark: int
+    def __init__(self, mark: _Optional[int] = ...) -> None: ...
+
+class ExpectRequest(_message.Message):
+    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    QUIET_MS_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    query: str
+    since: int
+    count: Range
+    timeout_ms: int
+    quiet_ms: int
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ...) -> None: ...
+
+class Met(_message.Message):
+    __slots__ = ("spans", "total", "mark", "notes")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    total: int
+    mark: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., mark: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ExportRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "format")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    format: str
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., format: _Optional[str] = ...) -> None: ...
+
+class ImportRequest(_message.Message):
+    __slots__ = ("project", "format", "content")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    CONTENT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    format: _struct_pb2.Value
+    content: bytes
+    def __init__(self, project: _Optional[str] = ..., format: _Optional[_Union[_struct_pb2.Value, _Mapping]] = ..., content: _Optional[bytes] = ...) -> None: ...
+
+class Imported(_message.Message):
+    __slots__ = ("spans", "new", "repeated", "replaced", "merged", "dropped", "warnings", "format", "found", "failed")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    REPEATED_FIELD_NUMBER: _ClassVar[int]
+    REPLACED_FIELD_NUMBER: _ClassVar[int]
+    MERGED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    FORMAT_FIELD_NUMBER: _ClassVar[int]
+    FOUND_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    spans: int
+    new: int
+    repeated: int
+    replaced: int
+    merged: int
+    dropped: _containers.ScalarMap[str, int]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    format: str
+    found: str
+    failed: int
+    def __init__(self, spans: _Optional[int] = ..., new: _Optional[int] = ..., repeated: _Optional[int] = ..., replaced: _Optional[int] = ..., merged: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., warnings: _Optional[_Iterable[str]] = ..., format: _Optional[str] = ..., found: _Optional[str] = ..., failed: _Optional[int] = ...) -> None: ...
+
+class ResetRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class Removed(_message.Message):
+    __slots__ = ("removed",)
+    REMOVED_FIELD_NUMBER: _ClassVar[int]
+    removed: int
+    def __init__(self, removed: _Optional[int] = ...) -> None: ...
+
+class DropRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class ProjectStats(_message.Message):
+    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    spans: int
+    bytes: int
+    recall_window_us: int
+    mark: int
+    ledger: Ledger
+    disk_bytes: int
+    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ...) -> None: ...
+
+class Service(_message.Message):
+    __slots__ = ("spans", "errors", "error_ratio", "ops_per_s", "avg_latency_us", "p50_us", "p95_us", "p99_us", "series", "service", "slot", "operations")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    OPS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P95_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SLOT_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    spans: int
+    errors: int
+    error_ratio: float
+    ops_per_s: float
+    avg_latency_us: float
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    series: _containers.RepeatedCompositeFieldContainer[Point]
+    service: str
+    slot: int
+    operations: int
+    def __init__(self, spans: _Optional[int] = ..., errors: _Optional[int] = ..., error_ratio: _Optional[float] = ..., ops_per_s: _Optional[float] = ..., avg_latency_us: _Optional[float] = ..., p50_us: _Optional[int] = ..., p95_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., series: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., service: _Optional[str] = ..., slot: _Optional[int] = ..., operations: _Optional[int] = ...) -> None: ...
+
+class Operation(_message.Message):
+    __slots__ = ("spans", "errors", "error_ratio", "ops_per_s", "avg_latency_us", "p50_us", "p95_us", "p99_us", "series", "operation", "kind", "direction", "exemplar_span_ids")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    OPS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P95_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    SERIES_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    DIRECTION_FIELD_NUMBER: _ClassVar[int]
+    EXEMPLAR_SPAN_IDS_FIELD_NUMBER: _ClassVar[int]
+    spans: int
+    errors: int
+    error_ratio: float
+    ops_per_s: float
+    avg_latency_us: float
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    series: _containers.RepeatedCompositeFieldContainer[Point]
+    operation: str
+    kind: str
+    direction: str
+    exemplar_span_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, spans: _Optional[int] = ..., errors: _Optional[int] = ..., error_ratio: _Optional[float] = ..., ops_per_s: _Optional[float] = ..., avg_latency_us: _Optional[float] = ..., p50_us: _Optional[int] = ..., p95_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., series: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., direction: _Optional[str] = ..., exemplar_span_ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Suggestion(_message.Message):
+    __slots__ = ("value", "spans")
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    value: str
+    spans: int
+    def __init__(self, value: _Optional[str] = ..., spans: _Optional[int] = ...) -> None: ...
+
+class Span(_message.Message):
+    __slots__ = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "start_us", "duration_us", "error", "tags", "logs", "references", "reporter", "protocol", "mark", "marks", "extra")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    PARENT_SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    START_US_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    TAGS_FIELD_NUMBER: _ClassVar[int]
+    LOGS_FIELD_NUMBER: _ClassVar[int]
+    REFERENCES_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    MARKS_FIELD_NUMBER: _ClassVar[int]
+    EXTRA_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    service: str
+    operation: str
+    kind: str
+    start_us: int
+    duration_us: int
+    error: bool
+    tags: _struct_pb2.Struct
+    logs: _containers.RepeatedCompositeFieldContainer[Log]
+    references: _containers.RepeatedCompositeFieldContainer[Reference]
+    reporter: ReporterView
+    protocol: str
+    mark: int
+    marks: _containers.RepeatedScalarFieldContainer[str]
+    extra: _struct_pb2.Struct
+    def __init__(self, trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., parent_span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., tags: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logs: _Optional[_Iterable[_Union[Log, _Mapping]]] = ..., references: _Optional[_Iterable[_Union[Reference, _Mapping]]] = ..., reporter: _Optional[_Union[ReporterView, _Mapping]] = ..., protocol: _Optional[str] = ..., mark: _Optional[int] = ..., marks: _Optional[_Iterable[str]] = ..., extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Step(_message.Message):
+    __slots__ = ("term", "spans", "alone")
+    TERM_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ALONE_FIELD_NUMBER: _ClassVar[int]
+    term: str
+    spans: int
+    alone: int
+    def __init__(self, term: _Optional[str] = ..., spans: _Optional[int] = ..., alone: _Optional[int] = ...) -> None: ...
+
+class Bucket(_message.Message):
+    __slots__ = ("index", "from_us", "to_us", "count", "errors")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    from_us: float
+    to_us: float
+    count: int
+    errors: int
+    def __init__(self, index: _Optional[int] = ..., from_us: _Optional[float] = ..., to_us: _Optional[float] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ...) -> None: ...
+
+class Layer(_message.Message):
+    __slots__ = ("name", "from_us", "to_us", "scale", "histogram", "reason")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    TO_US_FIELD_NUMBER: _ClassVar[int]
+    SCALE_FIELD_NUMBER: _ClassVar[int]
+    HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    from_us: int
+    to_us: int
+    scale: float
+    histogram: Histogram
+    reason: str
+    def __init__(self, name: _Optional[str] = ..., from_us: _Optional[int] = ..., to_us: _Optional[int] = ..., scale: _Optional[float] = ..., histogram: _Optional[_Union[Histogram, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Overlay(_message.Message):
+    __slots__ = ("count", "errors", "buckets")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    errors: int
+    buckets: _containers.RepeatedCompositeFieldContainer[Cell]
+    def __init__(self, count: _Optional[int] = ..., errors: _Optional[int] = ..., buckets: _Optional[_Iterable[_Union[Cell, _Mapping]]] = ...) -> None: ...
+
+class Column(_message.Message):
+    __slots__ = ("from_us", "count", "errors", "percentiles", "cells")
+    class PercentilesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    CELLS_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    count: int
+    errors: int
+    percentiles: _containers.ScalarMap[str, int]
+    cells: _containers.RepeatedCompositeFieldContainer[Cell]
+    def __init__(self, from_us: _Optional[int] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., percentiles: _Optional[_Mapping[str, int]] = ..., cells: _Optional[_Iterable[_Union[Cell, _Mapping]]] = ...) -> None: ...
+
+class GroupRow(_message.Message):
+    __slots__ = ("values", "count", "exemplars", "errors", "error_ratio", "avg_latency_us", "sum_us", "p50_us", "p95_us", "p99_us", "traces", "exemplar_span_ids", "buckets", "ops_per_s")
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    EXEMPLARS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    SUM_US_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P95_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    EXEMPLAR_SPAN_IDS_FIELD_NUMBER: _ClassVar[int]
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    OPS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Value]
+    count: int
+    exemplars: int
+    errors: int
+    error_ratio: float
+    avg_latency_us: float
+    sum_us: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    traces: int
+    exemplar_span_ids: _containers.RepeatedScalarFieldContainer[str]
+    buckets: _containers.RepeatedCompositeFieldContainer[Cell]
+    ops_per_s: float
+    def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Value, _Mapping]]] = ..., count: _Optional[int] = ..., exemplars: _Optional[int] = ..., errors: _Optional[int] = ..., error_ratio: _Optional[float] = ..., avg_latency_us: _Optional[float] = ..., sum_us: _Optional[int] = ..., p50_us: _Optional[int] = ..., p95_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., traces: _Optional[int] = ..., exemplar_span_ids: _Optional[_Iterable[str]] = ..., buckets: _Optional[_Iterable[_Union[Cell, _Mapping]]] = ..., ops_per_s: _Optional[float] = ...) -> None: ...
+
+class Correlation(_message.Message):
+    __slots__ = ("kind", "key", "value", "span_kind", "score", "in_share", "out_share", "in_traces", "out_traces", "same")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    SPAN_KIND_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    IN_SHARE_FIELD_NUMBER: _ClassVar[int]
+    OUT_SHARE_FIELD_NUMBER: _ClassVar[int]
+    IN_TRACES_FIELD_NUMBER: _ClassVar[int]
+    OUT_TRACES_FIELD_NUMBER: _ClassVar[int]
+    SAME_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    value: str
+    span_kind: str
+    score: float
+    in_share: float
+    out_share: float
+    in_traces: int
+    out_traces: int
+    same: _containers.RepeatedCompositeFieldContainer[Attribute]
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., value: _Optional[str] = ..., span_kind: _Optional[str] = ..., score: _Optional[float] = ..., in_share: _Optional[float] = ..., out_share: _Optional[float] = ..., in_traces: _Optional[int] = ..., out_traces: _Optional[int] = ..., same: _Optional[_Iterable[_Union[Attribute, _Mapping]]] = ...) -> None: ...
+
+class Node(_message.Message):
+    __slots__ = ("service_name", "span_count", "error_count", "avg_latency_us", "latency_contribution_us", "latency_contribution_pct", "queried", "inferred", "has_missing_parent", "layer", "operations", "operations_total")
+    SERVICE_NAME_FIELD_NUMBER: _ClassVar[int]
+    SPAN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_CONTRIBUTION_US_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_CONTRIBUTION_PCT_FIELD_NUMBER: _ClassVar[int]
+    QUERIED_FIELD_NUMBER: _ClassVar[int]
+    INFERRED_FIELD_NUMBER: _ClassVar[int]
+    HAS_MISSING_PARENT_FIELD_NUMBER: _ClassVar[int]
+    LAYER_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_TOTAL_FIELD_NUMBER: _ClassVar[int]
+    service_name: str
+    span_count: int
+    error_count: int
+    avg_latency_us: float
+    latency_contribution_us: float
+    latency_contribution_pct: float
+    queried: bool
+    inferred: bool
+    has_missing_parent: bool
+    layer: int
+    operations: _containers.RepeatedCompositeFieldContainer[NodeOperation]
+    operations_total: int
+    def __init__(self, service_name: _Optional[str] = ..., span_count: _Optional[int] = ..., error_count: _Optional[int] = ..., avg_latency_us: _Optional[float] = ..., latency_contribution_us: _Optional[float] = ..., latency_contribution_pct: _Optional[float] = ..., queried: _Optional[bool] = ..., inferred: _Optional[bool] = ..., has_missing_parent: _Optional[bool] = ..., layer: _Optional[int] = ..., operations: _Optional[_Iterable[_Union[NodeOperation, _Mapping]]] = ..., operations_total: _Optional[int] = ...) -> None: ...
+
+class Edge(_message.Message):
+    __slots__ = ("to", "calls", "errors", "avg_latency_us")
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    CALLS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    calls: int
+    errors: int
+    avg_latency_us: float
+    def __init__(self, to: _Optional[str] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., avg_latency_us: _Optional[float] = ..., **kwargs) -> None: ...
+
+class TraceService(_message.Message):
+    __slots__ = ("service", "spans", "errors", "path_us", "path_share")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    PATH_US_FIELD_NUMBER: _ClassVar[int]
+    PATH_SHARE_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    spans: int
+    errors: int
+    path_us: float
+    path_share: float
+    def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ...) -> None: ...
+
+class TreeRow(_message.Message):
+    __slots__ = ("row", "parent", "depth", "children", "below", "errors_below", "trace_id", "span_id", "service", "operation", "kind", "component", "start_us", "offset_us", "duration_us", "error", "missing", "path_us", "path_share", "segments", "self_us", "self_share", "skew_us", "shift_us", "pair", "joined_by")
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
+    DEPTH_FIELD_NUMBER: _ClassVar[int]
+    CHILDREN_FIELD_NUMBER: _ClassVar[int]
+    BELOW_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_BELOW_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    COMPONENT_FIELD_NUMBER: _ClassVar[int]
+    START_US_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_US_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    PATH_US_FIELD_NUMBER: _ClassVar[int]
+    PATH_SHARE_FIELD_NUMBER: _ClassVar[int]
+    SEGMENTS_FIELD_NUMBER: _ClassVar[int]
+    SELF_US_FIELD_NUMBER: _ClassVar[int]
+    SELF_SHARE_FIELD_NUMBER: _ClassVar[int]
+    SKEW_US_FIELD_NUMBER: _ClassVar[int]
+    SHIFT_US_FIELD_NUMBER: _ClassVar[int]
+    PAIR_FIELD_NUMBER: _ClassVar[int]
+    JOINED_BY_FIELD_NUMBER: _ClassVar[int]
+    row: int
+    parent: int
+    depth: int
+    children: int
+    below: int
+    errors_below: int
+    trace_id: str
+    span_id: str
+    service: str
+    operation: str
+    kind: str
+    component: str
+    start_us: int
+    offset_us: int
+    duration_us: int
+    error: bool
+    missing: bool
+    path_us: float
+    path_share: float
+    segments: _containers.RepeatedCompositeFieldContainer[_struct_pb2.ListValue]
+    self_us: float
+    self_share: float
+    skew_us: int
+    shift_us: int
+    pair: Pair
+    joined_by: str
+    def __init__(self, row: _Optional[int] = ..., parent: _Optional[int] = ..., depth: _Optional[int] = ..., children: _Optional[int] = ..., below: _Optional[int] = ..., errors_below: _Optional[int] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., component: _Optional[str] = ..., start_us: _Optional[int] = ..., offset_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., missing: _Optional[bool] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ..., segments: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., self_us: _Optional[float] = ..., self_share: _Optional[float] = ..., skew_us: _Optional[int] = ..., shift_us: _Optional[int] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., joined_by: _Optional[str] = ...) -> None: ...
+
+class AmongOperation(_message.Message):
+    __slots__ = ("query", "spans", "faster", "slower_than", "p50_us", "histogram")
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    FASTER_FIELD_NUMBER: _ClassVar[int]
+    SLOWER_THAN_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    query: str
+    spans: int
+    faster: int
+    slower_than: float
+    p50_us: int
+    histogram: Histogram
+    def __init__(self, query: _Optional[str] = ..., spans: _Optional[int] = ..., faster: _Optional[int] = ..., slower_than: _Optional[float] = ..., p50_us: _Optional[int] = ..., histogram: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+
+class Page(_message.Message):
+    __slots__ = ("spans", "total", "next_cursor", "mark")
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NEXT_CURSOR_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    total: int
+    next_cursor: str
+    mark: int
+    def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ..., mark: _Optional[int] = ...) -> None: ...
+
+class Connection(_message.Message):
+    __slots__ = ("to",)
+    FROM_FIELD_NUMBER: _ClassVar[int]
+    TO_FIELD_NUMBER: _ClassVar[int]
+    to: str
+    def __init__(self, to: _Optional[str] = ..., **kwargs) -> None: ...
+
+class ServiceChange(_message.Message):
+    __slots__ = ("service", "count", "avg_latency_us", "error_ratio", "added_operations", "deleted_operations", "operations")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    ADDED_OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    DELETED_OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    OPERATIONS_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    count: Change
+    avg_latency_us: Change
+    error_ratio: Change
+    added_operations: _containers.RepeatedScalarFieldContainer[str]
+    deleted_operations: _containers.RepeatedScalarFieldContainer[str]
+    operations: _containers.RepeatedCompositeFieldContainer[OperationChange]
+    def __init__(self, service: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ..., added_operations: _Optional[_Iterable[str]] = ..., deleted_operations: _Optional[_Iterable[str]] = ..., operations: _Optional[_Iterable[_Union[OperationChange, _Mapping]]] = ...) -> None: ...
+
+class GroupChanges(_message.Message):
+    __slots__ = ("by", "new", "missing", "diffs")
+    BY_FIELD_NUMBER: _ClassVar[int]
+    NEW_FIELD_NUMBER: _ClassVar[int]
+    MISSING_FIELD_NUMBER: _ClassVar[int]
+    DIFFS_FIELD_NUMBER: _ClassVar[int]
+    by: _containers.RepeatedScalarFieldContainer[str]
+    new: _containers.RepeatedCompositeFieldContainer[_struct_pb2.ListValue]
+    missing: _containers.RepeatedCompositeFieldContainer[_struct_pb2.ListValue]
+    diffs: _containers.RepeatedCompositeFieldContainer[GroupChange]
+    def __init__(self, by: _Optional[_Iterable[str]] = ..., new: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., missing: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., diffs: _Optional[_Iterable[_Union[GroupChange, _Mapping]]] = ...) -> None: ...
+
+class StreamPoint(_message.Message):
+    __slots__ = ("from_us", "count", "ops_per_s", "errors", "error_ratio", "percentiles")
+    class PercentilesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    OPS_PER_S_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    count: int
+    ops_per_s: float
+    errors: int
+    error_ratio: float
+    percentiles: _containers.ScalarMap[str, int]
+    def __init__(self, from_us: _Optional[int] = ..., count: _Optional[int] = ..., ops_per_s: _Optional[float] = ..., errors: _Optional[int] = ..., error_ratio: _Optional[float] = ..., percentiles: _Optional[_Mapping[str, int]] = ...) -> None: ...
+
+class Range(_message.Message):
+    __slots__ = ("min", "max")
+    MIN_FIELD_NUMBER: _ClassVar[int]
+    MAX_FIELD_NUMBER: _ClassVar[int]
+    min: int
+    max: int
+    def __init__(self, min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
+
+class Ledger(_message.Message):
+    __slots__ = ("received", "stored", "dropped", "evicted", "duplicates")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    EVICTED_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    received: int
+    stored: int
+    dropped: _containers.ScalarMap[str, int]
+    evicted: int
+    duplicates: int
+    def __init__(self, received: _Optional[int] = ..., stored: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., evicted: _Optional[int] = ..., duplicates: _Optional[int] = ...) -> None: ...
+
+class Point(_message.Message):
+    __slots__ = ("from_us", "count", "errors", "p50_us", "p95_us", "p99_us")
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    P50_US_FIELD_NUMBER: _ClassVar[int]
+    P95_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
+    from_us: int
+    count: int
+    errors: int
+    p50_us: int
+    p95_us: int
+    p99_us: int
+    def __init__(self, from_us: _Optional[int] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., p50_us: _Optional[int] = ..., p95_us: _Optional[int] = ..., p99_us: _Optional[int] = ...) -> None: ...
+
+class Log(_message.Message):
+    __slots__ = ("time_us", "fields")
+    TIME_US_FIELD_NUMBER: _ClassVar[int]
+    FIELDS_FIELD_NUMBER: _ClassVar[int]
+    time_us: int
+    fields: _struct_pb2.Struct
+    def __init__(self, time_us: _Optional[int] = ..., fields: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Reference(_message.Message):
+    __slots__ = ("kind", "trace_id", "span_id", "attributes")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    trace_id: str
+    span_id: str
+    attributes: _struct_pb2.Struct
+    def __init__(self, kind: _Optional[str] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class ReporterView(_message.Message):
+    __slots__ = ("id", "attributes")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    attributes: _struct_pb2.Struct
+    def __init__(self, id: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Histogram(_message.Message):
+    __slots__ = ("buckets", "percentiles", "count", "errors", "traces", "oldest_us", "newest_us")
+    class PercentilesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    BUCKETS_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILES_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    NEWEST_US_FIELD_NUMBER: _ClassVar[int]
+    buckets: _containers.RepeatedCompositeFieldContainer[Bucket]
+    percentiles: _containers.ScalarMap[str, int]
+    count: int
+    errors: int
+    traces: int
+    oldest_us: int
+    newest_us: int
+    def __init__(self, buckets: _Optional[_Iterable[_Union[Bucket, _Mapping]]] = ..., percentiles: _Optional[_Mapping[str, int]] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ..., traces: _Optional[int] = ..., oldest_us: _Optional[int] = ..., newest_us: _Optional[int] = ...) -> None: ...
+
+class Cell(_message.Message):
+    __slots__ = ("index", "count", "errors")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    count: int
+    errors: int
+    def __init__(self, index: _Optional[int] = ..., count: _Optional[int] = ..., errors: _Optional[int] = ...) -> None: ...
+
+class Attribute(_message.Message):
+    __slots__ = ("kind", "key", "value")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    key: str
+    value: str
+    def __init__(self, kind: _Optional[str] = ..., key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class NodeOperation(_message.Message):
+    __slots__ = ("operation", "kind", "span_count", "error_count", "avg_latency_us", "slowest_trace_id", "slowest_span_id")
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    SPAN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ERROR_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    SLOWEST_TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SLOWEST_SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    operation: str
+    kind: str
+    span_count: int
+    error_count: int
+    avg_latency_us: float
+    slowest_trace_id: str
+    slowest_span_id: str
+    def __init__(self, operation: _Optional[str] = ..., kind: _Optional[str] = ..., span_count: _Optional[int] = ..., error_count: _Optional[int] = ..., avg_latency_us: _Optional[float] = ..., slowest_trace_id: _Optional[str] = ..., slowest_span_id: _Optional[str] = ...) -> None: ...
+
+class Pair(_message.Message):
+    __slots__ = ("role", "row", "span_id", "between_us")
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    BETWEEN_US_FIELD_NUMBER: _ClassVar[int]
+    role: str
+    row: int
+    span_id: str
+    between_us: int
+    def __init__(self, role: _Optional[str] = ..., row: _Optional[int] = ..., span_id: _Optional[str] = ..., between_us: _Optional[int] = ...) -> None: ...
+
+class Change(_message.Message):
+    __slots__ = ("before", "after", "diff", "pct")
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    DIFF_FIELD_NUMBER: _ClassVar[int]
+    PCT_FIELD_NUMBER: _ClassVar[int]
+    before: float
+    after: float
+    diff: float
+    pct: float
+    def __init__(self, before: _Optional[float] = ..., after: _Optional[float] = ..., diff: _Optional[float] = ..., pct: _Optional[float] = ...) -> None: ...
+
+class OperationChange(_message.Message):
+    __slots__ = ("operation", "count", "avg_latency_us", "error_ratio")
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    operation: str
+    count: Change
+    avg_latency_us: Change
+    error_ratio: Change
+    def __init__(self, operation: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+
+class GroupChange(_message.Message):
+    __slots__ = ("values", "count", "avg_latency_us", "error_ratio")
+    VALUES_FIELD_NUMBER: _ClassVar[int]
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
+    values: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Value]
+    count: Change
+    avg_latency_us: Change
+    error_ratio: Change
+    def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Value, _Mapping]]] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
