@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import pytest
 from mock_lightstep_satellite.pytest_plugin import Spans
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
-from satellite.intake.intake import Intake
+from satellite.intake.intake import Delivery, Intake
 from satellite.model.report import Receipt
 from satellite.model.span import Reference
 from tests.interop.conftest import environment, interpreter
@@ -387,15 +388,19 @@ def test_spans_refused_in_a_rush_come_later_and_once(
 ) -> None:
     rush = threading.Event()
     rush.set()
-    original = Intake.submit
+    original = Intake.hand_over
 
-    async def submit(intake: Intake, *report: Any, **of_whom: Any) -> Receipt:
+    def hand_over(intake: Intake, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
         if not rush.is_set():
-            return await original(intake, *report, **of_whom)
+            return original(intake, deliveries)
         now_ns = time.time_ns()
-        return Receipt(now_ns, now_ns, Overloaded("too many reports are waiting; send again later"))
+        refused = Receipt(now_ns, now_ns, Overloaded("too many reports are waiting; send again later"))
+        answers = [asyncio.get_running_loop().create_future() for _ in deliveries]
+        for answer in answers:
+            answer.set_result(refused)
+        return answers
 
-    monkeypatch.setattr(Intake, "submit", submit)
+    monkeypatch.setattr(Intake, "hand_over", hand_over)
     with Satellite() as satellite:
         program = start(sdk, satellite, "shop", delay_ms=NEVER_MS)
         program.do("many", 5, "tick")

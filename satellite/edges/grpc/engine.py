@@ -83,6 +83,8 @@ class Engine:
                 encoding = value.decode("latin-1").lower()
             elif name == b"grpc-timeout":
                 timeout = status.timeout_seconds(value)
+                if timeout is None:
+                    failure = CallFailed(grpc.StatusCode.INTERNAL, "a grpc-timeout that is none")
         if not self.serves(head.path):
             known = f"{head.path.decode('latin-1')[:200]} is not served here"
             failure = CallFailed(grpc.StatusCode.UNIMPLEMENTED, known)

@@ -7,6 +7,8 @@ from collections import deque
 from satellite.errors import BadReport, TooLarge
 
 PREFIX_BYTES = 5
+_MESSAGE_BYTES = 100
+"""What a waiting message costs beside its content, about; there may be many that are empty."""
 
 
 def message(body: bytes) -> bytes:
@@ -23,6 +25,7 @@ class Messages:
         "_prefix",
         "_wait",
         "_whole_bytes",
+        "fault",
         "limit_bytes",
         "unfinished_bytes",
         "whole",
@@ -31,6 +34,8 @@ class Messages:
     def __init__(self, limit_bytes: int) -> None:
         """`limit_bytes` is the largest message as sent."""
         self.limit_bytes = limit_bytes
+        self.fault: TooLarge | BadReport | None = None
+        """Why nothing comes after the whole messages: one says that it is over the limit, or begins with neither 0 nor 1."""
         self.whole: deque[tuple[bool, bytes]] = deque()
         """(compressed, message), oldest first; see `take`."""
         self._whole_bytes = 0
@@ -47,19 +52,21 @@ class Messages:
         """What is held in all."""
         return self._whole_bytes + self.unfinished_bytes
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is left of what came: no message, whole or not, and no fault."""
+        return not self.whole and not self.unfinished_bytes and self.fault is None
+
     def take(self) -> tuple[bool, bytes]:
         """The oldest whole message, with whether it is compressed. Raises IndexError when there is none."""
         compressed, body = self.whole.popleft()
-        self._whole_bytes -= len(body)
+        self._whole_bytes -= len(body) + _MESSAGE_BYTES
         return compressed, body
 
     def feed(self, data: bytes) -> None:
-        """A piece of the body.
-
-        Raises:
-            TooLarge: a message says that it is over the limit.
-            BadReport: its first byte is neither 0 nor 1.
-        """
+        """A piece of the body; what comes after a fault is left."""
+        if self.fault is not None:
+            return
         at = 0
         while True:
             if self._wait:
@@ -74,7 +81,7 @@ class Messages:
                 at += self._missing
                 body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
                 self.whole.append((self._prefix[0] == 1, body))
-                self._whole_bytes += len(body)
+                self._whole_bytes += len(body) + _MESSAGE_BYTES
                 self._parts.clear()
                 self._prefix = b""
                 self._wait = False
@@ -89,6 +96,9 @@ class Messages:
                 self._missing = int.from_bytes(self._prefix[1:], "big")
                 self._wait = True
                 if self._prefix[0] > 1:
-                    raise BadReport("a gRPC message begins with neither 0 nor 1")
-                if self._missing > self.limit_bytes:
-                    raise TooLarge(f"the message is larger than {self.limit_bytes} bytes")
+                    self.fault = BadReport("a gRPC message begins with neither 0 nor 1")
+                elif self._missing > self.limit_bytes:
+                    self.fault = TooLarge(f"the message is larger than {self.limit_bytes} bytes")
+                if self.fault is not None:
+                    self.unfinished_bytes = 0
+                    return

@@ -66,7 +66,8 @@ class ReportCall(Call):
             and int.from_bytes(data[1:PREFIX_BYTES], "big")
             == len(data) - PREFIX_BYTES
             <= self.messages.limit_bytes
-            and not (self._answers or self._waits or self.messages.held_bytes)
+            and not (self._answers or self._waits)
+            and self.messages.is_empty
         )
 
     def ended(self) -> None:
@@ -84,7 +85,7 @@ class ReportCall(Call):
 
     def stop(self) -> None:
         """A call that is silent ends well; one with a message in hand or on its way when that is answered."""
-        if self._protocol.grpc_streams and not (self.over or self._waits or self.messages.held_bytes):
+        if self._protocol.grpc_streams and not (self.over or self._waits) and self.messages.is_empty:
             self._finish()
 
     def _next(self) -> None:
@@ -96,7 +97,9 @@ class ReportCall(Call):
             except CallFailed as failure:
                 self.fail(failure)
             except SatelliteError as refusal:
-                self._refuse(refusal)
+                self._refuse(refusal, status.code_of_message(refusal))
+        elif self.messages.fault is not None:
+            self._refuse(self.messages.fault, status.code_of_message(self.messages.fault))
         elif self.done:
             if self.messages.unfinished_bytes:
                 self.fail(CallFailed(grpc.StatusCode.INTERNAL, "the body ends in the middle of a message"))
@@ -122,7 +125,7 @@ class ReportCall(Call):
         try:
             self._submit(await inflate_aside(body, encoding, self.messages.limit_bytes))
         except SatelliteError as refusal:
-            self._refuse(refusal)
+            self._refuse(refusal, status.code_of_message(refusal))
 
     def _submit(self, body: bytes) -> None:
         self.wire.deliver(Delivery(self._protocol, body, self.head.token, self.wire.peer), self)
@@ -143,7 +146,7 @@ class ReportCall(Call):
             connection.send_block(self.stream, _HEADERS)
         connection.send_data(self.stream, message(self._protocol.encode(receipt, _HEAD).body))
         self._answers += 1
-        if not self._protocol.grpc_streams or (self.done and not self.messages.held_bytes):
+        if not self._protocol.grpc_streams or (self.done and self.messages.is_empty):
             self._finish()
         else:
             self.wire.write_soon()
@@ -155,10 +158,11 @@ class ReportCall(Call):
             self.wire.http2.send_block(self.stream, _HEADERS)
         self.end(_OK)
 
-    def _refuse(self, refusal: SatelliteError) -> None:
+    def _refuse(self, refusal: SatelliteError, code: grpc.StatusCode | None = None) -> None:
         """It was no report for the intake to see."""
         self.wire.refused(self._protocol.name, refusal)
-        self._fail(refusal)
+        self._fail(refusal, code)
 
-    def _fail(self, refusal: SatelliteError) -> None:
-        self.fail(CallFailed(status.code_of(refusal), refusal.message, self._protocol.grpc_details(refusal)))
+    def _fail(self, refusal: SatelliteError, code: grpc.StatusCode | None = None) -> None:
+        details = self._protocol.grpc_details(refusal) if code is None else None
+        self.fail(CallFailed(code or status.code_of(refusal), refusal.message, details))

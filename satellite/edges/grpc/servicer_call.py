@@ -85,6 +85,8 @@ class ServicerCall(Call):
     async def next_request(self) -> Any:
         """The next request, `grpc.aio.EOF` after the last."""
         while not self.messages.whole:
+            if self.messages.fault is not None:
+                raise CallFailed(status.code_of_message(self.messages.fault), self.messages.fault.message)
             if self.done:
                 if self.messages.unfinished_bytes and not self.wire.stopping:
                     raise CallFailed(grpc.StatusCode.INTERNAL, "the body ends in the middle of a message")
@@ -97,7 +99,7 @@ class ServicerCall(Call):
             try:
                 body = await inflate_aside(body, self.encoding(), self.messages.limit_bytes)
             except SatelliteError as refusal:
-                raise CallFailed(status.code_of(refusal), refusal.message) from refusal
+                raise CallFailed(status.code_of_message(refusal), refusal.message) from refusal
         if self._handler.request_deserializer is None:
             return body
         try:

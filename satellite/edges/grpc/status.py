@@ -22,7 +22,8 @@ STATUS: dict[type[SatelliteError], grpc.StatusCode] = {
 """How a refused report is answered (wire-protocols.md §0.3, §1.2); an error that is not here is INTERNAL."""
 
 _UNITS = {b"H": 3600.0, b"M": 60.0, b"S": 1.0, b"m": 1e-3, b"u": 1e-6, b"n": 1e-9}
-_TIMEOUT = re.compile(rb"([0-9]{1,8})([HMSmun])")
+# The specification has eight digits and no space; grpcio takes more.
+_TIMEOUT = re.compile(rb"([0-9]{1,12}) *([HMSmun])")
 _ESCAPED = re.compile(rb"[^ -$&-~]")
 
 
@@ -44,6 +45,11 @@ def number(code: grpc.StatusCode) -> int:
 def code_of(refusal: SatelliteError) -> grpc.StatusCode:
     """The status of a refused report."""
     return STATUS.get(type(refusal), grpc.StatusCode.INTERNAL)
+
+
+def code_of_message(fault: SatelliteError) -> grpc.StatusCode:
+    """The status of a call with a message that cannot be taken apart or inflated."""
+    return grpc.StatusCode.INTERNAL if isinstance(fault, BadReport) else code_of(fault)
 
 
 def timeout_seconds(value: bytes) -> float | None:

@@ -22,8 +22,8 @@ COST_OF_CONTINUATION = 10
 """More than one of them in a block is an unusual thing (CVE-2024-27316)."""
 EARNED_BY_DATA_SENT = 2
 """Each DATA frame of ours may bring a window update for the stream and one for the connection."""
-SMALL_DATA_BYTES = 16
-"""A DATA frame with less than this is an empty one; but the last of its stream, whatever it holds."""
+SMALL_DATA_BYTES = 1
+"""A DATA frame with less than this is an empty one, unless it ends its stream."""
 
 
 class Patience:
