@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ from satellite.model.spans import Status
 from satellite.model.tags import order_by_key, texts_of
 from satellite.query.plan import Plan
 from satellite.store import Questions
-from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights, mixed
+from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights, ascending, mixed
 
 Of = Literal["latency", "errors"]
 
@@ -202,7 +202,7 @@ def _operations(found: Assembled, sides: _Sides) -> list[Correlation]:
         spent = path.spent(np.where(side, weight, 0.0))
         total = float((duration * weight)[side].sum())
         shares.append(np.bincount(operation, spent, len(names)) / (total or 1.0))
-        marked = np.unique(operation[spent > 0] * found.held + found.trace[spent > 0])
+        marked = ascending(operation[spent > 0] * found.held + found.trace[spent > 0])
         traces.append(np.bincount(marked // max(found.held, 1), minlength=len(names)))
     scores = score(*shares)
     return [
@@ -304,7 +304,7 @@ _BITMAP_BYTES_MAX = 64 << 20
 def _distinct(numbers: Ints, size: int) -> Ints:
     """The distinct ones of numbers below `size`, ascending."""
     if size > _BITMAP_BYTES_MAX:
-        return np.unique(numbers)
+        return ascending(numbers)
     seen = np.zeros(size, np.bool_)
     seen[numbers] = True
     return np.flatnonzero(seen)
@@ -329,8 +329,10 @@ def _pairs(found: Assembled, min_support: int) -> tuple[list[tuple[str, str]], I
 
     attribute = np.full(len(batch.tags) + 1, -1, np.int64)
     times = np.bincount(codes, minlength=len(batch.tags))
-    for key, tags, texts in _by_key(batch.tags, times, min_support):
-        attribute[tags] = [number(key, text) for text in texts]
+    for key, tags, texts in _by_key(batch.tags, times, min_support, most):
+        attribute[tags] = np.array([number(key, text) for text in texts.dictionary.to_pylist()])[
+            texts.indices
+        ]
     of_tags = attribute[codes]
     reporter = batch.column("reporter")
     parts = [(rows, of_tags)]
@@ -352,11 +354,15 @@ def _pairs(found: Assembled, min_support: int) -> tuple[list[tuple[str, str]], I
     return names, all_rows[wanted], all_attributes[wanted]
 
 
-def _by_key(tags: pa.BinaryArray, times: Ints, min_support: int) -> Iterator[tuple[str, Ints, Sequence[str]]]:
-    """(key, positions of its tags, their texts) of each key that occurs often enough."""
+def _by_key(
+    tags: pa.BinaryArray, times: Ints, min_support: int, values_max: float
+) -> Iterator[tuple[str, Ints, pa.DictionaryArray]]:
+    """(key, positions of its tags, their texts) of keys that occur often enough, without too many values."""
     keys, starts, order = order_by_key(tags)
     used = np.add.reduceat(times[order], starts[:-1]) if keys else times
     for i, key in enumerate(keys):
         if used[i] >= min_support and _is_told(key):
             here = order[starts[i] : starts[i + 1]]
-            yield key, here, texts_of(tags.take(pa.array(here)), key).to_pylist()
+            texts = texts_of(tags.take(pa.array(here)), key).dictionary_encode()
+            if len(texts.dictionary) <= values_max:
+                yield key, here, texts

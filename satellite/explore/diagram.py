@@ -233,9 +233,7 @@ def _operations(
     names, of = operations_of(batch)
     spans, errors, latency = _sums(of, len(names), weights, failed, duration_us)
     # Of each operation the first row: an error if there is one, then the slowest.
-    ordered = np.lexsort(
-        (batch.column("span_id"), -batch.column("start_ns"), -batch.column("duration_ns"), ~failed, of)
-    )
+    ordered = np.lexsort((-batch.column("duration_ns"), ~failed, of))
     exemplars = ordered[np.searchsorted(of[ordered], np.arange(len(names)))]
     high, low, span_id = (batch.column(name)[exemplars] for name in ("trace_high", "trace_low", "span_id"))
     found: dict[str, list[NodeOperation]] = {}

@@ -12,7 +12,7 @@ from satellite.errors import BadRequest, NotFound
 from satellite.explore.critical_path import CriticalPath
 from satellite.explore.operations import kind_text, services_of
 from satellite.explore.whole_trace import WholeTrace
-from satellite.model.spans import Kind, Marks, Status, id_text
+from satellite.model.spans import Kind, Marks, Status, id_text, trace_text
 from satellite.model.tags import key_prefix, texts_of
 from satellite.store.assembled import Ints, Weights
 
@@ -169,6 +169,10 @@ class Tree:
         self.duration: Ints = batch.column("duration_ns")
         self.failed = batch.column("status") == np.uint8(Status.ERROR)
         self.kind = batch.column("kind")
+        self.span_id = batch.column("span_id")
+        self.name = batch.column("name")
+        self.names = [name.decode() for name in batch.names.to_pylist()]
+        self.high, self.low = batch.column("trace_high"), batch.column("trace_low")
         self.service, self.services = services_of(batch)
         self.path = CriticalPath(whole.parent, self.start, self.duration, batch.column("span_id"))
         tops = (whole.parent < 0).astype(np.float64)
@@ -318,10 +322,10 @@ class Tree:
         segments = self.path.segments(row, int(self.begin[row])) if self.on_path[row] else []
         return TreeRow(
             **common,
-            trace_id=self.whole.id_of(row),
-            span_id=id_text(int(self.whole.batch.column("span_id")[row])),
+            trace_id=trace_text(int(self.high[row]), int(self.low[row])),
+            span_id=id_text(int(self.span_id[row])),
             service=self.services[self.service[row]],
-            operation=self.whole.batch.names[int(self.whole.batch.column("name")[row])].as_py().decode(),
+            operation=self.names[self.name[row]],
             kind=kind_text(int(self.kind[row])),
             component=named.get(row),
             start_us=start_us,
@@ -353,7 +357,7 @@ class Tree:
         return Pair(
             "server" if serves else "client",
             self.drawn.place[other],
-            id_text(int(self.whole.batch.column("span_id")[other])),
+            id_text(int(self.span_id[other])),
             int(self.duration[client]) // 1000 - int(self.duration[server]) // 1000,
         )
 
