@@ -299,9 +299,13 @@ def _options(url: str, transport: Any) -> dict[str, Any]:
     host = urlsplit(url).hostname
     if host is None:
         raise BadRequest(f"not a URL: {url!r}", hint=f"such as {DEFAULT_URL}")
-    # A proxy from the environment cannot reach this machine's own addresses.
-    own = host == "localhost" or host.startswith("127.") or host == "::1"
-    return {"base_url": url.rstrip("/"), "transport": transport, "trust_env": not own}
+    return {"base_url": url.rstrip("/"), "transport": transport, "trust_env": not is_own_machine(url)}
+
+
+def is_own_machine(url: str) -> bool:
+    """Whether it is of this machine, which a proxy from the environment cannot reach."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
 def _patience(call: Call[Any]) -> httpx.Timeout:

@@ -348,3 +348,16 @@ def test_everyday_flags_show_their_help(command: typer.Typer) -> None:
 )
 def test_a_value_on_one_line(value: Any, text: str) -> None:
     assert Shown("name", value, "default", "", ()).text == text
+
+
+@pytest.mark.parametrize("name", ["BABYSITTER_PORT", "DIAGNOSTIC_PORT", "DIAGNOSTICS_PLAIN_PORT"])
+@pytest.mark.parametrize("value", ["0", "off"])
+def test_switching_off_the_originals_diagnostics_leaves_explorer_on(name: str, value: str) -> None:
+    loaded = load({}, {f"COLLECTOR_{name}": value})
+    assert loaded.settings.explorer_port == 8000
+    [said] = loaded.no_effect
+    assert said.startswith(f"environment COLLECTOR_{name}: ")
+    assert "explorer_port" in said
+    beside = load({}, {f"COLLECTOR_{name}": value, "COLLECTOR_EXPLORER_PORT": "8001"})
+    assert beside.settings.explorer_port == 8001
+    assert load({}, {"COLLECTOR_EXPLORER_PORT": "0"}).settings.explorer_port == 0

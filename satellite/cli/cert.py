@@ -1,4 +1,4 @@
-"""`satellite cert`: make, show and export the satellite's certificates, and print the Kubernetes Secret of its CA."""
+"""`satellite cert`: make and show the satellite's certificates, and hand out its CA as PEM or as a Kubernetes Secret."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import httpx
 import msgspec
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from mock_lightstep_satellite.client import DEFAULT_URL, Unreachable, is_own_machine
 from satellite.cli.settings import settings_from_cli
 from satellite.edges.tls import BadCertificates, Certificate, CertificateStore, kubernetes_secret
 from satellite.errors import SatelliteError
@@ -101,11 +103,25 @@ def show(
 ) -> None:
     """Show the certificates that are there; makes none."""
     with _failures_shown():
-        _show(_served(folder, prefix, config, make=False), answer_format)
+        _show(_served(folder, prefix, config), answer_format)
+
+
+FromUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--from-url",
+        metavar="URL",
+        envvar="SATELLITE_URL",
+        help="The satellite whose CA it is: its Explorer's address. "
+        f"Else {DEFAULT_URL}, unless a folder or prefix is named.",
+        show_envvar=True,
+    ),
+]
 
 
 @app.command()
 def export(
+    from_url: FromUrl = None,
     folder: Folder = None,
     prefix: Prefix = None,
     config: Config = None,
@@ -114,9 +130,9 @@ def export(
         typer.Option("--output", "-o", metavar="FILE", help="Write it there instead of to the screen."),
     ] = None,
 ) -> None:
-    """Print the CA certificate (PEM) that clients must trust; makes it when it is missing. Never a key."""
+    """Print the CA certificate (PEM) that clients must trust: that of the satellite that runs. Never makes one, never a key."""
     with _failures_shown():
-        pem = _ca_pem(_served(folder, prefix, config))
+        pem = _ca_pem(from_url, folder, prefix, config)
         if output is None:
             typer.echo(pem, nl=False)
             return
@@ -128,6 +144,7 @@ def export(
 
 @app.command()
 def secret(
+    from_url: FromUrl = None,
     folder: Folder = None,
     namespace: Annotated[
         list[str] | None,
@@ -141,27 +158,71 @@ def secret(
     prefix: Prefix = None,
     config: Config = None,
 ) -> None:
-    """Print the Secret `lightstep.cacert` with the CA certificate, for `kubectl apply -f -`.
+    """Print the Secret `lightstep.cacert` with the CA of the satellite that runs, for `kubectl apply -f -`.
 
-    Istio's sidecars need it in every namespace they run in; without it they send no spans, and say nothing.
+    Istio's sidecars need it in every namespace they run in; without it they send no spans, and say nothing. Never makes a CA.
     """
     with _failures_shown():
-        pem = _ca_pem(_served(folder, prefix, config))
+        pem = _ca_pem(from_url, folder, prefix, config)
         documents = [kubernetes_secret(pem, name) for name in dict.fromkeys(namespace or ["default"])]
         typer.echo("".join(documents), nl=False)
+
+
+def _ca_pem(url: str | None, folder: Path | None, prefix: Path | None, config: Path | None) -> bytes:
+    """The CA from where it is: files that are named, else the satellite that runs, else the files of its settings.
+
+    A CA that is made here, or lies in a folder that nobody named, would be another than the satellite's, and whoever trusts
+    that one reports nothing and says nothing.
+    """
+    if url is None and (folder or prefix or config):
+        return _offered(_served(folder, prefix, config))
+    asked = url or DEFAULT_URL
+    try:
+        return _asked(asked)
+    except Unreachable as failure:
+        loaded = settings_from_cli({})
+        origins = [loaded.origin[name] for name in ("cert_dir", "tls_cert_prefix")]
+        if url is None and any(origin.startswith(("environment COLLECTOR", "file")) for origin in origins):
+            return _offered(_served(None, None, None))
+        raise BadCertificates(
+            failure.message,
+            hint="name the satellite with --from-url (Explorer's address, where /ca.pem is), or with --dir the folder of its "
+            "certificates; in a cluster: kubectl --namespace lightstep exec deploy/lightstep-satellite -- satellite cert …",
+        ) from failure
+
+
+def _asked(url: str) -> bytes:
+    """The CA that a satellite offers. Raises Unreachable, or BadCertificates when it offers none."""
+    base = url.removesuffix("/").removesuffix("/ca.pem")
+    try:
+        reply = httpx.get(f"{base}/ca.pem", timeout=10, trust_env=not is_own_machine(base))
+    except (httpx.HTTPError, httpx.InvalidURL) as failure:
+        raise Unreachable(f"no satellite answers at {base} ({failure})") from failure
+    if reply.status_code == httpx.codes.OK and reply.content.startswith(b"-----BEGIN CERTIFICATE"):
+        return reply.content
+    if reply.status_code == httpx.codes.NOT_FOUND and b"no CA to offer" in reply.content:
+        raise BadCertificates(
+            f"the satellite at {base} has certificates of its own without their CA, or no ports with TLS",
+            hint="append the root certificate to its bundle, or give clients the CA file that issued it",
+        )
+    raise BadCertificates(
+        f"{base}/ca.pem answered {reply.status_code}, but not as a satellite does",
+        hint="the URL is that of the Explorer, usually port 8000",
+    )
 
 
 def _settings(**flags: object) -> Settings:
     return settings_from_cli(flags).settings
 
 
-def _served(
-    folder: Path | None, prefix: Path | None, config: Path | None, *, make: bool = True
-) -> CertificateStore:
-    """The certificates that `serve` has with these settings; a folder that is named beats a prefix that is not."""
+def _served(folder: Path | None, prefix: Path | None, config: Path | None) -> CertificateStore:
+    """The certificates that `serve` has with these settings, as far as they are there.
+
+    A folder that is named beats a prefix that is not.
+    """
     settings = _settings(cert_dir=folder, tls_cert_prefix=prefix, collector_base_config=config)
     own = settings.tls_cert_prefix if prefix is not None or folder is None else None
-    return _store(settings.cert_dir, names=settings.san, prefix=own, make=make)
+    return _store(settings.cert_dir, names=settings.san, prefix=own, make=False)
 
 
 def _store(
@@ -177,7 +238,7 @@ def _store(
     )
 
 
-def _ca_pem(store: CertificateStore) -> bytes:
+def _offered(store: CertificateStore) -> bytes:
     pem = store.ca_pem
     if pem is None:
         raise BadCertificates(

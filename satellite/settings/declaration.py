@@ -91,6 +91,9 @@ def _home(path: Path | str | None) -> Path | None:
     return Path(path).expanduser() if path else None
 
 
+_ONLY_DIAGNOSTICS = frozenset({"diagnostics_plain_port", "diagnostic_port", "babysitter_port"})
+"""The original's names of a port that had nothing but diagnostics; LightStep's scripts for developers set the last to 0."""
+
 Port = Annotated[int, BeforeValidator(_port), Field(ge=ANY_FREE_PORT, le=65535)]
 Bytes = Annotated[int, Field(ge=1)]
 Project = Annotated[str, AfterValidator(_project)]
@@ -314,8 +317,10 @@ NO_EFFECT_PREFIXES: Mapping[str, str] = {
 """The same for all names that begin so."""
 
 
-def why_no_effect(name: str) -> str | None:
-    """The reason why this name of the original has no effect here; None when it is no such name."""
+def why_no_effect(name: str, value: object = None) -> str | None:
+    """The reason why this name of the original has no effect here, with this value; None when it has one, or is unknown."""
+    if name in _ONLY_DIAGNOSTICS and _port(value) in (OFF, str(OFF)):
+        return "there it switched a page of diagnostics off; here Explorer is at that port, `explorer_port` 0 switches it off"
     if name in NO_EFFECT:
         return NO_EFFECT[name]
     return next((why for prefix, why in NO_EFFECT_PREFIXES.items() if name.startswith(prefix)), None)

@@ -142,13 +142,13 @@ def load(
     for strict, source in strict_and_sources:
         here: dict[str, _Given] = {}
         for given in source:
-            if name := FIELDS.get(given.key):
+            if why := why_no_effect(given.key, given.value):
+                no_effect.append(f"{given.origin}: {why}")
+            elif name := FIELDS.get(given.key):
                 twin = here.setdefault(name, given)
                 if twin.value != given.value:
                     message = f"{twin.origin} and {given.origin} are one setting and differ: remove one"
                     raise BadSetting(message)
-            elif why := why_no_effect(given.key):
-                no_effect.append(f"{given.origin}: {why}")
             elif strict:
                 message = f"{given.origin}: no such setting{_nearest(given.key)}; see `satellite settings`"
                 raise BadSetting(message)

@@ -16,9 +16,11 @@ import yaml
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from satellite import Satellite
 from satellite.cli import cert
 from satellite.cli.cert import app
 from satellite.edges.tls import Certificate
+from tests.serving import silent_url
 
 
 @pytest.fixture(autouse=True)
@@ -103,6 +105,7 @@ def test_show_makes_nothing(tmp_path: Path) -> None:
 
 def test_export(tmp_path: Path) -> None:
     folder, file = tmp_path / "certs", tmp_path / "out.pem"
+    run("make", "--dir", folder)
     pem = run("export", "--dir", folder).stdout
     assert pem == (folder / "ca.pem").read_text()
     assert ssl.create_default_context(cadata=pem).get_ca_certs()
@@ -112,6 +115,7 @@ def test_export(tmp_path: Path) -> None:
 
 
 def test_secret_for_each_namespace(tmp_path: Path) -> None:
+    run("make", "--dir", tmp_path)
     pem = run("export", "--dir", tmp_path).stdout
     (secret,) = yaml.safe_load_all(run("secret", "--dir", tmp_path).stdout)
     assert secret["metadata"] == {
@@ -124,6 +128,44 @@ def test_secret_for_each_namespace(tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all(run("secret", "--dir", tmp_path, *arguments).stdout))
     assert [document["metadata"]["namespace"] for document in documents] == ["bookinfo", "istio-system"]
     assert "not a Kubernetes namespace" in run("secret", "--dir", tmp_path, "-n", "A B", exit_code=1).stderr
+
+
+@pytest.mark.parametrize("command", ["export", "secret"])
+def test_a_ca_is_handed_out_and_never_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    with silent_url() as url:
+        monkeypatch.setattr(cert, "DEFAULT_URL", url)
+        said = run(command, exit_code=1).stderr
+        assert f"no satellite answers at {url}" in said
+        assert all(word in said for word in ("--from-url", "--dir", "kubectl"))
+        assert "no satellite answers" in run(command, "--from-url", url, exit_code=1).stderr
+        assert "there is no CA certificate" in run(command, "--dir", tmp_path / "none", exit_code=1).stderr
+        # A CA that lies in the home folder may be another satellite's; one that the settings name is this one's.
+        run("make")
+        assert "no satellite answers" in run(command, exit_code=1).stderr
+        monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "state/mock-lightstep-satellite/certs"))
+        assert run(command).stdout
+        monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "none"))
+        assert "there is no CA certificate" in run(command, exit_code=1).stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_the_ca_is_that_of_the_satellite_that_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("make", "--dir", tmp_path / "other")
+    with Satellite() as running:
+        assert running.ca_file is not None
+        pem = running.ca_file.read_text()
+        assert run("export", "--from-url", running.url).stdout == pem
+        assert run("export", "--from-url", f"{running.url}/ca.pem").stdout == pem
+        monkeypatch.setenv("SATELLITE_URL", running.url)
+        monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "other"))
+        assert run("export").stdout == pem
+        (secret,) = yaml.safe_load_all(run("secret").stdout)
+        assert base64.b64decode(secret["data"]["cacert.pem"]).decode() == pem
+        assert (
+            "not as a satellite does" in run("export", "--from-url", f"{running.url}/api", exit_code=1).stderr
+        )
 
 
 def test_folder_and_names_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,8 +197,8 @@ def test_own_certificates(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     certificates = shown("show")["certificates"]
     assert [(one["role"], one["source"]) for one in certificates] == [("server", "own"), ("ca", "own")]
     # A folder named on the command line beats the environment's prefix.
-    assert run("export", "--dir", tmp_path / "certs").stdout_bytes != ca_pem
     assert "served instead" in run("make", "--dir", tmp_path / "certs").stderr
+    assert run("export", "--dir", tmp_path / "certs").stdout_bytes != ca_pem
     write_own(prefix, root=False)
     assert "does not bring its CA" in run("secret", exit_code=1).stderr
     (tmp_path / "own.key.pem").unlink()
