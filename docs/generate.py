@@ -167,12 +167,32 @@ def _first_line(module: Path) -> str:
     return " ".join(documented.split("\n\n")[0].split())
 
 
+_OLDER_HEAD = """\
+# Made by docs/generate.py from satellite.yaml, for Kubernetes 1.11 to 1.18 (the clusters of Istio 1.1 to 1.7): `make docs`.
+# Without fields that came later, which these versions refuse; the seccomp profile is an annotation there.
+#
+"""
+_LATER_FIELDS = re.compile(
+    r" +appProtocol: .*\n| +enableServiceLinks: .*\n| +seccompProfile:\n +type: RuntimeDefault\n"
+)
+_ANNOTATIONS = '      annotations:\n        prometheus.io/scrape: "true"\n'
+
+
+def older_manifest() -> str:
+    """deploy/satellite.yaml for clusters that know neither appProtocol, seccompProfile nor enableServiceLinks."""
+    text = (HERE.parent / "deploy" / "satellite.yaml").read_text()
+    seccomp = _ANNOTATIONS + "        seccomp.security.alpha.kubernetes.io/pod: runtime/default\n"
+    text = _LATER_FIELDS.sub("", text).replace(_ANNOTATIONS, seccomp)
+    return _OLDER_HEAD + text.replace("deploy/satellite.yaml", "deploy/satellite-k8s-1.11.yaml")
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings_page,
     "protocols.md": protocols_page,
     "architecture.md": architecture_page,
+    "../deploy/satellite-k8s-1.11.yaml": older_manifest,
 }
-"""The pages by file name."""
+"""The pages by file name; and what else is made of one source."""
 
 
 def main() -> None:

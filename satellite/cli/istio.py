@@ -16,10 +16,18 @@ from satellite.mesh.istio import (
     default_address,
     generation_for,
     generation_named,
+    part_of,
     settings_for,
     traps_of,
 )
 from satellite.protocols import PROTOCOLS
+
+
+class Part(StrEnum):
+    """What one program applies."""
+
+    ISTIOCTL = "istioctl"
+    KUBECTL = "kubectl"
 
 
 class Format(StrEnum):
@@ -42,6 +50,14 @@ def istio(
     ] = "",
     token: Annotated[str, typer.Option(help="The access token; Istio wants one.")] = TOKEN,
     plain: Annotated[bool, typer.Option("--plain", help="Without TLS.")] = False,
+    part: Annotated[
+        Part | None,
+        typer.Option(
+            "--part",
+            help="Only the documents for this program, to be piped into it: istioctl (or helm) takes the values of the mesh, "
+            "kubectl what from 1.16 on stands beside them. Needs --version or --generation.",
+        ),
+    ] = None,
     format_: Annotated[
         Format, typer.Option("--format", help="YAML with comments, or JSON around it.")
     ] = Format.TEXT,
@@ -58,6 +74,14 @@ def istio(
             f"satellite istio: this version of the satellite does not take OTLP yet, which {', '.join(unspoken)} sends.",
             err=True,
         )
+    if part is not None:
+        if len(chosen) != 1 or format_ is not Format.TEXT:
+            raise typer.BadParameter("--part needs --version or --generation, and is text")
+        try:
+            print(part_of(texts[0], part.value), end="")
+        except BadRequest as error:
+            raise typer.BadParameter(f"{error.message}; {error.hint}") from error
+        return
     if format_ is Format.TEXT:
         print("---\n".join(texts), end="")
         return

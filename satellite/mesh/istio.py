@@ -103,6 +103,22 @@ def settings_for(
     return f"{_comments(generation, target)}{generation.render(target)}"
 
 
+def part_of(settings: str, program: Literal["istioctl", "kubectl"]) -> str:
+    """Of what `settings_for` gave, the documents that this program applies, as it takes them; comments before the first only.
+
+    Raises:
+        BadRequest: This generation has none for it.
+    """
+    documents = settings.split("---\n")
+    chosen = documents[:1] if program == "istioctl" else documents[1:]
+    if not chosen:
+        raise BadRequest(
+            "this generation has nothing for kubectl but the CA's Secret",
+            hint="its settings are values for istioctl or helm: --part istioctl",
+        )
+    return "---\n".join(chosen)
+
+
 def default_address(*, plain: bool = False) -> str:
     """Our Service's port for gRPC, with TLS or without."""
     return f"{HOST}:{PLAIN_PORT if plain else TLS_PORT}"
@@ -302,7 +318,9 @@ def _overlay(target: Target) -> str:
 def _lightstep_provider(target: Target) -> str:
     return f"""\
 #
-# Apply the first document with `istioctl install -f`, the others with `kubectl apply -f`.
+# Apply (each part through its own program; the first is istioctl's, the others are kubectl's):
+#   satellite istio --version … --part istioctl > lightstep.yaml && istioctl install -f lightstep.yaml
+#   satellite istio --version … --part kubectl | kubectl apply -f -
 apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
 spec:
@@ -322,7 +340,9 @@ spec:
 def _opentelemetry(target: Target) -> str:
     return f"""\
 #
-# Apply the first document with `istioctl install -f`, the others with `kubectl apply -f`.
+# Apply (each part through its own program; the first is istioctl's, the others are kubectl's):
+#   satellite istio --version … --part istioctl > lightstep.yaml && istioctl install -f lightstep.yaml
+#   satellite istio --version … --part kubectl | kubectl apply -f -
 apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
 spec:

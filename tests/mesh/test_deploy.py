@@ -15,6 +15,7 @@ from typing import Any
 import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
+from jsonschema import Draft4Validator  # type: ignore[import-untyped]
 from kubernetes_validate.utils import all_versions  # type: ignore[import-untyped]
 from packaging.requirements import Requirement
 
@@ -47,6 +48,38 @@ def test_kinds_in_the_order_they_must_be_made() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda document: document["kind"])
 def test_schema_of_the_oldest_and_newest_kubernetes(document: dict[str, Any], version: str) -> None:
     kubernetes_validate.validate(document, version, strict=True)
+
+
+SCHEMAS = Path(__file__).with_name("kubernetes")
+OLDER: list[dict[str, Any]] = list(
+    yaml.safe_load_all(DEPLOYMENT_FILE.with_name("satellite-k8s-1.11.yaml").read_text())
+)
+
+
+def faults(document: dict[str, Any], version: str) -> list[str]:
+    """What this version of Kubernetes, as strict as kubectl, has against a document."""
+    schema = json.loads((SCHEMAS / f"{version}.json").read_text())
+    group = "apps" if "/" in document["apiVersion"] else "core"
+    schema["$ref"] = f"#/definitions/io.k8s.api.{group}.v1.{document['kind']}"
+    return [error.message for error in Draft4Validator(schema).iter_errors(document)]
+
+
+@pytest.mark.parametrize("version", ["1.11", "1.13", "1.16", "1.18", "1.19", "1.22"])
+def test_kubernetes_of_each_time_takes_its_manifest(version: str) -> None:
+    old = version.startswith("1.1") and version != "1.19"
+    for document in OLDER if old else DOCUMENTS:
+        assert not faults(document, version)
+    assert bool(faults(DEPLOYMENT, version)) == old
+
+
+def test_the_older_manifest_says_the_same_as_far_as_it_can() -> None:
+    newer = json.loads(json.dumps(DOCUMENTS))
+    pod = newer[1]["spec"]["template"]
+    del pod["spec"]["enableServiceLinks"], pod["spec"]["securityContext"]["seccompProfile"]
+    pod["metadata"]["annotations"]["seccomp.security.alpha.kubernetes.io/pod"] = "runtime/default"
+    for port in newer[2]["spec"]["ports"]:
+        del port["appProtocol"]  # Istio goes by the beginnings of their names
+    assert newer == OLDER
 
 
 def test_the_schema_finds_a_mistake() -> None:

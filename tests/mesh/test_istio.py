@@ -290,3 +290,29 @@ def test_command_says_when_the_satellite_cannot_take_it(monkeypatch: pytest.Monk
     assert "does not take OTLP yet" in result.stderr
     assert documents(result.stdout)
     assert "OTLP yet" not in run("--version", "1.14").stderr
+
+
+@pytest.mark.parametrize("version", ["1.1", "1.5", "1.8", "1.12", "1.16", "1.22", "1.26"])
+@pytest.mark.parametrize("plain", [False, True])
+def test_each_part_holds_what_its_program_takes(version: str, *, plain: bool) -> None:
+    more = ("--plain",) if plain else ()
+    whole = list(yaml.safe_load_all(run("--version", version, *more).stdout))
+    values = list(yaml.safe_load_all(run("--version", version, "--part", "istioctl", *more).stdout))
+    assert values == whole[:1]
+    assert values[0].get("kind", "IstioOperator") == "IstioOperator"
+    result = run("--version", version, "--part", "kubectl", *more)
+    if len(whole) == 1:
+        assert result.exit_code == 2
+        assert "nothing for kubectl" in " ".join(result.stderr.replace("│", " ").split())
+    else:
+        documents = list(yaml.safe_load_all(result.stdout))
+        assert documents == whole[1:]
+        assert all(
+            "istio.io/" in document["apiVersion"] and document["kind"] != "IstioOperator"
+            for document in documents
+        )
+
+
+def test_a_part_is_of_one_generation() -> None:
+    assert run("--part", "kubectl").exit_code == 2
+    assert run("--part", "kubectl", "--version", "1.20", "--format", "json").exit_code == 2
