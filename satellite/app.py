@@ -238,6 +238,7 @@ class App:
             waiting_bytes_max=self._settings.max_waiting_bytes,
             token_mode=self._tokens.mode,
             certificates=certificates.describe if certificates else list,
+            certificate_notes=(lambda: certificates.notes) if certificates else list,
             certificate_warnings=(lambda: certificates.warnings) if certificates else list,
             traps=self._traps,
             settings=[Setting(one.name, one.value, one.origin) for one in self._loaded.shown()],
@@ -289,11 +290,12 @@ class App:
         while self._certificates is not None:
             if await asyncio.to_thread(self._certificates.refresh):
                 log.info("certificate.reloaded")
-            warnings = self._certificates.warnings
+            warnings = [*self._certificates.warnings, *self._certificates.notes]
             if warnings != told:
-                told = warnings
                 for text in warnings:
-                    log.warning("certificate.problem", what=text)
+                    if text not in told:
+                        log.warning("certificate.problem", what=text)
+                told = warnings
             await asyncio.sleep(_CERTIFICATES_SECONDS)
 
     def _trapped(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:

@@ -75,6 +75,8 @@ class Diagnostics:
     token_mode: str
     certificates: Callable[[], Sequence[Any]]
     certificate_warnings: Callable[[], Sequence[str]]
+    certificate_notes: Callable[[], Sequence[str]]
+    """What is missing of certificates that are served all the same."""
     traps: Traps
     settings: Sequence[Setting] = ()
     notes: list[str] = field(default_factory=list)
@@ -104,7 +106,11 @@ class Diagnostics:
             "not_ready_because": reason,
             "problems": problems,
             "damaged": damaged,
-            "notes": [*self.notes, *(f"cut off: {one}" for one in damage if one.torn)],
+            "notes": [
+                *self.notes,
+                *self.certificate_notes(),
+                *(f"cut off: {one}" for one in damage if one.torn),
+            ],
             "listeners": self.listeners,
             "certificates": self.certificates(),
             "tokens": self.token_mode,

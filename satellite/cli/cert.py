@@ -249,7 +249,7 @@ def _offered(store: CertificateStore) -> bytes:
 
 
 def _show(store: CertificateStore, answer_format: Format) -> None:
-    certificates, warnings = store.describe(), store.warnings
+    certificates, warnings = store.describe(), [*store.warnings, *store.notes]
     if answer_format is Format.JSON:
         answer = {"certificates": certificates, "warnings": warnings}
         typer.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2))

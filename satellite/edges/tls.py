@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import os
 import re
 import ssl
 import threading
@@ -126,6 +127,8 @@ class _Material:
     ca: x509.Certificate | None
     contexts: Mapping[tuple[str, ...], ssl.SSLContext] = field(default_factory=dict, repr=False)
     """One per list of ALPN protocols somebody asked for."""
+    kept: bool = True
+    """False: the server certificate is in no file, because the folder cannot be written."""
 
 
 class CertificateStore:
@@ -135,7 +138,8 @@ class CertificateStore:
     on they are kept. The server certificate is made anew 30 days before it ends, when a wanted name is missing, or
     when it was issued by another CA. The CA is renewed in its last 397 days, *with the same key and name*, so that
     clients with the old file still connect; it is never replaced by another one. Several processes may share the
-    folder; nothing is written as long as all is well, so it may be read-only. Files:
+    folder; nothing is written as long as all is well, so it may be read-only: what is due is then made for this process
+    alone. Files:
 
         ca.pem             the CA certificate                ca.key.pem        its key, mode 0600
         server.bundle.pem  the server certificate            server.key.pem    its key, mode 0600
@@ -174,8 +178,10 @@ class CertificateStore:
         self._prefix = prefix
         self._makes = make
         wanted = [*NAMES, *(normal_name(name) for name in names)]
+        self._host_name = ""
         with contextlib.suppress(BadRequest):
-            wanted.append(normal_name(host_name))
+            self._host_name = normal_name(host_name)
+            wanted.append(self._host_name)
         self._names = tuple(dict.fromkeys(wanted))
         stem = str(folder / "server") if prefix is None else str(prefix)
         self._bundle_file, self._key_file = Path(f"{stem}.bundle.pem"), Path(f"{stem}.key.pem")
@@ -185,6 +191,7 @@ class CertificateStore:
         self._alpns: set[tuple[str, ...]] = {("http/1.1",)}
         self._seen: tuple[_FileState, ...] = ()
         self._problem = ""
+        self._shortcoming = ""
 
     # What servers take
 
@@ -202,7 +209,7 @@ class CertificateStore:
             self._alpns.add(protocols)
             material = self._loaded()
             if protocols not in material.contexts:
-                contexts = {**material.contexts, protocols: self._context(protocols)}
+                contexts = {**material.contexts, protocols: self._context(protocols, material)}
                 material = self._material = replace(material, contexts=contexts)
         return material.contexts[protocols]
 
@@ -285,6 +292,17 @@ class CertificateStore:
                 found.append(f"{subject} expires on {certificate.not_after:%Y-%m-%d %H:%M} UTC")
         return found
 
+    @property
+    def notes(self) -> list[str]:
+        """What is missing, though everything that is there is served and stays so: for saying it once."""
+        found = [self._shortcoming] if self._shortcoming else []
+        if self._prefix is not None and self._loaded().ca is None:
+            found.append(
+                f"{self._bundle_file} does not end with its CA certificate: /ca.pem and `satellite cert` have none to offer, "
+                "clients must be given it otherwise"
+            )
+        return found
+
     # Load, reload, renew
 
     def refresh(self) -> bool:
@@ -329,7 +347,7 @@ class CertificateStore:
         while True:
             try:
                 after, self._problem = self._load(now)
-                self._material = replace(after, contexts=self._contexts())
+                self._material = replace(after, contexts=self._contexts(after))
                 break
             except BadCertificates as failure:
                 previous, seen = seen, self._file_states()
@@ -349,6 +367,7 @@ class CertificateStore:
 
     def _load(self, now: datetime) -> tuple[_Material, str]:
         """What is to be served, and what could not be done about it."""
+        self._shortcoming = ""
         if self._prefix is not None:
             pair = read_pair(self._bundle_file, self._key_file)
             root = pair.chain[-1]
@@ -369,7 +388,14 @@ class CertificateStore:
         except BadCertificates as failure:
             if found is None:
                 raise
-            return found, f"{reason}, but {failure.message}"
+            if (issued := self._issued(found, now)) is not None:
+                return issued, ""
+            unmet = f"{reason}, but {failure.message}"
+            missing = set(self._names).difference(names_of(found.pair.chain[0]))
+            if self._due(found, now) or missing != {self._host_name}:
+                return found, unmet
+            self._shortcoming = unmet  # a pod is called otherwise each time, and nobody calls it by that name
+            return found, ""
 
     def _look(self, now: datetime) -> tuple[_Material | None, str]:
         """What the folder holds, and why something must be made; no reason, nothing to make."""
@@ -411,6 +437,22 @@ class CertificateStore:
                 hint="name a folder that can be written with --cert-dir, or bring your own with tls_cert_prefix",
             ) from failure
 
+    def _issued(self, found: _Material, now: datetime) -> _Material | None:
+        """A server certificate for this process alone, by the CA of a folder that cannot be written (a mounted Secret).
+
+        None without the CA's key, or where there are no files without a file system.
+        """
+        ca = found.ca
+        try:
+            ca_key = read_key(self._ca_key_file)
+        except BadCertificates:
+            return None
+        if ca is None or ca.public_key() != ca_key.public_key() or not hasattr(os, "memfd_create"):
+            return None
+        names = tuple(dict.fromkeys((*self._names, *names_of(found.pair.chain[0]))))[:NAMES_MAX]
+        key = ec.generate_private_key(ec.SECP256R1())
+        return _Material(Pair((issue_server(ca, ca_key, key, names, now),), key), ca, kept=False)
+
     def _make_ca(self, now: datetime) -> tuple[x509.Certificate, PrivateKey]:
         """The CA and its key: those in the folder; what is missing or due is made, but never a second key."""
         ca = self._read_ca()
@@ -450,16 +492,19 @@ class CertificateStore:
         ends = server.not_valid_after_utc - RENEW_BEFORE
         return ca_is_due(material.ca, now) or not server.not_valid_before_utc <= now < ends
 
-    def _contexts(self) -> dict[tuple[str, ...], ssl.SSLContext]:
-        return {protocols: self._context(protocols) for protocols in self._alpns}
+    def _contexts(self, material: _Material) -> dict[tuple[str, ...], ssl.SSLContext]:
+        return {protocols: self._context(protocols, material) for protocols in self._alpns}
 
-    def _context(self, alpn: tuple[str, ...]) -> ssl.SSLContext:
+    def _context(self, alpn: tuple[str, ...], material: _Material) -> ssl.SSLContext:
         """A context of the files as they are now, whose connections use the newest one instead when they begin."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         context.set_alpn_protocols(list(alpn))
         try:
-            context.load_cert_chain(self._bundle_file, self._key_file, password=_no_password)
+            if material.kept:
+                context.load_cert_chain(self._bundle_file, self._key_file, password=_no_password)
+            else:
+                _load_from_memory(context, material.pair)
         except (ssl.SSLError, OSError) as failure:
             reason = getattr(failure, "reason", None) or failure.strerror
             raise BadCertificates(
@@ -512,6 +557,16 @@ def _described(
 def _grpc_configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
     chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
     return grpc.ssl_server_certificate_configuration([(key_pem(pair.key), chain)])
+
+
+def _load_from_memory(context: ssl.SSLContext, pair: Pair) -> None:
+    """OpenSSL by way of Python reads files only: this one has no name and ends with its descriptor."""
+    descriptor = os.memfd_create("certificate")
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key_pem(pair.key))
+        file.writelines(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
+        file.flush()
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
 
 
 def _no_password() -> str:

@@ -81,6 +81,7 @@ def diagnostics(**changes: Any) -> Diagnostics:
             }
         ],
         "certificate_warnings": list,
+        "certificate_notes": list,
         "traps": Traps(lambda: NOW_NS),
         "settings": [
             Setting("grpc_plain_port", 8184, "default"),
@@ -233,3 +234,14 @@ def test_traps_count_all_and_remember_the_last() -> None:
     assert traps.counts["not_http"] == TRAPS_REMEMBERED + 10
     assert len(traps.last) == TRAPS_REMEMBERED
     assert traps.last[-1].peer == f"10.0.0.1:{TRAPS_REMEMBERED + 9}"
+
+
+def test_what_certificates_lack_is_a_note_and_no_problem() -> None:
+    parts = json.loads(
+        get(explorer(certificate_notes=lambda: ["no CA to offer"]), "/diagnostics?format=json").content
+    )
+    assert (parts["checks"]["configuration"], parts["problems"], parts["notes"]) == (
+        True,
+        [],
+        ["no CA to offer"],
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import errno
 import os
 import re
 import socket
@@ -317,6 +318,40 @@ def test_renewed_before_it_expires_under_the_same_ca(tmp_path: Path) -> None:
     assert not store.refresh()
 
 
+def test_renewed_in_memory_when_the_folder_cannot_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A Secret as a volume of a pod that is never restarted."""
+    clock = Clock(-390 * DAY)
+    store_in(tmp_path, clock=clock).refresh()
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("satellite.edges.tls.write", refuse)
+    store = store_in(tmp_path, clock=clock)
+    before, files, context = served(store), contents(tmp_path), store.ssl_context()
+    assert not store.refresh()
+    clock.shift += 390 * DAY
+    assert store.refresh()
+    assert store.warnings == []
+    assert served(store) != before
+    assert not store.refresh()
+
+    async def run() -> None:
+        for serving in (context, store.ssl_context(), store.ssl_context(("h2",))):
+            async with http_port(serving) as port:
+                assert (await asyncio.to_thread(shake, port, ca_of(store))).sha256 == served(store)
+
+    asyncio.run(run())
+    clock.shift += 390 * DAY
+    assert store.refresh()
+    assert store.warnings == []
+    assert {name: text for name, text in contents(tmp_path).items() if name != ".lock"} == {
+        name: text for name, text in files.items() if name != ".lock"
+    }
+
+
 def test_missing_name_gives_a_new_certificate_that_keeps_the_others(tmp_path: Path) -> None:
     first = store_in(tmp_path, names=["one.example"])
     ca_pem = ca_of(first)
@@ -447,6 +482,23 @@ def test_own_bundle_without_its_root_offers_no_ca(tmp_path: Path) -> None:
     store = own(tmp_path / "satellite")
     assert store.ca_pem is None
     assert [shown.role for shown in store.describe()] == ["server"]
+    assert store.warnings == []
+    [note] = store.notes
+    assert "does not end with its CA certificate" in note
+
+
+def test_a_name_that_is_missing_and_cannot_be_added_is_no_problem(tmp_path: Path) -> None:
+    """A pod is called otherwise each time; its certificates were made once, and the CA's key stayed at home."""
+    store_in(tmp_path).refresh()
+    (tmp_path / "ca.key.pem").unlink()
+    store = CertificateStore(tmp_path, clock=Clock(), host_name="satellite-5d8f-x7k2")
+    store.refresh()
+    assert store.warnings == []
+    [note] = store.notes
+    assert "not for satellite-5d8f-x7k2, but " in note
+    assert "ca.key.pem is missing" in note
+    assert not store.refresh()
+    assert store.notes == [note]
 
 
 def test_lone_self_signed_certificate_is_its_own_ca(tmp_path: Path) -> None:
