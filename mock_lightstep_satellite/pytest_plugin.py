@@ -94,10 +94,24 @@ def satellite(
             client.projects()  # fails here, with a clear message, when nothing answers
             yield _remote(url, client, tmp_path_factory)
     else:
-        from satellite.app import Satellite
-
-        with Satellite() as started:
+        with _server()() as started:
             yield started
+
+
+def _server() -> type[Satellite]:
+    """The satellite's class. Fails with words when this project's own package of that name hides it."""
+    try:
+        from satellite.app import Satellite
+    except ImportError as error:
+        import satellite
+
+        where = getattr(satellite, "__file__", None) or [*satellite.__path__]
+        message = (
+            f"this project has a package `satellite` of its own ({where}), which hides that of mock-lightstep-satellite: "
+            "run a satellite beside the tests and name it with --satellite-url"
+        )
+        raise pytest.UsageError(message) from error
+    return Satellite
 
 
 @pytest.fixture

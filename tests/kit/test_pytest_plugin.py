@@ -243,3 +243,42 @@ def test_a_satellite_in_this_process(spans: Spans) -> None:
     assert env["SATELLITE_GRPC_PLAIN_TARGET"] == spans.grpc_plain_target
     assert env["OTEL_EXPORTER_OTLP_ENDPOINT"] == f"http://{spans.plain_target}"
     assert env["SATELLITE_SECURE_TARGET"] == spans.secure_target
+
+
+# In projects that do not use it
+
+
+def test_a_package_of_the_same_name_harms_no_test(pytester: pytest.Pytester) -> None:
+    pytester.mkpydir("satellite")
+    pytester.makepyfile(
+        """
+        import satellite
+
+        def test_own():
+            assert not hasattr(satellite, "Satellite")
+
+        def test_of_ours(spans):
+            pass
+        """
+    )
+    result = pytester.run(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["*package `satellite` of its own*hides*--satellite-url*"])
+
+
+def test_an_old_pytest_gets_one_line_and_no_error(pytester: pytest.Pytester) -> None:
+    pytester.makeconftest("")
+    pytester.makepyfile(
+        old="""
+        import importlib.metadata
+
+        version = importlib.metadata.version
+        importlib.metadata.version = lambda name: "0.13.1" if name == "pluggy" else version(name)
+        """,
+        test_it="def test_it(): pass",
+    )
+    result = pytester.run(sys.executable, "-c", "import old, pytest; pytest.main(['-p', 'no:cacheprovider'])")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(
+        ["mock-lightstep-satellite: no fixtures * need pluggy 1.2 or newer, here is 0.13.1"]
+    )
