@@ -35,6 +35,7 @@ from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
+from satellite.memory import MemoryGuard, fitted, limit_bytes
 from satellite.ports import PURPOSES, Ports, wants_tls
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.storage import open_store
@@ -80,8 +81,15 @@ class App:
 
     def __init__(self, loaded: Loaded, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
         """Nothing is opened before `run`."""
-        self._loaded = loaded
-        self._settings = loaded.settings
+        found, self._memory_limit_of = limit_bytes()
+        if loaded.settings.memory_limit_bytes is not None:
+            found, self._memory_limit_of = (
+                loaded.settings.memory_limit_bytes,
+                "the setting memory_limit_bytes",
+            )
+        self._memory_limit = found
+        self._loaded = fitted(loaded, found)
+        self._settings = self._loaded.settings
         self._clock_ns = clock_ns
         self._state = "starting"
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -165,6 +173,9 @@ class App:
         settings = self._settings
         self._store = await asyncio.to_thread(open_store, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
+        self._memory = MemoryGuard(self._memory_limit, self._store)
+        self._memory.start()
+        opened.push_async_callback(asyncio.to_thread, self._memory.close)
         snapshots = Snapshots(self._store, self._clock_ns, bytes_max=settings.snapshot_bytes)
         opened.push_async_callback(asyncio.to_thread, snapshots.close)
         self._sources = Sources(self._store, snapshots)
@@ -189,6 +200,7 @@ class App:
             max_waiting_bytes=settings.max_waiting_bytes,
             ingestion_tags=settings.ingestion_tags,
             observer=self._witness,
+            short_of_memory=self._memory.refuses,
         )
         opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
         self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
@@ -242,7 +254,10 @@ class App:
             certificate_warnings=(lambda: certificates.warnings) if certificates else list,
             traps=self._traps,
             settings=[Setting(one.name, one.value, one.origin) for one in self._loaded.shown()],
-            notes=[f"accepted without effect: {text}" for text in self._loaded.no_effect],
+            notes=[
+                f"memory: {self._memory_limit // 2**20:,} MiB ({self._memory_limit_of})",
+                *(f"accepted without effect: {text}" for text in self._loaded.no_effect),
+            ],
             problems=self._loaded.unknown,
             damage=lambda: self._store.damage,
         )
@@ -262,7 +277,7 @@ class App:
 
     def _why_not_ready(self) -> str:
         full = "" if self._intake.ready else "too many reports are waiting"
-        return self._state or self._store.problem or full
+        return self._state or self._store.problem or self._memory.problem or full
 
     async def _follow_readiness(self) -> None:
         told, problem = 0, ""

@@ -92,6 +92,7 @@ class Intake:
         max_waiting_bytes: int,
         ingestion_tags: Mapping[str, TagValue] | None = None,
         observer: Observer | None = None,
+        short_of_memory: Callable[[int], str] = lambda _: "",
     ) -> None:
         """Start the thread; `close` ends it.
 
@@ -103,7 +104,9 @@ class Intake:
             max_waiting_bytes: bound of the queue; what does not fit is refused with Overloaded.
             ingestion_tags: put on every span.
             observer: for metrics and logs.
+            short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
         """
+        self._short_of_memory = short_of_memory
         self._store = store
         self._tokens = tokens
         self._arrivals = arrivals
@@ -214,6 +217,8 @@ class Intake:
     def _refuse_full(self, item: Waiting, queue: Queue) -> Overloaded | None:
         if not self._open:
             return Overloaded("the satellite is stopping; send again", hint="retry")
+        if reason := self._short_of_memory(len(item.body)):
+            return Overloaded(reason, hint="retry with back-off")
         if not queue:
             return None
         if self._waiting_bytes + len(item.body) > self._max_waiting_bytes:

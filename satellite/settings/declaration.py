@@ -176,6 +176,9 @@ class Settings(BaseSettings):
     """Other values of `bytes_per_project` for some projects: `{"project": bytes}`."""
     bytes_in_total: Bytes = 4_000_000_000
     """Memory for the spans of all projects; beyond it the oldest spans go first, whoever's they are."""
+    memory_limit_bytes: Bytes | None = None
+    """What the process may take in all, as the operating system counts it; near it senders are told to try later and the
+    oldest spans go. Not set: the container's limit, else the machine's memory. Budgets that are not set are made to fit."""
     snapshot_bytes: Bytes = 256 * 2**20
     """Memory for snapshots of all projects, beside that for spans; the oldest go first, pinned ones stay."""
     data_dir: OptionalFile = None

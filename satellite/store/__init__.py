@@ -180,6 +180,15 @@ class Ledger(msgspec.Struct, frozen=True):
     """The same number as dropped["duplicate"]."""
 
 
+class ServiceWindow(msgspec.Struct, frozen=True):
+    """How far back a service can be seen."""
+
+    service: str
+    spans: int
+    recall_window_us: int
+    """Since the arrival of the oldest that is no error; errors are kept longer."""
+
+
 class ProjectStats(msgspec.Struct, frozen=True):
     """One project at a glance."""
 
@@ -192,6 +201,8 @@ class ProjectStats(msgspec.Struct, frozen=True):
     ledger: Ledger
     disk_bytes: int = 0
     """Bytes of its files in the data directory."""
+    services: list[ServiceWindow] = msgspec.field(default_factory=list)
+    """Those with the most spans."""
 
 
 class Questions(Protocol):

@@ -26,17 +26,26 @@ class Budget:
     on_disk: bool = False
     """Whether the disk's is the one that spans are let go by; what is over the memory's goes to the disk."""
 
+    @property
+    def bytes(self) -> int:
+        """The one that spans are let go by."""
+        return self.disk_bytes if self.on_disk else self.memory_bytes
+
+    def of_bytes(self, size: int) -> Budget:
+        """One of so many bytes of the same."""
+        return Budget(size, size, self.on_disk)
+
     def share(self, size: Size) -> int:
         """What counts of a size."""
         return size.bytes + size.file_bytes if self.on_disk else size.bytes
 
     def exceeded(self, size: Size) -> bool:
         """Whether some of it must go for good."""
-        return self.share(size) > (self.disk_bytes if self.on_disk else self.memory_bytes)
+        return self.share(size) > self.bytes
 
     def with_room(self) -> Budget:
         """A little less."""
-        return Budget(int(self.memory_bytes * _ROOM), int(self.disk_bytes * _ROOM), self.on_disk)
+        return self.of_bytes(int(self.bytes * _ROOM))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -17,7 +18,7 @@ from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch
 from satellite.store import ProjectStats, Written
 from satellite.store.durable.files import Damage
-from satellite.store.recall import row
+from satellite.store.recall import fairness, row
 from satellite.store.recall.budget import Budget, Budgets
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.keeper import Keeper
@@ -29,6 +30,12 @@ from satellite.store.recall.segment_file import DamagedFile
 
 MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
+
+SEGMENTS_LEAST = 12
+"""So many segments a full budget has at least, unless they would be smaller than SPANS_LEAST (ours)."""
+
+SPANS_LEAST = 4096
+"""Rows of a full segment at least, or every question would look at too many (ours)."""
 
 MOST_PROJECTS = 10_000
 """In open mode any token makes a project, and each holds some kilobytes whatever its budget (ours)."""
@@ -101,7 +108,7 @@ class RecallStore(RecallQuestions):
                     break
                 except DamagedFile as damaged:
                     self.lose(name, damaged)
-            self._let_go(home, self._evict(home))
+            self._evict(home)
             self._schedule(home)
         self._evict_largest()
 
@@ -117,6 +124,7 @@ class RecallStore(RecallQuestions):
                 self._merge(home)
             self._schedule(home)
             self._unload(home)
+            self._evict(home)
             self._evict_largest()
         return written
 
@@ -140,8 +148,6 @@ class RecallStore(RecallQuestions):
                     home.apply(plan, arrived_ns, self._segment_spans)
                     home.number = number
                     home.born = home.born or number
-                    gone = self._evict(home)
-            self._let_go(home, gone)
             return home, plan.written
 
     def _journal(self, home: Project, plan: Plan, arrived_ns: int) -> int:
@@ -174,33 +180,83 @@ class RecallStore(RecallQuestions):
                 home = self._projects.setdefault(project, Project(project, self._window_ns, self._account))
         return home
 
-    def _evict(self, home: Project) -> list[Segment]:
-        """Let go of what came first, beyond the project's budget; its newest segment stays whatever its size."""
-        gone: list[Segment] = []
+    def _evict(self, home: Project) -> None:
+        """Let go of what is beyond the project's budget."""
         budget = self._budgets.of(home.name)
-        while budget.exceeded(home) and len(home.segments) > 1:
-            gone.append(home.evict_first())
-        return gone
+        if budget.exceeded(home):
+            self._make_room(home, budget.with_room())
+
+    def _make_room(self, home: Project, budget: Budget) -> None:
+        """Let go of spans by the rule of `fairness`, until the budget holds; the newest segment stays whatever its size."""
+        with home.evicting:
+            for turn in fairness.turns(home.segments, budget.bytes):
+                for segment in home.segments[:-1]:
+                    if not budget.exceeded(home):
+                        return
+                    try:
+                        self._give_up(home, segment, turn)
+                    except DamagedFile as damaged:
+                        self.lose(home.name, damaged)
+                    except OSError:  # no room on the disk for what should be left of it
+                        if home.give_up((segment,), None):
+                            self._let_go(home, (segment,))
+
+    def _give_up(self, home: Project, segment: Segment, turn: fairness.Turn) -> None:
+        """What of a segment is to go now; what is left of it joins its neighbour, or few questions would meet many."""
+        going = turn.rows(segment)
+        if going >= segment.alive:
+            if home.give_up((segment,), None):
+                self._let_go(home, (segment,))
+            return
+        if going < max(len(segment) * fairness.WORTHWHILE, 1):
+            return
+        parts: row.Segments = (segment,)
+        left = segment.picked(turn.keeps(segment))
+        at = home.segments.index(segment) if segment in home.segments else 0
+        for elder in reversed(home.segments[:at]):
+            if (
+                elder.sealed != left.sealed
+                or len(elder) > fairness.GROWTH * len(left)
+                or len(elder) + len(left) > self._segment_spans
+                or left.last_mark - elder.first_mark >= 2**32
+            ):
+                break
+            parts, left = (elder, *parts), Segment.merged((elder, left), sealed=left.sealed)
+        if self._disk is not None and any(part.file for part in parts):
+            left = self._disk.file(home.name, home.born, left)
+        self._let_go(home, parts if home.give_up(parts, left) else (left,))
 
     def _evict_largest(self) -> None:
-        """When all together are over their budget, the largest projects lose what came first, until there is room again."""
-        whole = self._budgets.whole
-        if not whole.exceeded(self._account):
-            return
-        room = whole.with_room()
+        """When all together are over their budget, the largest projects lose spans, until there is room again."""
+        if self._budgets.whole.exceeded(self._account):
+            self._evict_until(self._budgets.whole.with_room())
+
+    def _evict_until(self, budget: Budget) -> None:
         with self._evicting:
-            while room.exceeded(self._account):
-                largest = max(self._projects.values(), key=room.share)
-                with largest.lock:
-                    before = room.share(largest)
-                    gone = []
-                    while len(largest.segments) > 1 and room.exceeded(self._account):
-                        if room.share(largest) < before // 2:
-                            break  # perhaps another is the largest now
-                        gone.append(largest.evict_first())
-                self._let_go(largest, gone)
-                if not gone:
+            while budget.exceeded(self._account) and self._projects:
+                largest, *others = sorted(self._projects.values(), key=budget.share, reverse=True)[:2]
+                before = budget.share(largest)
+                over = budget.share(self._account) - budget.bytes
+                # No lower than the next largest, and never by more than half at a time.
+                least = max(before // 2, *(budget.share(other) for other in others), 0)
+                self._make_room(largest, budget.of_bytes(min(max(before - over, least), before - 1)))
+                if budget.share(largest) >= before:
                     return
+
+    def shrink(self, size_bytes: int) -> None:
+        """Take so many bytes of memory less: the largest projects give theirs to the disk, or lose their oldest."""
+        target = max(self._account.bytes - size_bytes, 0)
+        if self._keeper is not None:
+            self._file_until(target)
+        else:
+            self._evict_until(Budget(target, 0))
+
+    def release(self) -> None:
+        """Let the operating system have the pages of files that questions read; they are read again when needed."""
+        for home in list(self._projects.values()):
+            for segment in home.segments:
+                if segment.file is not None and segment.file.touched:
+                    segment.file.release()
 
     def _let_go(self, home: Project, gone: Sequence[Segment]) -> None:
         if gone and self._disk is not None and self._keeper is not None:
@@ -211,17 +267,20 @@ class RecallStore(RecallQuestions):
         """Put into files what takes more memory than it may; whoever writes pays for it."""
         if self._keeper is None:
             return
-        try:
-            if home.bytes > self._budgets.of(home.name).memory_bytes:
+        if home.bytes > self._budgets.of(home.name).memory_bytes:
+            with suppress(OSError):  # the next writer is told to try later
                 self._keeper.file_all(home)
-            while self._account.bytes > self._budgets.whole.memory_bytes:
-                largest = max(self._projects.values(), key=lambda one: one.bytes)
-                before = largest.bytes
+        if self._account.bytes > self._budgets.whole.memory_bytes:
+            self._file_until(self._budgets.whole.memory_bytes)
+
+    def _file_until(self, memory_bytes: int) -> None:
+        while self._keeper is not None and self._account.bytes > memory_bytes and self._projects:
+            largest = max(list(self._projects.values()), key=lambda one: one.bytes)
+            before = largest.bytes
+            with suppress(OSError):
                 self._keeper.file_all(largest)
-                if largest.bytes >= before:
-                    return
-        except OSError:
-            return  # the next writer is told to try later
+            if largest.bytes >= before:
+                return
 
     def _refuse_full(self, home: Project) -> None:
         """While the disk takes nothing and the memory is full, nobody writes."""
@@ -260,7 +319,9 @@ class RecallStore(RecallQuestions):
             while not self._closed:
                 segments = home.segments
                 first = len(segments) - row.loose(segments)
-                step = row.merge_step([len(segment) for segment in segments[first:]], self._segment_spans)
+                step = row.merge_step(
+                    [len(segment) for segment in segments[first:]], self._spans_of(home, segments[first:])
+                )
                 if step is None:
                     return
                 start, stop, sealed = first + step[0], first + step[1], step[2]
@@ -275,6 +336,19 @@ class RecallStore(RecallQuestions):
                     now = row.swapped(home.segments, parts, merged)
                     if now is not None:
                         home.place(now)
+
+    def _spans_of(self, home: Project, loose: Sequence[Segment]) -> int:
+        """Rows of a full segment: fewer where 65,536 would be a large part of the budget.
+
+        Sealing takes three times a segment's bytes for a moment, and what is let go is let go by segments.
+        """
+        rows = sum(map(len, loose))
+        size = sum(segment.nbytes for segment in loose)
+        if not size:
+            return self._segment_spans
+        budget = min(self._budgets.of(home.name).memory_bytes, self._budgets.whole.memory_bytes)
+        fitting = budget // SEGMENTS_LEAST * rows // size
+        return min(self._segment_spans, max(fitting, SPANS_LEAST))
 
     def settle(self) -> None:
         """Return when there is nothing left to merge."""

@@ -15,10 +15,14 @@ from satellite.store.durable.manifest import ProjectEntry
 from satellite.store.identity import Identities, span_of
 from satellite.store.recall import row
 from satellite.store.recall.disk import Recovered, file_entry
+from satellite.store.recall.fairness import windows
 from satellite.store.recall.recent import RecentIds
 from satellite.store.recall.row import Segments
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.settle import Held, Settled, settle
+
+SERVICES_SHOWN = 50
+"""In what is said of a project at a glance (ours)."""
 
 MOST_RECENT = 2**21
 """Identities remembered for finding duplicates, whatever the window: 32 MiB a project."""
@@ -74,6 +78,8 @@ class Project:
     lock: threading.Lock = field(default_factory=threading.Lock)
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held while a batch is on its way into the journal; taken before `lock`."""
+    evicting: threading.Lock = field(default_factory=threading.Lock)
+    """Held while room is made; taken before `lock`."""
     merging: threading.Lock = field(default_factory=threading.Lock)
     """Held while segments are merged or put into files; taken before `lock`."""
 
@@ -182,12 +188,16 @@ class Project:
             parts = np.flatnonzero(flags)
             self.parts.add(span_of(keys[parts]), marks[parts], arrived_ns)
 
-    def evict_first(self) -> Segment:
-        """Let go of what came first."""
-        first = self.segments[0]
-        self.evicted += first.alive
-        self.place(self.segments[1:])
-        return first
+    def give_up(self, segments: Segments, left: Segment | None) -> bool:
+        """Some rows of neighbouring segments go, all that are not `left`; False when the segments went or changed meanwhile."""
+        with self.lock:
+            now = row.swapped(self.segments, segments, *(() if left is None else (left,)))
+            if now is None:
+                return False
+            before = sum(segment.alive for segment in segments)
+            self.evicted += before - (0 if left is None else left.alive)
+            self.place(now)
+        return True
 
     def lose(self, file: Path) -> int:
         """A file is damaged: its spans are gone; how many."""
@@ -220,15 +230,16 @@ class Project:
     def stats(self) -> ProjectStats:
         """At a glance."""
         with self.lock:
-            stored = sum(segment.alive for segment in self.segments)
-            window_ns = 0
-            if self.segments:
-                window_ns = self.segments[-1].newest_arrived_ns - self.segments[0].oldest_arrived_ns
+            segments = self.segments
+            stored = sum(segment.alive for segment in segments)
             duplicates = self.dropped.get("duplicate", 0)
             ledger = Ledger(self.received, stored, dict(self.dropped), self.evicted, duplicates)
-            return ProjectStats(
-                self.name, stored, self.bytes, window_ns // 1000, self.mark, ledger, self.file_bytes
-            )
+            mark, memory_bytes, file_bytes = self.mark, self.bytes, self.file_bytes
+        window_ns = segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns if segments else 0
+        services = windows(segments, SERVICES_SHOWN)
+        return ProjectStats(
+            self.name, stored, memory_bytes, window_ns // 1000, mark, ledger, file_bytes, services
+        )
 
     def entry(self) -> ProjectEntry:
         """For the manifest."""

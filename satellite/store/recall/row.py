@@ -89,12 +89,12 @@ def without(segments: Segments, marks: Marked) -> Segments:
     return tuple(left)
 
 
-def swapped(segments: Segments, parts: Segments, merged: Segment) -> Segments | None:
-    """One segment in the place of these neighbours; None: they are not there any more, or changed."""
+def swapped(segments: Segments, parts: Segments, *instead: Segment) -> Segments | None:
+    """Others in the place of these neighbours; None: they are not there any more, or changed."""
     try:
         at = segments.index(parts[0])
     except ValueError:
         return None
     if segments[at : at + len(parts)] != parts:
         return None
-    return (*segments[:at], merged, *segments[at + len(parts) :])
+    return (*segments[:at], *instead, *segments[at + len(parts) :])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,14 @@ FULL_TRACE_TAG = "otlp.trace_id"
 """Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
 
 _COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
+
+
+class Rows(NamedTuple):
+    """How many live rows there are of something."""
+
+    rows: int
+    plain: int
+    """Those that are no errors."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +97,38 @@ class Segment:
         if sealed:
             segment.prepare()
         return segment
+
+    def picked(self, kept: Mask) -> Segment:
+        """Only these rows, in memory, as sealed as it was."""
+        rows = np.flatnonzero(kept)
+        batch = self.batch.take(rows).compact()
+        marks = self.marks_of(rows)
+        first = int(marks[0])
+        steps = (marks - first).astype(np.uint32) if int(marks[-1]) - first >= len(rows) else None
+        index: TagIndex = ScanIndex(batch)
+        if self.sealed:
+            batch, index = PostingIndex.seal(batch)
+        nothing = np.empty(0, np.int64)
+        segment = Segment(batch, index, first, self.oldest_arrived_ns, self.newest_arrived_ns, nothing, steps)
+        if self.sealed:
+            segment.prepare()
+        return segment
+
+    @property
+    def weight(self) -> int:
+        """Bytes that it takes, of memory or of disk."""
+        return self.nbytes if self.file is None else self.file.nbytes
+
+    @cached_property
+    def service_rows(self) -> dict[str, Rows]:
+        """How many live rows each service has."""
+        names, of_reporter = self.services
+        service = of_reporter[self.batch.column("reporter")]
+        live = np.ones(len(self), np.bool_)
+        live[self.dead] = False
+        rows = np.bincount(service[live], minlength=len(names)).tolist()
+        plain = np.bincount(service[live & ~self.is_error], minlength=len(names)).tolist()
+        return {name: Rows(*counts) for name, *counts in zip(names, rows, plain, strict=True) if counts[0]}
 
     def prepare(self) -> None:
         """Make what is otherwise made at the first question."""

@@ -1,0 +1,223 @@
+"""Memory as the operating system counts it: how much there is, how much is taken, and what is done when it runs short.
+
+Budgets count what spans take in our own books. Allocators keep more than that, decoders need some for a moment, and a
+container is killed by what the kernel counts; so that is what is looked at before a report is let in.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+from satellite.settings import Loaded
+
+BASE_BYTES = 190 * 2**20
+"""What the process takes before the first span, its API made; measured at 150 to 180 MiB."""
+OVERHEAD = 1.3
+"""What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 1.1 to 1.25."""
+DECODING = 8
+"""A report takes at most so many times its bytes while it is decoded (the intake's bound)."""
+
+EASY, TIGHT = 0.82, 0.92
+"""Shares of the limit: beyond the first memory is given back and spans are let go; beyond the second nothing is let in."""
+
+PAUSE_SECONDS = 0.25
+
+_MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # of mallopt(3)
+_LARGE_BYTES = 4 * 2**20
+_UNLIMITED = 2**60
+"""What cgroups say instead of «none» is somewhere beyond this."""
+
+
+# What there is
+
+
+def limit_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> tuple[int, str]:
+    """(how much this process may take, who says so): the tightest cgroup, or the machine."""
+    limits = [(size, "the container's limit") for size in _cgroup_limits(proc, cgroups)]
+    with suppress(OSError, ValueError):
+        for name, size, *_ in map(str.split, (proc / "meminfo").read_text().splitlines()):
+            if name == "MemTotal:":
+                limits.append((int(size) * 1024, "the machine's memory"))
+    return min(limits, default=(_UNLIMITED, "no limit that could be found"))
+
+
+def _cgroup_limits(proc: Path, cgroups: Path) -> list[int]:
+    found: list[int] = []
+    try:
+        lines = (proc / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return found
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2
+            roots, name = [cgroups, cgroups / "unified"], "memory.max"
+        elif "memory" in controllers.split(","):
+            roots, name = [cgroups / "memory"], "memory.limit_in_bytes"
+        else:
+            continue
+        for root in roots:
+            # In a container the path is often that of the host, and the group is the root that is seen.
+            for folder in {root, *(root / part for part in _parents(path))}:
+                with suppress(OSError, ValueError):
+                    size = int((folder / name).read_text())
+                    if size < _UNLIMITED:
+                        found.append(size)
+    return found
+
+
+def _parents(path: str) -> list[str]:
+    parts = [part for part in path.split("/") if part and part != ".."]
+    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+
+
+def resident_bytes() -> int:
+    """What this process takes now; 0 where that cannot be known."""
+    try:
+        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - asked for every report
+            return int(file.read().split()[1]) * _PAGE
+    except OSError:
+        return 0
+
+
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+def fitted(loaded: Loaded, limit: int) -> Loaded:
+    """The settings with budgets that fit into so much memory, where they were not set."""
+    left = int(limit * EASY) - BASE_BYTES
+    waiting = max(min(256 * 2**20, left // 8), 4 * 2**20)
+    snapshots = max(min(256 * 2**20, left // 8), 4 * 2**20)
+    given = loaded.settings
+    reserved = sum(
+        proposed if loaded.origin[name] == "default" else getattr(given, name)
+        for name, proposed in (("max_waiting_bytes", waiting), ("snapshot_bytes", snapshots))
+    )
+    spans = max(int((left - reserved) / OVERHEAD), 16 * 2**20)
+    most = {
+        "max_waiting_bytes": waiting,
+        "snapshot_bytes": snapshots,
+        "max_msg_size_bytes": max(limit // 32, 4 * 2**20),
+        "bytes_in_total": spans,
+        "bytes_per_project": spans,
+    }
+    changed = {
+        name: size
+        for name, size in most.items()
+        if loaded.origin[name] == "default" and size < getattr(given, name)
+    }
+    origin = loaded.origin | dict.fromkeys(changed, f"default for {limit // 2**20} MiB of memory")
+    return Loaded(given.model_copy(update=changed), origin, loaded.no_effect, loaded.unknown)
+
+
+# Giving back
+
+
+def tune_allocator() -> None:
+    """Have freed memory go back to the operating system; for a process that is a satellite and nothing else."""
+    pa.set_memory_pool(pa.system_memory_pool())
+    libc = _libc()
+    if libc is not None:
+        libc.mallopt(_ARENA_MAX, 2)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_TRIM_THRESHOLD, _LARGE_BYTES)
+
+
+def give_back() -> None:
+    """Return what is free to the operating system."""
+    pa.default_memory_pool().release_unused()
+    libc = _libc()
+    if libc is not None:
+        libc.malloc_trim(0)
+
+
+def _libc() -> Any:
+    """The C library, where it is glibc; None where it is not."""
+    with suppress(OSError, AttributeError):
+        libc = ctypes.CDLL(None)
+        _ = libc.malloc_trim, libc.mallopt
+        return libc
+    return None
+
+
+class Holder(Protocol):
+    """What holds spans, and can do with less."""
+
+    def release(self) -> None:
+        """Let go of pages that can be read again."""
+        ...
+
+    def shrink(self, size_bytes: int) -> None:
+        """Take so many bytes less."""
+        ...
+
+
+class MemoryGuard:
+    """Watches what the process takes, beside everything else, in a thread of its own."""
+
+    def __init__(self, limit: int, holder: Holder, *, resident: Callable[[], int] = resident_bytes) -> None:
+        """Guard `limit` bytes; `start` begins."""
+        self.limit = limit
+        self._holder = holder
+        self._resident = resident
+        self._wake = threading.Condition()
+        self._called = False
+        self._closed = False
+        self._tight = False
+        self._thread = threading.Thread(target=self._work, name="memory", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    @property
+    def problem(self) -> str:
+        """Why nothing more is let in; "" when something is."""
+        if not self._tight:
+            return ""
+        return f"memory is short: {self._resident() // 2**20} of {self.limit // 2**20} MiB are taken"
+
+    def refuses(self, size_bytes: int) -> str:
+        """Why a report of so many bytes cannot be let in now; "" when it can."""
+        if self._resident() + DECODING * size_bytes <= self.limit * TIGHT:
+            return ""
+        self._tight = True
+        with self._wake:
+            self._called = True
+            self._wake.notify_all()
+        return f"{self.problem}; send again later"
+
+    def relieve(self) -> None:
+        """One look: give back what is free, and what spans take beyond that."""
+        easy = int(self.limit * EASY)
+        if self._resident() > easy:
+            self._holder.release()
+            give_back()
+            over = self._resident() - easy
+            if over > 0:
+                self._holder.shrink(over)
+                give_back()
+        self._tight = self._tight and self._resident() > (easy + self.limit * TIGHT) / 2
+
+    def _work(self) -> None:
+        while True:
+            with self._wake:
+                self._wake.wait_for(lambda: self._called or self._closed, PAUSE_SECONDS)
+                self._called = False
+                if self._closed:
+                    return
+            self.relieve()
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()
+        self._thread.join()

@@ -1,0 +1,177 @@
+"""How much memory there is, what fits into it, and what is done when it runs short."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from satellite.memory import EASY, OVERHEAD, TIGHT, MemoryGuard, fitted, limit_bytes, resident_bytes
+from satellite.settings import load
+from tests.processes import Process
+from tests.processes import resident_bytes as resident_of
+
+MIB = 2**20
+GIB = 2**30
+
+
+def machine(folder: Path, cgroup: str, **limits: str) -> tuple[Path, Path]:
+    """A /proc and a /sys/fs/cgroup with 8 GiB; names of limits have `__` for `/`."""
+    (folder / "proc/self").mkdir(parents=True)
+    (folder / "proc/meminfo").write_text("MemTotal:        8388608 kB\nMemFree: 1 kB\n")
+    (folder / "proc/self/cgroup").write_text(cgroup)
+    for name, text in limits.items():
+        file = folder / "cgroup" / name.replace("__", "/").replace("DOT", ".")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+    return folder / "proc", folder / "cgroup"
+
+
+@pytest.mark.parametrize(
+    ("cgroup", "limits", "expected"),
+    [
+        ("0::/\n", {"memoryDOTmax": "536870912\n"}, 512 * MIB),
+        ("0::/\n", {"memoryDOTmax": "max\n"}, 8 * GIB),
+        ("0::/a/b\n", {"a__memoryDOTmax": "1073741824\n", "a__b__memoryDOTmax": "max\n"}, GIB),
+        ("4:memory:/docker/x\n", {"memory__memoryDOTlimit_in_bytes": "536870912\n"}, 512 * MIB),
+        ("4:memory:/x\n", {"memory__x__memoryDOTlimit_in_bytes": "9223372036854771712\n"}, 8 * GIB),
+        ("3:cpu:/x\n", {}, 8 * GIB),
+        ("", {}, 8 * GIB),
+    ],
+)
+def test_the_tightest_limit_counts(
+    tmp_path: Path, cgroup: str, limits: dict[str, str], expected: int
+) -> None:
+    proc, cgroups = machine(tmp_path, cgroup, **limits)
+    assert limit_bytes(proc, cgroups)[0] == expected
+
+
+def test_without_proc_there_is_no_limit(tmp_path: Path) -> None:
+    assert limit_bytes(tmp_path, tmp_path)[0] > 2**50
+
+
+def test_this_process_takes_something() -> None:
+    assert 10 * MIB < resident_bytes() < 100 * GIB
+
+
+@pytest.mark.parametrize("limit", [384 * MIB, 512 * MIB, GIB, 2 * GIB, 64 * GIB])
+def test_defaults_fit_into_the_limit(limit: int) -> None:
+    settings = fitted(load({}, {}), limit).settings
+    spans = int(OVERHEAD * settings.bytes_in_total)
+    assert spans + settings.max_waiting_bytes + settings.snapshot_bytes <= limit * EASY
+    assert settings.bytes_per_project <= settings.bytes_in_total
+    assert settings.bytes_in_total <= 4_000_000_000
+
+
+def test_what_is_set_stays() -> None:
+    given = load({"bytes_per_project": 7, "max_waiting_bytes": 8 * MIB}, {})
+    found = fitted(given, 512 * MIB)
+    assert (found.settings.bytes_per_project, found.settings.max_waiting_bytes) == (7, 8 * MIB)
+    assert found.origin["bytes_per_project"] == given.origin["bytes_per_project"]
+    assert found.origin["bytes_in_total"] == "default for 512 MiB of memory"
+
+
+class Spans:
+    """What a guard takes memory from."""
+
+    def __init__(self, taken: int) -> None:
+        self.taken = taken
+        self.asked: list[int] = []
+        self.released = 0
+
+    def release(self) -> None:
+        self.released += 1
+
+    def shrink(self, size_bytes: int) -> None:
+        self.asked.append(size_bytes)
+        self.taken -= size_bytes
+
+
+def test_near_the_limit_reports_are_refused_until_spans_have_gone() -> None:
+    spans = Spans(900)
+    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken)
+    assert not guard.problem
+    assert "memory is short: 0 of 0 MiB" in guard.refuses(10)
+    assert guard.problem
+    guard.relieve()
+    assert spans.asked == [900 - int(1000 * EASY)]
+    assert spans.released == 1
+    assert not guard.problem
+    assert guard.refuses(int(1000 * TIGHT - spans.taken) // 8 - 1) == ""
+
+
+def test_with_room_nothing_is_done() -> None:
+    spans = Spans(500)
+    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken)
+    guard.relieve()
+    assert (spans.asked, spans.released, guard.refuses(10)) == ([], 0, "")
+
+
+# A process under a limit
+
+LIMIT = 512 * MIB
+
+
+@pytest.fixture
+def limited() -> Iterator[list[str]]:
+    """A command that runs another in a cgroup of LIMIT; without the right to make one, just the command."""
+    version1 = Path("/sys/fs/cgroup/memory")
+    folder = (version1 if version1.is_dir() else Path("/sys/fs/cgroup")) / f"satellite-{os.getpid()}"
+    try:
+        folder.mkdir()
+    except OSError:
+        yield []
+        return
+    try:
+        names = ("memory.limit_in_bytes",) if version1.is_dir() else ("memory.max",)
+        for name in names:
+            (folder / name).write_text(str(LIMIT))
+        yield ["sh", "-c", f'echo $$ > {folder}/cgroup.procs && exec "$@"', "sh"]
+    finally:
+        folder.rmdir()
+
+
+def body(sender: int, number: int) -> bytes:
+    """100 spans in Zipkin's JSON, each with tags that no other has."""
+    noise = os.urandom(16).hex()
+    spans = ",".join(
+        f'{{"traceId":"{sender + 1:08x}{number:08x}","id":"{i + 1:016x}","name":"o{number}-{i}","timestamp":1700000000000000,'
+        f'"duration":{i + 1},"localEndpoint":{{"serviceName":"s{number % 50}"}},'
+        f'"tags":{{{",".join(f"{chr(34)}k{t}{chr(34)}:{chr(34)}{noise}{i}{t}{noise * 3}{chr(34)}" for t in range(10))}}}}}'
+        for i in range(100)
+    )
+    return f"[{spans}]".encode()
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("durable", [False, True])
+def test_three_times_the_limit_and_it_lives(tmp_path: Path, limited: list[str], durable: bool) -> None:
+    given: dict[str, Any] = {"data_dir": tmp_path / "data"} if durable else {}
+    with Process(wrapper=limited, memory_limit_bytes=LIMIT, **given) as satellite:
+
+        def send(sender: int) -> tuple[int, int, int]:
+            taken = refused = size = 0
+            with httpx.Client(timeout=60) as client:
+                while size < 3 * LIMIT // 4:
+                    report = body(sender, taken + refused)
+                    size += len(report)
+                    answer = client.post(f"{satellite.url('http_plain_port')}/api/v2/spans", content=report)
+                    taken += answer.is_success
+                    refused += answer.status_code in {429, 503}
+                    assert answer.is_success or answer.status_code in {429, 503}, answer.text
+            return taken, refused, size
+
+        with ThreadPoolExecutor(4) as pool:
+            totals = list(pool.map(send, range(4)))
+        assert satellite.process.poll() is None
+        assert sum(taken for taken, _, _ in totals) > 0
+        assert resident_of(satellite.process.pid, "VmHWM") < LIMIT
+        (project,) = httpx.get(f"{satellite.url('explorer_port')}/api/v1/projects").json()["projects"]
+        ledger = project["ledger"]
+        assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
+        assert ledger["received"] == 100 * sum(taken for taken, _, _ in totals)
