@@ -310,6 +310,8 @@ class RecallStore(RecallQuestions):
                 self._busy = True
             try:
                 self._merge(home)
+                self._evict(home)  # what is sealed takes a little more
+                self._evict_largest()
             except DamagedFile as damaged:
                 self.lose(home.name, damaged)
 
