@@ -1062,7 +1062,7 @@ class DropRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ...) -> None: ...
 
 class ProjectStats(_message.Message):
-    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes")
+    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes", "services")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -1070,6 +1070,7 @@ class ProjectStats(_message.Message):
     MARK_FIELD_NUMBER: _ClassVar[int]
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
     project: str
     spans: int
     bytes: int
@@ -1077,7 +1078,8 @@ class ProjectStats(_message.Message):
     mark: int
     ledger: Ledger
     disk_bytes: int
-    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ...) -> None: ...
+    services: _containers.RepeatedCompositeFieldContainer[ServiceWindow]
+    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceWindow, _Mapping]]] = ...) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("spans", "errors", "error_ratio", "ops_per_s", "avg_latency_us", "p50_us", "p95_us", "p99_us", "series", "service", "slot", "operations")
@@ -1537,6 +1539,16 @@ class Ledger(_message.Message):
     evicted: int
     duplicates: int
     def __init__(self, received: _Optional[int] = ..., stored: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., evicted: _Optional[int] = ..., duplicates: _Optional[int] = ...) -> None: ...
+
+class ServiceWindow(_message.Message):
+    __slots__ = ("service", "spans", "recall_window_us")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    spans: int
+    recall_window_us: int
+    def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., recall_window_us: _Optional[int] = ...) -> None: ...
 
 class Point(_message.Message):
     __slots__ = ("from_us", "count", "errors", "p50_us", "p95_us", "p99_us")
