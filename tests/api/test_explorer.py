@@ -418,6 +418,7 @@ def test_every_reference_in_the_document_leads_somewhere(api: Api) -> None:
 
     names = {reference.removeprefix("#/components/schemas/") for reference in references(document)}
     assert names <= set(document["components"]["schemas"])
+    assert not [name for name in names if "." in name], "two structs of one name"
     assert {"Span", "Page", "Expectation", "Met", "ErrorAnswer"} <= names
 
 

@@ -176,7 +176,7 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
         spans = paged(store, project, plan, order, limit=7)
         found[f"find {order}"] = [msgspec.structs.replace(span, mark=0) for span in spans]
     found["histogram"] = store.histogram(project, plan)
-    for by in (["service"], ["operation"], ["tag"], ["host"], ["service", "tag"]):
+    for by in (["service"], ["service", "operation"], ["tag"], ["host"], ["service", "tag"]):
         found[f"groups {by}"] = store.groups(project, plan, by)
     for group_order in get_args(GroupOrder):
         some = store.groups(project, plan, ["tag", "operation"], order=group_order, limit=2, offset=1)

@@ -27,6 +27,7 @@ from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.records import Emptied, Forgotten, Kept
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 from satellite.store.recall.segment_file import DamagedFile
+from satellite.store.recall.tally import prepare
 
 MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
@@ -329,6 +330,8 @@ class RecallStore(RecallQuestions):
                 start, stop, sealed = first + step[0], first + step[1], step[2]
                 parts = segments[start:stop]
                 merged = Segment.merged(parts, sealed=sealed)
+                if sealed:
+                    prepare(merged)
                 # Unless a part is evicted, or a row of it replaced, meanwhile; then we look again.
                 if self._keeper is not None and any(part.file for part in parts):
                     if not self._keeper.swap_filed(home, parts, merged):

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from satellite.model.spans import id_text
 from satellite.query.plan import Plan
-from satellite.store import Group, GroupOrder, Groups
+from satellite.store import Cell, Group, GroupOrder, Groups
 from satellite.store.recall.distributions import Distributions, Hits, Ints, Values, sorted_in_groups
 from satellite.store.recall.segment import Segment
+from satellite.store.recall.tally import EXEMPLARS, Sum, added_up
 from satellite.store.recall.traces import distinct_traces_by_group
-
-EXEMPLARS = 5
 
 
 def groups(
@@ -30,6 +32,8 @@ def groups(
     hits = Hits.of(segments, plan)
     if not hits.parts:
         return Groups([], 0)
+    if hits.weights is None and (summed := added_up(hits.parts, tuple(by))) is not None:
+        return _told(summed, order, limit, offset)
     group, values = hits.combined(by)
     rows = hits.distributions(group, len(values))
     span_id, start_ns, duration_ns = (hits.column(name) for name in ("span_id", "start_ns", "duration_ns"))
@@ -61,6 +65,26 @@ def groups(
     return Groups(found, len(values))
 
 
+def _told(summed: Sum, order: GroupOrder, limit: int | None, offset: int) -> Groups:
+    chosen = _page(summed.table, summed.values, order, limit, offset)
+    cells: dict[int, list[Cell]] = {number: [] for number in chosen}
+    for cell, count, errors in zip(
+        summed.cells.tolist(), summed.counts.tolist(), summed.errors.tolist(), strict=True
+    ):
+        if cell >> 10 in cells:
+            cells[cell >> 10].append(Cell(cell & 1023, count, errors))
+    found = [
+        Group(
+            values=summed.values[number],
+            exemplar_span_ids=summed.exemplars[number],
+            buckets=cells[number],
+            **{name: column[number].item() for name, column in summed.table.items()},
+        )
+        for number in chosen
+    ]
+    return Groups(found, len(summed.values))
+
+
 def _page(
     table: dict[str, npt.NDArray[Any]],
     values: list[Values],
@@ -68,24 +92,40 @@ def _page(
     limit: int | None,
     offset: int,
 ) -> list[int]:
-    """The numbers of the groups asked for, in order."""
-    column = table[order.lstrip("-")] if order != "values" else np.zeros(len(values))
-    key = -column if order.startswith("-") else column
-    candidates = np.arange(len(values))
-    stop = len(values) if limit is None else offset + limit
-    if stop < len(values):  # names are compared only of those that could be shown
-        lacking = np.array([None in combination for combination in values])
-        place = np.where(lacking, np.inf, key)
-        candidates = np.flatnonzero(place <= np.partition(place, stop - 1)[stop - 1])
-    ordered = sorted(
-        candidates.tolist(),
-        key=lambda i: (
-            None in values[i],
-            key[i],
-            [(value is None, value or "") for value in values[i]],
-        ),
-    )
-    return ordered[offset:stop]
+    """The numbers of the groups asked for, in order. Arrow sorts: a million groups keep nobody else waiting."""
+    stop = len(values) if limit is None else min(offset + limit, len(values))
+    column = table[order.lstrip("-")] if order != "values" else np.zeros(len(values), np.int64)
+    columns: dict[str, pa.ChunkedArray] = {
+        "lacking": _in_pieces(values, lambda combination: None in combination, pa.bool_()),
+        "key": pa.chunked_array([-column if order.startswith("-") else column]),
+    }
+    for i in range(len(values[0])):
+        columns[f"none{i}"] = _in_pieces(values, partial(_is_none, i), pa.bool_())
+        columns[f"value{i}"] = _in_pieces(values, partial(_text, i), pa.string())
+    keys = [(name, "ascending") for name in columns]
+    ranked = pc.select_k_unstable(pa.table(columns), k=stop, sort_keys=keys)
+    chosen: list[int] = ranked.to_numpy()[offset:].tolist()
+    return chosen
+
+
+def _is_none(i: int, combination: Values) -> bool:
+    return combination[i] is None
+
+
+def _text(i: int, combination: Values) -> str:
+    return combination[i] or ""
+
+
+_PIECE = 16_384
+
+
+def _in_pieces(values: list[Values], told: Callable[[Values], object], kind: pa.DataType) -> pa.ChunkedArray:
+    """A column, made piece by piece: each holds the interpreter for a moment only."""
+    pieces = [
+        pa.array([told(combination) for combination in values[start : start + _PIECE]], kind)
+        for start in range(0, len(values), _PIECE)
+    ]
+    return pa.chunked_array(pieces, kind)
 
 
 def _slowest(

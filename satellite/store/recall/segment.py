@@ -196,7 +196,10 @@ class Segment:
         made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
         arrays = (*made, *(() if self.steps is None else (self.steps,)))
         return (
-            OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes + sum(int(part.nbytes) for part in arrays)
+            OVERHEAD_BYTES
+            + self.batch.nbytes
+            + self.index.nbytes
+            + sum(int(part.nbytes) for part in (*arrays, *self.tallies.values()))
         )
 
     def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:
@@ -273,6 +276,16 @@ class Segment:
         number = np.empty(len(ordered), np.uint16)
         number[self.trace_order] = np.cumsum(first) - 1
         return ordered[first], number
+
+    @cached_property
+    def tallies(self) -> dict[tuple[str, ...], Any]:
+        """Its groups by some keys, see tally.py; filled there."""
+        return {}
+
+    @property
+    def bounded_by_nothing(self) -> bool:
+        """Whether a question without terms and bounds sees every row."""
+        return not len(self.dead) and self.meta_events is None
 
     @cached_property
     def start_bounds_ns(self) -> tuple[int, int]:

@@ -41,7 +41,7 @@ def distinct_traces_by_group(
     if weights is not None:
         return _weighted(parts, group, groups, weights)
     counts = np.zeros(groups, np.int64)
-    shared = _shared(parts)
+    shared = shared_ids(parts)
     pairs: list[npt.NDArray[Any]] = []
     begin = 0
     for segment, mask in parts:
@@ -74,7 +74,7 @@ def _weighted(
     return np.rint(np.bincount(pairs // len(distinct_ids), means, minlength=groups)).astype(np.int64)
 
 
-def _shared(parts: Sequence[tuple[Segment, Mask | None]]) -> Ids:
+def shared_ids(parts: Sequence[tuple[Segment, Mask | None]]) -> Ids:
     """The trace ids that lie in more than one of these segments, ascending."""
     if len(parts) < 2:
         return np.empty(0, np.uint64)
