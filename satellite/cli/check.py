@@ -15,11 +15,11 @@ from satellite.cli.query import (
     Query,
     Since,
     Url,
-    _console,
-    _write_json,
     asking,
     oldest_us,
+    write_json,
 )
+from satellite.cli.tables import console as _console
 
 FINDINGS = 4
 """Exit code of --strict when there are any (testing.md §7.4)."""
@@ -40,7 +40,7 @@ def check(
     with asking(url, project) as asked:
         found = asked.checks(query, oldest_us=oldest_us(since))
     if format_ is Format.JSON:
-        _write_json({"findings": found})
+        write_json({"findings": found})
     else:
         _show(found)
     if strict and any(one["severity"] != "info" for one in found):

@@ -14,6 +14,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from satellite.cli.durations import FORMS, seconds
+from satellite.errors import BadRequest
 from satellite.settings import BadSetting, Settings, load
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ def demo(
     ] = "",
     rate: Annotated[float, typer.Option(min=0.01, help="Page visits a second, 6 to 8 spans each.")] = 5.0,
     duration: Annotated[
-        float | None, typer.Option(min=0.1, help="Seconds. Default: until Ctrl-C.", show_default=False)
+        str | None,
+        typer.Option(help=f"How long: {FORMS}. Default: until Ctrl-C.", show_default=False),
     ] = None,
     traces: Annotated[
         int | None, typer.Option(min=1, help="Stop after so many visits.", show_default=False)
@@ -73,6 +76,9 @@ def demo(
     from satellite.mesh.sender import Sender, Undeliverable
 
     console = Console(emoji=False, stderr=True)
+    lasts_seconds = None if duration is None else seconds(duration)
+    if lasts_seconds == 0:
+        raise BadRequest("--duration: nothing can be sent in no time", hint=FORMS)
     try:
         settings = load({}, os.environ).settings
         port = settings.grpc_plain_port if plain else settings.grpc_secure_port
@@ -95,7 +101,7 @@ def demo(
     started = time.monotonic()
     try:
         with _progress(console, hidden=format_ is Format.JSON) as progress:
-            _run(bookinfo, sender, progress, duration)
+            _run(bookinfo, sender, progress, lasts_seconds)
     except KeyboardInterrupt:
         pass  # the way to end it
     for report in bookinfo.rest():

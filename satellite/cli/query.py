@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
 import mock_lightstep_satellite
 from mock_lightstep_satellite.client import DEFAULT_URL, Client, Project, Unreachable
+from satellite.cli.durations import FORMS, seconds
+from satellite.cli.tables import Table, console, latency, remark, share
 from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError
-from satellite.explore.trace import Node, tree
 from satellite.model.span import Span
 from satellite.query import parse
 
@@ -51,7 +51,7 @@ ProjectName = Annotated[
 Query = Annotated[str, typer.Argument(help='Such as: service IN ("a") AND "http.status_code" IN ("503")')]
 FormatOption = Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")]
 Since = Annotated[
-    str | None, typer.Option("--since", help="Only spans that started within this time: 30s, 5m, 2h, 1d.")
+    str | None, typer.Option("--since", help=f"Only spans that started within this time: {FORMS}.")
 ]
 
 
@@ -65,15 +65,13 @@ def services(
     with asking(url, project) as asked:
         found = asked.services(oldest_us=oldest_us(since))
     if format_ is Format.JSON:
-        _write_json({"services": found})
+        write_json({"services": found})
         return
-    table = _table("service", spans="right", errors="right", operations="right")
+    table = Table(("service", "spans>", "errors>", "operations>"))
     for row in found:
-        style = "red" if row["errors"] else ""
-        table.add_row(
-            Text(row["service"]), str(row["spans"]), Text(str(row["errors"]), style), str(row["operations"])
-        )
-    _console().print(table)
+        cells = row["service"], str(row["spans"]), str(row["errors"]), str(row["operations"])
+        table.add(*cells, style="red" if row["errors"] else "")
+    table.print()
 
 
 def spans(
@@ -89,25 +87,37 @@ def spans(
 ) -> None:
     """Spans that match a query; all spans without one."""
     with asking(url, project) as asked:
-        found = asked.spans(_strict(query), order=order, limit=limit, oldest_us=oldest_us(since))
+        found = asked.spans(strict(query), order=order, limit=limit, oldest_us=oldest_us(since))
+        if not found and format_ is Format.TABLE:
+            explained(asked, query)
+            return
     _show_spans(found, format_, rows=limit)
     if len(found) == limit and format_ is Format.TABLE:
-        _console().print(f"there may be more than --limit {limit}")
+        remark(f"there may be more than --limit {limit}")
 
 
 def trace(
     trace_id: Annotated[str, typer.Argument(help="16 or 32 hex digits.")],
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write it to this file, a page that needs nothing else.")
+    ] = None,
     format_: FormatOption = Format.TABLE,
 ) -> None:
-    """One trace as a tree, errors in red."""
+    """One trace as a tree, errors in red, with what each span adds to the critical path."""
     with asking(url, project) as asked:
-        found = asked.trace(trace_id)
-    if format_ is Format.JSON:
-        _write_json({"trace_id": found[0].trace_id, "spans": [*found]})
-    else:
-        _console().print(_trace_tree(found))
+        if html is not None:
+            html.write_text(asked.trace_html(trace_id))
+            return
+        if format_ is Format.JSON:
+            found = asked.trace(trace_id)
+            write_json({"trace_id": found[0].trace_id, "spans": [*found]})
+            return
+        tree = asked.trace_tree(trace_id)
+    console().print(_trace_tree(tree))
+    for note in tree["notes"]:
+        remark(note, "yellow")
 
 
 def wait(
@@ -115,7 +125,7 @@ def wait(
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
     count: Annotated[str, typer.Option("--count", help="3 for exactly three, '>=1', '<=4', 0.")] = ">=1",
-    timeout: Annotated[str, typer.Option("--timeout", help="How long to wait: 500ms, 30s, 1m.")] = "5s",
+    timeout: Annotated[str, typer.Option("--timeout", help=f"How long to wait: {FORMS}.")] = "5s",
     quiet: Annotated[
         str, typer.Option("--quiet", help="How long no further one may come; needed for --count 0.")
     ] = "0s",
@@ -124,26 +134,13 @@ def wait(
 ) -> None:
     """Wait until spans have arrived. Exit code: 0 they did, 1 they did not, 2 usage, 3 no satellite."""
     with asking(url, project, may_be_new=True) as asked:
-        found = asked.expect(
-            _strict(query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark
-        )
+        found = asked.expect(strict(query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark)
     _show_spans(found, format_, rows=50)
 
 
-def _strict(query: str) -> str:
+def strict(query: str) -> str:
     """The query as the API takes it: here, as in the query bar, `http.status_code IN ("500")` needs no quotes."""
     return parse(query, lenient=True).canonical
-
-
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
-
-
-def seconds(duration: str) -> float:
-    """The seconds of a duration such as 500ms, 30s, 5m, 2h, 1d. Raises BadRequest."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", duration.strip())
-    if match is None:
-        raise BadRequest(f"not a duration: {duration!r}", hint="a number and ms, s, m, h or d: 5m")
-    return float(match[1]) * _UNITS[match[2]]
 
 
 def oldest_us(since: str | None) -> int | None:
@@ -185,7 +182,7 @@ def _only_project(client: Client, *, may_be_new: bool) -> str:
 
 def _complain(error: SatelliteError) -> None:
     """The message (of a query with the place) and the hint, on standard error."""
-    console = _error_console()
+    console = _errorconsole()
     console.print(Text(error.message, "red"))
     if error.hint:
         console.print(Text(f"hint: {error.hint}"))
@@ -194,62 +191,42 @@ def _complain(error: SatelliteError) -> None:
 def show_notes(notes: Iterable[str]) -> None:
     """What is worth knowing of a query, on standard error."""
     for note in notes:
-        _error_console().print(Text(f"note: {note}", "yellow"))
+        _errorconsole().print(Text(f"note: {note}", "yellow"))
 
 
-def _error_console() -> Console:
+def _errorconsole() -> Console:
     return Console(stderr=True, highlight=False, soft_wrap=True)
 
 
 # Showing
 
 
-def _console() -> Console:
-    return Console(highlight=False)
-
-
-def _write_json(answer: Any) -> None:
+def write_json(answer: Any) -> None:
+    """The whole answer, to read."""
     sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(answer), indent=2) + b"\n")
     sys.stdout.flush()
 
 
-def _table(first: str, **columns: Any) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column(first, overflow="fold")
-    for name, justify in columns.items():
-        table.add_column(name.replace("_", " "), justify=justify, overflow="fold")
-    return table
+def explained(asked: Project, query: str) -> None:
+    """Say why nothing matches."""
+    for line in asked.explain(strict(query))["lines"]:
+        remark(line)
 
 
 def _show_spans(found: Sequence[Span], format_: Format, *, rows: int) -> None:
     if format_ is Format.JSON:
-        _write_json({"spans": found})
+        write_json({"spans": found})
         return
-    table = _table("service", operation="left", latency="right", start="left", trace="left")
+    table = Table(("service", "operation", "latency>", "start", "trace="))
     for span in found[:rows]:
-        table.add_row(
-            Text(span.service),
-            Text(span.operation),
-            latency(span.duration_us),
-            _clock(span.start_us),
-            span.trace_id,
-            style="red" if span.error else "",
-        )
-    console = _console()
-    console.print(table)
+        cells = span.service, span.operation, latency(span.duration_us), clock(span.start_us), span.trace_id
+        table.add(*cells, style="red" if span.error else "")
+    table.print()
     shown = f", the first {rows} shown" if len(found) > rows else ""
-    console.print(f"{len(found)} span{'' if len(found) == 1 else 's'}{shown}")
+    remark(f"{len(found)} span{'' if len(found) == 1 else 's'}{shown}")
 
 
-def latency(duration_us: int) -> str:
-    """A duration in the unit that suits it."""
-    for unit, size in (("s", 1_000_000), ("ms", 1000)):
-        if abs(duration_us) >= size:
-            return f"{duration_us / size:.4g} {unit}"
-    return f"{duration_us} µs"
-
-
-def _clock(start_us: int) -> str:
+def clock(start_us: int) -> str:
     """A start, to the millisecond, and its zone; the number itself when no calendar has it."""
     try:
         moment = datetime.fromtimestamp(start_us / 1e6, UTC)
@@ -258,27 +235,27 @@ def _clock(start_us: int) -> str:
         return str(start_us)
 
 
-def _trace_tree(found: Sequence[Span]) -> Tree:
-    services = len({span.service for span in found})
-    errors = sum(span.error for span in found)
-    title = Text(f"trace {found[0].trace_id}: {len(found)} spans, {services} services")
-    if errors:
-        title.append(f", {errors} errors", "red")
+def _trace_tree(found: dict[str, Any]) -> Tree:
+    title = Text(f"trace {found['trace_id']}: {found['spans']} spans, {len(found['services'])} services")
+    if found["errors"]:
+        title.append(f", {found['errors']} errors", "red")
     top = Tree(title)
-    waiting: list[tuple[Callable[..., Tree], Node]] = [(top.add, node) for node in reversed(tree(found))]
-    while waiting:
-        add, node = waiting.pop()
-        branch = add(_row(node))
-        waiting.extend((branch.add, child) for child in reversed(node.children))
+    branches: list[Tree] = []
+    for row in found["rows"]:
+        above = top if row["parent"] is None else branches[row["parent"]]
+        branches.append(above.add(_row(row)))
     return top
 
 
-def _row(node: Node) -> Text:
-    span = node.span
-    if span is None:
-        return Text(f"missing span {node.span_id}", "bright_black")
-    row = Text(style="red" if span.error else "")
-    row.append(span.service, "bold").append(f"  {span.operation}  {latency(span.duration_us)}")
-    if span.error:
-        row.append("  !")
-    return row
+def _row(row: dict[str, Any]) -> Text:
+    if row["missing"]:
+        return Text(f"missing span {row['span_id']}", "bright_black")
+    text = Text(style="red" if row["error"] else "")
+    text.append(row["service"], "bold").append(f"  {row['operation']}  {latency(row['duration_us'])}")
+    if row["path_us"]:
+        text.append(f"  ({share(row['path_share'])} of the path)", "bright_black")
+    if row["joined_by"]:
+        text.append(f"  joined by {row['joined_by']} only", "yellow")
+    if row["error"]:
+        text.append("  !")
+    return text

@@ -1,0 +1,82 @@
+"""Tables for people and for pipes: on a terminal they fit its width, piped they are lines of fields between tabs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+
+def console() -> Console:
+    """Standard output; piped, its lines are never wrapped."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=100_000)
+
+
+def remark(text: str, style: str = "") -> None:
+    """A sentence beside a table: below it on a terminal, else on standard error."""
+    Console(stderr=not sys.stdout.isatty(), highlight=False, soft_wrap=True).print(Text(text, style))
+
+
+def line(*cells: str, style: str = "") -> None:
+    """One line at once: two spaces between the cells on a terminal, else a tab."""
+    if sys.stdout.isatty():
+        console().print(Text("  ".join(map(_one_line, cells)), style), soft_wrap=True)
+    else:
+        sys.stdout.write("\t".join(map(_one_line, cells)) + "\n")
+        sys.stdout.flush()
+
+
+@dataclass(slots=True)
+class Table:
+    """Columns named `"latency>"` are numbers, to the right, and never cut; `"trace="` is text that is never cut."""
+
+    columns: Sequence[str]
+    rows: list[tuple[Sequence[str], str]] = field(default_factory=list)
+
+    def add(self, *cells: str, style: str = "") -> None:
+        """One row."""
+        self.rows.append((cells, style))
+
+    def print(self) -> None:
+        """Write it to standard output."""
+        if sys.stdout.isatty():
+            console().print(self._drawn())
+            return
+        lines = [[name.rstrip(">=") for name in self.columns], *(cells for cells, _ in self.rows)]
+        sys.stdout.write("".join("\t".join(_one_line(cell) for cell in line) + "\n" for line in lines))
+        sys.stdout.flush()
+
+    def _drawn(self) -> RichTable:
+        table = RichTable(box=None, pad_edge=False, header_style="bold")
+        for name in self.columns:
+            whole = name.endswith((">", "="))
+            table.add_column(
+                name.rstrip(">="),
+                justify="right" if name.endswith(">") else "left",
+                no_wrap=whole,
+                overflow="ignore" if whole else "ellipsis",
+            )
+        for cells, style in self.rows:
+            table.add_row(*(Text(_one_line(cell)) for cell in cells), style=style)
+        return table
+
+
+def _one_line(cell: str) -> str:
+    return cell.translate({9: " ", 10: " ", 13: " "})
+
+
+def latency(duration_us: float) -> str:
+    """A duration in the unit that suits it."""
+    for unit, size in (("s", 1_000_000), ("ms", 1000)):
+        if abs(duration_us) >= size:
+            return f"{duration_us / size:.4g} {unit}"
+    return f"{duration_us:.4g} µs"
+
+
+def share(part: float) -> str:
+    """A share in percent."""
+    return f"{100 * part:.3g} %"
