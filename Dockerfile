@@ -29,13 +29,15 @@ RUN /opt/satellite/bin/pip install --no-deps --no-index --no-compile /dist/*.whl
 FROM python:3.12-slim
 RUN groupadd --gid 1000 satellite \
     && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /var/lib/satellite --shell /usr/sbin/nologin satellite \
-    && install --directory --owner=1000 --group=1000 --mode=0700 /var/lib/satellite /var/lib/satellite/certs
+    && install --directory --owner=1000 --group=1000 --mode=0700 /var/lib/satellite /var/lib/satellite/certs /var/lib/satellite/data
 COPY --from=dependencies /opt/satellite /opt/satellite
 ENV PATH=/opt/satellite/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
-    COLLECTOR_CERT_DIR=/var/lib/satellite/certs
-# The satellite's CA: keep this volume and proxies that trust it stay connected. Nothing else is written anywhere, so
+    COLLECTOR_CERT_DIR=/var/lib/satellite/certs \
+    COLLECTOR_DATA_DIR=/var/lib/satellite/data
+# The satellite's CA and its spans: keep this volume and proxies that trust it stay connected, and all is there after a
+# restart. Nothing else is written anywhere, so
 # `docker run --read-only` works.
 VOLUME /var/lib/satellite
 USER 1000:1000

@@ -37,8 +37,8 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## a satellite with its certificates in certs/; Ctrl-C ends it
-	@exec $(BIN)/satellite serve --cert-dir certs $(ARGS)
+run: $(INSTALLED) ## a satellite with its certificates in certs/ and its spans in data/; Ctrl-C ends it
+	@exec $(BIN)/satellite serve --cert-dir certs --data-dir data $(ARGS)
 
 demo: $(INSTALLED) ## Bookinfo traffic to the satellite of `make run`
 	@COLLECTOR_CERT_DIR=certs exec $(BIN)/satellite demo $(ARGS)

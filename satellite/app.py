@@ -38,7 +38,7 @@ from satellite.intake.tokens import Tokens
 from satellite.memory import MemoryGuard, fitted, limit_bytes
 from satellite.ports import PURPOSES, Ports, wants_tls
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
-from satellite.storage import open_store
+from satellite.storage import open_storage
 from satellite.telemetry import Metrics, Witness, get_logger, version
 
 if TYPE_CHECKING:
@@ -171,16 +171,19 @@ class App:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         settings = self._settings
-        self._store = await asyncio.to_thread(open_store, settings, time.monotonic)
+        self._store, self._kept = await asyncio.to_thread(open_storage, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
+        opened.callback(self._kept.close)
         self._memory = MemoryGuard(self._memory_limit, self._store)
         self._memory.start()
         opened.push_async_callback(asyncio.to_thread, self._memory.close)
-        snapshots = Snapshots(self._store, self._clock_ns, bytes_max=settings.snapshot_bytes)
+        snapshots = Snapshots(
+            self._store, self._clock_ns, bytes_max=settings.snapshot_bytes, state=self._kept
+        )
         opened.push_async_callback(asyncio.to_thread, snapshots.close)
         self._sources = Sources(self._store, snapshots)
         self._slots = Slots()
-        self._streams = Streams(self._store, self._clock_ns)
+        self._streams = Streams(self._store, self._clock_ns, state=self._kept)
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
         self._metrics.watch_projects(self._store.projects)
@@ -202,6 +205,8 @@ class App:
             observer=self._witness,
             short_of_memory=self._memory.refuses,
         )
+        self._intake.restore(self._kept)
+        opened.push_async_callback(asyncio.to_thread, self._keep_reporters)
         opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
         self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
 
@@ -297,8 +302,15 @@ class App:
             await asyncio.sleep(_STREAMS_SECONDS)
             try:
                 await asyncio.to_thread(self._streams.gather)
+                await asyncio.to_thread(self._intake.keep, self._kept)
             except StoreFailed as error:
                 log.warning("streams.not_saved", reason=error.message)
+
+    def _keep_reporters(self) -> None:
+        try:
+            self._intake.keep(self._kept)
+        except StoreFailed as error:
+            log.warning("reporters.not_saved", reason=error.message)
 
     async def _renew(self) -> None:
         told: Sequence[str] = ()

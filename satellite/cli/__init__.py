@@ -47,6 +47,7 @@ VERBS = (
     Verb("check", "check", "check", "What is odd about spans as they were sent."),
     Verb("export", "files", "export", "Write spans to a file: OTLP, Jaeger, Zipkin, LightStep."),
     Verb("import", "files", "import_", "Read spans from a file into a satellite."),
+    Verb("data", "data", "app", "Look after a data directory: check, compact, export, import."),
     Verb("cert", "cert", "app", "Make, show and export certificates."),
     Verb("settings", "settings", "settings", "Every setting: value, origin, help."),
     Verb("istio", "istio", "istio", "The settings that make Istio report here."),

@@ -30,6 +30,7 @@ EVERYDAY = (
     "san",
     "access_tokens_file",
     "bytes_per_project",
+    "data_dir",
     "logging_level",
 )
 """Settings with a flag of their own; all others go through `--set`."""
@@ -115,6 +116,7 @@ _METAVARS = {
     "san": "NAMES",
     "access_tokens_file": "FILE",
     "bytes_per_project": "BYTES",
+    "data_dir": "FOLDER",
     "logging_level": "LEVEL",
 }
 

@@ -28,6 +28,7 @@ from satellite.model.spans import SpanBatch
 from satellite.protocols.readers.columns import has_stack
 from satellite.protocols.wire import WireProtocol
 from satellite.store import Store, Written
+from satellite.store.durable.state import State
 
 LARGE_BYTES = 2**20
 """Bodies beyond it wait in a lane of their own, so that none that takes long holds up others. Ours."""
@@ -363,6 +364,14 @@ class Intake:
     def forget(self, project: str) -> None:
         """Its project was dropped."""
         self._reporters.drop(project)
+
+    def keep(self, state: State) -> None:
+        """Write down who reported, as far as it changed. Raises StoreFailed."""
+        self._reporters.keep(state)
+
+    def restore(self, state: State) -> None:
+        """Remember who reported before a restart."""
+        self._reporters.restore(state)
 
 
 def _start(work: Callable[[], None], name: str) -> threading.Thread:

@@ -9,6 +9,7 @@ import msgspec
 
 from satellite.model.report import Report
 from satellite.model.spans import id_text
+from satellite.store.durable.state import State
 
 REPORTERS_REMEMBERED = 1000
 """Per project; those unheard of longest go first."""
@@ -39,6 +40,7 @@ class ReporterStatus(msgspec.Struct):
 
 
 _Key = tuple[str, int, str]
+_KIND = "reporters"
 
 
 class Reporters:
@@ -51,6 +53,8 @@ class Reporters:
         self._heard: OrderedDict[tuple[str, _Key], int] = OrderedDict()
         """Project and reporter → bytes; who was heard of just now is last."""
         self._projects: dict[str, dict[_Key, ReporterStatus]] = {}
+        self._changed: set[str] = set()
+        """Projects of which more is known than was kept."""
         self.bytes = 0
         """What they take in memory, about."""
 
@@ -63,6 +67,7 @@ class Reporters:
             known = self._projects.setdefault(project, {})
             status = known.pop(key, None) or ReporterStatus(id_text(reporter.id), service, reporter.protocol)
             known[key] = status
+            self._changed.add(project)
             status.last_seen_ns = now_ns
             status.reports += 1
             status.spans += report.rows.stop - report.rows.start
@@ -79,6 +84,26 @@ class Reporters:
             while self.bytes > self._bytes_max and len(self._heard) > 1:
                 self._forget(*next(iter(self._heard)))
 
+    def keep(self, state: State) -> None:
+        """Write all that changed since the last time. Raises StoreFailed."""
+        with self._lock:
+            changed, self._changed = self._changed, set()
+            values = {
+                project: msgspec.msgpack.encode(list(self._projects.get(project, {}).items()))
+                for project in changed
+            }
+        for project, value in values.items():
+            state.write(_KIND, project, {_KIND: value})
+
+    def restore(self, state: State) -> None:
+        """Remember what was written before a restart."""
+        for project in state.projects(_KIND):
+            for value in state.read(_KIND, project).values():
+                for key, status in msgspec.msgpack.decode(value, type=list[tuple[_Key, ReporterStatus]]):
+                    self._projects.setdefault(project, {})[key] = status
+                    self._heard[project, key] = size = _size(status)
+                    self.bytes += size
+
     def _forget(self, project: str, key: _Key) -> None:
         known = self._projects[project]
         del known[key]
@@ -94,6 +119,7 @@ class Reporters:
     def drop(self, project: str) -> None:
         """Forget those of a project."""
         with self._lock:
+            self._changed.add(project)
             for key in self._projects.pop(project, {}):
                 self.bytes -= self._heard.pop((project, key))
 

@@ -20,9 +20,11 @@ from kubernetes_validate.utils import all_versions  # type: ignore[import-untype
 from packaging.requirements import Requirement
 
 from satellite import ports
+from satellite.memory import OVERHEAD, fitted
 from satellite.mesh import istio
 from satellite.ports import PURPOSES
 from satellite.settings import Settings, load
+from satellite.store.recall.disk import JOURNAL_BYTES
 
 ROOT = Path(__file__).parents[2]
 DEPLOYMENT_FILE = ROOT / "deploy" / "satellite.yaml"
@@ -173,17 +175,25 @@ def test_environment_is_understood_and_fits_the_limit() -> None:
     loaded = load({}, environment())
     assert not loaded.unknown
     assert not loaded.no_effect
-    settings = loaded.settings
     limit_bytes = int(CONTAINER["resources"]["limits"]["memory"].removesuffix("Gi")) * 2**30
-    assert settings.bytes_per_project == 500_000_000
-    # What waits is held twice while it is decoded; the process itself has the rest.
-    assert settings.bytes_in_total + 2 * settings.max_waiting_bytes < 0.75 * limit_bytes
+    settings = fitted(loaded, limit_bytes).settings
+    assert OVERHEAD * settings.bytes_in_total + settings.max_waiting_bytes < 0.8 * limit_bytes
+    assert settings.bytes_per_project > 500_000_000
+
+
+def test_spans_have_a_place_that_fits_their_budget() -> None:
+    settings = load({}, environment()).settings
+    mounts = {mount["mountPath"]: mount["name"] for mount in CONTAINER["volumeMounts"]}
+    (volume,) = (one for one in POD["spec"]["volumes"] if one["name"] == mounts[str(settings.data_dir)])
+    size_bytes = int(volume["emptyDir"]["sizeLimit"].removesuffix("Gi")) * 2**30
+    assert settings.disk_bytes_in_total is not None
+    assert settings.disk_bytes_in_total + JOURNAL_BYTES * 2 < size_bytes
 
 
 def test_certificates_have_a_place_to_write() -> None:
-    [mount] = CONTAINER["volumeMounts"]
+    mount, _ = CONTAINER["volumeMounts"]
     assert mount["mountPath"] == environment()["COLLECTOR_CERT_DIR"]
-    [volume] = POD["spec"]["volumes"]
+    volume, _ = POD["spec"]["volumes"]
     assert volume == {"name": mount["name"], "emptyDir": {}}
 
 
@@ -192,7 +202,7 @@ def test_the_secret_of_the_comment_is_a_volume() -> None:
     assert comment
     text = "\n".join(line.strip().removeprefix("#") for line in comment[0].splitlines())
     changed = json.loads(json.dumps(DEPLOYMENT))
-    changed["spec"]["template"]["spec"]["volumes"] = [{"name": "certs", **yaml.safe_load(text)}]
+    changed["spec"]["template"]["spec"]["volumes"][0] = {"name": "certs", **yaml.safe_load(text)}
     kubernetes_validate.validate(changed, VERSIONS[-1], strict=True)
 
 

@@ -428,6 +428,39 @@ class RecallStore(RecallQuestions):
             self._keeper.dropped(home)
         return True
 
+    # Looking after it
+
+    def check(self) -> None:
+        """Look at every byte of every file; `damage` then says what was found and set aside."""
+        for home in list(self._projects.values()):
+            for segment in home.segments:
+                try:
+                    if segment.file is not None:
+                        segment.file.check()
+                except DamagedFile as damaged:
+                    self.lose(home.name, damaged)
+
+    def compact(self) -> None:
+        """Everything into files, small neighbours together, replaced spans left out. Raises OSError."""
+        if self._keeper is None or self._disk is None:
+            return
+        self.settle()
+        for home in list(self._projects.values()):
+            with home.evicting:
+                for parts in row.runs(home.segments, self._segment_spans):
+                    alive = [
+                        part.picked(part.alive_rows) if len(part.dead) else part
+                        for part in parts
+                        if part.alive
+                    ]
+                    left = Segment.merged(alive, sealed=True) if alive else None
+                    if left is not None:
+                        left = self._disk.file(home.name, home.born, left)
+                    if home.give_up(parts, left):
+                        self._let_go(home, parts)
+            self._keeper.file_all(home)
+        self._keeper.turn()
+
     @property
     def problem(self) -> str:
         """Why nothing can be kept now; "" when it can."""

@@ -98,3 +98,18 @@ def swapped(segments: Segments, parts: Segments, *instead: Segment) -> Segments 
     if segments[at : at + len(parts)] != parts:
         return None
     return (*segments[:at], *instead, *segments[at + len(parts) :])
+
+
+def runs(segments: Segments, segment_spans: int) -> list[Segments]:
+    """Neighbours that make one full segment together, or less; without those that are best left as they are."""
+    found: list[Segments] = []
+    run: Segments = ()
+    rows = 0
+    for segment in segments:
+        if run and rows + segment.alive > segment_spans:
+            found.append(run)
+            run, rows = (), 0
+        run += (segment,)
+        rows += segment.alive
+    found += [run] if run else []
+    return [run for run in found if len(run) > 1 or len(run[0].dead) or not run[0].sealed]

@@ -115,6 +115,13 @@ class Segment:
         return segment
 
     @property
+    def alive_rows(self) -> Mask:
+        """The rows that questions see."""
+        mask = np.ones(len(self), np.bool_)
+        mask[self.dead] = False
+        return mask
+
+    @property
     def weight(self) -> int:
         """Bytes that it takes, of memory or of disk."""
         return self.nbytes if self.file is None else self.file.nbytes
@@ -124,8 +131,7 @@ class Segment:
         """How many live rows each service has."""
         names, of_reporter = self.services
         service = of_reporter[self.batch.column("reporter")]
-        live = np.ones(len(self), np.bool_)
-        live[self.dead] = False
+        live = self.alive_rows
         rows = np.bincount(service[live], minlength=len(names)).tolist()
         plain = np.bincount(service[live & ~self.is_error], minlength=len(names)).tolist()
         return {name: Rows(*counts) for name, *counts in zip(names, rows, plain, strict=True) if counts[0]}
