@@ -12,6 +12,7 @@ from satellite.errors import BadRequest, NotFound
 from satellite.explore.critical_path import CriticalPath
 from satellite.explore.operations import kind_text, services_of
 from satellite.explore.whole_trace import WholeTrace
+from satellite.model.ids import hex_digits
 from satellite.model.spans import Kind, Marks, Status, id_text, trace_text
 from satellite.model.tags import key_prefix, texts_of
 from satellite.store.assembled import Ints, Weights
@@ -241,10 +242,10 @@ class Tree:
 
     def place_of(self, span_id: str) -> int:
         """The row of the span with this id, of several the last to arrive. Raises NotFound."""
-        try:
-            number = int(span_id.strip(), 16)
-        except ValueError as error:
-            raise BadRequest("a span id has 16 hex digits", parameter="span_id") from error
+        digits = hex_digits(span_id, of_span=True)
+        if not digits:
+            raise BadRequest("a span id has 16 hex digits", parameter="span_id")
+        number = int(digits, 16)
         found = np.flatnonzero(self.whole.batch.column("span_id") == np.uint64(number & (2**64 - 1)))
         if len(found):
             own = found[self.whole.asked[found]]

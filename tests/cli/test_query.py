@@ -147,7 +147,7 @@ def test_wait_for_fewer_than_came() -> None:
         ("spans", "--order", "random"),
         ("spans", "--since", "yesterday"),
         ("spans", "--format", "xml"),
-        ("trace", "no id at all"),
+        ("trace", " "),
         ("services", "--url", "localhost"),
     ],
 )
