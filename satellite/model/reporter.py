@@ -61,7 +61,12 @@ _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(Reporter)
 
 
-@lru_cache(maxsize=4096)
+_CACHED_BYTES = 4096
+"""Larger ones are decoded again each time, so that the cache is bounded in bytes."""
+
+_cached = lru_cache(maxsize=4096)(_DECODER.decode)
+
+
 def decode_reporter(encoded: bytes) -> Reporter:
     """The Reporter behind one entry of `SpanBatch.reporters`."""
-    return _DECODER.decode(encoded)
+    return _cached(encoded) if len(encoded) <= _CACHED_BYTES else _DECODER.decode(encoded)

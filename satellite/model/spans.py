@@ -277,15 +277,26 @@ def id_text(number: int) -> str:
     return f"{number:016x}"
 
 
-@lru_cache(maxsize=16384)
+_CACHED_BYTES = 512
+"""What is longer is decoded each time, so that the caches are bounded in bytes."""
+
+_cached_tag = lru_cache(maxsize=16384)(decode_tag)
+
+
 def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
-    return decode_tag(encoded)
+    return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else decode_tag(encoded)
 
 
-@lru_cache(maxsize=1024)
 def decode_extra(encoded: bytes) -> dict[str, TagValue]:
     """The map behind one entry of `SpanBatch.extras`."""
+    return _cached_extra(encoded) if len(encoded) <= _CACHED_BYTES else _decode_extra(encoded)
+
+
+def _decode_extra(encoded: bytes) -> dict[str, TagValue]:
     return msgspec.msgpack.decode(encoded, type=dict[str, Any]) if encoded else {}
+
+
+_cached_extra = lru_cache(maxsize=1024)(_decode_extra)
 
 
 def _log(encoded: bytes, offset_us: int) -> Log:

@@ -161,6 +161,10 @@ class Normalised(NamedTuple):
     """Old positions of tags that held invalid UTF-8, now with U+FFFD in its place."""
 
 
+_TAGS_AT_ONCE = 2**14
+"""So many become Python objects at a time, whatever a body holds."""
+
+
 def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalised:
     """Bring distinct LightStep KeyValues into canonical form.
 
@@ -175,15 +179,24 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
     broken = [i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]
     if not len(odd) and not broken:
         return Normalised(tags, None, np.empty(0, np.int32))
-    values: list[bytes | None] = tags.to_pylist()
-    repaired = []
-    for i in [*odd.tolist(), *broken]:
-        values[i], was_broken = _repair(values[i] or b"", reader)
-        if was_broken:
-            repaired.append(i)
-    encoded = pa.array(values, pa.binary()).dictionary_encode()
+    touched = ~regular
+    touched[broken] = True
+    repaired: list[int] = []
+    parts: list[pa.BinaryArray] = []
+    for first in range(0, len(tags), _TAGS_AT_ONCE):
+        part = tags.slice(first, _TAGS_AT_ONCE)
+        places = np.flatnonzero(touched[first : first + _TAGS_AT_ONCE]).tolist()
+        if places:
+            values: list[bytes | None] = part.to_pylist()
+            for i in places:
+                values[i], was_broken = _repair(values[i] or b"", reader)
+                if was_broken:
+                    repaired.append(first + i)
+            part = pa.array(values, pa.binary())
+        parts.append(part)
+    encoded = pa.concat_arrays(parts).dictionary_encode()
     mapping = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(sorted(repaired), np.int32))
+    return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(repaired, np.int32))
 
 
 def layout(

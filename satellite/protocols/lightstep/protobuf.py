@@ -28,7 +28,14 @@ from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, normalis
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.stream import ReportSplitter
-from satellite.protocols.readers.columns import FREE, ColumnReader, holds_more, messages_in
+from satellite.protocols.readers.columns import (
+    FREE,
+    ColumnReader,
+    holds_more,
+    is_crowded,
+    joined_bytes,
+    messages_in,
+)
 from satellite.protocols.rows import STATUS_TAG, says_error
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
@@ -37,6 +44,9 @@ PROTOBUF = "application/octet-stream"
 
 OFFSET_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
+
+_CACHED_BYTES = 4096
+"""Larger reporters are read again each time, so that the cache is bounded in bytes."""
 
 MESSAGE_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
 """A body may hold one span or reference for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
@@ -85,7 +95,8 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
             raise TooLarge("more spans or references than a report of this size can hold")
     columns = _READER.read(bodies)
     spans = columns.column("spans").flatten()
-    elements = sum(len(spans.field(name).values) for name in ("tags", "logs"))
+    baggage = spans.field("span_context").field("baggage")
+    elements = sum(len(lists.values) for lists in (spans.field("tags"), spans.field("logs"), baggage))
     if elements > FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
         raise TooLarge("more tags or logs than a report of this size can hold")
     return columns
@@ -105,33 +116,34 @@ def _fault(body: bytes) -> BadReport | TooLarge | None:
     return None
 
 
-def _joined(columns: pa.RecordBatch, name: str, i: int) -> bytes:
-    """A singular message of body i: its occurrences joined, which is how protobuf merges them."""
-    return b"".join(columns.column(name)[i].as_py())
-
-
 def _report(columns: pa.RecordBatch, i: int) -> Report:
     return Report(
-        token=_token(_joined(columns, "auth", i)),
-        reporter=_reporter(_joined(columns, "reporter", i)),
+        token=_token(joined_bytes(columns.column("auth"), i)),
+        reporter=_reporter(joined_bytes(columns.column("reporter"), i)),
         rows=slice(0, 0),
-        counters=_counters(_joined(columns, "internal_metrics", i)),
+        counters=_counters(joined_bytes(columns.column("internal_metrics"), i)),
     )
 
 
-@lru_cache(maxsize=1024)
 def _token(encoded: bytes) -> str:
     return str(_read(shallow.Auth, encoded, "auth").access_token.decode("utf-8", "replace"))
 
 
-@lru_cache(maxsize=4096)
 def _reporter(encoded: bytes) -> Reporter:
+    """What a reporter says of itself; those of usual size are remembered."""
+    return _cached_reporter(encoded) if len(encoded) <= _CACHED_BYTES else _read_reporter(encoded)
+
+
+def _read_reporter(encoded: bytes) -> Reporter:
     message = _read(shallow.Reporter, encoded, "reporter")
     attributes = dict(_fields(message.tags))
     service = text_of(attributes.get("lightstep.component_name")) or UNKNOWN_SERVICE
     return Reporter(
         protocol=NAME, service=service, id=message.reporter_id, attributes=tuple(attributes.items())
     )
+
+
+_cached_reporter = lru_cache(maxsize=1024)(_read_reporter)
 
 
 def _counters(encoded: bytes) -> dict[str, float]:
@@ -148,6 +160,8 @@ def _counters(encoded: bytes) -> dict[str, float]:
 
 
 def _read(message: Any, encoded: bytes, what: str) -> Any:
+    if is_crowded(encoded):
+        raise TooLarge(f"{what}: more fields than can be meant")
     try:
         return message.FromString(encoded)
     except DecodeError as error:

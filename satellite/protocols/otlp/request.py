@@ -14,14 +14,14 @@ from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, TooLarge
 from satellite.pb import otlp_shallow_pb2 as shallow
-from satellite.protocols.readers.columns import FREE, ColumnReader, holds_more, messages_in
+from satellite.protocols.readers.columns import FREE, ColumnReader, crowded_values, holds_more, messages_in
 
 CALL_BYTES = 4 * 2**20
 """What one call of ptars reads, but for a body that is longer: an empty span of 2 bytes becomes 100 (ours)."""
 
-SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
-"""A body may hold one resource, scope or span for each 32 of its bytes (the ids and times of a span take 46), and one
-attribute, event or link for each 8 (an attribute of one letter and a number takes 11)."""
+SPAN_BYTES_MIN, EVENT_BYTES_MIN, ELEMENT_BYTES_MIN = 48, 24, 8
+"""A body may hold one resource, scope or span for each 48 of its bytes (the ids, times and name of a span take 54), one event
+or link for each 24 (time and name of one take 20), and one attribute for each 8 (of one letter and a number it takes 11)."""
 
 _READER = ColumnReader(shallow.Request, shape=shallow.RequestShape, name="an ExportTraceServiceRequest")
 
@@ -121,6 +121,17 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     spans = scope.field("spans")
     span = spans.values
     lists = [span.field(name) for name in ("attributes", "events", "links", "status")]
+    if any(
+        map(
+            crowded_values,
+            (
+                resource.field("resource").values,
+                scope.field("scope").values,
+                *(span.field(name).values for name in ("events", "links", "status")),
+            ),
+        )
+    ):
+        raise _too_many()
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
@@ -131,8 +142,11 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         (_within(resources, scopes, spans, one) for one in lists), np.zeros(len(bodies), np.int64)
     )
     sizes = np.array([len(body) for body in bodies])
-    crowded = (messages_of > FREE + sizes // SPAN_BYTES_MIN) | (
-        elements_of > FREE + sizes // ELEMENT_BYTES_MIN
+    events_of = sum(_within(resources, scopes, spans, span.field(name)) for name in ("events", "links"))
+    crowded = (
+        (messages_of > FREE + sizes // SPAN_BYTES_MIN)
+        | (events_of > FREE + sizes // EVENT_BYTES_MIN)
+        | (elements_of > FREE + sizes // ELEMENT_BYTES_MIN)
     )
     return list(crowded.tolist())
 

@@ -9,7 +9,7 @@ many messages it may hold (`holds_more`). Both begin with bytes that there must 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 
 import numpy as np
 import ptars
@@ -17,6 +17,7 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
 
 from satellite.errors import BadReport
+from satellite.model.tags import layout
 
 GROUP_STACK_BYTES = 128
 """What a group within a group takes of the stack, rounded up (70 measured on x86-64); of the body it takes at least one
@@ -96,10 +97,39 @@ def holds_more(
     return any(seen >= limit for seen, _ in enumerate(messages(body)))
 
 
+PART_BYTES = 2**16
+FIELDS_MAX = 2**12
+"""A part of a body (what its sender says of itself, an event) beyond so many bytes may have so many fields, each of which
+becomes an object. Ours."""
+
+
+def is_crowded(part: bytes) -> bool:
+    """Whether a message is better not read as an object: it is large and consists of very many fields."""
+    if len(part) <= PART_BYTES:
+        return False
+    fields = messages_in(part, (0, len(part)), range(1, 2**29))
+    return any(seen >= FIELDS_MAX for seen, _ in enumerate(fields))
+
+
+def crowded_values(parts: pa.BinaryArray) -> bool:
+    """The same of all of them."""
+    start, end, _ = layout(parts)
+    return any(is_crowded(parts[i].as_py()) for i in np.flatnonzero(end - start > PART_BYTES).tolist())
+
+
+def joined_bytes(lists: pa.ListArray, i: int) -> bytes:
+    """The values of list i in a row, which is how protobuf merges the occurrences of a message."""
+    first, last = lists.offsets[i].as_py(), lists.offsets[i + 1].as_py()
+    if last - first < 2:
+        return bytes(lists.values[first].as_py()) if last > first else b""
+    start, end, data = layout(lists.values.slice(first, last - first))
+    return data[start[0] : end[-1]].tobytes()
+
+
 Range = tuple[int, int]
 
 
-def messages_in(body: bytes, within: Range, fields: Sequence[int]) -> Iterator[Range]:
+def messages_in(body: bytes, within: Range, fields: Container[int]) -> Iterator[Range]:
     """(start, end) of each message with one of these field numbers, between two places of a body.
 
     Ends where there is no protobuf; whoever reads the body will say so.

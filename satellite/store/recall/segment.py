@@ -309,7 +309,8 @@ class Segment:
     def services(self) -> tuple[list[str], npt.NDArray[np.int32]]:
         """(distinct services, position in them of each reporter)."""
         distinct = sorted({reporter.service for reporter in self.reporters})
-        return distinct, np.array([distinct.index(reporter.service) for reporter in self.reporters], np.int32)
+        place = {service: i for i, service in enumerate(distinct)}
+        return distinct, np.array([place[reporter.service] for reporter in self.reporters], np.int32)
 
     @cached_property
     def operations(self) -> pa.StringArray:
