@@ -244,10 +244,19 @@ def write(file: Path, content: bytes, mode: int) -> None:
     new = file.with_name(f".{file.name}.new")
     new.unlink(missing_ok=True)
     with open(new, "xb", opener=lambda path, flags: os.open(path, flags, mode)) as target:
+        os.fchmod(target.fileno(), mode)  # whatever the umask is
         target.write(content)
         target.flush()
         os.fsync(target.fileno())
     new.replace(file)
+
+
+def make_folder(folder: Path) -> None:
+    """The folder, and those above it that are missing: for all to read and for its owner to write, whatever the umask is."""
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    for one in reversed(missing):
+        one.mkdir(0o755, exist_ok=True)
+        one.chmod(0o755)
 
 
 def tighten(file: Path) -> None:

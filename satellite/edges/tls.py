@@ -36,6 +36,7 @@ from satellite.edges.certificates import (
     issue_server,
     key_pem,
     locked,
+    make_folder,
     names_of,
     normal_name,
     read_certificates,
@@ -417,7 +418,7 @@ class CertificateStore:
     def _make(self, now: datetime, *, force: bool = False) -> _Material:
         """Make what is missing or due, alone among all processes that share the folder; look again first."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_folder(self.folder)
             with locked(self.folder / ".lock"):
                 found, reason = self._look(now)
                 if found is not None and not reason and not force:

@@ -734,3 +734,39 @@ def test_no_key_is_handed_out(tmp_path: Path) -> None:
     store.refresh()
     assert b"PRIVATE" not in ca_of(store)
     assert ca_of(store).count(b"BEGIN CERTIFICATE") == 1
+
+
+def test_modes_are_set_whatever_the_umask_is(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "certs"
+    for umask in (0o000, 0o077):
+        before = os.umask(umask)
+        try:
+            store = CertificateStore(folder / str(umask), clock=lambda: datetime.now(UTC))
+            store.refresh()
+        finally:
+            os.umask(before)
+        modes = {file.name: file.stat().st_mode & 0o777 for file in store.folder.iterdir()}
+        assert store.folder.stat().st_mode & 0o777 == 0o755
+        assert modes["ca.pem"] == modes["server.bundle.pem"] == 0o644
+        assert modes["ca.key.pem"] == modes["server.key.pem"] == 0o600
+    assert folder.parent.stat().st_mode & 0o777 == 0o755
+
+
+def test_files_replaced_while_they_are_read_are_no_mismatch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = CertificateStore(tmp_path, clock=lambda: datetime.now(UTC))
+    second = CertificateStore(tmp_path, clock=lambda: datetime.now(UTC))
+    first.refresh()
+    look = CertificateStore._look
+
+    def look_and_be_overtaken(self: CertificateStore, now: datetime) -> object:
+        found = look(self, now)
+        if self is second:
+            monkeypatch.undo()
+            first.renew()
+        return found
+
+    monkeypatch.setattr(CertificateStore, "_look", look_and_be_overtaken)
+    second.refresh()
+    second.ssl_context()
