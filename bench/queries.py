@@ -50,21 +50,26 @@ def questions(loaded: Loaded) -> list[Question]:
         ),
         Question("suggest services", asked("suggest", kind="service")),
         Question("suggest operations", asked("suggest", kind="operation")),
-        Question("suggest keys", asked("suggest", kind="key")),
+        Question("suggest keys", asked("suggest", kind="key"), goal_ms=30),
         Question("suggest values of a common key", asked("suggest", kind="value", key="http.status_code")),
         Question(
             "suggest values of a key, with a query",
             asked("suggest", kind="value", key="http.status_code", query=COMMON),
         ),
-        Question("suggest values of a unique key", asked("suggest", kind="value", key=UNIQUE_KEY)),
+        Question(
+            "suggest values of a unique key", asked("suggest", kind="value", key=UNIQUE_KEY), goal_ms=200
+        ),
         Question(
             "suggest values of a unique key by text", asked("suggest", kind="value", key=UNIQUE_KEY, q="abcd")
         ),
         Question("50 slowest spans, rare", asked("spans", query=RARE)),
         Question("50 slowest spans, common", asked("spans", query=COMMON)),
         Question("50 newest spans", asked("spans", order="-start")),
-        Question("groups by service and operation", asked("groups")),
-        Question("services with their operations", asked("services")),
+        Question("groups by service and operation", asked("groups"), goal_ms=60),
+        Question("groups by a tag", asked("groups", by="http.status_code")),
+        Question("services with their operations", asked("services"), goal_ms=60),
+        Question("latency over time", asked("heatmap")),
+        Question("run: histogram, first page, snapshot", asked("snapshots"), goal_ms=80, method="POST"),
     ]
 
 

@@ -19,11 +19,28 @@ from satellite.store.recall.segment import Mask, Segment
 
 Ints = npt.NDArray[np.int64]
 Values = list[str | None]
-"""One per key."""
 Weights = npt.NDArray[np.float64]
 
 _TABLE_CELLS_MAX = 1 << 22
 """Groups × buckets that are counted in one dense table; more are sorted instead."""
+
+
+@dataclass(frozen=True)
+class Combinations:
+    """Values of several keys, as columns: a million of them are no million objects, which all had to be collected."""
+
+    names: list[Values]
+    """Of each key the distinct values."""
+    places: Ints
+    """A row a combination: the position in `names` of its value of each key."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.places)
+
+    def values(self, number: int) -> Values:
+        """One combination."""
+        return [names[at] for names, at in zip(self.names, self.places[number].tolist(), strict=True)]
 
 
 @dataclass(frozen=True)
@@ -145,15 +162,16 @@ class Hits:
         columns = [_numbered(segment, mask, key, known) for segment, mask in self.parts]
         return np.concatenate(columns), list(known)
 
-    def combined(self, by: Sequence[str]) -> tuple[Ints, list[Values]]:
+    def combined(self, by: Sequence[str]) -> tuple[Ints, Combinations]:
         """(for each row the number of its combination of values of these keys, the combinations)."""
         group = np.zeros(sum(size(segment, mask) for segment, mask in self.parts), np.int64)
-        values: list[Values] = [[]]
+        found = Combinations([], np.zeros((1, 0), np.int64))
         for key in by:
             number, names = self.numbered(key)
-            group, used = dense(group * len(names) + number, len(values) * len(names))
-            values = [[*values[at // len(names)], names[at % len(names)]] for at in used.tolist()]
-        return group, values
+            group, used = dense(group * len(names) + number, len(found) * len(names))
+            places = np.column_stack([found.places[used // len(names)], used % len(names)])
+            found = Combinations([*found.names, names], places)
+        return group, found
 
     def distributions(self, group: Ints, groups: int) -> Distributions:
         """These rows in those groups."""
@@ -190,8 +208,7 @@ def _numbered(segment: Segment, mask: Mask | None, key: str, known: dict[str | N
     place = of(place, mask)
     used = np.flatnonzero(np.bincount(place, minlength=len(values)))
     number = np.zeros(len(values), np.int64)
-    for i in used.tolist():
-        number[i] = known.setdefault(values[i], len(known))
+    number[used] = [known.setdefault(values[i], len(known)) for i in used.tolist()]
     numbered: Ints = number[place]
     return numbered
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,14 @@ import pyarrow.compute as pc
 from satellite.model.spans import id_text
 from satellite.query.plan import Plan
 from satellite.store import Cell, Group, GroupOrder, Groups
-from satellite.store.recall.distributions import Distributions, Hits, Ints, Values, sorted_in_groups
+from satellite.store.recall.distributions import (
+    Combinations,
+    Distributions,
+    Hits,
+    Ints,
+    Values,
+    sorted_in_groups,
+)
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.tally import EXEMPLARS, Sum, added_up
 from satellite.store.recall.traces import distinct_traces_by_group
@@ -55,7 +61,7 @@ def groups(
     columns = {name: column[chosen].tolist() for name, column in table.items()}
     found = [
         Group(
-            values=values[number],
+            values=values.values(number),
             exemplar_span_ids=[id_text(int(span_id[row])) for row in exemplars[i]],
             buckets=cells[i],
             **{name: column[i] for name, column in columns.items()},
@@ -75,7 +81,7 @@ def _told(summed: Sum, order: GroupOrder, limit: int | None, offset: int) -> Gro
             cells[cell >> 10].append(Cell(cell & 1023, count, errors))
     found = [
         Group(
-            values=summed.values[number],
+            values=summed.values.values(number),
             exemplar_span_ids=summed.exemplars[number],
             buckets=cells[number],
             **{name: column[number].item() for name, column in summed.table.items()},
@@ -87,7 +93,7 @@ def _told(summed: Sum, order: GroupOrder, limit: int | None, offset: int) -> Gro
 
 def _page(
     table: dict[str, npt.NDArray[Any]],
-    values: list[Values],
+    values: Combinations,
     order: GroupOrder,
     limit: int | None,
     offset: int,
@@ -95,37 +101,31 @@ def _page(
     """The numbers of the groups asked for, in order. Arrow sorts: a million groups keep nobody else waiting."""
     stop = len(values) if limit is None else min(offset + limit, len(values))
     column = table[order.lstrip("-")] if order != "values" else np.zeros(len(values), np.int64)
-    columns: dict[str, pa.ChunkedArray] = {
-        "lacking": _in_pieces(values, lambda combination: None in combination, pa.bool_()),
-        "key": pa.chunked_array([-column if order.startswith("-") else column]),
+    columns: dict[str, Any] = {
+        "lacking": np.zeros(len(values), np.bool_),
+        "key": -column if order.startswith("-") else column,
     }
-    for i in range(len(values[0])):
-        columns[f"none{i}"] = _in_pieces(values, partial(_is_none, i), pa.bool_())
-        columns[f"value{i}"] = _in_pieces(values, partial(_text, i), pa.string())
+    for i, names in enumerate(values.names):
+        lacking = np.array([name is None for name in names], np.bool_)[values.places[:, i]]
+        columns["lacking"] |= lacking
+        columns[f"none{i}"] = lacking
+        columns[f"value{i}"] = _texts(names).take(pa.array(values.places[:, i]))
     keys = [(name, "ascending") for name in columns]
     ranked = pc.select_k_unstable(pa.table(columns), k=stop, sort_keys=keys)
     chosen: list[int] = ranked.to_numpy()[offset:].tolist()
     return chosen
 
 
-def _is_none(i: int, combination: Values) -> bool:
-    return combination[i] is None
-
-
-def _text(i: int, combination: Values) -> str:
-    return combination[i] or ""
-
-
 _PIECE = 16_384
 
 
-def _in_pieces(values: list[Values], told: Callable[[Values], object], kind: pa.DataType) -> pa.ChunkedArray:
-    """A column, made piece by piece: each holds the interpreter for a moment only."""
+def _texts(names: Values) -> pa.ChunkedArray:
+    """A column of them, made piece by piece: each holds the interpreter for a moment only."""
     pieces = [
-        pa.array([told(combination) for combination in values[start : start + _PIECE]], kind)
-        for start in range(0, len(values), _PIECE)
+        pa.array([name or "" for name in names[start : start + _PIECE]], pa.string())
+        for start in range(0, len(names), _PIECE)
     ]
-    return pa.chunked_array(pieces, kind)
+    return pa.chunked_array(pieces, pa.string())
 
 
 def _slowest(

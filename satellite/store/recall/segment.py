@@ -205,7 +205,7 @@ class Segment:
             OVERHEAD_BYTES
             + self.batch.nbytes
             + self.index.nbytes
-            + sum(int(part.nbytes) for part in (*arrays, *self.tallies.values()))
+            + sum(int(part.nbytes) for part in (*arrays, *filter(None, self.tallies.values())))
         )
 
     def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from satellite.store.latency import ranks
-from satellite.store.recall.distributions import Hits, Ints, Values
+from satellite.store.recall.distributions import Combinations, Hits, Ints
 from satellite.store.recall.segment import Mask, Segment
 from satellite.store.recall.traces import distinct_traces_by_group, shared_ids
 
@@ -33,7 +33,7 @@ _BITS = 10  # a bucket number is below 1024
 class Tally:
     """The groups of a segment; a cell is a group's bucket that holds rows, numbered group · 1024 + bucket."""
 
-    values: list[Values]
+    values: Combinations
     group: npt.NDArray[np.uint16]
     """Of each row that was counted, in their order."""
     order: npt.NDArray[np.uint16]
@@ -52,10 +52,12 @@ class Tally:
     """Of each group its slowest rows, in no order."""
 
     @staticmethod
-    def of(segment: Segment, mask: Mask | None, by: Sequence[str]) -> Tally:
-        """Count the rows, of which there is one at least."""
+    def of(segment: Segment, mask: Mask | None, by: Sequence[str]) -> Tally | None:
+        """Count the rows, of which there is one at least; None when they are more than GROUPS_MAX groups."""
         hits = Hits([(segment, mask)])
         group, values = hits.combined(by)
+        if len(values) > GROUPS_MAX:
+            return None
         rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
         bucket = segment.bucket[rows].astype(np.uint64)
         packed = np.sort(
@@ -113,13 +115,13 @@ def _exemplars(
     return found
 
 
-def tally_of(segment: Segment, mask: Mask | None, by: tuple[str, ...]) -> Tally:
-    """The tally of these rows; kept when it is of all rows and PREPARED."""
+def tally_of(segment: Segment, mask: Mask | None, by: tuple[str, ...]) -> Tally | None:
+    """The tally of these rows, see `Tally.of`; kept when it is of all rows and PREPARED."""
     if mask is not None or by not in PREPARED:
         return Tally.of(segment, mask, by)
-    known: Tally | None = segment.tallies.get(by)
-    if known is None:
-        known = segment.tallies[by] = Tally.of(segment, None, by)
+    if by not in segment.tallies:
+        segment.tallies[by] = Tally.of(segment, None, by)
+    known: Tally | None = segment.tallies[by]
     return known
 
 
@@ -134,7 +136,7 @@ def prepare(segment: Segment) -> None:
 class Sum:
     """Several tallies as one."""
 
-    values: list[Values]
+    values: Combinations
     table: dict[str, npt.NDArray[Any]]
     """Numbers of each group, by the names of Group's fields."""
     cells: Ints
@@ -149,15 +151,17 @@ class Sum:
 def added_up(parts: Sequence[tuple[Segment, Mask | None]], by: tuple[str, ...]) -> Sum | None:
     """The groups of all parts; None when there are more than GROUPS_MAX."""
     tallies: list[Tally] = []
+    moved: list[Ints] = []
     places: dict[tuple[str | None, ...], int] = {}
     for segment, mask in parts:
         tally = tally_of(segment, mask, by)
-        for combination in tally.values:
-            places.setdefault(tuple(combination), len(places))
+        if tally is None:
+            return None
+        named = [tuple(tally.values.values(number)) for number in range(len(tally.values))]
+        moved.append(np.array([places.setdefault(name, len(places)) for name in named], np.int64))
         if len(places) > GROUPS_MAX:
             return None
         tallies.append(tally)
-    moved = [np.array([places[tuple(values)] for values in tally.values], np.int64) for tally in tallies]
     numbers = [
         (place[tally.cells >> _BITS] << _BITS) | (tally.cells & ((1 << _BITS) - 1))
         for tally, place in zip(tallies, moved, strict=True)
@@ -174,7 +178,7 @@ def added_up(parts: Sequence[tuple[Segment, Mask | None]], by: tuple[str, ...]) 
     segments = [segment for segment, _ in parts]
     percentiles = _percentiles(segments, tallies, numbers, cells, counts, count)
     return Sum(
-        values=[list(values) for values in places],
+        values=_as_columns(list(places)),
         table={
             "count": count,
             "exemplars": count,
@@ -190,6 +194,12 @@ def added_up(parts: Sequence[tuple[Segment, Mask | None]], by: tuple[str, ...]) 
         errors=errors,
         exemplars=_slowest(segments, tallies, moved, len(places)),
     )
+
+
+def _as_columns(named: list[tuple[str | None, ...]]) -> Combinations:
+    columns = [list(column) for column in zip(*named, strict=True)]
+    places = np.repeat(np.arange(len(named))[:, None], len(columns), axis=1)
+    return Combinations(columns, places)
 
 
 def _totals(places: Ints, numbers: Ints, size: int) -> Ints:

@@ -28,9 +28,10 @@ def timeline(
     percentiles = {name: rows.percentile(percent).tolist() for name, percent in PERCENTILES.items()}
     counts, errors = rows.counts.tolist(), rows.errors.tolist()
     cells = rows.cells(np.arange(len(used)).tolist())
-    found = {tuple(combination): list(empty) for combination in values}
+    names = [tuple(values.values(number)) for number in range(len(values))]
+    found = {name: list(empty) for name in names}
     for i, at in enumerate(used.tolist()):
         which, step = divmod(at, columns)
         shown = {name: ordered[i] for name, ordered in percentiles.items()}
-        found[tuple(values[which])][step] = Column(empty[step].from_us, counts[i], errors[i], shown, cells[i])
+        found[names[which]][step] = Column(empty[step].from_us, counts[i], errors[i], shown, cells[i])
     return found
