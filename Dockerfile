@@ -1,7 +1,7 @@
 # docker build -t mock-lightstep-satellite .
 #
-# Wheel, dependencies, runtime: what builds is not in what runs, and a change of our code leaves the dependencies' layer
-# alone. All that comes from outside is checked against the hashes of the lock files.
+# Wheel, dependencies, package, runtime: what builds is not in what runs, and a change of our code leaves the dependencies'
+# layer alone. All that comes from outside is checked against the hashes of the lock files.
 
 FROM python:3.12-slim AS wheel
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -18,19 +18,29 @@ RUN python -m hatchling build -t wheel -d /dist
 FROM python:3.12-slim AS dependencies
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
 COPY requirements.lock ./
-RUN python -m venv /opt/satellite \
-    && /opt/satellite/bin/pip install --require-hashes --only-binary :all: --no-compile -r requirements.lock
+# Of Arrow we need the columns: not its Flight server, its S3 client, its headers, its second and third copy of one
+# library. What is compiled now need not be written to a read-only file system later.
+RUN python -m venv --without-pip /opt/satellite \
+    && pip --python /opt/satellite/bin/python install --require-hashes --only-binary :all: --no-compile -r requirements.lock \
+    && cd /opt/satellite/lib/python3.12/site-packages \
+    && rm -r pyarrow/libarrow_flight* pyarrow/_flight* pyarrow/libarrow_s3* pyarrow/_s3fs* pyarrow/include pyarrow/includes \
+        pyarrow/src pyarrow/libarrow_python.so pyarrow/libarrow_python.so.*.* \
+    && find . -name tests -type d -prune -exec rm -r {} + \
+    && find . '(' -name "*.pyx" -o -name "*.px[di]" ')' -delete \
+    && /opt/satellite/bin/python -m compileall -q --invalidation-mode unchecked-hash /opt/satellite/lib
+
+FROM dependencies AS package
 COPY --from=wheel /dist/*.whl /dist/
-# pip has done its work; what is compiled now need not be written to a read-only file system later.
-RUN /opt/satellite/bin/pip install --no-deps --no-index --no-compile /dist/*.whl \
-    && /opt/satellite/bin/pip uninstall --yes pip \
-    && /opt/satellite/bin/python -m compileall -q /opt/satellite/lib
+RUN pip --python /opt/satellite/bin/python install --no-deps --no-index --no-compile --prefix /package /dist/*.whl \
+    && /opt/satellite/bin/python -m compileall -q --invalidation-mode unchecked-hash -s /package -p /opt/satellite /package/lib
 
 FROM python:3.12-slim
 RUN groupadd --gid 1000 satellite \
     && useradd --uid 1000 --gid 1000 --no-create-home --home-dir /var/lib/satellite --shell /usr/sbin/nologin satellite \
     && install --directory --owner=1000 --group=1000 --mode=0700 /var/lib/satellite /var/lib/satellite/certs /var/lib/satellite/data
+# Two layers: the large one changes with the lock file, ours of a few MB with our code.
 COPY --from=dependencies /opt/satellite /opt/satellite
+COPY --from=package /package /opt/satellite
 ENV PATH=/opt/satellite/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \

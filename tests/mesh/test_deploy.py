@@ -206,6 +206,21 @@ def test_the_secret_of_the_comment_is_a_volume() -> None:
     kubernetes_validate.validate(changed, VERSIONS[-1], strict=True)
 
 
+def test_compose_runs_the_image_as_restricted_as_the_pod() -> None:
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    service = compose["services"]["lightstep-satellite"]
+    assert (ROOT / "deploy" / service["build"] / "Dockerfile").exists()
+    assert (service["read_only"], service["cap_drop"]) == (True, ["ALL"])
+    for mapping in service["ports"]:
+        address, outside, inside = mapping.split(":")
+        assert (address, outside, int(inside) in PORTS) == ("127.0.0.1", inside, True)
+    [volume] = service["volumes"]
+    assert volume.split(":") == [*compose["volumes"], only("VOLUME")]
+    loaded = load({}, service["environment"])
+    assert not loaded.unknown
+    assert not loaded.no_effect
+
+
 # The Dockerfile
 
 LOCK = (ROOT / "requirements-dev.lock").read_text()
@@ -238,7 +253,23 @@ def only(instruction: str) -> str:
 
 def test_stages() -> None:
     bases = [base for base, _ in stages()]
-    assert bases == ["python:3.12-slim AS wheel", "python:3.12-slim AS dependencies", "python:3.12-slim"]
+    assert bases[-4:] == [
+        "python:3.12-slim AS wheel",
+        "python:3.12-slim AS dependencies",
+        "dependencies AS package",
+        "python:3.12-slim",
+    ]
+
+
+def test_our_code_is_a_layer_of_its_own() -> None:
+    """The dependencies' layer is copied from a stage that sees nothing of ours but the lock file."""
+    layers = [rest for name, rest in stages()[-1][1] if name == "COPY"]
+    assert layers == [
+        "--from=dependencies /opt/satellite /opt/satellite",
+        "--from=package /package /opt/satellite",
+    ]
+    [seen] = [rest for name, rest in dict(stages())["python:3.12-slim AS dependencies"] if name == "COPY"]
+    assert seen == "requirements.lock ./"
 
 
 def test_image_runs_the_satellite_as_nobody_special() -> None:
@@ -278,7 +309,12 @@ def test_what_pyproject_names_is_copied() -> None:
 
 def test_installs_are_checked_by_hash() -> None:
     runs = [rest for _, instructions in stages() for name, rest in instructions if name == "RUN"]
-    installs = [command for run in runs for command in run.split("&&") if "pip install" in command]
+    installs = [
+        command
+        for run in runs
+        for command in run.split("&&")
+        if re.search(r"pip (--python \S+ )?install", command)
+    ]
     assert len(installs) == 3
     for command in installs:
         assert "--require-hashes" in command or "--no-index" in command
