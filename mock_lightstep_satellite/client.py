@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Generator, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, Self, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -18,7 +19,7 @@ import msgspec
 
 from mock_lightstep_satellite.selector import Selector
 from mock_lightstep_satellite.trace import Trace, TracedSpan
-from satellite.errors import BadRequest, SatelliteError
+from satellite.errors import BadRequest, NotFound, SatelliteError
 
 Query = str | Selector
 """The predicate, in any of its written forms, or a selector (`q`); "" is every span."""
@@ -118,6 +119,16 @@ def _expectation(
     }
     call = _call(_Spans, "POST", project, "expect")
     return Call(_Spans, call.method, call.path, body=body, waits_s=timeout)
+
+
+def _fault(project: str, profile: str | None, fault: dict[str, Any]) -> Call[dict[str, Any]]:
+    call = _call(dict[str, Any], "POST", project, "faults")
+    return replace(call, body={"profile": profile} if profile is not None else fault)
+
+
+def _without_faults(project: str, fault_ids: Sequence[str]) -> list[Call[dict[str, Any]]]:
+    ends = [f"faults/{quote(one, safe='')}" for one in fault_ids] or ["faults"]
+    return [_call(dict[str, Any], "DELETE", project, end) for end in ends]
 
 
 def _text(query: Query | None) -> str | None:
@@ -513,6 +524,31 @@ class Project:
         found = self.spans(query, order="arrival", limit=None, **bounds)
         return [self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
+    def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong here on purpose: id, fault, seen, applied, active of each rule."""
+        found: list[dict[str, Any]] = self.client.send(_call(dict, "GET", self.name, "faults"))["faults"]
+        return found
+
+    def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
+        """Have something go wrong from now on; ids of the rules. Fields of a fault: docs/testing.md."""
+        added = self.client.send(_fault(self.name, profile, fault))["faults"]
+        return [one["id"] for one in added]
+
+    def remove_faults(self, *fault_ids: str) -> None:
+        """Let nothing go wrong any more, or only these rules."""
+        for call in _without_faults(self.name, fault_ids):
+            self.client.send(call)
+
+    @contextmanager
+    def fault(self, profile: str | None = None, **fault: Any) -> Iterator[list[str]]:
+        """Have something go wrong within the block: `with project.fault(status=503, times=2): …`."""
+        added = self.add_fault(profile, **fault)
+        try:
+            yield added
+        finally:
+            with suppress(NotFound):  # the project may be gone, and its faults with it
+                self.remove_faults(*added)
+
     def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""
         call = _call(dict, "GET", self.name, "checks", query=_text(query), **bounds)
@@ -827,6 +863,33 @@ class AsyncProject:
         """As `Project.traces`."""
         found = await self.spans(query, order="arrival", limit=None, **bounds)
         return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """As `Project.faults`."""
+        found: list[dict[str, Any]] = (await self.client.send(_call(dict, "GET", self.name, "faults")))[
+            "faults"
+        ]
+        return found
+
+    async def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
+        """As `Project.add_fault`."""
+        added = (await self.client.send(_fault(self.name, profile, fault)))["faults"]
+        return [one["id"] for one in added]
+
+    async def remove_faults(self, *fault_ids: str) -> None:
+        """As `Project.remove_faults`."""
+        for call in _without_faults(self.name, fault_ids):
+            await self.client.send(call)
+
+    @asynccontextmanager
+    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
+        """As `Project.fault`."""
+        added = await self.add_fault(profile, **fault)
+        try:
+            yield added
+        finally:
+            with suppress(NotFound):
+                await self.remove_faults(*added)
 
     async def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """As `Project.checks`."""

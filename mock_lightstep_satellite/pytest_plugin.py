@@ -15,7 +15,7 @@ import re
 import secrets
 import socket
 from collections.abc import Collection, Generator, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -267,6 +267,21 @@ class Spans:
     def latency(self, query: Query = "", **bounds: Any) -> Latency:
         """Exact latency percentiles of the matching spans, in seconds. Raises NotFound before the first span."""
         return self._asked.latency(query, **bounds)
+
+    def fault(self, profile: str | None = None, **fault: Any) -> AbstractContextManager[list[str]]:
+        """Have something go wrong for this test's reports within the block.
+
+            with spans.fault(status=503, times=2):
+                tracer.flush()
+
+        The fields of a fault, and profiles: docs/testing.md.
+        """
+        made: AbstractContextManager[list[str]] = self._asked.fault(profile, **fault)
+        return made
+
+    def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong for this test's reports: id, fault, seen, applied, active of each rule."""
+        return self._asked.faults()
 
     def match_golden(self, name: str, query: Query = "", *, ignore: Collection[str] = ()) -> None:
         """Hold the traces of the matching spans against `golden/NAME.json` beside the test's file.

@@ -32,6 +32,8 @@ from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
 from satellite.explore.standing import end_workers
 from satellite.explore.streams import Streams
+from satellite.faults.book import Faults
+from satellite.faults.profiles import profile
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -163,6 +165,7 @@ class App:
                 saved=self._streams,
                 arrivals=self._arrivals,
                 intake=self._intake,
+                book=self._faults,
                 version=version(),
                 question_seconds_max=self._settings.question_seconds_max,
             )
@@ -194,6 +197,9 @@ class App:
         )
         self._arrivals = Arrivals()
         opened.callback(end_workers, self._arrivals)
+        self._faults = Faults(self._clock_ns)
+        if settings.faults:
+            self._faults.add(profile(settings.faults), None)
         self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
         self._intake = Intake(
             self._store,
@@ -204,6 +210,7 @@ class App:
             ingestion_tags=settings.ingestion_tags,
             observer=self._witness,
             short_of_memory=self._memory.refuses,
+            faults=self._faults,
         )
         self._intake.restore(self._kept)
         opened.push_async_callback(asyncio.to_thread, self._keep_reporters)
@@ -229,6 +236,7 @@ class App:
             clock_ns=self._clock_ns,
             trapped=self._trapped,
             services=services,
+            faults=self._faults,
         )
         opened.push_async_callback(self._ports.close)
         self._ports.open()

@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp
 from satellite.api.guard import Guard
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
 from satellite.edges.budget import ReadingBudget
+from satellite.edges.faulty_tls import FaultyTls
 from satellite.edges.greeting import ALPN
 from satellite.edges.grpc.call import Wire
 from satellite.edges.grpc.engine import Engine
@@ -27,6 +29,7 @@ from satellite.edges.listeners import Listeners
 from satellite.edges.paths import Paths
 from satellite.edges.tls import NAMES, CertificateStore
 from satellite.errors import SatelliteError
+from satellite.faults.book import Faults
 from satellite.intake.intake import Intake
 from satellite.protocols import PROTOCOLS
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
@@ -82,6 +85,7 @@ class Ports:
         certificates: CertificateStore | None,
         clock_ns: Callable[[], int],
         trapped: OnTrap,
+        faults: Faults,
         services: Services | None = None,
     ) -> None:
         """Nothing is bound before `open`.
@@ -95,6 +99,7 @@ class Ports:
             certificates: for ports with TLS; None when all of them are off.
             clock_ns: ns since the epoch.
             trapped: hears of connections and requests that came to nothing.
+            faults: what is to go wrong on purpose.
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
         """
         self._trapped = trapped
@@ -104,7 +109,14 @@ class Ports:
         self._settings = settings = loaded.settings
         self._diagnostics = diagnostics
         self._certificates = certificates
-        self._listeners = Listeners(clock_ns=clock_ns, on_trap=trapped)
+        faulty_tls = None
+        if certificates is not None:
+            faulty_tls = FaultyTls(
+                issuer=certificates.issuer,
+                names=certificates.names,
+                clock=lambda: datetime.fromtimestamp(clock_ns() / 1e9, UTC),
+            )
+        self._listeners = Listeners(clock_ns=clock_ns, on_trap=trapped, faults=faults, faulty_tls=faulty_tls)
         budget = ReadingBudget(settings.max_waiting_bytes)
         services = services or Services()
         self._health = add_standard(services, PROTOCOLS, lambda: not diagnostics.why_not_ready())
@@ -115,6 +127,7 @@ class Ports:
             message_bytes_max=settings.max_msg_size_bytes,
             budget=budget,
             on_unknown=self._unknown_method,
+            faults=faults,
         )
         self._grpcio: GrpcioServer | None = None
         if settings.grpc_engine == "grpcio":
@@ -134,6 +147,7 @@ class Ports:
             budget=budget,
             ca_pem=ca_pem,
             on_trap=trapped,
+            faults=faults,
         )
         admin = create_admin(diagnostics, exposition)
         explorer = create_explorer(diagnostics, api, ca_pem)

@@ -17,6 +17,7 @@ from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
 from satellite.explore.streams import Streams
+from satellite.faults.book import Faults
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -51,12 +52,16 @@ def silent_url() -> Iterator[str]:
 def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
-    intake = Intake(store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
+    book = Faults(time.time_ns)
+    intake = Intake(
+        store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28, faults=book
+    )
     return create_api(
         sources=sources,
         slots=Slots(),
         saved=Streams(store, time.time_ns),
         arrivals=arrivals,
         intake=intake,
+        book=book,
         version=version,
     )

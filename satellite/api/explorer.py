@@ -16,6 +16,7 @@ from satellite.api import (
     diagram,
     expect,
     explanations,
+    faults,
     files,
     groups,
     histogram,
@@ -34,6 +35,7 @@ from satellite.api.routes import Workers
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.streams import Streams
+from satellite.faults.book import Faults
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 
@@ -45,6 +47,7 @@ def create_api(
     saved: Streams,
     arrivals: Arrivals,
     intake: Intake,
+    book: Faults,
     version: str,
     question_seconds_max: float = 10.0,
 ) -> FastAPI:
@@ -59,7 +62,7 @@ def create_api(
     handle_errors(api)
     why = explanations.Explanations(arrivals, intake)
     resources = [
-        projects.routes(sources.store, [sources.snapshots, slots, saved], arrivals, intake),
+        projects.routes(sources.store, [sources.snapshots, slots, saved, book], arrivals, intake),
         services.routes(sources, slots),
         streams.routes(saved),
         suggestions.routes(sources),
@@ -75,6 +78,7 @@ def create_api(
         files.routes(sources, intake),
         expect.routes(sources.store, arrivals),
         tail.routes(sources.store, arrivals),
+        faults.routes(book),
     ]
     workers = Workers(seconds_max=question_seconds_max)
     for routes in resources:

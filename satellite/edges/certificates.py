@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -54,6 +55,13 @@ class Pair:
 
 
 # Names
+
+
+class Issuer(NamedTuple):
+    """A CA that can issue."""
+
+    certificate: x509.Certificate
+    key: PrivateKey
 
 
 def normal_name(name: str) -> str:

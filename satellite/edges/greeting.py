@@ -6,10 +6,12 @@ import asyncio
 import socket
 from typing import TYPE_CHECKING
 
+from satellite.edges.faulty import reset
 from satellite.edges.http2 import PREFACE
 
 if TYPE_CHECKING:
     from satellite.edges.listeners import Listener
+    from satellite.faults.decision import Decision
 
 TLS_HELLO = b"\x16"
 """First byte of a TLS handshake; no method of HTTP begins so."""
@@ -44,8 +46,9 @@ def _wake(future: asyncio.Future[None]) -> None:
 class Greeter(asyncio.Protocol):
     """Reads as much of a connection as tells HTTP/1 from HTTP/2, then lets the other protocol take over."""
 
-    def __init__(self, listener: Listener) -> None:
-        """Nothing has come yet."""
+    def __init__(self, listener: Listener, fault: Decision | None = None) -> None:
+        """Nothing has come yet. `fault`: what is to go wrong, if that was decided before."""
+        self._fault = fault
         self._listener = listener
         self._since = asyncio.get_running_loop().time()
         self._began = b""
@@ -61,10 +64,20 @@ class Greeter(asyncio.Protocol):
         self._peer = f"{host}:{port}"
         self._listener.connections.add(self)
         self._refused = not self._listener.admit(self._peer)
+        if self._fault is None and transport.get_extra_info("sslcontext") is None:
+            self._fault = self._listener.fault(self._peer)
+            if self._fault is not None and self._fault.connection == "refuse":
+                self._cut()
 
     def data_received(self, data: bytes) -> None:
         """Enough, or more of it later."""
         listener = self._listener
+        if self._fault is not None and self._fault.connection == "reset-before":
+            self._cut()
+            return
+        if self._fault is not None and self._fault.connection == "stall":
+            self.transport.pause_reading()  # `tick` ends it
+            return
         self._began += data
         known = self._began[:_TOLD_APART_BYTES]
         if known.startswith(TLS_HELLO):
@@ -73,7 +86,7 @@ class Greeter(asyncio.Protocol):
         elif not PREFACE.startswith(known) and not self._chose_http2():
             self._become(listener.http1())
         elif len(known) == _TOLD_APART_BYTES:
-            protocol = listener.http2()
+            protocol = listener.http2(self._fault)
             if protocol is None:
                 listener.trap(
                     "http2_client_on_http1_port", self._peer, "reports over HTTP/2 have ports of their own"
@@ -110,6 +123,11 @@ class Greeter(asyncio.Protocol):
         """We stop."""
         self._let_go = True
         self.transport.close()
+
+    def _cut(self) -> None:
+        reset(self.transport.get_extra_info("socket"))
+        self._let_go = True
+        self.transport.abort()
 
     def _chose_http2(self) -> bool:
         """Whether ALPN did, so that nothing else may come."""

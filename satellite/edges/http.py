@@ -15,15 +15,19 @@ import enum
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, Protocol
 
+from satellite.edges import faulty
 from satellite.edges.budget import ReadingBudget, Share
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.http1 import UNREAD
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.faults.book import Faults, Request
+from satellite.faults.decision import Decision
+from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
-from satellite.protocols.wire import BodySplitter, RequestHead, WireProtocol
+from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -54,7 +58,13 @@ class ReportIntake(Protocol):
     """What this edge needs of the intake."""
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        head: Head = NOWHERE,
     ) -> Receipt:
         """Take one report; the receipt says what became of it."""
         ...
@@ -77,6 +87,7 @@ class ReportsApp:
         budget: ReadingBudget,
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
+        faults: Faults,
         pause_seconds: float = 0.1,
     ) -> None:
         """An ASGI application.
@@ -89,6 +100,7 @@ class ReportsApp:
             budget: for all bodies that are being read; what exceeds it is told to try later.
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
+            faults: what is to go wrong before a body is read.
             pause_seconds: silence in a chunked body after which it is taken apart.
         """
         self._intake = intake
@@ -97,6 +109,7 @@ class ReportsApp:
         self._budget = budget
         self._ca_pem = ca_pem
         self._on_trap = on_trap
+        self._faults = faults
         self._pause_seconds = pause_seconds
         self._paths = Paths(protocols)
 
@@ -112,6 +125,9 @@ class ReportsApp:
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
         request = _Request(scope, path, candidates)
+        if self._faults.early:
+            slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
+            await asyncio.sleep(slow.read_delay_s if slow else 0)
         body = _Body(self._budget.share())
         extra: Headers = []
         try:
@@ -128,9 +144,38 @@ class ReportsApp:
             extra.append((b"connection", b"close"))  # its sender waits for that (wire-protocols.md §2.4)
         head = RequestHead(request.path, request.content_type, request.accept, request.user_agent)
         reply = request.protocol.encode(receipt, head)
+        if receipt.fault is not None:
+            await self._misbehave(receipt.fault, reply, scope, send)
+            return
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
         await _answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
+
+    async def _misbehave(self, fault: Decision, right: Reply, scope: Scope, send: Send) -> None:
+        """Answer as a fault wants it."""
+        await asyncio.sleep(fault.delay_s)
+        connection: faulty.Breakable = scope["extensions"][faulty.CONNECTION]
+        if fault.connection == "reset-after":
+            connection.cut()
+            return
+        reply, extra = faulty.reply(fault, right)
+        headers = [
+            (b"content-type", reply.content_type.encode()),
+            (b"content-length", b"%d" % len(reply.body)),
+            *extra,
+        ]
+        await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+        if fault.connection == "reset-mid-body":
+            await send(
+                {"type": "http.response.body", "body": reply.body[: len(reply.body) // 2], "more_body": True}
+            )
+            connection.cut()
+            return
+        async for piece in faulty.slices(fault, reply.body):
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body"})
+        if fault.connection == "goaway":
+            connection.end_soon()
 
     async def _receipt(
         self, candidates: Sequence[WireProtocol], request: _Request, body: _Body, receive: Receive
@@ -175,7 +220,11 @@ class ReportsApp:
 
     async def _submit(self, request: _Request, data: bytes) -> Receipt:
         receipt = await self._intake.submit(
-            request.protocol, data, header_token=request.token, peer=request.peer
+            request.protocol,
+            data,
+            header_token=request.token,
+            peer=request.peer,
+            head=Head("http", request.path, request.port),
         )
         if not receipt.stored and (receipt.refusal is None or isinstance(receipt.refusal, BadReport)):
             self._explain(request, data)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from satellite.edges.faulty import CONNECTION, reset
+
 if TYPE_CHECKING:
     from satellite.edges.listeners import Listener
 
@@ -95,6 +97,14 @@ class Http1Connection(HttpToolsProtocol):
         elif self._framing_bytes > HEAD_BYTES_MAX + self._chunks * _CHUNK_BYTES_MAX:
             self._answer_and_close(*_TOO_MUCH_FRAMING)
 
+    def cut(self) -> None:
+        """End it with a reset."""
+        reset(self.transport.get_extra_info("socket"))
+        self.transport.abort()
+
+    def end_soon(self) -> None:
+        """Its answer said so already (`connection: close`)."""
+
     # What the parser found
 
     def on_message_begin(self) -> None:
@@ -103,7 +113,7 @@ class Http1Connection(HttpToolsProtocol):
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
         self._framing_bytes = self._read_bytes if self._quiet else 0
-        self.scope["extensions"] = {UNREAD: self._unread}  # type: ignore[dict-item]
+        self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self}  # type: ignore[dict-item]
 
     def on_url(self, url: bytes) -> None:
         """Its target, or a part of it."""

@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 from satellite.edges import http2
+from satellite.edges.faulty import reset
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.http2_request import Http2Request
@@ -29,12 +30,12 @@ _TASKS_MAX = 2
 class Http2Connection(asyncio.Protocol):
     """One connection; see `grpc.call.Wire` for what its calls need of it."""
 
-    def __init__(self, listener: Listener, engine: Engine) -> None:
+    def __init__(self, listener: Listener, engine: Engine, limits: http2.Limits) -> None:
         """Args: `listener` is the port it came to; `engine` takes its gRPC."""
         self._loop = asyncio.get_running_loop()
         self._listener = listener
         self._engine = engine
-        self.http2 = http2.Connection(listener.http2_limits)
+        self.http2 = http2.Connection(limits)
         self.peer = ""
         self.port = listener.port
         self.stopping = False
@@ -162,6 +163,16 @@ class Http2Connection(asyncio.Protocol):
         """Wait until the client takes what was written."""
         if self._writable is not None:
             await self._writable.wait()
+
+    def cut(self) -> None:
+        """End it with a reset."""
+        reset(self.transport.get_extra_info("socket"))
+        self.transport.abort()
+
+    def end_soon(self) -> None:
+        """Take no more streams; those in hand are finished."""
+        self.http2.announce_end()
+        self._take_no_more()
 
     # What the listener tells
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from satellite.edges import http2
+from satellite.edges.faulty import CONNECTION
 from satellite.edges.grpc.call import Wire
 from satellite.edges.http1 import UNREAD
 
@@ -69,7 +70,7 @@ class Http2Request:
             "query_string": query,
             "headers": fields,
             "state": {},
-            "extensions": {UNREAD: self._unread},
+            "extensions": {UNREAD: self._unread, CONNECTION: wire},
         }
 
     def begin(self) -> None:

@@ -13,6 +13,7 @@ import ssl
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from email.utils import formatdate
 from typing import Any, Protocol
 
@@ -20,11 +21,15 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from satellite.edges import http2
+from satellite.edges.faulty import reset
+from satellite.edges.faulty_tls import HANDSHAKE_FAILURE, FaultyTls
 from satellite.edges.greeting import TLS_HELLO, Greeter, first_byte
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.http1 import HEAD_BYTES_MAX, Http1Connection
 from satellite.edges.http2_connection import Http2Connection
 from satellite.errors import SatelliteError
+from satellite.faults.book import Faults
+from satellite.faults.decision import Decision
 from satellite.intake.intake import Delivery
 from satellite.model.report import Receipt
 
@@ -70,6 +75,8 @@ class Listeners:
         idle_seconds: float = 75,
         slow_seconds: float = 30,
         http2_limits: http2.Limits | None = None,
+        faults: Faults | None = None,
+        faulty_tls: FaultyTls | None = None,
     ) -> None:
         """Nothing listens yet.
 
@@ -82,6 +89,8 @@ class Listeners:
             idle_seconds: without a byte between requests or within a body of HTTP/1; a streaming tracer is silent for 7 s.
             slow_seconds: how long a client may leave its answers untaken, or a frame unfinished.
             http2_limits: of each connection.
+            faults: what is to go wrong with connections, on purpose.
+            faulty_tls: what they meet in a handshake then.
         """
         self.connections_max = connections_max
         self.connections_per_peer_max = connections_per_peer_max
@@ -90,6 +99,8 @@ class Listeners:
         self.slow_seconds = slow_seconds
         self.http2_limits = http2_limits or http2.Limits()
         self.on_trap = on_trap
+        self.faults = faults or Faults(clock_ns)
+        self.faulty_tls = faulty_tls
         self.tasks: asyncio.TaskGroup | None = None
         """Owns what connections start, while `run` runs."""
         self._clock_ns = clock_ns
@@ -290,9 +301,18 @@ class Listener:
         """What goes on with a connection of HTTP/1."""
         return Http1Connection(self)
 
-    def http2(self) -> Http2Connection | None:
+    def http2(self, fault: Decision | None) -> Http2Connection | None:
         """What goes on with a connection of HTTP/2; None where it is not spoken."""
-        return None if self._engine is None else Http2Connection(self, self._engine)
+        if self._engine is None:
+            return None
+        limits = self.http2_limits
+        if fault is not None and fault.streams is not None:
+            limits = replace(limits, streams_max=fault.streams)
+        return Http2Connection(self, self._engine, limits)
+
+    def fault(self, peer: str) -> Decision | None:
+        """What is to go wrong with a connection that begins."""
+        return self.owner.faults.of_connection(self.port, peer)
 
     def is_grpc_method(self, path: bytes) -> bool:
         """Whether this port serves such a method, over HTTP/2."""
@@ -367,6 +387,9 @@ class Listener:
             task.add_done_callback(self._shook_hands)
 
     async def _welcome(self, accepted: socket.socket, peer: str) -> None:
+        fault = self.fault(peer)
+        if fault is not None and await self._spoilt(accepted, fault):
+            return
         tls = self.expects_tls
         if self.on_mixed is not None or self._context is None or not tls:
             first = await self._first_byte(accepted)
@@ -385,14 +408,38 @@ class Listener:
             self.on_mixed(kind, self.port, peer)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Greeter(self),
+                lambda: Greeter(self, fault),
                 accepted,
-                ssl=self._context if tls else None,
+                ssl=self._context_for(fault) if tls else None,
                 ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
             self.trap(self._trap_kind(error), peer, _reason(error))
             accepted.close()
+
+    async def _spoilt(self, accepted: socket.socket, fault: Decision) -> bool:
+        """Do what a fault wants before a byte is read; False when it wants something later, or of the handshake."""
+        if fault.connection == "stall":
+            await asyncio.sleep(self.owner.idle_seconds)
+        elif fault.connection == "reset-before" or fault.tls == "handshake-failure":
+            await self._first_byte(accepted)
+        elif fault.connection != "refuse":
+            return False
+        if fault.tls == "handshake-failure":
+            with suppress(OSError):
+                accepted.send(HANDSHAKE_FAILURE)
+                accepted.recv(
+                    HEAD_BYTES_MAX
+                )  # what is closed unread ends with a reset, which hides the alert
+        elif fault.connection != "stall":
+            reset(accepted)
+        accepted.close()
+        return True
+
+    def _context_for(self, fault: Decision | None) -> ssl.SSLContext | None:
+        if fault is None or fault.tls is None or self.owner.faulty_tls is None:
+            return self._context
+        return self.owner.faulty_tls.context(fault.tls)
 
     async def _first_byte(self, accepted: socket.socket) -> bytes:
         try:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from satellite.edges.certificates import (
     BadCertificates,
+    Issuer,
     Pair,
     PrivateKey,
     ca_is_due,
@@ -257,6 +258,13 @@ class CertificateStore:
         return tuple(dict.fromkeys((*self._names, *names_of(self._loaded().pair.chain[0]))))
 
     # What diagnostics show
+
+    def issuer(self) -> Issuer | None:
+        """Our CA with its key; None where the certificates are the user's."""
+        if self._prefix is not None or not self._ca_key_file.exists():
+            return None
+        ca = self._read_ca()
+        return None if ca is None else Issuer(ca, read_key(self._ca_key_file))
 
     def describe(self) -> list[Certificate]:
         """What is served now: the server certificate, its chain, and last the CA.

@@ -7,13 +7,13 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from satellite.errors import BadRequest, NotFound
-from satellite.faults.rule import Body as WrongBody
-from satellite.faults.rule import Command, Connection, Fault, GrpcStatus, Tls, checked, reporter_plan
+from satellite.faults.decision import Decision
+from satellite.faults.rule import Fault, checked, reporter_plan
 from satellite.model.reporter import Reporter
 from satellite.model.tags import text_of
 from satellite.query.plan import Field, Plan, Term
@@ -46,42 +46,6 @@ class Request(NamedTuple):
     """Address, with or without port."""
     protocol: str = ""
     reporter: Reporter | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What to do wrong with one request: of several rules that hit it, the first with a say in a matter has it."""
-
-    rules: tuple[str, ...]
-    """Ids of the rules that hit."""
-    delay_s: float = 0.0
-    """All their delays, one after the other."""
-    read_delay_s: float = 0.0
-    status: int | None = None
-    grpc_status: GrpcStatus | None = None
-    retry_after_s: float | None = None
-    body: WrongBody | None = None
-    commands: tuple[Command, ...] = ()
-    errors: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    infos: tuple[str, ...] = ()
-    no_timestamps: bool = False
-    skew_ms: int = 0
-    bytes_per_second: int | None = None
-    connection: Connection | None = None
-    streams: int | None = None
-    tls: Tls | None = None
-    accept: int | None = None
-    drop: float | None = None
-    drop_seed: int = 0
-    """Which spans are lost: the same for the same request of a seeded rule."""
-    size_limit_bytes: int | None = None
-    duplicate: bool = False
-
-    @property
-    def refuses(self) -> bool:
-        """Nothing of the report is to be kept."""
-        return self.status is not None or self.grpc_status is not None
 
 
 @dataclass(slots=True)
@@ -171,6 +135,10 @@ class Faults:
                 self._projects.pop(project, None)
             self._note()
             return len(gone)
+
+    def drop(self, project: str) -> None:
+        """Its project is gone."""
+        self.remove(project)
 
     def of_connection(self, port: int, peer: str) -> Decision | None:
         """What to do wrong with a connection that begins."""
@@ -288,7 +256,7 @@ def _holds(term: Term, reporter: Reporter) -> bool:
 
 
 def _together(rules: list[_Rule]) -> Decision:
-    made: dict[str, object] = {}
+    made: dict[str, Any] = {}
     delay_s = read_delay_s = 0.0
     for rule in rules:
         fault = rule.fault
@@ -310,5 +278,5 @@ def _together(rules: list[_Rule]) -> Decision:
         rules=tuple(rule.id for rule in rules),
         delay_s=delay_s,
         read_delay_s=read_delay_s,
-        **made,  # type: ignore[arg-type]
+        **made,
     )

@@ -17,7 +17,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
+from satellite.faults.book import Faults, Request
+from satellite.faults.decision import Decision
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.faulted import REASON, kept, told
+from satellite.intake.head import NOWHERE, Head
 from satellite.intake.queue import Queue, Waiting
 from satellite.intake.refusals import Refusal, Refusals
 from satellite.intake.reporters import Reporters, ReporterStatus
@@ -70,6 +74,7 @@ class Delivery(NamedTuple):
     peer: str = ""
     project: str | None = None
     """Where its spans go, whatever token they bring: for whoever imports spans, not for reporters."""
+    head: Head = NOWHERE
 
 
 @dataclass(slots=True)
@@ -78,6 +83,8 @@ class _Share:
 
     rows: list[slice] = field(default_factory=list)
     members: list[tuple[Waiting, Report]] = field(default_factory=list)
+    lost: int = 0
+    """Spans that a fault drops without a word to their senders."""
 
 
 class Intake:
@@ -94,6 +101,7 @@ class Intake:
         ingestion_tags: Mapping[str, TagValue] | None = None,
         observer: Observer | None = None,
         short_of_memory: Callable[[int], str] = lambda _: "",
+        faults: Faults | None = None,
     ) -> None:
         """Start the thread; `close` ends it.
 
@@ -106,6 +114,7 @@ class Intake:
             ingestion_tags: put on every span.
             observer: for metrics and logs.
             short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
+            faults: what is to go wrong with reports, on purpose.
         """
         self._short_of_memory = short_of_memory
         self._store = store
@@ -115,6 +124,7 @@ class Intake:
         self._max_waiting_bytes = max_waiting_bytes
         self._ingestion_tags = dict(ingestion_tags or {})
         self._observer = observer
+        self._faults = faults or Faults(clock_ns)
         self._waiting_bytes = 0
         self._open = True
         self._full = False
@@ -150,13 +160,14 @@ class Intake:
         header_token: str = "",
         peer: str = "",
         project: str | None = None,
+        head: Head = NOWHERE,
     ) -> Receipt:
         """The receipt, once the spans of this body are visible to queries or it is known why they never will be.
 
         Never raises for what a body holds; `Receipt.refusal` says what was wrong. With a `project` no token is
         looked at: that is for whoever imports spans, not for reporters.
         """
-        return await self.hand_over([Delivery(protocol, body, header_token, peer, project)])[0]
+        return await self.hand_over([Delivery(protocol, body, header_token, peer, project, head)])[0]
 
     def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
         """The same for several bodies that came together, which then wait as a group; one receipt each, same order."""
@@ -170,6 +181,7 @@ class Intake:
                 one.peer,
                 one.project,
                 self._sender(one),
+                one.head,
                 now_ns,
                 loop,
                 loop.create_future(),
@@ -283,6 +295,7 @@ class Intake:
         except Exception as error:  # noqa: BLE001 - a codec's mistake must not end the satellite
             return self._all_failed(items, error)
         receipts: dict[int, Receipt] = {}
+        decisions: dict[int, Decision] = {}
         shares: dict[tuple[str, bool], _Share] = {}
         for item, outcome in zip(items, decoded.reports, strict=True):
             if isinstance(outcome, SatelliteError):
@@ -297,15 +310,37 @@ class Intake:
                 item.project is not None
             )  # what became of imports is counted apart from what reporters send
             share = shares.setdefault((project, imported), _Share())
-            share.rows.append(outcome.rows)
-            share.members.append((item, outcome))
+            decision = None if imported else self._decide(item, outcome, project)
+            if decision is None:
+                share.rows.append(outcome.rows)
+                share.members.append((item, outcome))
+                continue
+            decisions[id(item)] = decision
+            if (refused := decision.refusal(len(item.body))) is not None:
+                receipts[id(item)] = self._refused(item, refused, outcome.echo, project)
+                continue
+            report, rows, lost = kept(decision, outcome)
+            share.rows += rows
+            share.members.append((item, report))
+            share.lost += lost
         for (project, imported), share in shares.items():
+            if not share.members:
+                continue
             written = self._write(project, protocol, decoded, share, arrived_ns)
             for item, report in share.members:
                 receipts[id(item)] = self._receipt(item, report, written, project)
             if imported and isinstance(written, Written):
                 receipts[id(share.members[0][0])].kept_once = written.kept_once()
+        for number, decision in decisions.items():
+            receipts[number] = told(decision, receipts[number])
         return [receipts[id(item)] for item in items]
+
+    def _decide(self, item: Waiting, report: Report, project: str) -> Decision | None:
+        """What is to go wrong with a report."""
+        if not self._faults.late:
+            return None
+        request = Request(*item.head, item.peer, item.protocol.name, report.reporter)
+        return self._faults.of_report(request, project)
 
     def _all_failed(self, items: Sequence[Waiting], error: Exception) -> list[Receipt]:
         if self._observer:
@@ -315,7 +350,7 @@ class Intake:
     def _write(
         self, project: str, protocol: WireProtocol, decoded: Decoded, share: _Share, arrived_ns: int
     ) -> Written | SatelliteError:
-        dropped: dict[str, int] = {}
+        dropped: dict[str, int] = {REASON: share.lost} if share.lost else {}
         for _, report in share.members:
             for reason, number in report.dropped.items():
                 dropped[reason] = dropped.get(reason, 0) + number
@@ -394,9 +429,12 @@ def _token_of(report: Report, item: Waiting) -> str:
 
 
 def _rows(batch: SpanBatch, rows: list[slice]) -> SpanBatch:
-    """The part of a batch that these slices are; the batch itself when they are all of it."""
-    if sum(part.stop - part.start for part in rows) == len(batch):
+    """The part of a batch that these slices are; the batch itself when they are all of it, one after the other."""
+    starts = [0, *(part.stop for part in rows)]
+    if [*(part.start for part in rows), len(batch)] == starts:
         return batch
+    if not rows:
+        return batch.slice(0, 0).compact()
     return batch.take(np.concatenate([np.arange(part.start, part.stop) for part in rows])).compact()
 
 

@@ -11,6 +11,7 @@ import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
+from satellite.intake.head import Head
 from satellite.model.report import Receipt
 from satellite.protocols.wire import WireProtocol
 
@@ -43,6 +44,7 @@ class Waiting:
     project: str | None
     sender: str
     """Whose turn it takes; holds no token in the clear."""
+    head: Head
     received_ns: int
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Receipt]

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from satellite.errors import SatelliteError
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBatch
+
+if TYPE_CHECKING:
+    from satellite.faults.decision import Decision
 
 
 @dataclass(slots=True)
@@ -57,3 +60,5 @@ class Receipt:
     warnings: list[str] = field(default_factory=list)
     echo: Any = None
     """`Report.echo`; None when the body was no report."""
+    fault: Decision | None = None
+    """What is to go wrong with the answer; None nearly always."""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, Secret, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from satellite.faults.profiles import PROFILES
 from satellite.intake.tokens import is_project_name
 
 OFF = 0
@@ -87,6 +88,13 @@ def _project(name: str) -> str:
     return name
 
 
+def _profile(name: str) -> str:
+    if name and name not in PROFILES:
+        message = f"no profile of faults; there are {', '.join(PROFILES)}"
+        raise ValueError(message)
+    return name
+
+
 def _home(path: Path | str | None) -> Path | None:
     return Path(path).expanduser() if path else None
 
@@ -129,6 +137,9 @@ class Settings(BaseSettings):
     """Any protocol: gRPC and HTTP, without TLS; with, too, see `mixed_tls`."""
     developer_plain_port: Port = 8360
     """The same as `plain_port` once more, at the port that tracers use for a developer satellite."""
+    faults: Annotated[str, AfterValidator(_profile)] = ""
+    """A profile of faults for every project from the start: flaky-network, overloaded, rolling-restart, wrong-token,
+    kill-switch, typical, slow_succeed, slow_fail."""
     grpc_engine: Literal["edge", "grpcio"] = "edge"
     """What serves gRPC: the satellite's own edge, on every port for reports; or grpcio's server, on the ports for gRPC
     only, which then take nothing else."""

@@ -18,6 +18,7 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.services import Services
 from satellite.edges.http2 import PREFACE
 from satellite.edges.listeners import Listeners
+from satellite.faults.book import Faults
 
 CA = trustme.CA()
 CERTIFICATE = CA.issue_cert("127.0.0.1")
@@ -80,6 +81,7 @@ class Here:
             message_bytes_max=1000,
             budget=ReadingBudget(1000),
             on_unknown=lambda *_: None,
+            faults=Faults(lambda: 0),
         )
 
         def listen(*, expects_tls: bool) -> int:

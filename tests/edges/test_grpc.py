@@ -25,6 +25,8 @@ from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.standard import add_standard
 from satellite.edges.listeners import Listeners
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
+from satellite.faults.book import Faults
+from satellite.intake.head import NOWHERE, Head
 from satellite.intake.intake import Delivery
 from satellite.model.report import Decoded, Receipt
 from satellite.pb import lightstep_collector_pb2
@@ -64,7 +66,13 @@ class FakeIntake:
     refused: list[str] = field(default_factory=list)
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        head: Head = NOWHERE,
     ) -> Receipt:
         assert protocol in (PROTOCOL, STREAMING)
         self.came.append((body, header_token, peer))
@@ -112,6 +120,7 @@ class Served:
             message_bytes_max=LIMIT,
             budget=self.budget,
             on_unknown=lambda wire, path: self.traps.append(("unknown", wire.port, wire.peer, path)),
+            faults=Faults(lambda: 0),
         )
         if engine == "grpcio":
             self.grpcio = GrpcioServer(

@@ -17,6 +17,8 @@ from satellite.edges.http import ReportsApp, ReportsElsewhere
 from satellite.edges.http1 import UNREAD
 from satellite.edges.paths import Paths
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.faults.book import Faults
+from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
 from satellite.protocols import PROTOCOLS
@@ -38,7 +40,13 @@ class FakeIntake:
     refused: list[tuple[str, SatelliteError, str]] = field(default_factory=list)
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        head: Head = NOWHERE,
     ) -> Receipt:
         self.came.append((body, header_token, peer))
         return Receipt(NOW_NS, NOW_NS + 1000, refusal=self.refusal)
@@ -122,6 +130,7 @@ class Edge:
             budget=ReadingBudget(self.reading_bytes_max),
             ca_pem=lambda: b"the CA",
             on_trap=lambda *trap: self.trapped.append((*trap, "")[:5]),
+            faults=Faults(lambda: 0),
             pause_seconds=pause_seconds,
         )
 

@@ -115,7 +115,7 @@ def test_of_several_rules_the_first_with_a_say_has_it_and_delays_add_up(faults: 
         9,
     )
     assert decision.infos == ("everywhere",)
-    assert decision.refuses
+    assert (decision.http_status, decision.grpc_code) == (409, "ABORTED")
 
 
 def test_before_a_request_was_read(faults: Faults) -> None:

@@ -53,7 +53,7 @@ def make(store: RecallStore, tokens: Tokens | None = None, **options: Any) -> In
 
 
 def submit(
-    intake: Intake, *bodies: bytes, protocol: WireProtocol = PROTOCOL, **options: str
+    intake: Intake, *bodies: bytes, protocol: WireProtocol = PROTOCOL, **options: Any
 ) -> list[Receipt]:
     async def send() -> list[Receipt]:
         return await asyncio.gather(*[intake.submit(protocol, one, **options) for one in bodies])

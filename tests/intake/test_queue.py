@@ -12,6 +12,7 @@ import pytest
 
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.head import NOWHERE
 from satellite.intake.intake import LARGE_BYTES, WAIT_SECONDS_MAX, Delivery, Intake
 from satellite.intake.queue import BYTES_PER_CALL, REPORT_BYTES, TURN_BYTES, Queue, Waiting
 from satellite.intake.refusals import KEPT_OF_A_KIND, KINDS_KEPT, Refusal, Refusals
@@ -36,7 +37,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def waiting(
     loop: asyncio.AbstractEventLoop, sender: str, size: int, protocol: WireProtocol = lightstep.PROTOCOL
 ) -> Waiting:
-    return Waiting(protocol, bytes(size), "", "", None, sender, 0, loop, loop.create_future())
+    return Waiting(protocol, bytes(size), "", "", None, sender, NOWHERE, 0, loop, loop.create_future())
 
 
 def test_a_small_report_waits_for_little_of_anothers_many(loop: asyncio.AbstractEventLoop) -> None:

@@ -63,6 +63,14 @@ class Wire(Protocol):
         """Wait until the client takes what was written."""
         ...
 
+    def cut(self) -> None:
+        """End it with a reset."""
+        ...
+
+    def end_soon(self) -> None:
+        """Take no more streams; those in hand are finished."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class CallHead:

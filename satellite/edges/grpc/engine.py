@@ -16,6 +16,7 @@ from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
+from satellite.faults.book import Faults, Request
 from satellite.protocols.wire import WireProtocol
 
 TOKEN = b"lightstep-access-token"
@@ -32,6 +33,7 @@ class Engine:
         message_bytes_max: int,
         budget: ReadingBudget,
         on_unknown: Callable[[Wire, str], None],
+        faults: Faults,
     ) -> None:
         """Serves at once.
 
@@ -41,6 +43,7 @@ class Engine:
             message_bytes_max: of one message, as sent and once more after decompression.
             budget: for messages that are not complete.
             on_unknown: hears of calls to methods that nobody serves.
+            faults: what is to go wrong before a report is read.
         """
         self._reports = {path.encode(): protocol for protocol in protocols for path in protocol.grpc_methods}
         self._handlers = {
@@ -51,6 +54,7 @@ class Engine:
         self._message_bytes_max = message_bytes_max
         self._budget = budget
         self._on_unknown = on_unknown
+        self._faults = faults
 
     def serves(self, path: bytes) -> bool:
         """Whether there is such a method."""
@@ -69,6 +73,10 @@ class Engine:
             call.fail(head.failure)
             return call
         if head.protocol is not None:
+            if self._faults.early:
+                request = Request("grpc", stream.head.path.decode("latin-1"), wire.port, wire.peer)
+                slow = self._faults.of_head(request)
+                limits["read_delay_s"] = slow.read_delay_s if slow else 0.0
             return ReportCall(wire, stream, head, protocol=head.protocol, **limits)
         return ServicerCall(wire, stream, head, handler=head.handler, **limits)
 

@@ -16,10 +16,13 @@ from urllib.parse import unquote
 import grpc
 import grpc.aio
 
+from satellite.edges import faulty
 from satellite.edges.grpc.health import Health
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import DETAILS_TRAILER, code_of
 from satellite.errors import SatelliteError
+from satellite.faults.decision import Decision
+from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
 
@@ -35,7 +38,13 @@ class ReportIntake(Protocol):
     """What this edge needs of the intake."""
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        head: Head = NOWHERE,
     ) -> Receipt:
         """Take one report; the receipt says what became of it."""
         ...
@@ -124,11 +133,14 @@ class GrpcioServer:
 
     def _handler(self, protocol: WireProtocol) -> Callable[[bytes, Any], Awaitable[bytes]]:
         submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
+        where = Head("grpc", protocol.grpc_methods[0])
 
         async def report(body: bytes, context: _Context) -> bytes:
             receipt = await submit(
-                protocol, body, header_token=_token(context), peer=_address(context.peer())
+                protocol, body, header_token=_token(context), peer=_address(context.peer()), head=where
             )
+            if receipt.fault is not None:
+                return await _misbehave(context, protocol, receipt, receipt.fault)
             if receipt.refusal is not None:
                 await _refuse(context, protocol, receipt.refusal)
             return encode(receipt, head).body
@@ -141,15 +153,19 @@ class GrpcioServer:
         To a client that sends one message and reads one answer this is an ordinary unary call.
         """
         submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
+        where = Head("grpc", protocol.grpc_methods[0])
 
         async def reports(bodies: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
             token, peer = _token(context), _address(context.peer())
             body = await anext(bodies, None)
             while body is not None:
-                receipt = await submit(protocol, body, header_token=token, peer=peer)
-                if receipt.refusal is not None:
-                    await _refuse(context, protocol, receipt.refusal)
-                yield encode(receipt, head).body
+                receipt = await submit(protocol, body, header_token=token, peer=peer, head=where)
+                if receipt.fault is not None:
+                    yield await _misbehave(context, protocol, receipt, receipt.fault)
+                else:
+                    if receipt.refusal is not None:
+                        await _refuse(context, protocol, receipt.refusal)
+                    yield encode(receipt, head).body
                 body = await self._next(bodies)
 
         return reports
@@ -185,6 +201,18 @@ def _token(context: _Context) -> str:
         if key == TOKEN_METADATA:
             token = value if isinstance(value, str) else value.decode("latin-1")
     return token
+
+
+async def _misbehave(context: _Context, protocol: WireProtocol, receipt: Receipt, fault: Decision) -> bytes:
+    """The answer that a fault wants, as far as this engine can: it has no hold on the connection."""
+    await asyncio.sleep(fault.delay_s)
+    if receipt.refusal is not None:
+        code = grpc.StatusCode[fault.grpc_code] if fault.grpc_code else code_of(receipt.refusal)
+        hint = faulty.details(fault, int(code.value[0]), receipt.refusal.message)
+        await context.abort(
+            code, receipt.refusal.message, ((DETAILS_TRAILER, hint),) if hint is not None else ()
+        )
+    return faulty.body(fault.body, protocol.encode(receipt, RequestHead()).body, "protobuf")
 
 
 async def _refuse(context: _Context, protocol: WireProtocol, refusal: SatelliteError) -> NoReturn:

@@ -7,13 +7,15 @@ from typing import Any
 
 import grpc
 
-from satellite.edges import http2
+from satellite.edges import faulty, http2
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate, inflate_aside
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import HEADERS, STOPPING, Call
 from satellite.edges.grpc.messages import PREFIX_BYTES, message
 from satellite.edges.grpc.status import CallFailed
 from satellite.errors import SatelliteError
+from satellite.faults.decision import Decision
+from satellite.intake.head import Head
 from satellite.intake.intake import Delivery
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
@@ -21,6 +23,9 @@ from satellite.protocols.wire import RequestHead, WireProtocol
 _HEADERS = http2.encode(HEADERS)
 _OK = http2.encode([(b"grpc-status", b"0")])
 _HEAD = RequestHead()
+_HTML = http2.encode(((b":status", b"200"), (b"content-type", b"text/html")))
+_TO_BE_READ_SECONDS = 0.05
+"""For what was written before a reset, which would take it away from a client that has not read it."""
 
 
 class ReportCall(Call):
@@ -30,11 +35,18 @@ class ReportCall(Call):
     one message and reads one answer it is an ordinary unary call.
     """
 
-    __slots__ = ("_answers", "_protocol", "_waits", "answer")
+    __slots__ = ("_answers", "_held", "_protocol", "_waits", "answer")
 
-    def __init__(self, *arguments: Any, protocol: WireProtocol, **limits: Any) -> None:
+    def __init__(
+        self, *arguments: Any, protocol: WireProtocol, read_delay_s: float = 0.0, **limits: Any
+    ) -> None:
         super().__init__(*arguments, **limits)
         self._protocol = protocol
+        self._held: list[tuple[bytes, bool]] | None = None
+        """What came while a fault has us wait before we read."""
+        if read_delay_s:
+            self._held = []
+            asyncio.get_running_loop().call_later(read_delay_s, self._read_held)
         self._answers = 0
         self._waits = False
         """Whether a message is in hand."""
@@ -44,6 +56,9 @@ class ReportCall(Call):
     def data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the body."""
         if self.over:
+            return
+        if self._held is not None:
+            self._held.append((data, ended))
             return
         self.done = ended
         if ended and self._is_whole(data):
@@ -72,9 +87,21 @@ class ReportCall(Call):
 
     def ended(self) -> None:
         """The client has said all."""
+        if self._held is not None:
+            self._held.append((b"", True))
+            return
         self.done = True
         if not self.over and not self._waits:
             self._next()
+
+    def _read_held(self) -> None:
+        held, self._held = self._held or [], None
+        for data, ended in held:
+            if data:
+                self.data(data, ended=ended)
+            elif ended:
+                self.ended()
+        self.wire.write_soon()
 
     def release(self) -> None:
         """It is over: nobody waits for the message in hand any more, and the intake may leave it."""
@@ -128,7 +155,8 @@ class ReportCall(Call):
             self._refuse(refusal, status.code_of_message(refusal))
 
     def _submit(self, body: bytes) -> None:
-        self.wire.deliver(Delivery(self._protocol, body, self.head.token, self.wire.peer), self)
+        where = Head("grpc", self.stream.head.path.decode("latin-1"), self.wire.port)
+        self.wire.deliver(Delivery(self._protocol, body, self.head.token, self.wire.peer, None, where), self)
 
     def answered(self, answer: asyncio.Future[Receipt]) -> None:
         """What became of the message in hand."""
@@ -137,6 +165,10 @@ class ReportCall(Call):
         if self.over or answer.cancelled():
             return
         receipt = answer.result()
+        if receipt.fault is not None:
+            self._waits = True
+            self.wire.start(self._misbehave(receipt, receipt.fault))
+            return
         if receipt.refusal is not None:
             self._fail(receipt.refusal)
             return
@@ -150,6 +182,51 @@ class ReportCall(Call):
             self._finish()
         else:
             self.wire.write_soon()
+            self._next()
+
+    async def _misbehave(self, receipt: Receipt, fault: Decision) -> None:
+        """Answer as a fault wants it."""
+        await asyncio.sleep(fault.delay_s)
+        self._waits = False
+        if fault.connection == "reset-after":
+            self.wire.cut()
+        elif self.over:
+            return
+        elif receipt.refusal is not None:
+            code = grpc.StatusCode[fault.grpc_code] if fault.grpc_code else status.code_of(receipt.refusal)
+            text = receipt.refusal.message
+            hint = faulty.details(fault, status.number(code), text)
+            self.fail(CallFailed(code, text, hint or self._protocol.grpc_details(receipt.refusal)))
+        else:
+            await self._answer_wrongly(receipt, fault)
+        if fault.connection == "goaway":
+            self.wire.end_soon()
+
+    async def _answer_wrongly(self, receipt: Receipt, fault: Decision) -> None:
+        connection = self.wire.http2
+        if not self.sent_headers:
+            self.sent_headers = True
+            block = _HTML if fault.body == "wrong-type" else _HEADERS
+            connection.send_block(self.stream, block)
+        right = self._protocol.encode(receipt, _HEAD).body
+        data = message(faulty.body(fault.body, right, "protobuf"))
+        if fault.body == "truncated":
+            data = message(right)[: PREFIX_BYTES + len(right) // 2]
+        elif fault.connection == "reset-mid-body":
+            data = data[: PREFIX_BYTES + len(right) // 2]
+        async for piece in faulty.slices(fault, data):
+            if self.over:
+                return
+            connection.send_data(self.stream, piece)
+            self.wire.write_soon()
+        if fault.connection == "reset-mid-body":
+            await asyncio.sleep(_TO_BE_READ_SECONDS)
+            self.wire.cut()
+            return
+        self._answers += 1
+        if not self._protocol.grpc_streams or (self.done and not self.messages.held_bytes):
+            self._finish()
+        else:
             self._next()
 
     def _finish(self) -> None:

@@ -357,6 +357,11 @@ def response(receipt: Receipt) -> dict[str, Any]:
     """A ReportResponse: times, and the reason of a refusal; `errors` stays empty for a report that was kept."""
     answer: dict[str, Any] = {"commands": [], "timing": timing(receipt)}
     answer["errors"] = [refusal_text(receipt.refusal)] if receipt.refusal else []
+    if (fault := receipt.fault) is not None:
+        answer["commands"] = [{command: True} for command in fault.commands]
+        answer["errors"] += fault.errors
+        if fault.no_timestamps:
+            del answer["timing"]
     return answer
 
 

@@ -450,12 +450,25 @@ def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     refusal = receipt.refusal
     if isinstance(refusal, Overloaded):
         return Reply(503, "text/plain; charset=utf-8", refusal.message.encode())
-    response = collector.ReportResponse(warnings=receipt.warnings)
-    response.receive_timestamp.FromNanoseconds(receipt.received_ns)
-    response.transmit_timestamp.FromNanoseconds(receipt.answered_ns)
+    response = response_of(receipt)
     if refusal is not None:
         response.errors.append(refusal.message.replace("%", "percent "))  # Go hands it to a format function
     return Reply(_status(refusal), PROTOBUF, response.SerializeToString())
+
+
+def response_of(receipt: Receipt) -> collector.ReportResponse:
+    """The answer but for a refusal: times, warnings, and what a fault has it say."""
+    response = collector.ReportResponse(warnings=receipt.warnings)
+    fault = receipt.fault
+    if fault is None or not fault.no_timestamps:
+        response.receive_timestamp.FromNanoseconds(receipt.received_ns)
+        response.transmit_timestamp.FromNanoseconds(receipt.answered_ns)
+    if fault is not None:
+        response.errors.extend(fault.errors)
+        response.infos.extend(fault.infos)
+        for command in fault.commands:
+            response.commands.add(**{command: True})
+    return response
 
 
 def _status(refusal: SatelliteError | None) -> int:

@@ -97,7 +97,11 @@ def encode_json(receipt: Receipt, _head: RequestHead) -> Reply:
 
 def _result(receipt: Receipt) -> dict[str, Any]:
     """What the call returns: a ReportResponse without empty lists, as the tracers' own library writes it."""
-    return {"success": {name: value for name, value in crouton.response(receipt).items() if value}}
+    answer = crouton.response(receipt)
+    answer["commands"] = [
+        command for command in answer["commands"] if "disable" in command
+    ]  # it has no other
+    return {"success": {name: value for name, value in answer.items() if value}}
 
 
 def _is_later(refusal: SatelliteError | None) -> bool:
