@@ -26,6 +26,7 @@ from hypothesis import strategies as st
 from satellite.edges.http2 import PREFACE
 from satellite.edges.http2 import frames as f
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
+from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.wire import WireProtocol
 from tests.edges.test_grpc import METHOD, STREAM, FakeIntake, serving
@@ -41,7 +42,13 @@ class Judge(FakeIntake):
     """Refuses what begins with a refusal's name."""
 
     async def submit(
-        self, protocol: WireProtocol, body: bytes, *, header_token: str = "", peer: str = ""
+        self,
+        protocol: WireProtocol,
+        body: bytes,
+        *,
+        header_token: str = "",
+        peer: str = "",
+        head: Head = NOWHERE,
     ) -> Receipt:
         self.came.append((body, header_token, ""))
         refusal = next((refusal for name, refusal in REFUSALS.items() if body.startswith(name)), None)
