@@ -20,6 +20,7 @@ from typing import Any
 from satellite.errors import BadRequest
 from satellite.model.span import Span
 
+_LOG_PREFIX = "log:"
 _SPECIAL = re.compile('[\\\\"\u201c\u201d]')
 
 
@@ -42,13 +43,18 @@ def text_of(value: Any) -> str:
             return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
+def texts_of(value: Any) -> list[str]:
+    """All texts by which a query finds a tag's value: its own, and those of a list's elements."""
+    return [text_of(value), *(map(text_of, value) if isinstance(value, list) else [])]
+
+
 @dataclass(frozen=True, slots=True)
 class _Term:
     key: str
     """`service`, `operation`, a generated key, or a tag in double quotes: as the predicate writes it."""
     values: tuple[str, ...]
-    reads: Callable[[Span], str | None]
-    """What a span has for the key; None when it lacks the key."""
+    reads: Callable[[Span], list[str]]
+    """The texts that a span has for the key; none when it lacks the key."""
     negated: bool = False
     regular: bool = False
 
@@ -57,13 +63,11 @@ class _Term:
         return f"{self.key} {sign} ({', '.join(map(_quoted, self.values))})"
 
     def holds(self, span: Span) -> bool:
-        found = self.reads(span)
-        if found is None:
-            return self.negated
+        texts = self.reads(span)
         if self.regular:
-            hit = any(re.fullmatch(pattern, found) for pattern in self.values)
+            hit = any(re.fullmatch(pattern, text) for pattern in self.values for text in texts)
         else:
-            hit = found in self.values
+            hit = any(text in self.values for text in texts)
         return hit != self.negated
 
 
@@ -93,12 +97,12 @@ class Selector:
         return self._with("operation", names, _operation, negated=True)
 
     def tag(self, key: str, *values: Any) -> Selector:
-        """With one of these values, compared as text: `500` and `"500"` are the same."""
-        return self._with(_quoted(key), values, lambda span: _tag(span, key))
+        """With one of these values, compared as text: `500` and `"500"` are the same; of a list each element counts."""
+        return self._with(_quoted(key), values, lambda span: _equal(span, key))
 
     def not_tag(self, key: str, *values: Any) -> Selector:
         """With none of these values, or without the tag."""
-        return self._with(_quoted(key), values, lambda span: _tag(span, key), negated=True)
+        return self._with(_quoted(key), values, lambda span: _equal(span, key), negated=True)
 
     def tag_matches(self, key: str, *patterns: str) -> Selector:
         """With a value that one of these regular expressions describes from end to end (RE2: no look-around)."""
@@ -108,14 +112,18 @@ class Selector:
         """With this tag, whatever its value."""
         return self._with(_quoted(key), ("(?s).*",), lambda span: _tag(span, key), regular=True)
 
+    def log(self, key: str, *values: Any) -> Selector:
+        """With a log (an OTLP event) whose field has one of these values; an event's name is its field `event`."""
+        return self.tag(f"{_LOG_PREFIX}{key}", *values)
+
     def error(self) -> Selector:
-        """Spans whose sender says that they failed."""
-        return self._with('"error"', ("true",), lambda span: _tag(span, "error"))
+        """Spans that count as failed, however their sender says it."""
+        return self.tag("error", True)
 
     def trace(self, *trace_ids: str) -> Selector:
         """Of one of these traces; ids in any spelling that has their hex digits."""
         wanted = tuple(_plain_id(one) for one in trace_ids)
-        return self._with("lightstep.trace_id", wanted, lambda span: _plain_id(span.trace_id))
+        return self._with("lightstep.trace_id", wanted, lambda span: [_plain_id(span.trace_id)])
 
     def matches(self, span: Span) -> bool:
         """Whether this span meets every condition, as the satellite would say."""
@@ -125,7 +133,7 @@ class Selector:
         self,
         key: str,
         values: tuple[Any, ...],
-        reads: Callable[[Span], str | None],
+        reads: Callable[[Span], list[str]],
         *,
         negated: bool = False,
         regular: bool = False,
@@ -145,19 +153,26 @@ q = Selector()
 """The selector to begin with."""
 
 
-def _service(span: Span) -> str:
-    return span.service
+def _service(span: Span) -> list[str]:
+    return [span.service]
 
 
-def _operation(span: Span) -> str:
-    return span.operation
+def _operation(span: Span) -> list[str]:
+    return [span.operation]
 
 
-def _tag(span: Span, key: str) -> str | None:
-    for tags in (span.tags, span.reporter.attributes):
-        if key in tags:
-            return text_of(tags[key])
-    return None
+def _tag(span: Span, key: str) -> list[str]:
+    """The span's tag or else its reporter's attribute, and for `log:…` the fields of logs."""
+    found = [tags[key] for tags in (span.tags, span.reporter.attributes) if key in tags][:1]
+    if key.startswith(_LOG_PREFIX):
+        field = key.removeprefix(_LOG_PREFIX)
+        found += [log.fields[field] for log in span.logs if field in log.fields]
+    return [text for value in found for text in texts_of(value)]
+
+
+def _equal(span: Span, key: str) -> list[str]:
+    """The same; a span that counts as an error has the value true for "error" besides, whatever was sent."""
+    return _tag(span, key) + (["true"] if key == "error" and span.error else [])
 
 
 def _plain_id(trace_id: str) -> str:

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 from satellite.model.span import TagValue
-from satellite.model.tags import encode_tag, text_of
+from satellite.model.tags import element_texts, encode_tag, text_of
 
 UNKNOWN_SERVICE = "unknown_service"
 
@@ -33,6 +33,13 @@ class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True)
     def texts(self) -> dict[str, str]:
         """Every attribute as canonical text, for queries."""
         return {key: text_of(value) for key, value in self.attributes}
+
+    def answers(self, key: str) -> list[str]:
+        """The canonical texts by which a query finds this attribute: its own, and those of a list's elements."""
+        attributes = dict(self.attributes)
+        if key not in attributes:
+            return []
+        return [text_of(attributes[key]), *element_texts(attributes[key])]
 
     def process_key(self) -> int:
         """64 bits that say which process of which service it is: equal for the same one in any order of attributes.

@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from google.protobuf.message import DecodeError
 
+from satellite.model.logs import decode_log
 from satellite.model.reporter import Reporter, decode_reporter
-from satellite.model.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
+from satellite.model.span import PARENT_TAG, Reference, ReporterView, Span, TagValue
 from satellite.model.tags import decode_tag, encode_tag
 from satellite.pb import satellite_model_pb2 as pb
 
@@ -224,7 +224,7 @@ class SpanBatch:
             duration_us=columns["duration_ns"][i] // 1000,
             error=columns["status"][i] == Status.ERROR,
             tags=tags,
-            logs=[_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
+            logs=[decode_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
             references=references,
             reporter=ReporterView(id_text(reporter.id), dict(reporter.attributes)),
             protocol=reporter.protocol,
@@ -297,24 +297,6 @@ def _decode_extra(encoded: bytes) -> dict[str, TagValue]:
 
 
 _cached_extra = lru_cache(maxsize=1024)(_decode_extra)
-
-
-def _log(encoded: bytes, offset_us: int) -> Log:
-    try:
-        log = pb.Log.FromString(encoded)
-    except DecodeError:  # a log whose bytes are broken; the span's other parts are not
-        return Log(0, {"satellite.malformed_log": encoded})
-    fields = dict(_log_field(entry) for entry in log.fields)
-    if log.name:
-        fields = {"event": log.name.decode("utf-8", "replace")} | fields
-    return Log(log.timestamp.seconds * 1_000_000 + log.timestamp.nanos // 1000 + offset_us, fields)
-
-
-def _log_field(encoded: bytes) -> tuple[str, TagValue]:
-    try:
-        return decode_tag(encoded)
-    except DecodeError:  # as above
-        return "satellite.malformed_field", encoded
 
 
 def _reference(encoded: bytes, high: int, low: int) -> Reference:

@@ -26,7 +26,9 @@ Codes = npt.NDArray[np.int32]
 MALFORMED_KEY = "satellite.malformed_tag"
 """Key (ours) of a tag whose bytes could not be read; its value is those bytes."""
 
-_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32
+_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON, _ANY = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32, 0x42
+
+_NOTHING = np.empty(0, np.int64)
 
 _DEPTH_MAX = 64
 """Arrays and maps within each other in a value of ours: OTLP has 45 at most."""
@@ -119,6 +121,11 @@ def text_of(value: TagValue) -> str:
             return base64.b64encode(value).decode()
         case _:
             return msgspec.json.encode(value).decode()
+
+
+def element_texts(value: TagValue) -> list[str]:
+    """The canonical texts of a list's elements, each once, which queries find beside the text of the whole list."""
+    return list(dict.fromkeys(map(text_of, value))) if isinstance(value, list) else []
 
 
 def encodings_of(key: str, text: str) -> list[bytes]:
@@ -280,6 +287,13 @@ def _clean(text: bytes) -> bytes:
     return text.decode("utf-8", "replace").encode()
 
 
+def are_plain(tags: pa.BinaryArray) -> npt.NDArray[np.bool_]:
+    """Which of these KeyValues, as they came, are canonical scalars for certain; text beyond ASCII is not certain."""
+    regular, dubious = _classify(*layout(tags))
+    plain: npt.NDArray[np.bool_] = regular & ~dubious
+    return plain
+
+
 class KeyOrder(NamedTuple):
     """Distinct tags put in order of their keys."""
 
@@ -349,3 +363,22 @@ def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:
     rest = pa.array(np.flatnonzero(~short))
     others = [text_of(decode_tag(encoded)[1]) for encoded in tags.take(rest).to_pylist()]
     return pc.replace_with_mask(texts, pa.array(~short), pa.array(others, pa.string()))
+
+
+class Elements(NamedTuple):
+    """The elements of those tags whose value is a list."""
+
+    tags: Codes
+    """The tag that each belongs to, ascending."""
+    texts: pa.StringArray
+    """Canonical text, each once a list."""
+
+
+def elements_of(tags: pa.BinaryArray, key: str) -> Elements:
+    """The elements of the lists among canonical tags that all have this key."""
+    start, end, data = layout(tags)
+    at = start + len(key_prefix(key))
+    places = np.flatnonzero((at < end) & (data[np.minimum(at, end - 1)] == _ANY)) if len(start) else _NOTHING
+    found = [element_texts(decode_tag(tag)[1]) for tag in tags.take(pa.array(places)).to_pylist()]
+    owners = np.repeat(places, [len(texts) for texts in found]).astype(np.int32)
+    return Elements(owners, pa.array([text for texts in found for text in texts], pa.string()))

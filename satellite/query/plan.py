@@ -7,6 +7,9 @@ from enum import Enum
 
 from satellite.model.span import META_EVENT_TAG
 
+LOG_PREFIX = "log:"
+"""What the key of a term begins with that looks into a span's logs (ours)."""
+
 
 class Field(Enum):
     """What a term looks at."""
@@ -23,7 +26,8 @@ class Field(Enum):
 class Term:
     """One condition on one field of one span (explorer.md §4.4).
 
-    `values`: the span matches when its value equals one of them, as canonical text. Ids are lower-case digits
+    `values`: the span matches when its value equals one of them, as canonical text; of a list, the whole or an element
+    (ours). Ids are lower-case digits
     without leading zeros; a text that is no number means the id that `model.ids.hashed` makes of it. `patterns`: used instead of `values` when not empty; it matches when one RE2 pattern
     matches the whole value. `negated`: the span matches exactly when it would not match the plain term, so a span
     without the field matches.
@@ -35,6 +39,12 @@ class Term:
     values: tuple[str, ...] = ()
     patterns: tuple[str, ...] = ()
     negated: bool = False
+
+    @property
+    def log_key(self) -> str | None:
+        """For a tag's key with the prefix `log:` what follows: fields of that name in logs (OTLP events) match too."""
+        is_log = self.field is Field.TAG and self.key.startswith(LOG_PREFIX)
+        return self.key.removeprefix(LOG_PREFIX) if is_log else None
 
     @property
     def asks_for_errors(self) -> bool:

@@ -308,6 +308,7 @@ class Questions(Protocol):
     ) -> list[Suggestion]:
         """Services, operations, tag keys, or the values of `key`, among the matching spans.
 
+        A list is shown by its elements, unless it is empty. Keys of logs (`log:…`) are shown where `text` begins so.
         Only those that contain `text`, letter case aside; by span count descending, then name.
         """
         ...

@@ -12,7 +12,7 @@ from satellite.errors import BadRequest
 from satellite.explore.window import plan_of
 from satellite.model import tags
 from satellite.model.reporter import Reporter
-from satellite.model.spans import SpanBuilder
+from satellite.model.spans import SpanBuilder, Status, encode_log
 from satellite.query import parse
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
@@ -68,6 +68,8 @@ def store() -> Iterator[RecallStore]:
             start_ns=number,
             duration_ns=1000,
             tags=[("v", value), ("error", value)],
+            status=Status.ERROR if number % 3 else Status.UNSET,
+            logs=[encode_log(0, [("v", value), ("n", number)], "seen"), encode_log(0, [("n", -1)])],
         )
     store.write("p", builder.build(), arrived_ns=1)
     yield store
@@ -90,6 +92,16 @@ def agree(store: RecallStore, selector: Selector) -> int:
         (q.tag("http.status_code", 200, "503"), None),
         (q.not_tag("http.status_code", 200), None),
         (q.error(), None),
+        (q.not_tag("error", True), None),
+        (q.tag("error", False, "boom"), None),
+        (q.tag_matches("error", "tr.*"), None),
+        (q.tag("v", "a"), 1),
+        (q.tag_matches("v", "[a1]"), 1),
+        (q.log("n", -1), len(VALUES)),
+        (q.log("n", 3, 4), 2),
+        (q.log("event", "seen").tag("log:v", "200"), 3),
+        (q.not_tag("log:v", "a"), None),
+        (q.has_tag("log:event"), len(VALUES)),
         (q.has_tag("v"), len(VALUES)),
         (q.tag("zone", "z1"), len(VALUES)),
         (q.tag_matches("v", "2.*", "tr.e"), None),
@@ -106,4 +118,5 @@ def test_it_looks_at_spans_as_the_satellite_does(
 
 @given(st.lists(st.sampled_from(VALUES), min_size=1, max_size=3), st.booleans())
 def test_any_values(store: RecallStore, values: list[Any], negated: bool) -> None:
-    agree(store, q.not_tag("v", *values) if negated else q.tag("v", *values))
+    for key in ("v", "error", "log:v"):
+        agree(store, q.not_tag(key, *values) if negated else q.tag(key, *values))

@@ -45,6 +45,7 @@ from satellite.model.spans import (
     encode_reference,
 )
 from satellite.model.tags import encode_tag
+from satellite.pb import satellite_model_pb2 as pb
 from satellite.query.plan import ALL, Field, Plan, Term
 from satellite.store import GroupOrder, Order, ProjectStats, Store, Suggestion, Written
 from satellite.store.assembled import Assembled
@@ -402,7 +403,73 @@ class StoreConformance:
         assert ids(store, tag("tag", text, negated=True)) == rest
         groups = {group.values[0]: group.count for group in store.groups("p", ALL, ["tag"]).groups}
         assert groups == {same: len(group) for same, group in values.items()} | {None: 1}
-        assert Suggestion(text, len(expected)) in store.suggest("p", "value", ALL, key="tag")
+        as_list = sum(isinstance(everything[i - 1], list) for i in expected)  # shown by its elements
+        assert Suggestion(text, len(expected) - as_list) in store.suggest("p", "value", ALL, key="tag")
+
+    def test_a_list_is_found_by_its_elements(self, store: Store) -> None:
+        """In tags, in attributes of the reporter, which stand in for a tag only, and in what is suggested."""
+        blue = Reporter("otlp", "shop", 1, (("tags", ["blue", "x"]), ("n", [7, 0.5, True, None])))
+        rows: list[Row] = [
+            {"tags": [("tags", ["blue", "sale", "sale"])]},
+            {"tags": [("tags", "sale")]},
+            {"tags": [("tags", {"sale": "sale"})]},
+            {"tags": [("tags", [["sale"], "big sale"])]},
+            {"reporter": blue},
+            {"reporter": blue, "tags": [("tags", [])]},
+        ]
+        store.write(
+            "p", batch_of([{**row, "span_id": i} for i, row in enumerate(rows, 1)]), arrived_ns=NOW_NS
+        )
+        assert ids(store, tag("tags", "sale")) == [1, 2]
+        assert ids(store, tag("tags", "sale", negated=True)) == [3, 4, 5, 6]
+        assert ids(store, tag("tags", '["sale"]')) == [4]
+        assert ids(store, tag("tags", '["blue","sale","sale"]', "[]")) == [1, 6]
+        assert ids(store, tag("tags", "blue")) == [1, 5]
+        assert ids(store, matches("tags", "s.*", "b..e")) == [1, 2, 5]
+        assert ids(store, matches("tags", "big .*", negated=True)) == [1, 2, 3, 5, 6]
+        assert [ids(store, tag("n", text)) for text in ("7", "0.5", "true", "", "8")] == [[5, 6]] * 4 + [[]]
+        shown = {each.value: each.spans for each in store.suggest("p", "value", ALL, key="tags")}
+        assert shown == {"blue": 1, "sale": 2, '{"sale":"sale"}': 1, '["sale"]': 1, "big sale": 1, "[]": 1}
+
+    def test_logs_are_asked_by_a_prefix(self, store: Store) -> None:
+        """`log:` before the field's name; an event's name is its field `event`, unless it has such a field."""
+        thrown = encode_log(NOW_NS, [("type", "OutOfStock"), ("n", 7), ("of", ["a", "b"])], "exception")
+        odd = thrown + pb.Log(fields=[b"\x12\x01v\x0a\x01k"], dropped_count=300).SerializeToString()
+        rows: list[Row] = [
+            {"logs": [encode_log(NOW_NS, [("event", "start")]), thrown]},
+            {"logs": [thrown, encode_log(NOW_NS, [("type", "T"), ("type", "Ä" * 200)])]},
+            {"tags": [("log:type", "OutOfStock"), ("type", "T")]},
+            {"tags": [("exception", "OutOfStock")]},
+            {"logs": [encode_log(NOW_NS, [("event", "end")], "exception"), b"\xff", b""]},
+            {"logs": [odd, odd]},
+        ]
+        store.write(
+            "p", batch_of([{**row, "span_id": i} for i, row in enumerate(rows, 1)]), arrived_ns=NOW_NS
+        )
+        assert ids(store, tag("log:type", "OutOfStock")) == [1, 2, 3, 6]
+        assert ids(store, tag("log:type", "OutOfStock", negated=True)) == [4, 5]
+        assert ids(store, tag("log:type", "T")) == []  # the last of a repeated field counts
+        assert ids(store, matches("log:type", "Ä+")) == [2]
+        assert ids(store, tag("log:event", "exception")) == [1, 2, 6]
+        assert ids(store, tag("log:event", "end", "start")) == [1, 5]
+        assert ids(store, tag("log:n", "7")) == ids(store, tag("log:of", "a")) == [1, 2, 6]
+        assert ids(store, tag("log:k", "v")) == [6]
+        assert ids(store, matches("log:satellite.malformed_log", ".*")) == [5]
+        assert ids(store, tag("type", "OutOfStock")) == []
+        values = {each.value: each.spans for each in store.suggest("p", "value", ALL, key="log:type")}
+        assert values == {"OutOfStock": 4, "Ä" * 200: 1}
+        of = {each.value: each.spans for each in store.suggest("p", "value", ALL, key="log:of")}
+        assert of == {"a": 3, "b": 3}
+        keys = {each.value: each.spans for each in store.suggest("p", "key", ALL, text="log:")}
+        assert keys == {
+            "log:type": 4,
+            "log:event": 4,
+            "log:n": 3,
+            "log:of": 3,
+            "log:k": 1,
+            "log:satellite.malformed_log": 1,
+        }
+        assert not any(each.value == "log:n" for each in store.suggest("p", "key", ALL))
 
     def test_values_are_exact(self, store: Store) -> None:
         texts = ["GET", "get", "GET ", "GETS", "GE", "ġet", "x\ny", "5e2", "0500", "500.0"]

@@ -150,6 +150,22 @@ class Row:
         """Its value of a key to group by."""
         return self.value({"service": Field.SERVICE, "operation": Field.OPERATION}.get(key, Field.TAG), key)
 
+    def texts(self, field: Field, key: str) -> list[str]:
+        """All texts by which a term finds it."""
+        if field is not Field.TAG:
+            value = self.value(field, key)
+            return [] if value is None else [value]
+        attributes = dict(self.reporter.attributes)
+        found = [tags[key] for tags in (self.span.tags | self.parent_tag, attributes) if key in tags][:1]
+        if key.startswith("log:"):
+            found += [log.fields[key[4:]] for log in self.span.logs if key[4:] in log.fields]
+        return [text for value in found for text in texts_of(value)]
+
+    @property
+    def parent_tag(self) -> dict[str, Any]:
+        """The parent's tag, which `Span` does not show."""
+        return {PARENT_TAG: self.tags[PARENT_TAG]} if PARENT_TAG in self.tags else {}
+
     def is_of_trace(self, value: str) -> bool:
         """Whether a query's trace id means it: an upper half that one side lacks does not count (§4.4)."""
         try:
@@ -162,16 +178,16 @@ class Row:
 
     def satisfies(self, term: Term) -> bool:
         """Whether one term holds."""
-        text = self.value(term.field, term.key)
+        texts = self.texts(term.field, term.key)
         if term.patterns:
-            hit = text is not None and any(full_match(pattern, text) for pattern in term.patterns)
+            hit = any(full_match(pattern, text) for pattern in term.patterns for text in texts)
         elif term.field is Field.TRACE_ID:
             hit = any(self.is_of_trace(value) for value in term.values)
         else:
             values = term.values
             if term.field is Field.SPAN_ID:
                 values = tuple(value if is_hex(value) else f"{odd_id(value):x}" for value in values)
-            hit = text is not None and text in values
+            hit = any(text in values for text in texts)
             if term.field is Field.TAG and term.key == "error" and "true" in term.values:
                 hit = hit or self.span.error
         return hit != term.negated
@@ -202,6 +218,16 @@ class Row:
                 return (self.start_ns, self.duration_ns, span_id, self.mark)
             case "arrival":
                 return (self.mark,)
+
+
+def texts_of(value: Any) -> list[str]:
+    """The text of a value, and of each element of a list."""
+    return [text_of(value), *(map(text_of, value) if isinstance(value, list) else [])]
+
+
+def shown(values: Sequence[Any]) -> set[str]:
+    """What is suggested for these values."""
+    return {text for value in values for text in (texts_of(value)[1:] or [text_of(value)])}
 
 
 def is_hex(text: str) -> bool:
@@ -540,8 +566,13 @@ class NaiveStore:
                     counts[row.span.operation] += 1
                 case "key":
                     counts.update(row.tags.keys() - {PARENT_TAG})
+                    if text.startswith("log:"):
+                        counts.update({f"log:{name}" for log in row.span.logs for name in log.fields})
                 case "value":
-                    counts.update([row.tags[key]] if key in row.tags else [])
+                    own = row.span.tags | row.parent_tag
+                    counts.update(shown([own[key]] if key in own else []))
+                    logs = [log.fields for log in row.span.logs] if key.startswith("log:") else []
+                    counts.update(shown([fields[key[4:]] for fields in logs if key[4:] in fields]))
         fitting = [(name, spans) for name, spans in counts.items() if text.casefold() in name.casefold()]
         fitting.sort(key=lambda entry: (-entry[1], entry[0]))
         return [Suggestion(name, spans) for name, spans in fitting[:limit]]

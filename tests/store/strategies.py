@@ -54,6 +54,14 @@ PATTERNS = (
         "[0-9f]+",
     ),
 )
+LOGS = (
+    encode_log(NOW_NS, [("event", "x")]),
+    encode_log(NOW_NS, [("tag", "a"), ("tag", "b"), ("host", ["h1", 500])], "buy"),
+    encode_log(NOW_NS + 1, [("event", "500"), ("ä", "ä☃"), ("host", 500.0)], "ä☃"),
+    encode_log(0, [("tag", value) for value in (b"\x00\xff", {"k": None}, "t" * 200)]),
+    b"",
+    b"\x0a\x7f",
+)
 HEX_IDS = (
     *(f"{number:x}" for number in (*TRACES, *SPAN_IDS, 9, 0xF00D, 2**64 - 2, (7 << 64) | 1, (8 << 64) | 2)),
     "no id",
@@ -84,7 +92,7 @@ rows: st.SearchStrategy[Row] = st.fixed_dictionaries(
             )
         ),
         "tags": st.lists(st.tuples(st.sampled_from(KEYS), st.sampled_from(VALUES)), max_size=4),
-        "logs": st.just([encode_log(NOW_NS, [("event", "x")])]),
+        "logs": st.lists(st.sampled_from(LOGS), max_size=3),
         "references": st.just([encode_reference(follows=True, trace_high=0, trace_low=3, span_id=9)]),
         "extra": st.sampled_from([None, {"state": "x"}, {"offset_us": 1}, {"offset_us": -1, "state": "x"}]),
     },
@@ -159,7 +167,10 @@ terms = st.one_of(
     _terms(Field.SERVICE, "service", TEXTS),
     _terms(Field.OPERATION, "operation", TEXTS),
     *(_terms(field, field.value, HEX_IDS) for field in (Field.SPAN_ID, Field.TRACE_ID, Field.TRACER_ID)),
-    *(_terms(Field.TAG, key, TEXTS) for key in (*KEYS, "weight", "nowhere")),
+    *(
+        _terms(Field.TAG, key, TEXTS)
+        for key in (*KEYS, "weight", "nowhere", "log:tag", "log:host", "log:event", "log:ä")
+    ),
 )
 
 

@@ -16,10 +16,12 @@ from satellite.model.ids import hashed
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import Span
 from satellite.model.spans import Marks, SpanBatch, Status, decode_names
-from satellite.model.tags import encodings_of, key_prefix, layout, texts_of
+from satellite.model.tags import texts_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.latency import bucket_of
+from satellite.store.recall.log_fields import RowFields, row_fields
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
+from satellite.store.recall.values import attributes_matching, matching, tags_matching
 
 if TYPE_CHECKING:
     from satellite.store.recall.segment_file import SegmentFile
@@ -34,8 +36,6 @@ OVERHEAD_BYTES = 8192
 
 FULL_TRACE_TAG = "otlp.trace_id"
 """Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
-
-_COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
 
 
 class Rows(NamedTuple):
@@ -425,35 +425,28 @@ class Segment:
 
     def _has_tag(self, term: Term) -> Mask:
         hit = np.zeros(len(self), np.bool_)
-        codes = self._matching_codes(term)
+        codes = self.index.codes_of(term.key)
         if len(codes):
-            hit[self.index.rows_of(term.key, codes)] = True
-        fallback = self.attributes(term.key)
-        if fallback is not None:
-            wanted = matching(pa.array(fallback, pa.string()), term)
-            lacking = np.ones(len(self), np.bool_)
-            lacking[self.index.occurrences(term.key)[0]] = False
-            hit |= lacking & _picked(wanted, self.batch.column("reporter"))
+            wanted = codes[tags_matching(self.tags_at(codes), term.key, term)]
+            if len(wanted):
+                hit[self.index.rows_of(term.key, wanted)] = True
+        if self.attributes(term.key) is not None:
+            by_reporter = attributes_matching(self.reporters, term)
+            if by_reporter.any():
+                lacking = np.ones(len(self), np.bool_)
+                lacking[self.index.occurrences(term.key)[0]] = False
+                hit |= lacking & _picked(by_reporter, self.batch.column("reporter"))
         if term.asks_for_errors:
             hit |= self.is_error
+        if term.log_key is not None:
+            fields = self.log_fields(term.log_key)
+            wanted_fields = tags_matching(fields.tags, term.log_key, term)
+            hit[fields.rows[wanted_fields[fields.codes]]] = True
         return hit
 
-    def _matching_codes(self, term: Term) -> npt.NDArray[np.int32]:
-        codes = self.index.codes_of(term.key)
-        if not len(codes):
-            return codes
-        tags = self.tags_at(codes)
-        if term.patterns:
-            return codes[matching(texts_of(tags, term.key), term)]
-        encoded = [encoding for value in term.values for encoding in encodings_of(term.key, value)]
-        found: Mask = np.array(pc.is_in(tags, value_set=pa.array(encoded, pa.binary())))
-        start, end, data = layout(tags)
-        at = start + len(key_prefix(term.key))
-        kinds = data[np.minimum(at, end - 1)]
-        odd = np.flatnonzero(np.isin(kinds, _COMPLEX) & (at < end))
-        if len(odd):
-            found[odd] = matching(texts_of(tags.take(pa.array(odd)), term.key), term)
-        return codes[found]
+    def log_fields(self, key: str) -> RowFields:
+        """The field of each log that has it."""
+        return row_fields(self.batch, key)
 
     def tags_at(self, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:
         """The tags behind ascending codes; without copying where they are neighbours, as in a sealed segment."""
@@ -490,18 +483,6 @@ class Segment:
             place[rows] = np.searchsorted(codes, last) + len(fallback)
             texts += texts_of(self.tags_at(codes), key).to_pylist()
         return place, texts
-
-
-def matching(texts: pa.StringArray, term: Term) -> Mask:
-    """Which texts satisfy the term, negation aside; None does not."""
-    if not term.patterns:
-        found = pc.is_in(texts, value_set=pa.array(term.values, pa.string()))
-        return np.asarray(found)
-    hit = np.zeros(len(texts), np.bool_)
-    for pattern in term.patterns:
-        matched = pc.match_substring_regex(texts, pattern=rf"\A(?:{pattern})\z")
-        hit |= np.asarray(pc.fill_null(matched, fill_value=False))
-    return hit
 
 
 def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:

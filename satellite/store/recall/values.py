@@ -1,0 +1,61 @@
+"""Which values satisfy a term: texts, distinct tags, the attributes of reporters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.reporter import Reporter
+from satellite.model.tags import elements_of, encodings_of, key_prefix, layout, texts_of
+from satellite.query.plan import Term
+
+Mask = npt.NDArray[np.bool_]
+
+_COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
+
+
+def matching(texts: pa.StringArray, term: Term) -> Mask:
+    """Which texts satisfy the term, negation aside; None does not."""
+    if not term.patterns:
+        found = pc.is_in(texts, value_set=pa.array(term.values, pa.string()))
+        return np.asarray(found)
+    hit = np.zeros(len(texts), np.bool_)
+    for pattern in term.patterns:
+        matched = pc.match_substring_regex(texts, pattern=rf"\A(?:{pattern})\z")
+        hit |= np.asarray(pc.fill_null(matched, fill_value=False))
+    return hit
+
+
+def tags_matching(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
+    """Which canonical tags, all with this key, satisfy the term, negation aside: by their text or an element of a list."""
+    hit = matching(texts_of(tags, key), term) if term.patterns else _equal(tags, key, term)
+    elements = elements_of(tags, key)
+    hit[elements.tags[matching(elements.texts, term)]] = True
+    return hit
+
+
+def _equal(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
+    encoded = [encoding for value in term.values for encoding in encodings_of(key, value)]
+    found: Mask = np.array(pc.is_in(tags, value_set=pa.array(encoded, pa.binary())))
+    start, end, data = layout(tags)
+    at = start + len(key_prefix(key))
+    kinds: npt.NDArray[Any] = data[np.minimum(at, end - 1)]
+    odd = np.flatnonzero(np.isin(kinds, _COMPLEX) & (at < end))
+    if len(odd):
+        found[odd] = matching(texts_of(tags.take(pa.array(odd)), key), term)
+    return found
+
+
+def attributes_matching(reporters: Sequence[Reporter], term: Term) -> Mask:
+    """Which reporters have an attribute of the term's key that satisfies it, negation aside."""
+    answers = [reporter.answers(term.key) for reporter in reporters]
+    owners = np.repeat(np.arange(len(answers)), [len(texts) for texts in answers])
+    hit = np.zeros(len(answers), np.bool_)
+    texts = pa.array([text for texts in answers for text in texts], pa.string())
+    hit[owners[matching(texts, term)]] = True
+    return hit
