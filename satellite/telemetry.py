@@ -297,9 +297,14 @@ class Witness:
     def failed(self, what: str, error: Exception) -> None:
         """Something that should not happen did."""
         self._metrics.count_failure(what)
-        self._log.error("satellite.failed", what=what, exc_info=error)
+        self._say(
+            self._log.error, "satellite.failed", (what, type(error).__name__), what=what, exc_info=error
+        )
 
     def _warn(self, event: str, sort: tuple[str, ...], **keys: Any) -> None:
+        self._say(self._log.warning, event, sort, **keys)
+
+    def _say(self, say: Callable[..., Any], event: str, sort: tuple[str, ...], **keys: Any) -> None:
         key = (event, *sort)
         now = self._clock_seconds()
         with self._lock:
@@ -307,7 +312,7 @@ class Witness:
             speak = now >= quiet_until
             self._quiet[key] = (now + QUIET_SECONDS, 0) if speak else (quiet_until, unlogged + 1)
         if speak:
-            self._log.warning(event, **keys, **({"unlogged": unlogged} if unlogged else {}))
+            say(event, **keys, **({"unlogged": unlogged} if unlogged else {}))
 
 
 class _Shown(Collector):

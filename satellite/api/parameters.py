@@ -5,13 +5,24 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from satellite.explore.asked import Asked, Percentile, Sources
+from satellite.intake.tokens import looks_secret, name_of
 
 US_MAX = (2**63 - 1) // 1000
 
-Project = Annotated[str, Path(description="A project's name; in open mode the access token itself.")]
+
+def _named(project: str) -> str:
+    """What looks like an access token stands for the project that it names; its name is a hash of it."""
+    return name_of(project) if looks_secret(project) else project
+
+
+Project = Annotated[
+    str,
+    AfterValidator(_named),
+    Path(description="A project's name; in open mode the access token itself."),
+]
 
 
 class SourceAsked(BaseModel):

@@ -21,6 +21,7 @@ NO_TOKEN = ("", "empty")
 TokenMode = Literal["open", "listed", "single"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{32,}")
 
 
 def is_project_name(text: str) -> bool:
@@ -29,6 +30,18 @@ def is_project_name(text: str) -> bool:
     Names stand in URLs, where a path of one or two dots means something else.
     """
     return _NAME.fullmatch(text) is not None and text not in {".", ".."}
+
+
+def looks_secret(text: str) -> bool:
+    """Whether a text looks like an access token that LightStep gave out: 32 or more letters and digits, some of each."""
+    return _SECRET.fullmatch(text) is not None
+
+
+def name_of(token: str) -> str:
+    """The project's name that a token is, in open mode; one that is none, or looks like a secret, becomes a hash."""
+    if is_project_name(token) and not looks_secret(token):
+        return token
+    return f"token-{_digest(token).hex()[:12]}"
 
 
 class Tokens:
@@ -92,7 +105,7 @@ class Tokens:
             return self._listed_project(token)
         if token in NO_TOKEN:
             return DEFAULT_PROJECT
-        return token if is_project_name(token) else f"token-{_digest(token).hex()[:12]}"
+        return name_of(token)
 
     def _listed_project(self, token: str) -> str:
         project = self._projects.get(_digest(token))

@@ -136,3 +136,13 @@ def test_questions_of_one_project_leave_room_for_another(monkeypatch: pytest.Mon
         gate.set()
         for one in asked:
             one.result()
+
+
+def test_a_token_that_looks_like_a_secret_is_shown_nowhere(satellite: Satellite) -> None:
+    token = "9f8e7d6c5b4a39281706f5e4d3c2b1a0"
+    report = {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "1" * 32, "spanId": "2" * 16}]}]}]}
+    httpx.post(f"{satellite.http_url}/v1/traces", json=report, headers={"lightstep-access-token": token})
+    url = f"{satellite.url}/api/v1/projects"
+    assert httpx.get(f"{url}/{token}/histogram").json()["count"] == 1  # who knows it may ask by it
+    for address in (url, f"{satellite.url}/diagnostics", f"{satellite.admin_url}/metrics"):
+        assert token not in httpx.get(address).text

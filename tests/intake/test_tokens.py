@@ -14,7 +14,19 @@ def test_open_a_token_that_can_be_a_name_is_the_project(token: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "token", ["x" * 65, "base64/like+token==", "zwei worte", "ümlaut", "a\n", ".", "..", "\ud800"]
+    "token",
+    [
+        "x" * 65,
+        "base64/like+token==",
+        "zwei worte",
+        "ümlaut",
+        "a\n",
+        ".",
+        "..",
+        "\ud800",
+        "0123456789abcdef" * 2,
+        "aB3" * 15,
+    ],
 )
 def test_open_any_other_token_becomes_a_hash(token: str) -> None:
     digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
