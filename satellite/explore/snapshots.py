@@ -157,6 +157,7 @@ class Snapshots:
     ) -> Run:
         """Ask the store, and keep what it says; `plan` is the query with its bounds."""
         identifier = self._fresh_id(project)
+        now_us = self._clock_ns() // 1000
         found = histogram(self._store, project, plan, layers=LAYERS)
         traces = self._store.assemble(project, plan, traces_max=TRACES_MAX, seed=_seed(identifier))
         snapshot = Snapshot(
@@ -164,8 +165,8 @@ class Snapshots:
             project=project,
             query=query,
             canonical=canonical(plan),
-            created_us=self._clock_ns() // 1000,
-            complete_us=self._clock_ns() // 1000,
+            created_us=now_us,
+            complete_us=now_us,
             oldest_us=_us(plan.oldest_ns),
             youngest_us=_us(plan.youngest_ns),
             min_latency_us=_us(plan.min_duration_ns),

@@ -51,6 +51,7 @@ def test_a_run_is_histogram_slowest_spans_and_snapshot(snapshots: Snapshots) -> 
     assert (snapshot.spans, snapshot.traces, snapshot.errors) == (12, 12, 0)
     assert (snapshot.kept_traces, snapshot.kept_spans) == (12, 88)
     assert snapshot.canonical == bookinfo.Q2_CANONICAL
+    assert snapshot.complete_us == snapshot.created_us
     assert {bucket.index: bucket.count for bucket in found.histogram.buckets} == bookinfo.Q2_BUCKETS
     assert [span.duration_us for span in found.page.spans][:2] == [905_300, 805_300]
     assert snapshot.url == f"/p/explorer?snapshot_id={snapshot.id}"
