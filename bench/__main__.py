@@ -11,6 +11,7 @@ from bench import (
     engine,
     figures,
     ingest,
+    keeping,
     memory,
     protocols,
     queries,
@@ -32,6 +33,7 @@ QUESTIONS = {
     "wakeup": wakeup,
     "engine": engine,
     "duplicates": duplicates,
+    "keeping": keeping,
 }
 
 

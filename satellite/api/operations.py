@@ -385,11 +385,22 @@ def _listeners(listeners: Iterable[Mapping[str, Any]]) -> str:
 def _project(one: Mapping[str, Any]) -> tuple[str, str]:
     ledger = one["ledger"]
     figures = _table(
-        ("spans", "bytes", "recall window", "received", "stored", "evicted", "dropped", "duplicates"),
+        (
+            "spans",
+            "bytes",
+            "on disk",
+            "recall window",
+            "received",
+            "stored",
+            "evicted",
+            "dropped",
+            "duplicates",
+        ),
         [
             (
                 one["spans"],
                 one["bytes"],
+                one["disk_bytes"],
                 _span_of_time(one["recall_window_us"]),
                 ledger["received"],
                 ledger["stored"],
@@ -398,6 +409,14 @@ def _project(one: Mapping[str, Any]) -> tuple[str, str]:
                 ledger["duplicates"],
             )
         ],
+    )
+    services = _table(
+        ("service", "spans", "recall window"),
+        (
+            (known["service"], known["spans"], _span_of_time(known["recall_window_us"]))
+            for known in one["services"]
+        ),
+        empty="no services",
     )
     reporters = _table(
         (
@@ -427,4 +446,4 @@ def _project(one: Mapping[str, Any]) -> tuple[str, str]:
         ),
         empty="no reporters",
     )
-    return f"Project {one['project']}", figures + reporters
+    return f"Project {one['project']}", figures + services + reporters
