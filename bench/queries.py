@@ -69,6 +69,10 @@ def questions(loaded: Loaded) -> list[Question]:
         Question("groups by a tag", asked("groups", by="http.status_code")),
         Question("services with their operations", asked("services"), goal_ms=60),
         Question("latency over time", asked("heatmap")),
+        Question("correlations of 3,000 traces", asked("correlations", query=COMMON), goal_ms=500),
+        Question("service diagram of 3,000 traces", asked("diagram", query=COMMON), goal_ms=200),
+        Question("tree of a trace", [path(loaded.project, f"traces/{one}/tree") for one in loaded.trace_ids]),
+        Question("explanation of an empty answer", asked("explain", query='"no.such.key" IN ("1")')),
         Question("run: histogram, first page, snapshot", asked("snapshots"), goal_ms=80, method="POST"),
     ]
 

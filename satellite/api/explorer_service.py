@@ -52,6 +52,7 @@ METHODS = (
     Method("Suggest", "GET", f"{_P}/suggest"),
     Method("Spans", "GET", f"{_P}/spans"),
     Method("Explain", "GET", f"{_P}/explain"),
+    Method("Checks", "GET", f"{_P}/checks"),
     Method("Histogram", "GET", f"{_P}/histogram"),
     Method("HeatMap", "GET", f"{_P}/heatmap"),
     Method("Groups", "GET", f"{_P}/groups"),

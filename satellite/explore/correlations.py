@@ -19,7 +19,8 @@ from satellite.model.spans import Status
 from satellite.model.tags import order_by_key, texts_of
 from satellite.query.plan import Plan
 from satellite.store import Questions
-from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights, ascending, mixed
+from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights, mixed
+from satellite.store.distinct import distinct
 
 Of = Literal["latency", "errors"]
 
@@ -202,7 +203,7 @@ def _operations(found: Assembled, sides: _Sides) -> list[Correlation]:
         spent = path.spent(np.where(side, weight, 0.0))
         total = float((duration * weight)[side].sum())
         shares.append(np.bincount(operation, spent, len(names)) / (total or 1.0))
-        marked = ascending(operation[spent > 0] * found.held + found.trace[spent > 0])
+        marked = distinct(operation[spent > 0] * found.held + found.trace[spent > 0])
         traces.append(np.bincount(marked // max(found.held, 1), minlength=len(names)))
     scores = score(*shares)
     return [
@@ -302,9 +303,9 @@ _BITMAP_BYTES_MAX = 64 << 20
 
 
 def _distinct(numbers: Ints, size: int) -> Ints:
-    """The distinct ones of numbers below `size`, ascending."""
+    """The distinct ones of numbers below `size`."""
     if size > _BITMAP_BYTES_MAX:
-        return ascending(numbers)
+        return distinct(numbers)
     seen = np.zeros(size, np.bool_)
     seen[numbers] = True
     return np.flatnonzero(seen)

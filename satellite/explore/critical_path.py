@@ -11,7 +11,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from satellite.store.assembled import Ints, Weights, ascending
+from satellite.store.assembled import Ints, Weights
+from satellite.store.distinct import distinct
 
 Mask = npt.NDArray[np.bool_]
 
@@ -31,7 +32,7 @@ class CriticalPath:
         self._order = children[
             np.lexsort((~span_id[children], -start_ns[children], self.end[children], parent[children]))
         ]
-        self._times = ascending(np.concatenate([self.start, self.end]))
+        self._times = distinct(np.concatenate([self.start, self.end]))
         self._keys = self._key(parent[self._order], self.end[self._order])
         self._on_path = self._walked()
         self.link = np.full(len(parent), -1, np.int64)
@@ -57,7 +58,7 @@ class CriticalPath:
         """Which children, in their order, are on the path of the row above them."""
         order, size = self._order, len(self._order)
         above = self.parent[order]
-        rows = ascending(above)
+        rows = distinct(above)
         heads = self._last_by(rows, self.end[rows])
         heads = heads[(heads >= 0) & (above[heads] == rows)]
         before = np.minimum(self._last_by(above, self.start[order]), np.arange(size) - 1)

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from satellite.model.spans import Marks, SpanBatch
 from satellite.pb import satellite_model_pb2 as pb
-from satellite.store.assembled import Ids, Ints, ascending
+from satellite.store.assembled import Ids, Ints
+from satellite.store.distinct import distinct
 
 Mask = npt.NDArray[np.bool_]
 
@@ -66,7 +67,7 @@ class _Links:
         self.start: Ints = batch.column("start_ns")
         self.reporter: Ints = batch.column("reporter")
         self.shared: Mask = (batch.column("marks") & np.uint16(Marks.SHARED)) > 0
-        self.ids = ascending(np.concatenate([self.span_id, self.parent_id]))
+        self.ids = distinct(np.concatenate([self.span_id, self.parent_id]))
         keys = self._keys(trace, self.span_id, self.shared)
         self.order = np.lexsort((self.span_id, self.start, keys))
         self.keys = keys[self.order]

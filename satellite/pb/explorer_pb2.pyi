@@ -219,6 +219,36 @@ class Explanation(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class ChecksRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
+
+class Checks(_message.Message):
+    __slots__ = ("findings", "notes")
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class HistogramRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "layers", "overlay", "overlay_in")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -1195,6 +1225,24 @@ class Step(_message.Message):
     alone: int
     def __init__(self, term: _Optional[str] = ..., spans: _Optional[int] = ..., alone: _Optional[int] = ...) -> None: ...
 
+class Finding(_message.Message):
+    __slots__ = ("name", "severity", "message", "advice", "spans", "services", "examples")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    SEVERITY_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    EXAMPLES_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    severity: str
+    message: str
+    advice: str
+    spans: int
+    services: _containers.RepeatedScalarFieldContainer[str]
+    examples: _containers.RepeatedCompositeFieldContainer[Example]
+    def __init__(self, name: _Optional[str] = ..., severity: _Optional[str] = ..., message: _Optional[str] = ..., advice: _Optional[str] = ..., spans: _Optional[int] = ..., services: _Optional[_Iterable[str]] = ..., examples: _Optional[_Iterable[_Union[Example, _Mapping]]] = ...) -> None: ...
+
 class Bucket(_message.Message):
     __slots__ = ("index", "from_us", "to_us", "count", "errors")
     INDEX_FIELD_NUMBER: _ClassVar[int]
@@ -1593,6 +1641,18 @@ class ReporterView(_message.Message):
     id: str
     attributes: _struct_pb2.Struct
     def __init__(self, id: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Example(_message.Message):
+    __slots__ = ("trace_id", "span_id", "service", "operation")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SPAN_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    span_id: str
+    service: str
+    operation: str
+    def __init__(self, trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ...) -> None: ...
 
 class Histogram(_message.Message):
     __slots__ = ("buckets", "percentiles", "count", "errors", "traces", "oldest_us", "newest_us")

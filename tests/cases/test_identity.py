@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from satellite.explore.trace import tree
+from satellite.explore.trace_tree import trace_tree
 from satellite.explore.whole_trace import whole_trace
 from satellite.pb import lightstep_collector_pb2 as collector
 from tests.cases import case
@@ -22,12 +22,10 @@ def test_retries_of_a_call_are_all_kept() -> None:
         assert statuses == ["200", "503", "503", "200"]
         assert satellite.ledger.dropped == {}
         assert len(whole_trace(satellite.store, "p", "4be1a2c3d5f60718").batch) == 4
-        (client,) = tree(satellite.spans())
-        assert [child.span and child.span.tags["http.status_code"] for child in client.children] == [
-            "503",
-            "503",
-            "200",
-        ]
+        rows = trace_tree(whole_trace(satellite.store, "p", "4be1a2c3d5f60718")).rows
+        status = {span.start_us: span.tags["http.status_code"] for span in satellite.spans()}
+        assert [row.depth for row in rows] == [0, 1, 1, 1]
+        assert [status[row.start_us] for row in rows[1:]] == ["503", "503", "200"]
         satellite.send("zipkin", case("zipkin-retries.json"))
         assert satellite.ledger.dropped == {"duplicate": 4}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from satellite.explore.trace import tree
+from satellite.explore.trace_tree import trace_tree
 from satellite.explore.whole_trace import whole_trace
 from tests.cases import case
 from tests.cases.played import played
@@ -15,10 +15,10 @@ def test_odd_ids_find_their_trace() -> None:
         assert len(whole_trace(satellite.store, "p", "order-77").batch) == 2
         assert len(satellite.spans('lightstep.trace_id IN ("order-77")')) == 2
         assert [span.operation for span in satellite.spans('lightstep.span_id IN ("step-2")')] == ["pay"]
-        (order,) = tree(satellite.spans())
-        assert [child.span and child.span.operation for child in order.children] == ["pay"]
-        assert order.span is not None
-        assert (order.span.extra["trace_id_text"], order.span.extra["span_id_text"]) == ("order-77", "step-1")
+        rows = trace_tree(whole_trace(satellite.store, "p", "order-77")).rows
+        assert [(row.depth, row.operation) for row in rows][1:] == [(1, "pay")]
+        order = next(span for span in satellite.spans() if span.parent_span_id is None)
+        assert (order.extra["trace_id_text"], order.extra["span_id_text"]) == ("order-77", "step-1")
 
 
 @pytest.mark.parametrize(

@@ -1,37 +1,71 @@
+"""Which span stands below which: odd links, cycles, halves of one id, attempts."""
+
 from __future__ import annotations
 
-import msgspec
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any
 
-from satellite.explore.trace import Node, tree
-from satellite.model.span import Reference, ReporterView, Span
-
-
-def span(
-    span_id: str, parent: str | None = None, start_us: int = 0, mark: int = 0, *, shared: bool = False
-) -> Span:
-    return Span(
-        trace_id="00000000b00c0002",
-        span_id=span_id,
-        parent_span_id=parent,
-        service="a",
-        operation="b",
-        kind=None,
-        start_us=start_us,
-        duration_us=1,
-        error=False,
-        tags={},
-        logs=[],
-        references=[],
-        reporter=ReporterView("0", {}),
-        protocol="lightstep",
-        mark=mark,
-        marks=["shared"] if shared else [],
-    )
+from satellite.explore.trace_tree import trace_tree
+from satellite.explore.whole_trace import whole_trace
+from satellite.model.reporter import Reporter
+from satellite.model.spans import Marks, SpanBuilder, encode_reference
+from satellite.store.recall.engine import RecallStore
 
 
-def shape(nodes: list[Node]) -> list[object]:
+@dataclass(frozen=True)
+class Row:
+    """A span; ids are letters, or numbers as text."""
+
+    span_id: str
+    parent: str | None = None
+    start_us: int = 0
+    shared: bool = False
+    links: tuple[tuple[str, str], ...] = ()
+    reporter: int = 0
+
+
+def number(letter: str | None) -> int:
+    """The id that a letter, or a number, stands for."""
+    return 0 if letter is None else ord(letter) if letter.isalpha() else int(letter) + 1
+
+
+def span(span_id: str, parent: str | None = None, start_us: int = 0, *, shared: bool = False) -> Row:
+    return Row(span_id, parent, start_us, shared)
+
+
+def tree(rows: list[Row], limit: int = 4000) -> Any:
+    """The answer about a trace of these spans."""
+    builder = SpanBuilder()
+    for row in rows:
+        builder.add(
+            reporter=Reporter("lightstep", "a", row.reporter),
+            operation="b",
+            trace_low=1,
+            span_id=number(row.span_id),
+            parent_id=number(row.parent),
+            start_ns=row.start_us * 1000,
+            duration_ns=1000,
+            marks=Marks.SHARED if row.shared else Marks(0),
+            references=[
+                encode_reference(follows=kind == FOLLOWS, trace_high=0, trace_low=1, span_id=number(target))
+                for kind, target in row.links
+            ],
+        )
+    with closing(RecallStore()) as store:
+        store.write("p", builder.build(), arrived_ns=1)
+        return trace_tree(whole_trace(store, "p", "1"), limit=limit)
+
+
+def shape(found: Any) -> list[Any]:
     """Nested [id, [children]]; the id of a missing span has a question mark."""
-    return [[node.span_id + ("" if node.span else "?"), shape(node.children)] for node in nodes]
+    tops: list[Any] = []
+    places: list[list[Any]] = []
+    for row in found.rows:
+        node: list[Any] = [chr(int(row.span_id, 16)) + "?" * row.missing, []]
+        places.append(node[1])
+        (tops if row.parent is None else places[row.parent]).append(node)
+    return tops
 
 
 def test_children_stand_below_their_parent_by_start() -> None:
@@ -64,22 +98,17 @@ def test_several_spans_with_one_id_are_all_shown() -> None:
 
 
 def test_a_child_stands_below_the_attempt_of_its_own_process() -> None:
-    here, there = ReporterView("1", {}), ReporterView("2", {})
     spans = [
         span("x"),
-        *(
-            msgspec.structs.replace(span("x", "x", start_us, shared=True), reporter=reporter)
-            for start_us, reporter in ((1, here), (2, there))
-        ),
-        msgspec.structs.replace(span("c", "x", 5), reporter=here),
+        *(replace(span("x", "x", at, shared=True), reporter=at) for at in (1, 2)),
+        replace(span("c", "x", 5), reporter=1),
     ]
     assert shape(tree(spans)) == [["x", [["x", [["c", []]]], ["x", []]]]]
 
 
-def linked(span_id: str, start_us: int, *links: tuple[str, str]) -> Span:
+def linked(span_id: str, start_us: int, *links: tuple[str, str]) -> Row:
     """A span with references of its own, the first its parent."""
-    references = [Reference(kind, "00000000b00c0002", target) for kind, target in links]
-    return msgspec.structs.replace(span(span_id, links[0][1], start_us), references=references)
+    return Row(span_id, links[0][1], start_us, links=links)
 
 
 FOLLOWS, CHILD = "follows_from", "child_of"
@@ -129,10 +158,5 @@ def test_a_span_that_is_its_own_parent_is_a_root() -> None:
 
 
 def test_a_chain_deeper_than_the_interpreter_recurses() -> None:
-    spans = [span(f"{i:016x}", f"{i - 1:016x}" if i else None, i) for i in range(5000)]
-    [node] = tree(spans)
-    depth = 0
-    while node.children:
-        [node] = node.children
-        depth += 1
-    assert depth == 4999
+    found = tree([span(str(i), str(i - 1) if i else None, i) for i in range(5000)], limit=10)
+    assert (found.depth, found.total) == (5000, 5000)
