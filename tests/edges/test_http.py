@@ -23,6 +23,7 @@ from satellite.model.report import Receipt
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
 from satellite.protocols import PROTOCOLS
 from satellite.protocols.lightstep.protobuf import PROTOCOL
+from satellite.protocols.otlp import protobuf as otlp
 from satellite.protocols.wire import Reply, WireProtocol
 from tests.cases import case
 
@@ -684,3 +685,24 @@ def test_reports_at_a_port_that_takes_none_are_told_where_to_go() -> None:
         "/api/v1/projects/p/mark",
     ]
     assert trapped == [("report_at_wrong_port", 8000, "10.0.0.1:5", "POST /v1/traces/", "go to 8181")]
+
+
+@pytest.mark.parametrize("encoding", ["zstd", "deflate"])
+def test_what_the_collector_compresses_is_taken(encoding: str) -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    headers = {"content-type": "application/x-protobuf", "content-encoding": encoding}
+    body = case(f"clients/otelcol-0.139.0-otlp.{encoding}")
+    assert edge.must_ask(body, path="/v1/traces", headers=headers).status == 200
+    [(inflated, _, _)] = edge.intake.came
+    [span] = otlp.PROTOCOL.decode([inflated], NOW_NS).batch.spans()
+    assert (span.operation, len(span.logs), len(span.references)) == ("buy", 1, 1)
+
+
+def test_a_compression_that_cannot_be_read_is_refused_in_words_and_counted() -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    headers = {"content-type": "application/json", "content-encoding": "br"}
+    answer = edge.must_ask(b"x", path="/v1/traces", headers=headers)
+    assert answer.status == 400
+    assert all(name in answer.body.decode() for name in ("br", "gzip", "zstd", "deflate", "snappy", "lz4"))
+    assert edge.refusals() == ["bad_report"]
+    assert [trap[0] for trap in edge.trapped] == ["wrong_content_encoding"]

@@ -2,29 +2,70 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from satellite.errors import BadReport
 
-_GZIP = b"\x1f\x8b"
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 _OUT_BYTES = 1 << 20
 _NAMED = {
     b"PK\x03\x04": "a ZIP archive",
     b"BZh": "compressed by bzip2",
     b"\xfd7zXZ": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
 }
+
+
+class _Member(Protocol):
+    """One compressed stream."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+
+class _Gzip:
+    """zlib's, which hands unread input back, with the manners of the newer ones, which keep it."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._stream.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._stream.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
+
+
+_KINDS: tuple[tuple[bytes, str, Callable[[], _Member]], ...] = (
+    (b"\x1f\x8b", "gzip", _Gzip),
+    (b"\x28\xb5\x2f\xfd", "zstd", zstd.ZstdDecompressor),
+)
 
 
 class Inflated:
     """Bytes in any portions in; out what they mean, in portions that are bounded however much a few bytes hold."""
 
     def __init__(self) -> None:
-        self.gzip = False
+        self.compression = ""
+        """Its name; "" for none."""
         self._start = b""
         self._known = False
-        self._member: zlib._Decompress | None = None
+        self._new: Callable[[], _Member] | None = None
+        self._member: _Member | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What can be read now. Raises BadReport for a compression that is not taken, or a damaged one."""
@@ -33,32 +74,42 @@ class Inflated:
             if len(self._start) < 6:
                 return
             data = self._begin()
-        yield from self._inflate(data) if self.gzip else (data,)
+        yield from self._plain(data)
 
     def finish(self) -> Iterator[bytes]:
         """The rest. Raises BadReport when the file is cut off."""
         if not self._known and self._start:
-            data = self._begin()
-            yield from self._inflate(data) if self.gzip else (data,)
+            yield from self._plain(self._begin())
         if self._member is not None and not self._member.eof:
-            raise BadReport("the gzip file is cut off; what came before the end is kept")
+            raise BadReport(f"the {self.compression} file is cut off; what came before the end is kept")
 
     def _begin(self) -> bytes:
         self._known = True
         for magic, what in _NAMED.items():
             if self._start.startswith(magic):
-                raise BadReport(f"the file is {what}", hint="unpack it first; gzip is taken as it is")
-        self.gzip = self._start.startswith(_GZIP)
+                raise BadReport(
+                    f"the file is {what}", hint="unpack it first; gzip and zstd are taken as they are"
+                )
+        for magic, name, new in _KINDS:
+            if self._start.startswith(magic):
+                self.compression, self._new = name, new
         return self._start
 
-    def _inflate(self, data: bytes) -> Iterator[bytes]:
+    def _plain(self, data: bytes) -> Iterator[bytes]:
+        if self._new is None:
+            yield data
+            return
         try:
             while data:
                 if self._member is None or self._member.eof:
                     data = data.lstrip(b"\0")  # padding between members is legal
-                    self._member = zlib.decompressobj(wbits=31)
-                if piece := self._member.decompress(data, _OUT_BYTES):
+                    if not data:
+                        return
+                    self._member = self._new()
+                piece = self._member.decompress(data, _OUT_BYTES)
+                while piece:
                     yield piece
-                data = self._member.unconsumed_tail or self._member.unused_data
-        except zlib.error as error:
-            raise BadReport(f"the gzip file is damaged: {error}") from error
+                    piece = b"" if self._member.eof else self._member.decompress(b"", _OUT_BYTES)
+                data = self._member.unused_data if self._member.eof else b""
+        except (zlib.error, zstd.ZstdError) as error:
+            raise BadReport(f"the {self.compression} file is damaged: {error}") from error

@@ -93,7 +93,9 @@ class FileReader:
             title if count == 1 else f"{count} documents of {title}" for title, count in self.titles.items()
         ]
         titles += [f"{count} of {what}" for what, count in self.others.items()]
-        return ", ".join([*titles, *(["gzip"] if self._inflated.gzip and titles else [])])
+        return ", ".join(
+            [*titles, *([self._inflated.compression] if self._inflated.compression and titles else [])]
+        )
 
     def fault(self, place: str, reason: str, count: int = 1) -> None:
         """A document could not be taken."""

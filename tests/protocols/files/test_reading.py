@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,15 @@ from satellite.errors import BadReport, SatelliteError
 from satellite.model.span import Span
 from satellite.protocols.files import binary_stream
 from satellite.protocols.files.formats import FILE_FORMATS
+from satellite.protocols.files.inflating import Inflated
 from satellite.protocols.files.reading import FileReader
 from tests import bookinfo
 from tests.cases import case
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 TRACE = "7c1e5a90b3d24f6886f0c2d4e6a81b35"
 
@@ -112,7 +119,9 @@ def test_lightstep_as_json(document: Any) -> None:
     "convert",
     [
         gzip.compress,
-        lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]),
+        lambda content: gzip.compress(content[:40]) + gzip.compress(content[40:]) + b"\0\0",
+        zstd.compress,
+        lambda content: zstd.compress(content[:40]) + zstd.compress(content[40:]),
         lambda content: b"\xef\xbb\xbf" + content,
         lambda content: content.decode().encode("utf-16"),
         lambda content: b"\n\n" + content + b"\n \n",
@@ -286,3 +295,21 @@ def test_any_file_is_read_or_refused(content: bytes, portion: int) -> None:
         except SatelliteError as error:
             outcomes.append((error.message,))
     assert outcomes[0] == outcomes[1]
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress])
+def test_a_bomb_comes_out_in_portions(compress: Callable[[bytes], bytes]) -> None:
+    inflated = Inflated()
+    sizes = [len(piece) for piece in inflated.feed(compress(b" " * (20 << 20)))]
+    sizes += [len(piece) for piece in inflated.finish()]
+    assert sum(sizes) == 20 << 20
+    assert max(sizes) <= 1 << 20
+
+
+@pytest.mark.parametrize("compress", [gzip.compress, zstd.compress])
+def test_damaged_and_cut_off_compression_is_said(compress: Callable[[bytes], bytes]) -> None:
+    content = compress(case("zipkin-plain.json"))
+    with pytest.raises(BadReport, match="cut off"):
+        read(content[:-3])
+    with pytest.raises(BadReport, match=r"damaged|cut off"):
+        read(content[:20] + b"\xff" * 30)
