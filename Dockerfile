@@ -1,7 +1,14 @@
 # docker build -t mock-lightstep-satellite .
 #
-# Wheel, dependencies, package, runtime: what builds is not in what runs, and a change of our code leaves the dependencies'
+# Pages, wheel, dependencies, package, runtime: what builds is not in what runs, and a change of our code leaves the dependencies'
 # layer alone. All that comes from outside is checked against the hashes of the lock files.
+
+FROM node:24-slim AS pages
+WORKDIR /src/web
+COPY web/package.json web/package-lock.json ./
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY web ./
+RUN npm run build
 
 FROM python:3.12-slim AS wheel
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1
@@ -10,9 +17,10 @@ COPY requirements-dev.lock ./
 # Of the development lock only the build backend; pip refuses if one of its dependencies is not among these.
 RUN awk '/^[A-Za-z]/ { keep = /^(hatchling|packaging|pathspec|pluggy|tomlkit|trove-classifiers)==/ } keep' requirements-dev.lock > build.lock \
     && pip install --require-hashes -r build.lock
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml hatch_build.py README.md LICENSE ./
 COPY satellite ./satellite
 COPY mock_lightstep_satellite ./mock_lightstep_satellite
+COPY --from=pages /src/satellite/ui ./satellite/ui
 RUN python -m hatchling build -t wheel -d /dist
 
 FROM python:3.12-slim AS dependencies

@@ -9,6 +9,8 @@
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PAGES := satellite/ui/index.html
+WEB := $(shell find web -name node_modules -prune -o -type f ! -name types.ts -print 2>/dev/null)
 WORKERS ?= auto
 SECONDS ?= 60
 ROUNDS ?= 100
@@ -32,25 +34,38 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run demo test unit interop crash fuzz lint types format protos docs check-generated lock bench clean
+.PHONY: help run pages demo test unit web interop crash fuzz lint types format protos docs check-generated lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-run: $(INSTALLED) ## a satellite with its certificates in certs/ and its spans in data/; Ctrl-C ends it
+run: $(INSTALLED) pages ## a satellite with its certificates in certs/ and its spans in data/; Ctrl-C ends it
 	@exec $(BIN)/satellite serve --cert-dir certs --data-dir data $(ARGS)
+
+# Without npm there is still the API; the wheel and the image have the pages always.
+pages: ## build the pages from web/ when they are older than it; without npm only a word about it
+	@if ! npm --version >/dev/null 2>&1; then \
+		echo "There is no npm: the satellite serves its API and a start page, without the Explorer's pages." >&2; \
+	elif ! $(MAKE) --no-print-directory $(PAGES); then \
+		echo "The Explorer's pages could not be built (they need Node.js 20.19 or newer and the npm registry)." >&2; fi
 
 demo: $(INSTALLED) ## Bookinfo traffic to the satellite of `make run`
 	@COLLECTOR_CERT_DIR=certs exec $(BIN)/satellite demo $(ARGS)
 
 test: lint types check-generated ## everything that CI runs
 	$(MAKE) --no-print-directory unit
+	$(MAKE) --no-print-directory web
 	$(MAKE) --no-print-directory interop
 
 unit: $(INSTALLED) ## the fast tests, under a minute
 	$(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
 
-interop: $(INSTALLED) $(INTEROP) ## the tests with real clients and processes, and the thorough ones
+web: ## types and unit tests of the pages; needs npm
+	@if ! npm --version >/dev/null 2>&1; then echo "There is no npm, so the pages are not tested." >&2; \
+	else $(MAKE) --no-print-directory web/node_modules/.installed && \
+		npm --prefix web run --silent check && npm --prefix web run --silent test; fi
+
+interop: $(INSTALLED) $(INTEROP) pages ## the tests with real clients and processes, and the thorough ones
 	$(BIN)/python -m pytest -m "interop or thorough" -n $(WORKERS) -q $(ARGS)
 
 crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing acknowledged may be missing
@@ -96,7 +111,7 @@ lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and te
 	done
 
 clean: ## remove environments and caches; certificates stay
-	rm -rf $(VENV) .interop .fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
+	rm -rf $(VENV) satellite/ui web/node_modules .interop .fuzz .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build dist
 	find satellite tests bench docs protos -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment: made once, filled again when the locks change.
@@ -116,6 +131,18 @@ $(INSTALLED): requirements-dev.lock pyproject.toml | $(BIN)/python
 	@$(PIP) install --require-hashes -r requirements-dev.lock || { \
 		echo "The dependencies could not be installed: is the package index reachable (see pip config list)?" >&2; exit 1; }
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The pages, and what builds them (web/package-lock.json names no registry).
+
+$(PAGES): web/node_modules/.installed $(WEB)
+	@echo "Building the pages" >&2
+	@npm --prefix web run --silent build >/dev/null
+	@touch $@
+
+web/node_modules/.installed: web/package-lock.json
+	@echo "Installing what builds the pages" >&2
+	@npm ci --prefix web --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 	@touch $@
 
 # The fuzzer, beside our own dependencies and not among them; what it learned in earlier runs stays there, too.

@@ -14,8 +14,11 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from unittest.mock import Mock
 
+from satellite.api.explorer import create_api
 from satellite.cli.settings import EVERYDAY
+from satellite.intake.arrivals import Arrivals
 from satellite.ports import ADMIN, EXPLORER, PURPOSES
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.settings import ENVIRONMENT_PREFIX, NO_EFFECT, NO_EFFECT_PREFIXES, Settings, help_of, names_of
@@ -186,7 +189,23 @@ def older_manifest() -> str:
     return _OLDER_HEAD + text.replace("deploy/satellite.yaml", "deploy/satellite-k8s-1.11.yaml")
 
 
+def api_document() -> str:
+    """The OpenAPI document, of which the pages' build makes its types."""
+    # No endpoint is called, so there need not be anything behind them.
+    api = create_api(
+        sources=Mock(),
+        slots=Mock(),
+        saved=Mock(),
+        arrivals=Arrivals(),
+        intake=Mock(),
+        book=Mock(),
+        version="1",
+    )
+    return json.dumps(api.openapi(), indent=1, sort_keys=True) + "\n"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
+    "../web/openapi.json": api_document,
     "settings.md": settings_page,
     "protocols.md": protocols_page,
     "architecture.md": architecture_page,

@@ -157,6 +157,7 @@ class App:
 
     def _make_api(self) -> ASGIApp:
         from satellite.api.explorer import create_api
+        from satellite.mesh.bookinfo import an_hour
 
         with _MAKING:
             return create_api(
@@ -168,6 +169,7 @@ class App:
                 book=self._faults,
                 version=version(),
                 question_seconds_max=self._settings.question_seconds_max,
+                demo_traffic=lambda: an_hour(self._clock_ns()),
             )
 
     # Open, start

@@ -10,12 +10,14 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from starlette.types import ASGIApp
 
 from satellite.api.guard import Guard
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
+from satellite.api.pages import Pages
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.faulty_tls import FaultyTls
 from satellite.edges.greeting import ALPN
@@ -58,6 +60,9 @@ PURPOSES = {
     "explorer_port": EXPLORER,
 }
 """What answers at the port of each setting, in the order they are shown."""
+
+PAGES_FOLDER = Path(__file__).parent / "ui"
+"""What `web/` is built into; not there in a checkout on a machine without Node.js."""
 
 
 class CannotListen(SatelliteError):
@@ -150,7 +155,7 @@ class Ports:
             faults=faults,
         )
         admin = create_admin(diagnostics, exposition)
-        explorer = create_explorer(diagnostics, api, ca_pem)
+        explorer = Pages(create_explorer(diagnostics, api, ca_pem), PAGES_FOLDER, prefix=settings.path_prefix)
 
         def guarded(app: ASGIApp) -> Guard:
             return Guard(app, self._names, settings.allowed_hosts)

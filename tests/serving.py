@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,7 +49,12 @@ def silent_url() -> Iterator[str]:
         yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
-def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
+def api_of(
+    store: Store,
+    arrivals: Arrivals,
+    version: str = "1",
+    demo_traffic: Callable[[], Iterable[bytes]] = tuple,
+) -> FastAPI:
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
     book = Faults(time.time_ns)
@@ -64,4 +69,5 @@ def api_of(store: Store, arrivals: Arrivals, version: str = "1") -> FastAPI:
         intake=intake,
         book=book,
         version=version,
+        demo_traffic=demo_traffic,
     )

@@ -7,12 +7,15 @@ others.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 from fastapi import FastAPI
 
 from satellite.api import (
     ROOT,
     checks,
     correlations,
+    demo,
     diagram,
     expect,
     explanations,
@@ -21,6 +24,7 @@ from satellite.api import (
     groups,
     histogram,
     projects,
+    queries,
     services,
     snapshots,
     spans,
@@ -50,8 +54,12 @@ def create_api(
     book: Faults,
     version: str,
     question_seconds_max: float = 10.0,
+    demo_traffic: Callable[[], Iterable[bytes]] = tuple,
 ) -> FastAPI:
-    """The application that answers `/api/v1` about the projects of this store and its snapshots."""
+    """The application that answers `/api/v1` about the projects of this store and its snapshots.
+
+    `demo_traffic`: LightStep reports of a bounded run that ends now, for whoever wants to try it.
+    """
     api = FastAPI(
         title="Mock LightStep Satellite",
         version=version,
@@ -63,6 +71,7 @@ def create_api(
     why = explanations.Explanations(arrivals, intake)
     resources = [
         projects.routes(sources.store, [sources.snapshots, slots, saved, book], arrivals, intake),
+        queries.routes(),
         services.routes(sources, slots),
         streams.routes(saved),
         suggestions.routes(sources),
@@ -76,6 +85,7 @@ def create_api(
         checks.routes(sources),
         snapshots.routes(sources),
         files.routes(sources, intake),
+        demo.routes(intake, demo_traffic),
         expect.routes(sources.store, arrivals),
         tail.routes(sources.store, arrivals),
         faults.routes(book),

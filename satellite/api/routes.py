@@ -151,7 +151,7 @@ def with_notes(response: Response, *queries: str) -> Response:
     is_object = not isinstance(response, StreamingResponse) and response.media_type == "application/json"
     if not is_object or response.status_code != 200:
         return response
-    notes = list(dict.fromkeys(note for text in queries for note in parse(text).notes))
+    notes = list(dict.fromkeys(note for text in queries for note in parse(text, lenient=True).notes))
     if not notes:
         return response
     body = bytes(response.body)

@@ -52,6 +52,10 @@ V3_SLOW_SHARE = 0.08
 """Of the ratings calls of reviews v3: hundreds of milliseconds instead of two."""
 
 
+VISITS_PER_SECOND = 0.6
+"""Of the hour that is sent at a click: enough for tails and errors to show, and there at once (ours)."""
+
+
 @dataclass(slots=True)
 class Proxy:
     """One Envoy: a sidecar or the gateway, with the constant part of its spans and the spans it has not reported yet."""
@@ -381,6 +385,15 @@ class Bookinfo:
         """A UUID whose 15th character is 9: Envoy's mark for «sampled»."""
         text = str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         return f"{text[:14]}9{text[15:]}"
+
+
+def an_hour(until_ns: int) -> Iterator[bytes]:
+    """The reports of an hour of visits that ends at a time, in the order sent; other ones for another time."""
+    bookinfo = Bookinfo(
+        until_ns & 0xFFFFFFFF, start_ns=until_ns - 3_600_000_000_000, requests_per_second=VISITS_PER_SECOND
+    )
+    for report in [*bookinfo.reports(until_ns - FLUSH_INTERVAL_NS), *bookinfo.rest()]:
+        yield report.SerializeToString()
 
 
 def _service_call(service: str, *, status: int = 200, flags: str = "-", response_bytes: int = 0) -> _Hop:

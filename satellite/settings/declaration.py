@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -95,6 +96,14 @@ def _profile(name: str) -> str:
     return name
 
 
+def _path_prefix(path: str) -> str:
+    path = path.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
+        message = "a path has letters, digits, '.', '_', '~', '-' between slashes, as in /satellite"
+        raise ValueError(message)
+    return path
+
+
 def _home(path: Path | str | None) -> Path | None:
     return Path(path).expanduser() if path else None
 
@@ -165,6 +174,10 @@ class Settings(BaseSettings):
         Port, Original("diagnostics_plain_port", "diagnostic_port", "babysitter_port")
     ] = 8000
     """Explorer: the API under `/api/v1`, and `/diagnostics`; HTTP."""
+
+    path_prefix: Annotated[str, AfterValidator(_path_prefix)] = ""
+    """Path below which a proxy shows the Explorer, as in `/satellite`; not needed when the proxy says it in
+    `X-Forwarded-Prefix`. Whether the proxy takes it away or leaves it makes no difference."""
 
     access_tokens: Secret[ProjectByToken] = Secret({})
     """The access tokens to let in, each with its project: `{"token": "project"}`. Empty: any token is let in and

@@ -439,3 +439,34 @@ def test_notes_of_a_wait(api: Api) -> None:
     body["query"] = "service IN ('shop')"
     error = api.refusal("POST", f"{PROJECT}/expect", 408, json={**body, "timeout_ms": 1})
     assert "note: texts stand in double quotes" in error["explanation"]["lines"][-1]
+
+
+def test_a_query_by_itself(api: Api) -> None:
+    found = api.get("/api/v1/query", query=bookinfo.Q2_CHIPS)
+    assert [(one["key"], one["values"]) for one in found["terms"]] == [
+        ("service", [bookinfo.PRODUCTPAGE]),
+        ("operation", [bookinfo.REVIEWS_CALL]),
+    ]
+    assert (found["predicate"], found["chips"]) == (bookinfo.Q2_CANONICAL, bookinfo.Q2_CHIPS)
+    assert api.get("/api/v1/query") == {"terms": [], "predicate": "", "chips": ""}
+    [term] = api.get("/api/v1/query", query='"service" NOT MATCHES REGEXP ("a.*")')["terms"]
+    assert term == {"key": "service", "built_in": False, "negated": True, "regexp": True, "values": ["a.*"]}
+
+
+def test_the_query_bar_may_be_lenient(api: Api) -> None:
+    bare = 'http.status_code IN ("500") AND http.status_code IN ("503")'
+    refusal = api.refusal("GET", "/api/v1/query", 400, params={"query": bare})
+    assert (refusal["code"], refusal["line"], refusal["column"]) == ("bad_query", 1, 1)
+    [term] = api.get("/api/v1/query", query=bare, lenient=True)["terms"]
+    assert term["values"] == ["500", "503"]
+
+
+def test_demo_traffic_is_kept_at_once(api: Api) -> None:
+    from satellite.mesh.bookinfo import an_hour
+
+    sent = list(an_hour(bookinfo.START_US * 1000))
+    app = api_of(api.store, api.arrivals, demo_traffic=lambda: sent[:3])
+    api.app = app
+    spans = api.post("/api/v1/projects/tried/demo")["spans"]
+    assert spans == api.get("/api/v1/projects/tried/histogram")["count"] > 0
+    assert api.refusal("POST", "/api/v1/projects/a%20b/demo", 400)["parameter"] == "project"

@@ -6,7 +6,6 @@ import http.server
 import json
 import os
 import queue
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -16,27 +15,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.chromium import installed_browser
 from tests.interop.processes import PATIENCE_S, ROOT, environment
 from tests.interop.tracers import installed
 
-BROWSERS = (
-    "chromium",
-    "chromium-browser",
-    "chromium-headless-shell",
-    "google-chrome",
-    "google-chrome-stable",
-)
 PAGE = ROOT / "tests/interop/clients/lightstep_browser.html"
-
-
-def installed_browser() -> str:
-    """A Chromium of this machine; skips the test where there is none."""
-    for name in BROWSERS:
-        if found := shutil.which(name):
-            return found
-    pytest.skip("there is no Chromium (on Debian and Ubuntu: apt-get install chromium)")
 
 
 def visit(settings: dict[str, Any], *, trusted_key: str = "") -> dict[str, Any]:

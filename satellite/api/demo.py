@@ -1,0 +1,44 @@
+"""Demo traffic from within: what `satellite demo` would send in an hour, kept at once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import msgspec
+from fastapi import Response
+
+from satellite.api.parameters import Project
+from satellite.api.routes import Routes, json
+from satellite.errors import BadRequest
+from satellite.intake.intake import Intake
+from satellite.intake.tokens import is_project_name
+from satellite.protocols.lightstep import protobuf
+
+
+class DemoSent(msgspec.Struct, frozen=True):
+    """What was sent."""
+
+    spans: int
+
+
+def routes(intake: Intake, traffic: Callable[[], Iterable[bytes]]) -> Routes:
+    """Its endpoint; `traffic`: the reports of a run that ends now, as LightStep's protobuf."""
+    routes = Routes()
+    one_at_a_time = asyncio.Lock()
+
+    @routes.post("/projects/{project}/demo", DemoSent)
+    async def demo(project: Project) -> Response:
+        """Send an hour of Bookinfo traffic that ends now into the project; some 15,000 spans."""
+        if not is_project_name(project):
+            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+        spans = 0
+        async with one_at_a_time:
+            for body in await asyncio.to_thread(lambda: list(traffic())):
+                receipt = await intake.submit(protobuf.PROTOCOL, body, project=project, peer="demo")
+                if receipt.refusal is not None:
+                    raise receipt.refusal
+                spans += receipt.stored
+        return json(DemoSent(spans))
+
+    return routes

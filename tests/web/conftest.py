@@ -1,0 +1,80 @@
+"""A real `satellite serve` with its pages, and a real browser to look at them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from satellite.app import Satellite
+from satellite.ports import PAGES_FOLDER
+from tests.chromium import ARGUMENTS, installed_browser
+
+PICTURES = Path(__file__).parents[2] / "screenshots"
+"""Of each page, to be looked at; git ignores them."""
+
+
+@pytest.fixture(scope="session")
+def served() -> Iterator[Satellite]:
+    """A satellite with an hour of Bookinfo in its default project."""
+    if not (PAGES_FOLDER / "index.html").exists():
+        pytest.skip("the pages are not built: `make pages` needs npm")
+    with Satellite() as satellite:
+        yield satellite
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    executable = installed_browser()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens an address of the satellite; what its console or another host sees fails the test."""
+    wrong: list[str] = []
+    contexts = []
+
+    def open_(path: str, *, expects: tuple[str, ...] = (), **how: Any) -> Page:
+        context = browser.new_context(
+            **({"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"} | how)
+        )
+        context.set_default_timeout(20_000)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        contexts.append(context)
+        page = context.new_page()
+
+        def heard(kind: str, text: str) -> None:
+            if kind in ("error", "warning") and not any(part in text for part in expects):
+                wrong.append(f"{path}: {kind}: {text}")
+
+        page.on("console", lambda message: heard(message.type, message.text))
+        page.on("pageerror", lambda error: wrong.append(f"{path}: {error}"))
+        page.on(
+            "request",
+            lambda request: (
+                None
+                if request.url.startswith((served.url, "data:", "blob:"))
+                else wrong.append(f"{path} asks {request.url}")
+            ),
+        )
+        page.goto(served.url + path)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert not wrong
+
+
+def picture(page: Page, name: str) -> None:
+    """Keep a picture of the page as it is."""
+    PICTURES.mkdir(exist_ok=True)
+    page.screenshot(path=os.fspath(PICTURES / f"{name}.png"))

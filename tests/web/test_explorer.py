@@ -1,0 +1,226 @@
+"""Explorer in a real browser: the session in words (explorer.md §15.8), Istio's own story, links, keys, bad queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from satellite.app import Satellite
+from satellite.protocols.otlp.export import encode_request
+from tests import bookinfo
+from tests.web.conftest import picture
+
+pytestmark = pytest.mark.interop
+expect.set_options(timeout=20_000)  # a busy machine is no defect
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spans(served: Satellite) -> None:
+    """The fixture of explorer.md §15, in a project of its own."""
+    served.client.project("fixture").import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
+
+
+def add(page: Page, text: str, option: str) -> None:
+    page.get_by_role("combobox", name="Add a term").fill(text)
+    page.get_by_role("option").filter(has_text=option).first.click()
+
+
+def counted(page: Page, spans: str) -> None:
+    expect(page.locator(".result strong").first).to_have_text(spans)
+
+
+def test_the_session_in_words(open_page: Open) -> None:
+    page = open_page("/fixture/explorer")
+    add(page, "productpage", bookinfo.PRODUCTPAGE)
+    page.get_by_role("button", name="Run").click()
+    counted(page, "36")
+    add(page, "reviews", bookinfo.REVIEWS_CALL)
+    page.get_by_role("button", name="Run").click()
+    counted(page, "12")
+
+    plot = page.locator("rect.hit").bounding_box()
+    assert plot
+    page.mouse.move(plot["x"] + plot["width"] * 0.75, plot["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(plot["x"] + plot["width"] - 2, plot["y"] + 40, steps=5)
+    page.mouse.up()
+    expect(page.locator(".chip.range")).to_contain_text("2 spans")
+    rows = page.get_by_role("region", name="Spans").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    correlations = page.get_by_role("region", name="Correlations").locator("ul").first
+    expect(correlations).to_contain_text("istio.canonical_revision = v3")
+    expect(correlations).to_contain_text("+0.80")
+    expect(correlations).to_contain_text("+0.60")
+
+    page.get_by_role("button", name="Actions for istio.canonical_revision = v3").click()
+    page.get_by_role("menuitem", name="Group by istio.canonical_revision").click()
+    expect(page.get_by_role("checkbox", name="All spans in traces")).to_be_checked()
+    expect(page.get_by_role("region", name="Groups").locator("tbody tr").first).to_contain_text("v3")
+
+    page.get_by_role("tab", name="Service Diagram").click()
+    widest = page.get_by_role("button", name=f"{bookinfo.RATINGS}:").locator(".halo")
+    expect(widest).to_be_visible()
+    radii = page.locator("svg .halo").evaluate_all("all => all.map(one => Number(one.getAttribute('r')))")
+    assert float(widest.get_attribute("r") or 0) == max(radii)
+
+    page.get_by_role("tab", name="Trace Analysis").click()
+    page.locator("#groupby").click()
+    page.get_by_role("menuitemradio", name="No grouping").click()
+    page.get_by_label("All spans in traces").uncheck()
+    expect(rows).to_have_count(2)
+    rows.first.click()
+    expect(page).to_have_url(re.compile(r"/fixture/trace/00000000b00c000b\?span=0000000b00c000b5"))
+    legend = page.get_by_role("group", name="Services, by share of the critical path")
+    expect(legend.get_by_role("button").first).to_contain_text(bookinfo.RATINGS)
+    expect(page.get_by_role("treegrid").locator(".path").first).to_be_visible()
+
+
+def test_a_shared_snapshot_survives_eviction(served: Satellite, open_page: Open) -> None:
+    project = served.client.project("moving")
+    project.import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
+    page = open_page("/moving/explorer?query=" + quote('service IN ("productpage.default")'))
+    counted(page, "36")
+    page.wait_for_timeout(1500)  # a run is kept as a snapshot when it has stood for a moment
+    page.get_by_role("button", name="Share").click()
+    link = page.evaluate("navigator.clipboard.readText()")
+    assert "snapshot_id=" in link
+    project.reset()
+    colleague = open_page(link.removeprefix(served.url))
+    counted(colleague, "36")
+    expect(colleague.get_by_role("region", name="Spans").locator("tbody tr")).to_have_count(36)
+    expect(colleague.locator(".chip").first).to_contain_text("productpage.default")
+
+
+def test_istios_own_story(served: Satellite, open_page: Open) -> None:
+    page = open_page("/")
+    expect(
+        page.get_by_role("heading", name="Waiting for the first span")
+        .or_(page.locator(".result strong").first)
+        .first
+    ).to_be_visible()
+    page = open_page("/story/explorer")
+    expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()
+    picture(page, "first-visit-light")
+    page.get_by_role("button", name="Send demo traffic").click()
+    # The page turns into data by itself.
+    page.get_by_role("combobox", name="Add a term").click()
+    services = page.get_by_role("group", name="Services")
+    services.get_by_role("option").filter(has_text="productpage.default").click()
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="Run").click()
+    page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+    grid = page.get_by_role("treegrid")
+    expect(grid).to_contain_text("productpage.default: proxy client")
+    expect(grid).to_contain_text("reviews.default: proxy server")
+
+
+def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
+    page = open_page("/fixture/explorer")
+    counted(page, "88")
+    page.keyboard.press("/")
+    page.keyboard.type("service=prod")
+    expect(page.get_by_role("option").first).to_contain_text("productpage.default")
+    page.keyboard.press("Enter")
+    counted(page, "36")
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+Enter")
+    page.keyboard.press("Tab")
+    page.locator("h1").focus()
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("j")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("treegrid")).to_be_visible()
+    first = page.url
+    page.keyboard.press("j")
+    expect(page).not_to_have_url(first)
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("g")
+    page.keyboard.press("t")
+    expect(page.get_by_role("heading", name="Status")).to_be_visible()
+
+
+def test_a_bad_query_shows_its_place(open_page: Open) -> None:
+    bad = 'service IN ("a") OR service IN ("b")'
+    page = open_page("/fixture/explorer?query=" + quote(bad), expects=("400",))
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("Column 18")
+    expect(alert.locator(".caret")).to_have_text("OR")
+    page.get_by_role("textbox", name="Query text").fill('http.status_code IN ("500")')
+    page.keyboard.press("Enter")
+    counted(page, "2")
+    expect(page.get_by_role("textbox", name="Query text")).to_have_value('"http.status_code" IN ("500")')
+
+
+SPAN = "0000000b00c00025"
+TRACE_URL = re.compile(r"/fixture/trace/00000000b00c0002\?span=0000000b00c00025")
+
+
+@pytest.mark.parametrize(
+    ("path", "url"),
+    [
+        (f"/fixture/trace?span_guid={SPAN}", TRACE_URL),
+        (f"/some-access-token/trace?span_guid={SPAN}&at_micros=1700000002010000", TRACE_URL),
+        (f"/-/trace?at_micros=1700000002010000&selected_span_guid={SPAN}&trace_handle=opaque", TRACE_URL),
+        (
+            "/fixture/explorer?selected_node_id=ratings.default",
+            re.compile(r"node=ratings.default.*tab=diagram"),
+        ),
+        (
+            "/fixture/explorer?selected_node_id=ratings.default&group_by_key=http.method&group_by_type=tag",
+            re.compile(r"group_by=http.method"),
+        ),
+        (
+            "/fixture/explorer?selected_node_id=ratings.default&filter[0][type]=built-in&filter[0][key]=operation&filter[0][value]=x",
+            re.compile(r"filter="),
+        ),
+    ],
+)
+def test_addresses_that_others_print(open_page: Open, path: str, url: re.Pattern[str]) -> None:
+    page = open_page(path)
+    expect(page).to_have_url(url)
+    expect(page.locator("h1").first).to_be_attached()
+
+
+def test_a_link_shows_the_very_screen(open_page: Open) -> None:
+    query = quote('service IN ("productpage.default")')
+    page = open_page(
+        f"/fixture/explorer?query={query}&range=100000-1000000&group_by=operation&errors=0&corr=errors"
+    )
+    expect(page.locator(".chip.range")).to_be_visible()
+    before = page.get_by_role("region", name="Groups").inner_text()
+    page.reload()
+    expect(page.get_by_role("region", name="Groups")).to_be_visible()
+    assert page.get_by_role("region", name="Groups").inner_text() == before
+    expect(page.get_by_role("tab", name="Errors")).to_have_attribute("aria-selected", "true")
+
+
+def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Open) -> None:
+    from satellite.model.reporter import Reporter
+    from satellite.model.spans import SpanBuilder
+
+    evil = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\u202egnp.exe\x07'
+    builder = SpanBuilder()
+    builder.add(
+        reporter=Reporter(protocol="otlp", service=evil, id=7, attributes=()),
+        operation=evil,
+        trace_low=77,
+        span_id=78,
+        parent_id=0,
+        start_ns=bookinfo.START_US * 1000,
+        duration_ns=5_000_000,
+        tags={**{f"key.{n}": "v" for n in range(500)}, evil: evil, "large": "x" * 1_000_000}.items(),
+    )
+    served.client.project("evil").import_(encode_request(builder.build()), format="otlp-protobuf")
+    page = open_page("/evil/explorer")
+    counted(page, "1")
+    page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+    expect(page.get_by_role("complementary")).to_contain_text("<script>window.hacked=1</script>")
+    expect(page.get_by_role("button", name=re.compile("Show all 1.00"))).to_be_attached()
+    assert page.evaluate("window.hacked") is None

@@ -1,0 +1,129 @@
+/* The rows of a trace: which are shown, and where. Pure layout; what they mean comes from the satellite. */
+
+export interface Row {
+  readonly id: string;
+  readonly traceId: string;
+  /** Index of the parent's row; -1 at the top. */
+  readonly parent: number;
+  readonly depth: number;
+  /** How many rows lie below it, at any depth. */
+  readonly below: number;
+  readonly errorsBelow: number;
+  /** A span that others name as their parent and that never arrived. */
+  readonly missing: boolean;
+  readonly service: string;
+  readonly operation: string;
+  readonly kind: string | null;
+  readonly component: string | null;
+  readonly startUs: number;
+  readonly durationUs: number;
+  readonly error: boolean;
+  /** On the critical path, µs; and the pieces of it, absolute. */
+  readonly pathUs: number;
+  readonly segments: readonly (readonly [from: number, to: number])[];
+  readonly selfUs: number;
+  /** How long before its parent it starts. */
+  readonly skewUs: number;
+  /** How far it is moved when skew is corrected. */
+  readonly shiftUs: number;
+  /** The row of the other half of a call through two sidecars; -1 without one. */
+  readonly pair: number;
+  /** The client's time that the server half did not see. */
+  readonly betweenUs: number;
+  /** The tag that alone says that it belongs below its parent; "" when it names its parent. */
+  readonly joined: string;
+}
+
+/** «productpage.default: proxy client»: the service, then component and kind. */
+export function labelOf(row: Row): string {
+  const rest = row.component ? [row.component, row.kind ?? ""].join(" ").trim() : (row.kind ?? "");
+  return rest ? `${row.service}: ${rest}` : row.service;
+}
+
+/** A client whose other half is the server below it. */
+export const isClientHalf = (rows: readonly Row[], at: number): boolean => {
+  const row = rows[at];
+  return row !== undefined && row.pair >= 0 && rows[row.pair]?.parent === at;
+};
+
+export interface Line {
+  readonly at: number;
+  readonly depth: number;
+  /** The server half that is drawn in the same line. */
+  readonly folded: number;
+  readonly collapsed: boolean;
+  readonly children: boolean;
+}
+
+/** The lines of the waterfall: what is collapsed is left out, and pairs are one line each when they are folded. */
+export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, foldPairs: boolean): Line[] {
+  const lines: Line[] = [];
+  const depths = new Map<number, number>([[-1, -1]]);
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at] as Row;
+    const folded = foldPairs && isClientHalf(rows, at) ? row.pair : -1;
+    const depth = (depths.get(row.parent) ?? -1) + 1;
+    depths.set(at, depth);
+    const inner = folded >= 0 ? (rows[folded] as Row) : row;
+    const children = inner.below > 0;
+    const closed = collapsed.has(at) && children;
+    lines.push({ at, depth, folded, collapsed: closed, children });
+    if (folded >= 0) depths.set(folded, depth);
+    if (closed) at += row.below;
+    else if (folded === at + 1) at++;
+  }
+  return lines;
+}
+
+/** Lanes of the flame map: by depth; a span of some length moves down to a free lane, short ones keep their depth. */
+export function lanesOf(rows: readonly Row[], totalUs: number): Int32Array {
+  const lanes = new Int32Array(rows.length);
+  const busy: [number, number][][] = [];
+  const free = (lane: number, from: number, to: number): boolean => !(busy[lane] ?? []).some(([a, b]) => a < to && b > from);
+  rows.forEach((row, at) => {
+    if (row.missing) {
+      lanes[at] = row.parent < 0 ? -1 : (lanes[row.parent] as number);
+      return;
+    }
+    let lane = row.parent < 0 ? 0 : (lanes[row.parent] as number) + 1;
+    const end = row.startUs + row.durationUs;
+    if (row.durationUs > totalUs * 0.012) {
+      while (!free(lane, row.startUs, end) && lane < 4000) lane++;
+      (busy[lane] ??= []).push([row.startUs, end]);
+    }
+    lanes[at] = lane;
+  });
+  return lanes;
+}
+
+/** A step of 1, 2 or 5 that makes about so many ticks. */
+export function niceStep(span: number, ticks: number): number {
+  const raw = Math.max(span, 1e-6) / ticks;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const share = raw / power;
+  return (share > 5 ? 10 : share > 2 ? 5 : share > 1 ? 2 : 1) * power;
+}
+
+/** The label of a tick of a linear time axis, with as many digits as its step has. */
+export function tickLabel(us: number, step: number, minus: string, narrow: string): string {
+  if (Math.abs(us) < step / 1e3) return "0";
+  const [size, unit] = Math.abs(us) >= 1e6 && step >= 1e4 ? [1e6, "s"] : step >= 10 || Math.abs(us) >= 1e4 ? [1e3, "ms"] : [1, "µs"];
+  const digits = Math.max(0, -Math.floor(Math.log10(step / size) + 1e-9));
+  return `${(us / size).toFixed(Math.min(3, digits)).replace("-", minus)}${narrow}${unit}`;
+}
+
+export interface Extent {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** From the earliest start to the latest end. */
+export function extentOf(rows: readonly Row[]): Extent {
+  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const row of rows) {
+    if (row.missing) continue;
+    from = Math.min(from, row.startUs);
+    to = Math.max(to, row.startUs + row.durationUs);
+  }
+  return from <= to ? { from, to: Math.max(to, from + 1) } : { from: 0, to: 1 };
+}

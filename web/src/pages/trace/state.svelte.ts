@@ -1,0 +1,211 @@
+/* What the trace page shows, read off the address, and how it is changed. */
+
+import { Ask } from "../../api/ask.svelte.ts";
+import { get } from "../../api/client.ts";
+import type { Page, Span, SpanDetail, Trace, TraceTree } from "../../api/types.ts";
+import { duration } from "../../format.ts";
+import { router } from "../../router.svelte.ts";
+import { predicate, term } from "../../query/terms.ts";
+import { text } from "../../value.ts";
+import { extentOf, isClientHalf, labelOf, linesOf, type Extent, type Line, type Row } from "./rows.ts";
+import { rowsOf } from "./tree.ts";
+
+export class TraceState {
+  readonly answer: Ask<TraceTree>;
+  /** The span selected, in full. */
+  readonly detail: Ask<SpanDetail>;
+  /** All spans, once something is searched for. */
+  readonly spans: Ask<ReadonlyMap<string, Span>>;
+  /** Ids of the spans that match, when a query is searched for. */
+  readonly matching: Ask<ReadonlySet<string>>;
+  /** Rows whose children are hidden. */
+  collapsed: ReadonlySet<number> = $state.raw(new Set());
+  /** Only this service is bright. */
+  service: string | null = $state(null);
+  /** The panel of a narrow page is open. */
+  sheet = $state(false);
+
+  constructor() {
+    this.answer = new Ask(() => {
+      const named = this.#named;
+      return named && ((signal) => wholeTree(named, this.#source, signal));
+    });
+    this.detail = new Ask(() => {
+      const [project, row] = [router.project, this.rows[this.selected]];
+      return row ? (signal) => get("/api/v1/projects/{project}/traces/{trace_id}/spans/{span_id}", { project, trace_id: this.#named?.trace_id ?? row.traceId, span_id: row.id }, this.#source, signal) : null;
+    });
+    this.spans = new Ask(() => {
+      const named = this.#named;
+      return named && this.find.trim() && !isQuery(this.find) ? (signal) => allSpans(named, this.#source, signal) : null;
+    });
+    this.matching = new Ask(() => {
+      const [named, find] = [this.#named, this.find];
+      return named && isQuery(find) ? (signal) => spansOf(named, find, this.#source, signal) : null;
+    });
+  }
+
+  get #named(): Named | null {
+    const trace_id = router.place.rest[0];
+    return trace_id ? { project: router.project, trace_id } : null;
+  }
+  get #source(): { snapshot?: string } {
+    const snapshot = router.params.get("snapshot_id");
+    return snapshot ? { snapshot } : {};
+  }
+
+  readonly rows: readonly Row[] = $derived.by(() => (this.answer.value ? rowsOf(this.answer.value) : []));
+  readonly extent: Extent = $derived(extentOf(this.rows));
+  readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded));
+  /** The row that offsets are told from. */
+  readonly root: Row | undefined = $derived.by(() => this.rows[this.answer.value?.root ?? -1] ?? this.rows.find((row) => !row.missing));
+  readonly pathTotal: number = $derived.by(() => Math.max(1, (this.answer.value?.services ?? []).reduce((sum, one) => sum + one.path_us, 0)));
+
+  get id(): string {
+    return this.answer.value?.trace_id ?? router.place.rest[0] ?? "";
+  }
+  get folded(): boolean {
+    return router.params.get("pairs") === "folded";
+  }
+  get showPath(): boolean {
+    return router.params.get("path") !== "0";
+  }
+  get correctSkew(): boolean {
+    return router.params.get("skew") === "1";
+  }
+  get find(): string {
+    return router.params.get("find") ?? "";
+  }
+  /** [from, to) in µs from the earliest start. */
+  get zoom(): [number, number] | null {
+    const said = /^(\d+)-(\d+)$/.exec(router.params.get("zoom") ?? "");
+    return said && Number(said[1]) < Number(said[2]) ? [Number(said[1]), Number(said[2])] : null;
+  }
+  /** The row selected: the one of the address, else the first. -1 for none. */
+  readonly selected: number = $derived.by(() => {
+    const wanted = router.params.get("span");
+    if (wanted) {
+      const at = this.rows.findIndex((row) => row.id === wanted.toLowerCase().padStart(16, "0") && !row.missing);
+      if (at >= 0) return at;
+    }
+    return this.rows.findIndex((row) => !row.missing);
+  });
+  /** Rows that the search finds; null while there is none. */
+  readonly hits: ReadonlySet<number> | null = $derived.by(() => {
+    const needle = this.find.trim().toLowerCase();
+    if (!needle) return null;
+    const byQuery = isQuery(this.find) ? (this.matching.value ?? new Set<string>()) : null;
+    const spans = this.spans.value;
+    return new Set(this.rows.flatMap((row, at) => (!row.missing && (byQuery ? byQuery.has(row.id) : matches(row, spans?.get(row.id), needle)) ? [at] : [])));
+  });
+
+  shift(row: Row): number {
+    return this.correctSkew ? row.shiftUs : 0;
+  }
+  offset(us: number): string {
+    const from = us - (this.root?.startUs ?? us);
+    return (from >= 0 ? "+" : "") + duration(from);
+  }
+
+  select(at: number, reveal = false): void {
+    const row = this.rows[at];
+    if (!row || row.missing) return;
+    this.reveal(at);
+    router.set({ span: row.id }, { replace: true });
+    this.sheet = true;
+    if (reveal) this.shown = { at };
+  }
+  /** A row that should be scrolled to. */
+  shown: { readonly at: number } | null = $state.raw(null);
+
+  reveal(at: number): void {
+    const closed = new Set(this.collapsed);
+    for (let parent = this.rows[at]?.parent ?? -1; parent >= 0; parent = this.rows[parent]?.parent ?? -1) closed.delete(parent);
+    if (closed.size !== this.collapsed.size) this.collapsed = closed;
+  }
+  toggle(at: number, open = this.collapsed.has(at)): void {
+    const closed = new Set(this.collapsed);
+    if (open) closed.delete(at);
+    else closed.add(at);
+    this.collapsed = closed;
+  }
+  setZoom(zoom: readonly [number, number] | null): void {
+    router.set({ zoom: zoom ? `${Math.round(zoom[0])}-${Math.max(Math.round(zoom[0]) + 1, Math.round(zoom[1]))}` : null }, { replace: true });
+  }
+  /** The next row after the selected one (or before it) for which something holds. */
+  jump(by: 1 | -1, holds: (row: Row, at: number) => boolean): void {
+    const n = this.rows.length;
+    for (let i = 1; i <= n; i++) {
+      const at = (((this.selected + by * i) % n) + n) % n;
+      const row = this.rows[at];
+      if (row && !row.missing && holds(row, at)) {
+        this.select(at, true);
+        return;
+      }
+    }
+  }
+  /** The line that shows the selected row. */
+  readonly line: number = $derived.by(() => this.lines.findIndex((line) => line.at === this.selected || line.folded === this.selected));
+
+  step(by: number): void {
+    const to = this.lines[Math.max(0, Math.min(this.lines.length - 1, Math.max(0, this.line) + by))];
+    if (!to) return;
+    if (this.rows[to.at]?.missing) {
+      const beyond = this.lines[this.lines.indexOf(to) + Math.sign(by)];
+      if (beyond) this.select(beyond.at, true);
+    } else this.select(to.at, true);
+  }
+  readonly pairs: number = $derived.by(() => this.rows.filter((_, at) => isClientHalf(this.rows, at)).length);
+}
+
+interface Named {
+  readonly project: string;
+  readonly trace_id: string;
+}
+type Source = { snapshot?: string };
+
+/** All pages of the tree: the page counts on whole rows, and a row is small. */
+async function wholeTree(named: Named, source: Source, signal: AbortSignal): Promise<TraceTree> {
+  const first = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, source, signal);
+  const rows = [...first.rows];
+  for (let cursor = first.next_cursor; cursor; ) {
+    const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...source, cursor }, signal);
+    rows.push(...page.rows);
+    cursor = page.next_cursor;
+  }
+  return { ...first, rows, next_cursor: null };
+}
+
+async function allSpans(named: Named, source: Source, signal: AbortSignal): Promise<ReadonlyMap<string, Span>> {
+  const spans = new Map<string, Span>();
+  let cursor: string | null = null;
+  do {
+    const page: Trace = await get("/api/v1/projects/{project}/traces/{trace_id}", named, { ...source, ...(cursor ? { cursor } : {}) }, signal);
+    for (const one of page.spans) spans.set(one.span_id, one);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return spans;
+}
+
+async function spansOf({ project, trace_id }: Named, query: string, source: Source, signal: AbortSignal): Promise<ReadonlySet<string>> {
+  const ids = new Set<string>();
+  let cursor: string | null = null;
+  do {
+    const asked = { ...source, query, filter: predicate([term("lightstep.trace_id", trace_id)]), limit: 1000, ...(cursor ? { cursor } : {}) };
+    const page: Page = await get("/api/v1/projects/{project}/spans", { project }, asked, signal);
+    for (const one of page.spans) ids.add(one.span_id);
+    cursor = page.next_cursor;
+  } while (cursor);
+  return ids;
+}
+
+/** Whether what is searched for is written as a query, in one of its forms. */
+const isQuery = (find: string): boolean => /\b(IN|REGEXP)\s*\(.*\)\s*$/i.test(find) || /^-?(service|operation|component|tag):\S/.test(find.trim());
+
+function matches(row: Row, span: Span | undefined, needle: string): boolean {
+  if (row.missing) return false;
+  const has = (part: string): boolean => part.toLowerCase().includes(needle);
+  if (has(row.service) || has(row.operation) || has(labelOf(row)) || has(row.id)) return true;
+  if (!span) return false;
+  const pairs = (fields: object): boolean => Object.entries(fields).some(([key, value]) => has(`${key}=${text(value)}`));
+  return pairs(span.tags) || span.logs.some((log) => pairs(log.fields));
+}

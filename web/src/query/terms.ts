@@ -1,0 +1,48 @@
+/* A query as terms, for chips; reading text is the server's business, writing it is easy. */
+
+export interface Term {
+  readonly key: string;
+  /** A key of the language (service, operation, lightstep.…), not a tag. */
+  readonly builtIn: boolean;
+  readonly negated: boolean;
+  readonly regexp: boolean;
+  readonly values: readonly string[];
+}
+
+const BUILT_IN = new Set(["service", "operation", "lightstep.span_id", "lightstep.trace_id", "lightstep.tracer_id"]);
+
+export const isBuiltIn = (key: string): boolean => BUILT_IN.has(key);
+
+export const quoted = (text: string): string => `"${text.replace(/["\\\u201c\u201d]/g, "\\$&")}"`;
+
+export function termText(term: Term): string {
+  const operator = (term.negated ? "NOT " : "") + (term.regexp ? "MATCHES REGEXP" : "IN");
+  return `${term.builtIn ? term.key : quoted(term.key)} ${operator} (${term.values.map(quoted).join(", ")})`;
+}
+
+export const predicate = (terms: readonly Term[]): string => terms.map(termText).join(" AND ");
+
+/** One term for a value. A tag may be called "service": then it is not built in. */
+export const term = (key: string, value: string, negated = false, builtIn = isBuiltIn(key)): Term => ({ key, builtIn, negated, regexp: false, values: [value] });
+
+/** A term for spans without the key. */
+export const absent = (key: string): Term => ({ key, builtIn: isBuiltIn(key), negated: true, regexp: true, values: ["(?s).*"] });
+
+/** The terms with one more value; the values of a key stand in one list, and what was excluded is not asked for as well. */
+export function added(terms: readonly Term[], more: Term): readonly Term[] {
+  const same = (one: Term): boolean => one.key === more.key && one.builtIn === more.builtIn;
+  const at = terms.findIndex((one) => same(one) && one.negated === more.negated && one.regexp === more.regexp);
+  if (at >= 0) return terms.map((one, i) => (i === at ? { ...one, values: [...new Set([...one.values, ...more.values])] } : one));
+  if (terms.some(same)) return terms.map((one) => (same(one) ? more : one)); // one term a key: the new one stands
+  return [...terms, more];
+}
+
+/** How a chip reads aloud. */
+export const spoken = (one: Term): string => `${one.key} ${operatorWords(one) || "is"} ${one.values.join(" or ")}`;
+
+/** «is not», «is one of», …; "" for the plain case, which needs no word. */
+export function operatorWords(one: Term): string {
+  if (one.regexp) return one.negated ? "does not match" : "matches";
+  if (one.negated) return one.values.length > 1 ? "is none of" : "is not";
+  return one.values.length > 1 ? "is one of" : "";
+}

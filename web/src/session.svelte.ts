@@ -1,0 +1,138 @@
+/* What every page needs to know of the satellite: its projects, and how full they are. */
+
+import { get, request, type Failure } from "./api/client.ts";
+import type { ProjectStats } from "./api/types.ts";
+import { prefix, router } from "./router.svelte.ts";
+import { remember, recall } from "./theme.ts";
+
+const EVERY_MS = 5000;
+const WAITING_MS = 1000;
+const LAST = "satellite.project";
+
+export interface Setting {
+  readonly name: string;
+  readonly value: unknown;
+  readonly origin: string;
+}
+export interface Listener {
+  readonly setting: string;
+  readonly purpose: string;
+  readonly address: string;
+  readonly port: number;
+  readonly tls: boolean;
+}
+export interface Certificate {
+  readonly role: string;
+  readonly subject: string;
+  readonly names: readonly string[];
+  readonly not_before: string;
+  readonly not_after: string;
+  readonly sha256: string;
+  readonly file: string;
+  readonly source?: string;
+}
+export interface Refusal {
+  readonly time_ns: number;
+  readonly protocol: string;
+  readonly code: string;
+  readonly message: string;
+  readonly peer: string;
+}
+export interface Reporter {
+  readonly id: string;
+  readonly service: string;
+  readonly protocol: string;
+  readonly last_seen_ns: number;
+  readonly reports: number;
+  readonly spans: number;
+  readonly counters?: Readonly<Record<string, number>>;
+  readonly gauges?: Readonly<Record<string, number>>;
+  readonly [other: string]: unknown;
+}
+export interface TrapLine {
+  readonly kind: string;
+  readonly port: number;
+  readonly detail: string;
+  /** What would be right. */
+  readonly right: string;
+  readonly count: number;
+  readonly first_ns: number;
+  readonly last_ns: number;
+  readonly peer: string;
+}
+export interface Diagnostics {
+  readonly version: string;
+  readonly started_us: number;
+  readonly now_us: number;
+  readonly checks: Readonly<Record<string, boolean>>;
+  readonly not_ready_because: string;
+  readonly problems: readonly string[];
+  readonly notes: readonly string[];
+  readonly listeners: readonly Listener[];
+  readonly certificates: readonly Certificate[];
+  readonly tokens: string;
+  readonly waiting: { readonly bytes: number; readonly bytes_max: number };
+  readonly projects: readonly (ProjectStats & { readonly reporters: readonly Reporter[] })[];
+  readonly refusals: readonly Refusal[];
+  readonly traps: { readonly counts: Readonly<Record<string, number>>; readonly lines: readonly TrapLine[] };
+  readonly settings: readonly Setting[];
+}
+
+export const diagnostics = (signal?: AbortSignal): Promise<Diagnostics> =>
+  request(`${prefix}/diagnostics?format=json`, signal ? { signal } : {});
+
+class Session {
+  /** Undefined until they were asked for once. */
+  projects: readonly ProjectStats[] | undefined = $state.raw();
+  failure: Failure | undefined = $state.raw();
+  #budgets: { all: number; some: Record<string, number> } = $state.raw({ all: 0, some: {} });
+
+  /** The project of this page, if it has received anything. */
+  get stats(): ProjectStats | undefined {
+    return this.projects?.find((one) => one.project === router.project);
+  }
+  /** Whether this project has no span, and never had one. */
+  get waiting(): boolean {
+    return this.projects !== undefined && !this.stats?.ledger.received;
+  }
+  /** Bytes that the project may hold. */
+  get budget(): number {
+    return this.#budgets.some[router.project] ?? this.#budgets.all;
+  }
+
+  async ask(): Promise<void> {
+    try {
+      this.projects = (await get("/api/v1/projects", {}, {})).projects;
+      this.failure = undefined;
+    } catch (error) {
+      this.failure = error as Failure;
+    }
+  }
+
+  /** Keep asking while the page is seen. */
+  follow(): () => void {
+    let timer = 0;
+    const turn = async (): Promise<void> => {
+      if (!document.hidden) await this.ask();
+      timer = window.setTimeout(() => void turn(), this.waiting ? WAITING_MS : EVERY_MS);
+    };
+    void turn();
+    void diagnostics().then((found) => {
+      const value = (name: string): unknown => found.settings.find((one) => one.name === name)?.value;
+      this.#budgets = { all: Number(value("bytes_per_project")) || 0, some: (value("bytes_per_project_overrides") as Record<string, number> | null) ?? {} };
+    }, () => undefined);
+    return () => clearTimeout(timer);
+  }
+
+  /** Where `/` leads: the project last looked at, else the fullest, else «default». */
+  home(): string {
+    const known = this.projects ?? [];
+    const last = recall(LAST);
+    if (last !== null && known.some((one) => one.project === last)) return last;
+    return [...known].sort((a, b) => b.spans - a.spans)[0]?.project ?? "default";
+  }
+  remember(project: string): void {
+    remember(LAST, project);
+  }
+}
+export const session = new Session();

@@ -1,0 +1,39 @@
+/* Light, dark or as the system says; what was chosen is remembered in this browser. */
+
+const KEY = "satellite.theme";
+
+export type Theme = "light" | "dark";
+
+/** The theme that is shown now. */
+export function theme(): Theme {
+  const chosen = document.documentElement.dataset["theme"];
+  if (chosen === "light" || chosen === "dark") return chosen;
+  return matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+}
+
+export function chooseTheme(chosen: Theme): void {
+  document.documentElement.dataset["theme"] = chosen;
+  remember(KEY, chosen);
+}
+
+export function restoreTheme(): void {
+  const chosen = recall(KEY);
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset["theme"] = chosen;
+}
+
+/** What this browser remembers; null where it may not. */
+export function recall(key: string): string | null {
+  try {
+    return localStorage.getItem(key);
+  } catch {
+    return null;
+  }
+}
+
+export function remember(key: string, value: string): void {
+  try {
+    localStorage.setItem(key, value);
+  } catch {
+    // A browser that remembers nothing shows the page all the same.
+  }
+}
