@@ -34,7 +34,7 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run pages demo test unit web interop crash fuzz lint types format protos docs check-generated lock bench clean
+.PHONY: help run pages demo test unit web interop crash fuzz attack lint types format protos docs check-generated lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing ac
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"
+
+attack: $(INSTALLED) ## the attacks that once worked, SECONDS each, with figures; see docs/security.md
+	$(BIN)/python -m tests.attack --seconds $(SECONDS)
 
 lint: $(INSTALLED) ## ruff, the formatter, and who may import whom
 	$(BIN)/ruff check --quiet .

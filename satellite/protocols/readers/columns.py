@@ -68,7 +68,9 @@ class ColumnReader:
                 if len(body) > limit and _groups_at_most(body) > limit:
                     self._shape.FromString(body)
             return self._read(list(bodies))
-        except (DecodeError, ValueError) as error:
+        except DecodeError as error:
+            raise BadReport(f"not {self._name}: cut off, or nested too deeply") from error
+        except ValueError as error:
             raise BadReport(f"not {self._name}: {error}") from error
         except BaseException as error:  # ptars panics on lengths near 2^64; a panic is no Exception
             if type(error).__module__ != "pyo3_runtime":
