@@ -8,6 +8,7 @@ import time
 
 from bench import (
     duplicates,
+    edges,
     engine,
     figures,
     ingest,
@@ -15,7 +16,6 @@ from bench import (
     memory,
     protocols,
     queries,
-    relay,
     start,
     transport,
     wakeup,
@@ -26,7 +26,7 @@ QUESTIONS = {
     "start": start,
     "ingest": ingest,
     "protocols": protocols,
-    "relay": relay,
+    "edges": edges,
     "transport": transport,
     "memory": memory,
     "queries": queries,

@@ -16,6 +16,10 @@ from satellite.edges.http1 import UNREAD
 
 _PENDING_BYTES_MAX = 256 * 1024
 _NO_BODY = {204, 304}
+_BODY_SECONDS = 0.05
+_PARTS = 16
+"""How long, and for how many DATA frames, the application waits for the rest of a body: nearly every body is whole by
+then, and one task's turn is enough."""
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +50,7 @@ class Http2Request:
         self._arrived = asyncio.Event()
         self._drained = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         head = stream.head
         path, _, query = head.path.partition(b"?")
         fields = list(head.fields)
@@ -74,10 +79,20 @@ class Http2Request:
         }
 
     def begin(self) -> None:
-        """Run the application."""
-        self._task = self._wire.start(self._run())
-        if self._task is None:
-            self.refuse(503, b"the satellite is stopping; send again\n")
+        """Run the application once the body is here, or when it takes its time."""
+        if self._complete or not self._told_to_continue:
+            self._run_now()
+        else:
+            self._timer = asyncio.get_running_loop().call_later(_BODY_SECONDS, self._run_now)
+
+    def _run_now(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._task is None and not self._left:
+            self._task = self._wire.start(self._run())
+            if self._task is None:
+                self.refuse(503, b"the satellite is stopping; send again\n")
 
     def refuse(self, status: int, text: bytes) -> None:
         """An answer without the application."""
@@ -98,15 +113,18 @@ class Http2Request:
             self._parts.append(data)
         self._complete = ended
         self._arrived.set()
+        if self._timer is not None and (ended or len(self._parts) >= _PARTS):
+            self._run_now()
 
     def ended(self) -> None:
         """The client has said all."""
-        self._complete = True
-        self._arrived.set()
+        self.data(b"", ended=True)
 
     def reset(self) -> None:
         """The client is gone."""
         self._left = True
+        if self._timer is not None:
+            self._timer.cancel()
         self._arrived.set()
         self._drained.set()
 

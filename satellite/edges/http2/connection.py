@@ -450,10 +450,12 @@ class Connection:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS is not a multiple of 6 bytes long")
         self._spend(patience.COST_OF_SETTINGS + len(payload) // 60)
         for name, value in struct.iter_unpack(">HL", payload):
-            self._set(name, value, events)
+            self._set(name, value)
         self._out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
+        if self._blocked:
+            self._pump_all(events)
 
-    def _set(self, name: int, value: int, events: list[Event]) -> None:
+    def _set(self, name: int, value: int) -> None:
         if name == frames.INITIAL_WINDOW_SIZE:
             if value > frames.WINDOW_MAX:
                 raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "an initial window over 2^31-1")
@@ -463,8 +465,6 @@ class Connection:
                 stream.send_window += change
                 if stream.send_window > frames.WINDOW_MAX:
                     raise ConnectionFault(ErrorCode.FLOW_CONTROL_ERROR, "a stream's window over 2^31-1")
-            if change > 0:
-                self._pump_all(events)
         elif name == frames.MAX_FRAME_SIZE:
             if not frames.FRAME_BYTES <= value < 1 << 24:
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a largest frame that may not be")
@@ -517,10 +517,10 @@ class Connection:
             return
         self._check_begun("WINDOW_UPDATE", stream_id)
         stream = self.streams.get(stream_id)
-        if stream is None:  # it is closed, and this was on its way (§5.1)
-            return
         if increment == 0:
             raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, "WINDOW_UPDATE of 0")
+        if stream is None:  # it is closed, and this was on its way (§5.1)
+            return
         stream.send_window += increment
         if stream.send_window > frames.WINDOW_MAX:
             raise StreamFault(stream_id, ErrorCode.FLOW_CONTROL_ERROR, "the stream's window over 2^31-1")
