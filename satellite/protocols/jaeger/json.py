@@ -19,6 +19,7 @@ from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Reference, Span, TagValue
 from satellite.model.spans import Kind, SpanBatch
 from satellite.model.tags import text_of
+from satellite.protocols.id_texts import id_texts
 from satellite.protocols.jaeger.model import (
     NAME,
     SHARED_PARENT,
@@ -59,7 +60,8 @@ def write_traces(batches: Iterable[SpanBatch]) -> Iterator[bytes]:
             if span.trace_id != current:
                 parts += [_end_of_trace(used), b","] if current else []
                 current, used = span.trace_id, {}
-                parts.append(b'{"traceID":%b,"spans":[' % msgspec.json.encode(current))
+                trace_id = span.extra.get("trace_id_text", current)
+                parts.append(b'{"traceID":%b,"spans":[' % msgspec.json.encode(trace_id))
             else:
                 parts.append(b",")
             key = (span.service, repr(span.reporter.attributes))
@@ -96,13 +98,18 @@ def _span(span: Span, process_id: str) -> Json:
             Reference("child_of", span.trace_id, parent),
             *references,
         ]  # only a tag named the parent
+    texts = id_texts(span)
     return {
-        "traceID": span.trace_id,
-        "spanID": span.span_id,
+        "traceID": texts.get(span.trace_id, span.trace_id),
+        "spanID": texts.get(span.span_id, span.span_id),
         "flags": span.extra.get("flags", 0),
         "operationName": span.operation,
         "references": [
-            {"refType": one.kind.upper(), "traceID": one.trace_id, "spanID": one.span_id}
+            {
+                "refType": one.kind.upper(),
+                "traceID": texts.get(one.trace_id, one.trace_id),
+                "spanID": texts.get(one.span_id, one.span_id),
+            }
             for one in references
         ],
         "startTime": 0 if "time_invented" in span.marks else span.start_us,
@@ -199,6 +206,7 @@ def _process(process: Any) -> Process:
 
 
 def _read_span(span: Json, trace: Json) -> JaegerSpan:
+    parent = read_id(span.get("parentSpanID"))
     return JaegerSpan(
         trace=read_id(span.get("traceID") or trace.get("traceID")),
         span_id=read_id(span.get("spanID")),
@@ -209,11 +217,13 @@ def _read_span(span: Json, trace: Json) -> JaegerSpan:
             JaegerReference(
                 one.get("refType") == "FOLLOWS_FROM",
                 read_id(one.get("traceID")),
-                read_id(one.get("spanID")).low,
+                (named := read_id(one.get("spanID"))).low,
+                named.text,
             )
             for one in _objects(span.get("references"))
         ],
-        parent=read_id(span.get("parentSpanID")).low,
+        parent=parent.low,
+        parent_text=parent.text,
         flags=whole_number(span.get("flags")) & 0xFFFF_FFFF,
         tags=_read_tags(span.get("tags")),
         logs=[

@@ -11,6 +11,7 @@ from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, encode_reference, id_text
 from satellite.model.tags import text_of
+from satellite.protocols.id_texts import named_texts
 from satellite.protocols.rows import (
     KIND_TAG,
     NO_ID,
@@ -44,6 +45,8 @@ class JaegerReference(NamedTuple):
     follows: bool
     trace: SpanId
     span_id: int
+    text: str = ""
+    """The span id as sent, when the number cannot be turned back into it."""
 
 
 class Process(NamedTuple):
@@ -64,7 +67,9 @@ class JaegerSpan:
     duration_ns: int = 0
     references: Sequence[JaegerReference] = ()
     parent: int = 0
-    """Thrift's own field for it; 0 for none."""
+    """A field of its own for it; 0 for none."""
+    parent_text: str = ""
+    """As in JaegerReference."""
     flags: int = 0
     """1 sampled, 2 debug."""
     tags: Tags = ()
@@ -151,6 +156,7 @@ class SpanWriter:
             extra["warnings"] = [sound_text(warning) for warning in span.warnings]
         if span.process_id:
             extra["process_id"] = sound_text(span.process_id)
+        extra |= _texts(span, parent)
         if shared:
             marks |= Marks.SHARED
             if parent:
@@ -198,6 +204,19 @@ def _parent(span: JaegerSpan) -> tuple[int, list[bytes]]:
         for one in usable
     ]
     return parent[0].span_id if parent else 0, encoded
+
+
+def _texts(span: JaegerSpan, parent: int) -> dict[str, TagValue]:
+    """Ids named in another way than as numbers, for `extra`."""
+    text = span.parent_text if span.parent == parent else ""
+    others = []
+    for one in span.references:
+        if one.span_id == parent:
+            text = text or one.text
+        others += [SpanId(0, one.span_id, one.text)] + (
+            [one.trace] if one.trace.text != span.trace.text else []
+        )
+    return named_texts(text, others) if text or any(one.text for one in others) else {}
 
 
 def _same_trace(one: SpanId, other: SpanId) -> bool:

@@ -1,7 +1,8 @@
 """Spans written out as LightStep reports: what `lightstep.decode` reads again as the same spans.
 
 What LightStep's protobuf has no place for becomes tags, as its satellites did (wire-protocols §10.4): the 128-bit
-trace id `otel.trace_id`, the kind `span.kind`, an error `error`; bytes are base64 text, lists and maps JSON.
+trace id `otel.trace_id`, the kind `span.kind`, an error `error`; ids that were no numbers `satellite.trace_id_text`,
+`satellite.span_id_text`, `satellite.parent_id_text` (ours); bytes are base64 text, lists and maps JSON.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from satellite.model.spans import Kind, Marks, SpanBatch, Status, decode_extra, 
 from satellite.model.tags import decode_tag, encode_tag, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import satellite_model_pb2 as model
+from satellite.protocols.id_texts import OWN
 
 SERVICE_ATTRIBUTE = "lightstep.component_name"
 FULL_TRACE_TAG = "otel.trace_id"
@@ -65,6 +67,11 @@ def _span(
     span.references.extend(_references(values, extra))
     span.tags.extend(_key_value(batch.tags[code].as_py()) for code in values["tags"])
     span.tags.extend(_missing_tags(values, {tag.key for tag in span.tags}))
+    span.tags.extend(
+        collector.KeyValue(key=f"satellite.{name}", string_value=text_of(extra[name]))
+        for name in OWN
+        if name in extra
+    )
     span.logs.extend(_log(encoded) for encoded in values["logs"])
     return span
 

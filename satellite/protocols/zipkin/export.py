@@ -15,6 +15,7 @@ from satellite.model.reporter import UNKNOWN_SERVICE
 from satellite.model.span import Log, Span, TagValue
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import text_of
+from satellite.protocols.id_texts import id_texts
 from satellite.protocols.rows import KIND_TAG
 from satellite.protocols.zipkin.model import (
     ADDRESS_FIELDS,
@@ -46,10 +47,11 @@ def _zipkin(span: Span) -> ZipkinSpan:
         texts["error"] = "true" if span.error else "false"
     shared = "shared" in span.marks
     parent = span.extra.get(SHARED_PARENT) if shared else span.parent_span_id
+    texts_of_ids = id_texts(span)
     return ZipkinSpan(
-        trace_id=span.extra.get("trace_id_text", span.trace_id),
-        id=span.extra.get("span_id_text", span.span_id),
-        parent_id=parent,
+        trace_id=texts_of_ids.get(span.trace_id, span.trace_id),
+        id=texts_of_ids.get(span.span_id, span.span_id),
+        parent_id=texts_of_ids.get(parent, parent) if parent else None,
         name=span.operation or None,
         kind=span.kind.upper() if span.kind in _KINDS else span.extra.get("kind_text"),
         timestamp=None if "time_invented" in span.marks else span.start_us,

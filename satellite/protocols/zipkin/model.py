@@ -12,6 +12,7 @@ from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, id_text
 from satellite.model.tags import text_of
+from satellite.protocols.id_texts import named_texts
 from satellite.protocols.rows import (
     KIND_TAG,
     NO_ID,
@@ -129,9 +130,10 @@ class SpanWriter:
         is its own id (ours; LightStep knows one owner of an id). What it named as parent is kept in `extra`.
         """
         span_id, parent_id = read_id(span.id), span.parent_id
-        parent = read_id(parent_id).low if parent_id else 0
+        named = read_id(parent_id) if parent_id else NO_ID
+        parent = named.low
         marks = Marks(0)
-        extra: dict[str, TagValue] = {}
+        extra = named_texts(named.text)
         if shared or span.shared is True:
             marks = Marks.SHARED
             if parent:
