@@ -54,6 +54,9 @@ _READINESS_SECONDS = 1
 _STREAMS_SECONDS = 1
 _CERTIFICATES_SECONDS = 60
 
+_WRITERS = 8
+"""Projects that wait for the disk at the same time (ours)."""
+
 _MAKING = threading.Lock()
 """Held while an API is made, since FastAPI's way with warning filters is not safe for several threads."""
 
@@ -212,6 +215,7 @@ class App:
             ingestion_tags=settings.ingestion_tags,
             observer=self._witness,
             short_of_memory=self._memory.refuses,
+            writers=_WRITERS if settings.data_dir is not None else 1,
             faults=self._faults,
         )
         self._intake.restore(self._kept)

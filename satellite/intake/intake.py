@@ -11,6 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -101,6 +102,7 @@ class Intake:
         ingestion_tags: Mapping[str, TagValue] | None = None,
         observer: Observer | None = None,
         short_of_memory: Callable[[int], str] = lambda _: "",
+        writers: int = 1,
         faults: Faults | None = None,
     ) -> None:
         """Start the thread; `close` ends it.
@@ -113,10 +115,12 @@ class Intake:
             max_waiting_bytes: bound of the queue; what does not fit is refused with Overloaded.
             ingestion_tags: put on every span.
             observer: for metrics and logs.
+            writers: projects of one call that are written at the same time, for a store that waits for a disk.
             short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
             faults: what is to go wrong with reports, on purpose.
         """
         self._short_of_memory = short_of_memory
+        self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
         self._store = store
         self._tokens = tokens
         self._arrivals = arrivals
@@ -259,6 +263,8 @@ class Intake:
         until = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
+        if self._writers is not None:
+            self._writers.shutdown(wait=False, cancel_futures=True)
         return not any(thread.is_alive() for thread in self._threads)
 
     # In the threads
@@ -323,10 +329,14 @@ class Intake:
             share.rows += rows
             share.members.append((item, report))
             share.lost += lost
-        for (project, imported), share in shares.items():
-            if not share.members:
-                continue
-            written = self._write(project, protocol, decoded, share, arrived_ns)
+        due = [(*whose, share) for whose, share in shares.items() if share.members]
+
+        def write(one: tuple[str, bool, _Share]) -> Written | SatelliteError:
+            return self._write(one[0], protocol, decoded, one[2], arrived_ns)
+
+        # Projects that are written at the same time share a wait for the disk.
+        apart = self._writers.map if self._writers is not None and len(due) > 1 else map
+        for (project, imported, share), written in zip(due, list(apart(write, due)), strict=True):
             for item, report in share.members:
                 receipts[id(item)] = self._receipt(item, report, written, project)
             if imported and isinstance(written, Written):

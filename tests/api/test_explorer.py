@@ -129,6 +129,7 @@ PRODUCTPAGE = 'service IN ("productpage.default")'
 def test_projects(api: Api) -> None:
     [project] = api.get("/api/v1/projects")["projects"]
     assert project["bytes"] > 0
+    assert sum(service["spans"] for service in project.pop("services")) == 88
     assert project | {"bytes": 0} == {
         "project": "p",
         "spans": 88,
@@ -136,6 +137,7 @@ def test_projects(api: Api) -> None:
         "recall_window_us": 0,
         "mark": 88,
         "ledger": {"received": 90, "stored": 88, "dropped": {"zero_id": 2}, "evicted": 0, "duplicates": 0},
+        "disk_bytes": 0,
     }
 
 

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,8 @@ from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.protocols.lightstep.protobuf import PROTOCOL
 from satellite.query.plan import ALL
+from satellite.store.durable.directory import Directory
+from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
 
 _IDS = itertools.count(1)
@@ -84,6 +89,26 @@ def test_reports_of_several_projects_in_one_call(store: RecallStore) -> None:
     counts = {stats.project: stats.ledger.received for stats in store.projects()}
     assert counts == {"a": 4, "b": 2, "default": 5}
     assert store.find("b", ALL, order="arrival", limit=10).total == 2
+
+
+def test_projects_of_one_call_wait_for_the_disk_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(Directory(tmp_path), segment_spans=1000, clock_seconds=lambda: 0.0)
+    syncs: list[int] = []
+    sync = os.fdatasync
+
+    def slow(descriptor: int) -> None:
+        syncs.append(descriptor)
+        assert threading.Event().wait(0.05) is False
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fdatasync", slow)
+    with closing(RecallStore(disk=disk)) as store:
+        receipts = submit(make(store, writers=8), *[body(f"p{i}") for i in range(8)])
+        assert all(receipt.refusal is None for receipt in receipts)
+        assert [found.spans for found in store.projects()] == [1] * 8
+        assert len(syncs) < 8
 
 
 def test_bodies_that_came_together_wait_as_one_group(store: RecallStore) -> None:
