@@ -180,3 +180,5 @@ def test_reflection_lists_and_describes_it(channel: grpc.Channel) -> None:
     assert SERVICE in database.get_services()
     service = DescriptorPool(database).FindServiceByName(SERVICE)
     assert {method.name for method in service.methods} == {method.name for method in METHODS}
+    file = database.FindFileContainingSymbol(f"{SERVICE}.Correlations")  # `grpcurl describe` of one method
+    assert file.package == "satellite.explorer.v1"

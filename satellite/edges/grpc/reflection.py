@@ -49,11 +49,32 @@ def add_reflection(services: Services, listed: Sequence[str]) -> None:
             continue
     _copy(pool, reflection_pb2.DESCRIPTOR)
     pool.Add(_v1())
-    servicer = ReflectionServicer([*listed, V1ALPHA, V1], pool=pool)
+    servicer = ReflectionServicer([*listed, V1ALPHA, V1], pool=_WithMethods(pool))
     reflection_pb2_grpc.add_ServerReflectionServicer_to_server(servicer, services)
     services.add_registered_method_handlers(
         V1, services.handlers[V1ALPHA]
     )  # the same messages under another name
+
+
+class _WithMethods:
+    """A pool that finds methods, too, as `grpcurl describe` asks for them."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the pool's own."""
+        return getattr(self._pool, name)
+
+    def FindFileContainingSymbol(self, symbol: str) -> Any:  # noqa: N802 - the pool's name
+        """The file that describes it. Raises KeyError."""
+        try:
+            return self._pool.FindFileContainingSymbol(symbol)
+        except KeyError:
+            service, _, method = symbol.rpartition(".")
+            found = self._pool.FindServiceByName(service)
+            _ = found.methods_by_name[method]
+            return found.file
 
 
 def _copy(pool: Any, file: Any) -> None:
