@@ -28,7 +28,6 @@ _PSEUDO = (b":method", b":scheme", b":authority", b":path")
 _CONNECTION_SPECIFIC = frozenset(
     (b"connection", b"proxy-connection", b"keep-alive", b"transfer-encoding", b"upgrade")
 )
-_SIZE_UPDATE, _SIZE_UPDATE_MASK = 0x20, 0xE0
 
 
 class Head:
@@ -80,7 +79,7 @@ class HeaderReader:
         newest = entries[0] if entries else None
         if (len(entries), table.maxsize) != (before[0], before[2]) or newest is not before[1]:
             self._known.clear()
-        elif block and block[0] & _SIZE_UPDATE_MASK != _SIZE_UPDATE and len(block) <= _CACHED_BLOCK_BYTES_MAX:
+        elif len(block) <= _CACHED_BLOCK_BYTES_MAX:  # what changed nothing now changes nothing again
             if len(self._known) >= _CACHED_BLOCKS_MAX:
                 del self._known[next(iter(self._known))]
             self._known[block] = head

@@ -11,8 +11,8 @@ PER_SECOND = 200
 PER_ANSWER = 8
 """For each answer: its own window updates and a ping or two are no nuisance."""
 
-COST_OF_RESET = 2
-"""A stream that was begun for nothing (CVE-2023-44487), also when a fault of the peer made us reset it (CVE-2025-8671)."""
+COST_OF_RESET = 7
+"""All streams that may be open at a time can be given up at once, not many more. A stream that was begun for nothing (CVE-2023-44487), also when a fault of the peer made us reset it (CVE-2025-8671)."""
 COST_OF_SETTINGS = 10
 COST_OF_PING = 1
 COST_OF_EMPTY_FRAME = 1
