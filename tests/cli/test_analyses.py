@@ -87,7 +87,8 @@ def test_snapshot(tmp_path: Path, served: SimpleNamespace) -> None:
     _, [identifier, *_] = fields(run("snapshot", bookinfo.Q2.text, "--name", "slow", "--output", str(file)))
     assert fields(run("snapshot", "--list"))[1][0] == identifier
     assert fields(run("histogram", "--snapshot", identifier)) == fields(run("histogram", bookinfo.Q2.text))
-    assert Client(served.url).project("copy").import_snapshot(file.read_bytes())
+    with Client(served.url) as client:
+        assert client.project("copy").import_snapshot(file.read_bytes())
 
 
 def test_a_trace_as_a_page(tmp_path: Path) -> None:
