@@ -103,7 +103,7 @@ class TestDurable(StoreConformance):
 
 
 @pytest.mark.thorough
-class TestDurableInSmallSegments(StoreConformance):
+class TestDurableInSmallSegments(TestDurable):
     """Killed and opened again, with segments and a journal so small that there are files and cuts all the time."""
 
     many_spans = 7_000
