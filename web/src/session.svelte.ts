@@ -2,6 +2,7 @@
 
 import { get, request, type Failure } from "./api/client.ts";
 import type { ProjectStats } from "./api/types.ts";
+import { learnSlots } from "./colour.svelte.ts";
 import { prefix, router } from "./router.svelte.ts";
 import { remember, recall } from "./theme.ts";
 
@@ -103,10 +104,21 @@ class Session {
   async ask(): Promise<void> {
     try {
       this.projects = (await get("/api/v1/projects", {}, {})).projects;
+      await this.#learnColours();
       this.failure = undefined;
     } catch (error) {
       this.failure = error as Failure;
     }
+  }
+
+  #learned = "";
+  /** The colours of the services, again whenever spans have come. */
+  async #learnColours(): Promise<void> {
+    const [project, mark] = [router.project, this.stats?.mark ?? 0];
+    if (!mark || this.#learned === `${project} ${mark}`) return;
+    const { services } = await get("/api/v1/projects/{project}/services", { project }, {});
+    learnSlots(services.map((one) => [one.service, one.slot] as const));
+    this.#learned = `${project} ${mark}`;
   }
 
   /** Keep asking while the page is seen. */

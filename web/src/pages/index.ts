@@ -17,6 +17,10 @@ const now = (component: Component) => (): Promise<Component> => Promise.resolve(
 export const PAGES: readonly Page[] = [
   { slug: "explorer", title: "Explorer", key: "e", load: now(Explorer) },
   { slug: "trace", title: "Trace", key: "", load: now(Trace) },
+  { slug: "services", title: "Services", key: "s", load: async () => (await import("./services/Services.svelte")).default },
+  { slug: "streams", title: "Streams", key: "m", load: async () => (await import("./streams/Streams.svelte")).default },
+  { slug: "live", title: "Live", key: "l", load: async () => (await import("./live/Live.svelte")).default },
+  { slug: "snapshots", title: "Snapshots", key: "n", load: async () => (await import("./snapshots/Snapshots.svelte")).default },
   { slug: "reporters", title: "Reporters", key: "r", load: async () => (await import("./reporters/Reporters.svelte")).default },
   { slug: "status", title: "Status", key: "t", load: async () => (await import("./status/Status.svelte")).default },
 ];

@@ -1,0 +1,109 @@
+"""Each page: a picture in light, dark and 390 pixels, and what axe-core finds wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from satellite.app import Satellite
+from satellite.protocols.otlp.export import encode_request
+from tests import bookinfo
+from tests.web.conftest import picture
+
+pytestmark = pytest.mark.interop
+expect.set_options(timeout=20_000)
+AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
+QUERY = "query=service%20IN%20(%22reviews.default%22)"
+TRACE = "trace/00000000b00c0008?span=0000000b00c00088"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spans(served: Satellite) -> None:
+    project = served.client.project("pages")
+    project.import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
+    project.run('service IN ("reviews.default")')
+    project.create_stream('service IN ("reviews.default")')
+
+
+PAGES = {
+    "explorer": f"explorer?{QUERY}&range=100000-1000000",
+    "groups": f"explorer?{QUERY}&group_by=operation&whole=1",
+    "diagram": f"explorer?{QUERY}&tab=diagram&node=ratings.default",
+    "over-time": "explorer?tab=time",
+    "empty": "explorer?query=service%20IN%20(%22nobody%22)",
+    "trace": TRACE,
+    "trace-folded": f"{TRACE}&pairs=folded",
+    "services": "services?open=reviews.default",
+    "streams": "streams",
+    "live": "live",
+    "snapshots": "snapshots",
+    "reporters": "reporters",
+    "status": "status",
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {},
+    "dark": {"color_scheme": "dark"},
+    "390": {"viewport": {"width": 390, "height": 844}},
+}
+
+
+@pytest.mark.parametrize("look", LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page(open_page: Callable[..., Page], name: str, look: str) -> None:
+    page = open_page(f"/pages/{PAGES[name]}", **LOOKS[look])
+    expect(page.locator("h1").first).to_be_attached()
+    expect(page.locator(".skeleton")).to_have_count(0)
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(400)  # for what comes after the first answers to be in the picture
+    picture(page, f"{name}-{look}")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
+    serious(page)
+
+
+def test_menus_and_sheets_too(open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/pages/explorer?{QUERY}")
+    expect(page.get_by_role("region", name="Spans")).to_be_visible()
+    page.get_by_role("button", name="Group by").click()
+    serious(page)
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    serious(page)
+    page.keyboard.press("Escape")
+    page.get_by_role("combobox").click()
+    expect(page.get_by_role("option").first).to_be_visible()
+    serious(page)
+
+
+def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Page]) -> None:
+    page = open_page("/arriving/explorer")
+    expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()
+    served.client.project("arriving").import_(
+        encode_request(bookinfo.batch(range(1))), format="otlp-protobuf"
+    )
+    expect(page.locator(".result strong").first).to_be_visible()
+    live = open_page("/arriving/live")
+    expect(live.get_by_text("since this page was opened")).to_be_visible()
+    live.wait_for_timeout(500)
+    served.client.project("arriving").import_(
+        encode_request(bookinfo.batch(range(1, 2))), format="otlp-protobuf"
+    )
+    expect(live.get_by_role("region", name="Newest spans")).to_contain_text(bookinfo.REVIEWS)
+
+
+def serious(page: Page) -> None:
+    """Fails for what axe finds serious or critical."""
+    if not AXE.exists():
+        pytest.skip("axe-core comes with what builds the pages: `make pages`")
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run({resultTypes: ['violations']})")
+    wrong = [
+        f"{one['id']}: {one['help']}: {[node['html'][:160] for node in one['nodes'][:3]]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
+    assert not wrong

@@ -1,0 +1,30 @@
+import { describe, expect, test } from "vitest";
+import { bareSlot, fnv1a } from "../src/colour.svelte.ts";
+import { bytes, count, countShort, duration, durationTick, percent, signed } from "../src/format.ts";
+
+const plain = (text: string): string => text.replaceAll("\u202f", " ").replaceAll("\u2212", "-");
+
+describe("durations have three significant digits and a unit", () => {
+  test.each([
+    [0, "0 µs"], [1, "1 µs"], [999, "999 µs"], [999.6, "1.00 ms"], [4_120, "4.12 ms"], [9_996, "10.0 ms"], [41_200, "41.2 ms"], [412_000, "412 ms"],
+    [999_499, "999 ms"], [999_500, "1.00 s"], [1_060_000, "1.06 s"], [59_940_000, "59.9 s"], [72_000_000, "1 m 12 s"], [90_000e6, "25 h 00 m"], [-2_300, "-2.30 ms"],
+  ])("%d µs", (us, text) => expect(plain(duration(us))).toBe(text));
+  test("ticks are short", () => expect([1, 500, 1e3, 2e4, 1e6].map((us) => plain(durationTick(us)))).toEqual(["1 µs", "500 µs", "1 ms", "20 ms", "1 s"]));
+});
+
+test("counts are grouped, and shortened only for axes", () => {
+  expect(count(2941)).toBe("2,941");
+  expect([10, 1_000, 1_500, 60_845, 999_700, 12_300_000].map(countShort)).toEqual(["10", "1k", "1.5k", "61k", "1M", "12.3M"]);
+});
+
+test("shares", () => {
+  expect([0, 0.0004, 0.02, 0.0995, 0.29, 0.994, 0.999, 0.9999, 1].map((share) => plain(percent(share)))).toEqual(["0 %", "< 0.1 %", "2.0 %", "10 %", "29 %", "99 %", "99.9 %", "> 99.9 %", "100 %"]);
+  expect([0.8, -0.99, 0.001].map((score) => plain(signed(score)))).toEqual(["+0.80", "-0.99", "0.00"]);
+  expect(plain(bytes(10_600_000))).toBe("10.6 MB");
+});
+
+test("a service's bare slot comes from FNV-1a of its name", () => {
+  expect(fnv1a("")).toBe(0x811c9dc5);
+  expect(fnv1a("a")).toBe(0xe40c292c);
+  expect(bareSlot("a")).toBe((0xe40c292c >>> 16) % 14);
+});

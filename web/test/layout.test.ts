@@ -1,0 +1,95 @@
+import { describe, expect, test } from "vitest";
+import { axisOf, bucketOf, edgeUs, marksOf, nearestEdge, outline, roundAxis, xTicks, yTicks } from "../src/charts/latency.ts";
+import { layout } from "../src/charts/layers.ts";
+import { entry } from "../src/entry.ts";
+import { lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
+import { added, predicate, term } from "../src/query/terms.ts";
+import { typed } from "../src/query/suggestions.ts";
+
+describe("the latency axis", () => {
+  test("buckets are those of the satellite", () => {
+    expect([bucketOf(1), bucketOf(4467), bucketOf(14_126), bucketOf(891_251), bucketOf(1_000_000)]).toEqual([0, 73, 83, 119, 120]);
+    for (const index of [0, 20, 73, 83, 119, 160]) expect(nearestEdge(edgeUs(index))).toBe(index);
+  });
+  test("has air on both sides and at least two decades", () => {
+    expect(axisOf([{ index: 60, count: 1 }, { index: 120, count: 1 }])).toEqual({ lo: 58, hi: 123 });
+    const narrow = axisOf([{ index: 70, count: 1 }]);
+    expect(narrow.hi - narrow.lo).toBeGreaterThanOrEqual(40);
+    expect(roundAxis([{ index: 60, count: 1 }, { index: 120, count: 1 }])).toMatchObject({ fromUs: 500, toUs: 2_000_000 });
+  });
+  test("ticks are round, and 2 and 5 have labels only where there is room", () => {
+    const axis = { lo: 60, hi: 120 };
+    const labels = (width: number): string[] => xTicks(axis, width).map((tick) => tick.label).filter(Boolean);
+    expect(labels(300)).toHaveLength(4);
+    expect(labels(900)).toHaveLength(10);
+    expect(yTicks(2500)).toEqual([1, 10, 100, 1000]);
+  });
+  test("labels of percentiles never overlap", () => {
+    const marks = marksOf({ p50: 10_000, p95: 10_100, p99: 10_200, "p99.9": 900_000 }, { lo: 60, hi: 120 }, 600, (name) => name);
+    expect(marks.map((mark) => mark.name)).toEqual(["p50", "p95", "p99.9"]);
+  });
+  test("a layer without spans has no outline", () => expect(outline([], { lo: 0, hi: 4 }, (i) => i, (n) => n, 9)).toBe(""));
+});
+
+const row = (over: Partial<Row>): Row => ({
+  id: "", traceId: "", parent: -1, depth: 0, below: 0, errorsBelow: 0, missing: false, service: "s", operation: "o", kind: null, component: null, startUs: 0, durationUs: 100,
+  error: false, pathUs: 0, segments: [], selfUs: 0, skewUs: 0, shiftUs: 0, pair: -1, betweenUs: 0, joined: "", ...over,
+});
+const rows = [
+  row({ below: 4 }),
+  row({ parent: 0, depth: 1, below: 2, kind: "client", pair: 2 }),
+  row({ parent: 1, depth: 2, below: 1, kind: "server", pair: 1 }),
+  row({ parent: 2, depth: 3 }),
+  row({ parent: 0, depth: 1, startUs: 50 }),
+];
+
+describe("the waterfall's lines", () => {
+  test("all of them", () => expect(linesOf(rows, new Set(), false).map((line) => line.at)).toEqual([0, 1, 2, 3, 4]));
+  test("without what is collapsed", () => expect(linesOf(rows, new Set([1]), false).map((line) => line.at)).toEqual([0, 1, 4]));
+  test("a folded pair is one line, its children right below it", () => {
+    const lines = linesOf(rows, new Set(), true);
+    expect(lines.map((line) => [line.at, line.depth, line.folded])).toEqual([[0, 0, -1], [1, 1, 2], [3, 2, -1], [4, 1, -1]]);
+  });
+  test("spans that overlap do not share a lane", () => expect([...lanesOf(rows, 100)]).toEqual([0, 1, 2, 3, 2 + 2]));
+});
+
+test("a linear axis has steps of 1, 2 and 5", () => {
+  expect([niceStep(100, 5), niceStep(350, 4), niceStep(979_000, 6)]).toEqual([20, 100, 200_000]);
+  expect(tickLabel(200_000, 200_000, "-", " ")).toBe("200 ms");
+  expect(tickLabel(-2500, 500, "-", " ")).toBe("-2.5 ms");
+});
+
+test("a diagram's layers go left to right, on a phone top to bottom", () => {
+  const nodes = [{ service_name: "b", layer: 1 }, { service_name: "a", layer: 0 }, { service_name: "c", layer: 1 }];
+  const wide = layout(nodes, 900);
+  const at = (name: string, drawn = wide): { x: number; y: number } => drawn.places.get(name) ?? { x: NaN, y: NaN };
+  expect(at("a").x).toBeLessThan(at("b").x);
+  expect([at("b").x, at("b").y < at("c").y]).toEqual([at("c").x, true]);
+  const tall = layout(nodes, 390);
+  expect(at("a", tall).y).toBeLessThan(at("b", tall).y);
+});
+
+describe("terms", () => {
+  test("are written as predicates", () => expect(predicate([term("service", 'a"b'), term("k", "v", true)])).toBe('service IN ("a\\"b") AND "k" NOT IN ("v")'));
+  test("of one key stand in one list", () => expect(predicate(added([term("k", "a")], term("k", "b")))).toBe('"k" IN ("a", "b")'));
+  test("the new one stands when both cannot", () => expect(predicate(added([term("k", "a")], term("k", "a", true)))).toBe('"k" NOT IN ("a")'));
+  test.each([
+    ["prod", { key: null, negated: false, text: "prod" }],
+    ["http.status_code=5", { key: "http.status_code", negated: false, text: "5" }],
+    ['-service:"pro', { key: "service", negated: true, text: "pro" }],
+    ["tag:k=v=w", { key: "k", negated: false, text: "v=w" }],
+  ])("%s is typed", (input, what) => expect(typed(input)).toEqual(what));
+});
+
+test("LightStep's addresses lead on", () => {
+  const led = (page: string, search: string, rest: string[] = []): string => {
+    const to = entry({ project: "p", page, rest, params: new URLSearchParams(search) });
+    return to ? `${[to.page, ...to.rest].join("/")}?${decodeURIComponent(to.params.toString())}` : "";
+  };
+  expect(led("explorer", "query=x")).toBe("");
+  expect(led("stream", "anchor=1&range=2", ["id"])).toBe("streams/id?anchor=1&range=2");
+  expect(led("operation", "filter_percentile=90.0", ["id"])).toBe("streams/id?filter_percentile=90.0");
+  expect(led("explorer", "snapshot_id=a&selected_node_id=s")).toBe("explorer?snapshot_id=a&node=s&tab=diagram");
+  expect(led("trace", "selected_span_guid=1&trace_handle=h")).toBe("trace?trace_handle=h&span_guid=1");
+  expect(led("notebooks", "query=x&start_micros=1&end_micros=2")).toBe("explorer?query=x&oldest=1&youngest=2");
+});
