@@ -3,6 +3,10 @@
 An engine answers questions about one project; it does not hand out rows to loop over. Its methods block and are
 called from worker threads, several at a time; each sees all writes that returned before it began. What a name
 means is said here once, and `tests/store/conformance.py` holds every engine to it.
+
+Traces are told apart by their whole ids. A tracer of 64-bit ids leaves the upper half 0: its spans belong to the trace
+with that lower half; should several have it among the spans looked at, to the one with the smallest upper half. So n
+upper halves beside one lower half are n traces, with or without spans that lack theirs; those alone are one trace.
 """
 
 from __future__ import annotations
@@ -99,7 +103,7 @@ class Histogram(msgspec.Struct, frozen=True):
     count: int
     errors: int
     traces: int
-    """Distinct trace ids, as in Group."""
+    """Distinct traces."""
     oldest_us: int | None
     """The first start among them; None without spans."""
     newest_us: int | None
@@ -142,7 +146,7 @@ class Group(msgspec.Struct, frozen=True):
     p95_us: int
     p99_us: int
     traces: int
-    """Distinct trace ids, by their lower halves."""
+    """Distinct traces."""
     exemplar_span_ids: list[str]
     """Up to 5, slowest first."""
     buckets: list[Cell]
@@ -248,7 +252,8 @@ class Questions(Protocol):
     def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
         """The traces of the matching spans, each with all its spans; meta events only when the plan asks for them.
 
-        More than `traces_max`: exemplars, chosen as explorer.md §6.2 says; the same for the same spans and seed.
+        More than `traces_max`: exemplars, chosen as explorer.md §6.2 says; the same for the same spans and seed. Of
+        traces that share the lower half of their ids one is chosen, the others are added while there is room.
         At most `assembled.SPANS_MAX` spans of all traces.
         """
         ...

@@ -48,7 +48,7 @@ class Assembled:
     errors: int
     """Those of them that are errors."""
     traces: int
-    """Distinct traces of the matching spans, left out or not; by the lower halves of their ids."""
+    """Distinct traces of the matching spans, left out or not."""
 
     @property
     def held(self) -> int:
@@ -83,25 +83,46 @@ def assembled(
     stratum: Ints,
     all_strata: Ints,
     traces: int,
+    most: int,
 ) -> Assembled:
     """Put together what an engine found.
 
     Args:
-        batch: the rows of the traces taken, in order of arrival.
+        batch: the rows of the traces taken, in order of arrival; also of others with the same lower halves of ids.
         marks: of each row.
         matched: whether each row matches.
         stratum: of each row.
         all_strata: of each matching span, its trace taken or not.
         traces: how many those are in.
+        most: traces that may be taken.
     """
-    found = np.ones(len(batch), np.float64)
     trace = trace_numbers(batch.column("trace_high"), batch.column("trace_low"))
+    taken = _taken(trace, batch.column("trace_low"), matched, most)
+    if taken is not None:
+        rows = np.flatnonzero(np.isin(trace, taken))
+        batch, trace = batch.take(rows).compact(), np.searchsorted(taken, trace[rows])
+        marks, matched, stratum = marks[rows], matched[rows], stratum[rows]
+    found = np.ones(len(batch), np.float64)
     errors = int(np.count_nonzero(all_strata < _BUCKETS))
     whole = Assembled(batch, marks, trace, matched, found, len(all_strata), errors, traces)
     if np.count_nonzero(matched) < len(all_strata):
         found[matched] = _weights(all_strata, stratum[matched])
         found[~matched] = whole.trace_weights()[trace[~matched]]
     return whole
+
+
+def _taken(trace: Ints, low: Ids, matched: Mask, most: int) -> Ints | None:
+    """The traces that have a match, not more than `most`, ascending: first one of each lower half. None: all."""
+    traces = np.bincount(trace)
+    hits = np.flatnonzero(np.bincount(trace[matched], minlength=len(traces)))
+    if len(hits) == len(traces) and len(hits) <= most:
+        return None
+    low_of = np.empty(len(traces), np.uint64)
+    low_of[trace] = low
+    first = np.ones(len(hits), np.bool_)
+    first[1:] = low_of[hits[1:]] != low_of[hits[:-1]]
+    turn = np.arange(len(hits)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+    return np.sort(hits[np.argsort(turn, kind="stable")[:most]])
 
 
 def _weights(everything: Ints, taken: Ints) -> Weights:
@@ -111,18 +132,19 @@ def _weights(everything: Ints, taken: Ints) -> Weights:
     return share
 
 
-def trace_numbers(high: Ids, low: Ids) -> Ints:
-    """The number of the trace that each row belongs to, from 0, in order of the ids' lower halves.
+def trace_numbers(high: Ids, low: Ids, group: Ints | None = None) -> Ints:
+    """The number of the trace that each row belongs to, from 0, in order of the ids' lower halves, then the upper.
 
-    A 64-bit tracer sends only the lower half of an id: its spans belong to the trace with that half (with the
-    smallest upper half, should several share it).
+    With groups: of the trace in its group, in order of the groups first. What a trace is says `satellite.store`.
     """
     if not len(low):
         return np.empty(0, np.int64)
-    order = np.lexsort((high, low))
+    order = np.lexsort((high, low) if group is None else (high, low, group))
     lows, highs = low[order], high[order]
     first = np.ones(len(order), np.bool_)
     first[1:] = (lows[1:] != lows[:-1]) | ((highs[1:] != highs[:-1]) & (highs[:-1] != 0))
+    if group is not None:
+        first[1:] |= group[order][1:] != group[order][:-1]
     numbers = np.empty(len(order), np.int64)
     numbers[order] = np.cumsum(first) - 1
     return numbers

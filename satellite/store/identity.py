@@ -129,7 +129,7 @@ def _start_as_sent(batch: SpanBatch, marks: npt.NDArray[np.uint16]) -> npt.NDArr
         codes = batch.column("extra")
         moved = (marks & np.uint16(Marks.OFFSET_APPLIED)) > 0
         offsets = np.zeros(len(batch.extras), np.int64)
-        for code in np.unique(codes[moved]).tolist():
+        for code in np.flatnonzero(np.bincount(codes[moved])).tolist():
             offsets[code] = decode_extra(batch.extras[code].as_py()).get(_OFFSET, 0)
         start_ns = start_ns - np.where(moved, offsets[codes] * 1000, 0)
     if seen & Marks.TIME_INVENTED:

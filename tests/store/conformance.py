@@ -808,6 +808,53 @@ class StoreConformance:
         assert batch.column("span_id").tolist() == [1, 2]
         assert len(marks) == 2
 
+    def test_traces_are_told_apart_by_their_whole_ids(self, store: Store) -> None:
+        """A span without an upper half belongs to the trace with its lower half."""
+
+        def write(project: str, *highs: int, at_once: bool = True) -> None:
+            rows: list[Row] = [{"trace_high": high, "span_id": i + 1} for i, high in enumerate(highs)]
+            for part in [rows] if at_once else [[row] for row in rows]:
+                store.write(project, batch_of(part), arrived_ns=NOW_NS)
+
+        for at_once in (True, False):
+            for highs, traces in {
+                (0, 0): 1,
+                (7, 0): 1,
+                (0, 2**64 - 1): 1,
+                (7, 7): 1,
+                (7, 9): 2,
+                (9, 0, 7): 2,
+                (7, 9, 0, 2**64 - 1, 9): 3,
+            }.items():
+                project = f"{highs} {at_once}"
+                write(project, *highs, at_once=at_once)
+                assert store.histogram(project, ALL).traces == traces
+                assert [group.traces for group in store.groups(project, ALL, ["service"]).groups] == [traces]
+                found = store.assemble(project, ALL, traces_max=3000)
+                assert (found.traces, found.held) == (traces, traces)
+                assert len(found.batch) == len(highs)
+                again = store.over(project, found)
+                assert again.histogram(project, ALL).traces == traces
+
+    def test_groups_have_traces_of_their_own(self, store: Store) -> None:
+        for i, (operation, high) in enumerate((("a", 7), ("a", 9), ("b", 9), ("b", 0), ("c", 0))):
+            row: Row = {"operation": operation, "trace_high": high, "span_id": i + 1}
+            store.write("p", batch_of([row]), arrived_ns=NOW_NS)
+        found = store.groups("p", ALL, ["operation"], order="values").groups
+        assert [group.traces for group in found] == [2, 1, 1]
+        assert store.histogram("p", ALL).traces == 2
+
+    def test_a_trace_with_the_same_lower_half_is_not_assembled(self, store: Store) -> None:
+        for i, (operation, high) in enumerate((("a", 7), ("b", 9), ("b", 7), ("a", 11))):
+            row: Row = {"operation": operation, "trace_high": high, "span_id": i + 1}
+            store.write("p", batch_of([row]), arrived_ns=NOW_NS)
+        found = store.assemble("p", where(Field.OPERATION, "a"), traces_max=3000)
+        assert found.batch.column("span_id").tolist() == [1, 3, 4]
+        assert (found.trace.tolist(), found.traces) == ([0, 0, 1], 2)
+        fewer = store.assemble("p", where(Field.OPERATION, "a"), traces_max=1)
+        assert fewer.batch.column("span_id").tolist() == [1, 3]
+        assert (fewer.traces, fewer.held, fewer.weights.tolist()) == (2, 1, [2.0, 2.0])
+
     # Histogram and groups
 
     def test_histogram_edges(self, store: Store) -> None:

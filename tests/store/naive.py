@@ -421,39 +421,46 @@ class NaiveStore:
             strata[not row.span.error, -bucket_index(row.duration_ns)].append(row)
         for rows in strata.values():
             rows.sort(key=lambda row: (hashed(row.key[2] ^ hashed(seed % 2**64)), row.key[2]))
-        traces = {row.key[1] for row in matching}
-        chosen: set[int] = traces if len(traces) <= traces_max else set()
+        lows = {row.key[1] for row in matching}
+        chosen: set[int] = lows if len(lows) <= traces_max else set()
         turns = zip_longest(*(strata[stratum] for stratum in sorted(strata)))
         for row in (row for turn in turns for row in turn if row is not None):
             if len(chosen) < traces_max:
                 chosen.add(row.key[1])
         rows = [row for row in self._all(project) if row.key[1] in chosen]
         rows = [row for row in rows if plan.meta_events or "meta_event" not in row.span.marks]
-        taken = [row for row in matching if row.key[1] in chosen]
-        numbers: dict[tuple[int, int], int] = {}
-        for low, high in sorted({(row.key[1], row.key[0]) for row in rows}):
-            # The spans that only know the lower half, and those of the smallest upper half, are one trace.
-            joins = (low, 0) in numbers and not any(one[0] == low and one[1] for one in numbers)
-            numbers[low, high] = numbers[low, 0] if joins else max(numbers.values(), default=-1) + 1
+        numbers = traces_of(rows)
+        matched = {numbers[row.key[:2]] for row in matching if row.key[1] in chosen}
+        # Of those with one lower half the first, then the second of each, and so on.
+        by_low = defaultdict[int, list[int]](list)
+        for (_, low), number in sorted(numbers.items(), key=lambda item: item[1]):
+            if number in matched and number not in by_low[low]:
+                by_low[low].append(number)
+        turns_of_traces = zip_longest(*(by_low[low] for low in sorted(by_low)))
+        held = [number for turn in turns_of_traces for number in turn if number is not None][:traces_max]
+        rows = [row for row in rows if numbers[row.key[:2]] in held]
+        numbers = traces_of(rows)
+        marks = {row.mark for row in rows}
+        taken = [row for row in matching if row.mark in marks]
         weights = dict.fromkeys((row.mark for row in rows), 1.0)
         if len(taken) < len(matching):
             for stratum in strata.values():
-                share = len(stratum) / max(1, sum(row.key[1] in chosen for row in stratum))
+                share = len(stratum) / max(1, sum(row in taken for row in stratum))
                 weights |= {row.mark: share for row in stratum}
             for row in rows:
                 if row not in taken:
-                    number = numbers[row.key[1], row.key[0]]
-                    whole = [weights[one.mark] for one in taken if numbers[one.key[1], one.key[0]] == number]
+                    number = numbers[row.key[:2]]
+                    whole = [weights[one.mark] for one in taken if numbers[one.key[:2]] == number]
                     weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
         return Assembled(
             SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)]),
             np.array([row.mark for row in rows], np.int64),
-            np.array([numbers[row.key[1], row.key[0]] for row in rows], np.int64),
+            np.array([numbers[row.key[:2]] for row in rows], np.int64),
             np.array([row in taken for row in rows], np.bool_),
             np.array([weights[row.mark] for row in rows], np.float64),
             len(matching),
             sum(row.span.error for row in matching),
-            len(traces),
+            distinct_traces(matching),
         )
 
     def trace_batch(
@@ -495,13 +502,12 @@ class NaiveStore:
         wanted = {"p50": 500, "p95": 950, "p99": 990, "p99.9": 999} if rows else {}
         percentiles = {name: nearest_rank(durations, thousandths) for name, thousandths in wanted.items()}
         starts = [row.start_ns // 1000 for row in rows]
-        traces = len({row.key[1] for row in rows})
         return Histogram(
             buckets,
             percentiles,
             len(rows),
             errors.total(),
-            traces,
+            distinct_traces(rows),
             min(starts, default=None),
             max(starts, default=None),
         )
@@ -625,6 +631,21 @@ def nearest_rank(ordered: Sequence[int], thousandths: int) -> int:
     return ordered[-(-thousandths * len(ordered) // 1000) - 1]
 
 
+def traces_of(rows: Sequence[Row]) -> dict[tuple[int, int], int]:
+    """The number of the trace of each id (upper half, lower half), by lower halves, then upper ones."""
+    numbers: dict[tuple[int, int], int] = {}
+    for low, high in sorted({(row.key[1], row.key[0]) for row in rows}):
+        # The spans that only know the lower half, and those of the smallest upper half, are one trace.
+        joins = (0, low) in numbers and not any(one[1] == low and one[0] for one in numbers)
+        numbers[high, low] = numbers[0, low] if joins else max(numbers.values(), default=-1) + 1
+    return numbers
+
+
+def distinct_traces(rows: Sequence[Row]) -> int:
+    """How many traces the rows belong to."""
+    return len(set(traces_of(rows).values()))
+
+
 def _group(values: list[str | None], rows: list[Row]) -> Group:
     rows = sorted(rows, key=lambda row: row.sort_key("-latency"))
     durations = sorted(row.span.duration_us for row in rows)
@@ -640,7 +661,7 @@ def _group(values: list[str | None], rows: list[Row]) -> Group:
         p50_us=nearest_rank(durations, 500),
         p95_us=nearest_rank(durations, 950),
         p99_us=nearest_rank(durations, 990),
-        traces=len({row.key[1] for row in rows}),
+        traces=distinct_traces(rows),
         exemplar_span_ids=[row.span.span_id for row in rows[:5]],
         buckets=_cells(rows),
     )

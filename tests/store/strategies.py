@@ -14,7 +14,7 @@ from satellite.store import Store
 from tests.store.conformance import NOW_NS, OTHER_REPORTER, REPORTER, SECOND_NS, Row, batch_of
 
 TRACES = (1, 2, 65, 2**63 + 5, 2**64 - 1)
-HIGHS = (0, 0, 0, 7, 2**64 - 1)
+HIGHS = (0, 0, 7, 9, 2**64 - 1)
 SPAN_IDS = (1, 2, 3, 4, 5, 2**63, 2**64 - 1)
 REPORTERS = (
     REPORTER,

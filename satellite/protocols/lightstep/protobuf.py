@@ -344,8 +344,7 @@ class _Columns:
         return clean.tags, tag_lists, kind, status
 
     def _mark_rows(self, rows: Ints, mark: Marks) -> None:
-        if len(rows):
-            self.marks[np.unique(rows)] |= np.uint16(mark)
+        self.marks[rows] |= np.uint16(mark)
 
     def _names(self, names: pa.DictionaryArray) -> pa.BinaryArray:
         """The distinct operations; invalid UTF-8 becomes U+FFFD (two of them may then read the same: harmless)."""
@@ -407,7 +406,7 @@ def _occurrences(
     hits = np.flatnonzero(slot >= 0 if orphans is None else (slot >= 0) & orphans)
     slot = slot[hits]
     meaning = np.zeros(len(found), dtype)
-    for i in np.unique(slot).tolist():
+    for i in np.flatnonzero(np.bincount(slot)).tolist():
         meaning[i] = read(decode_tag(tags[int(found[i])].as_py())[1])
     return hits, meaning[slot]
 

@@ -251,8 +251,7 @@ class TraceColumns:
         return clean.tags, list_array(offsets, codes), FlatTags(codes, row, offsets)
 
     def _mark_rows(self, rows: Ints, mark: Marks) -> None:
-        if len(rows):
-            self.marks[np.unique(rows)] |= np.uint16(mark)
+        self.marks[rows] |= np.uint16(mark)
 
     def _errors(self, tags: pa.BinaryArray, lists: FlatTags, status: npt.NDArray[np.uint8]) -> Mask:
         """Which spans are errors only by a tag."""

@@ -19,6 +19,7 @@ from satellite.store.assembled import (
     choose,
     strata,
 )
+from satellite.store.distinct import distinct
 from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
 from satellite.store.recall.traces import distinct_traces
@@ -46,7 +47,7 @@ def assemble(segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int
     matched = _gathered((_matching(hits, segment, rows) for segment, rows in parts), np.bool_)
     taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.int64)
     batch, marks = _joined(parts)
-    return assembled(batch, marks, matched, taken, stratum, total)
+    return assembled(batch, marks, matched, taken, stratum, total, traces_max)
 
 
 def trace_batch(
@@ -56,7 +57,7 @@ def trace_batch(
     parts = []
     for segment in segments:
         found = [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)]
-        parts.append((segment, np.unique(np.array(found, np.int64))))
+        parts.append((segment, distinct(np.array(found, np.int64))))
     return _joined(parts)
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch
+from satellite.store.distinct import distinct
 from satellite.store.durable import manifest
 from satellite.store.durable.directory import BadDataDirectory, Directory
 from satellite.store.durable.files import Damage
@@ -80,7 +81,7 @@ class Recovered:
             parts = self._small
             self.loose.append(Segment.merged(parts, sealed=False) if len(parts) > 1 else parts[0])
         if self.gone:
-            gone = np.unique(np.concatenate(self.gone))
+            gone = distinct(np.concatenate(self.gone))
             self.segments = [_without(part, gone) for part in self.segments]
             self.loose = [_without(part, gone) for part in self.loose]
         if self.counts_lost:

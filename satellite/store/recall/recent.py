@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from satellite.store.distinct import distinct
 from satellite.store.identity import SPAN_BITS, Keys, span_of
 
 Marked = npt.NDArray[np.int64]
@@ -62,8 +63,8 @@ class RecentIds:
                 run.marks[np.searchsorted(run.keys, span) : np.searchsorted(run.keys, last, side="right")]
                 for run in self._runs
             ]
-            found.append(np.unique(np.concatenate(mine))[-most:] if mine else found[0])
-        return np.unique(np.concatenate(found))
+            found.append(distinct(np.concatenate(mine))[-most:] if mine else found[0])
+        return distinct(np.concatenate(found))
 
     def add(self, keys: Keys, marks: Marked, arrived_ns: int) -> None:
         """Remember these, and forget what is too old; marks are higher than all before."""

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from satellite.model.spans import SpanBatch, SpanBuilder
+from satellite.store.distinct import distinct
 from satellite.store.recall.segment import Mask, Segment
 
 Marked = npt.NDArray[np.int64]
@@ -60,7 +61,7 @@ def alive(segments: Sequence[Segment], marks: Marked) -> Mask:
     """Which of these marks are held: neither evicted nor replaced."""
     owners = _owners(segments, marks)
     held = owners >= 0
-    for owner in np.unique(owners[held]).tolist():
+    for owner in distinct(owners[held]).tolist():
         mine = owners == owner
         held[mine] = segments[owner].holds(marks[mine])
     return held
@@ -70,7 +71,7 @@ def rows_at(segments: Sequence[Segment], marks: Marked) -> SpanBatch:
     """The rows with these marks, which are held; same order."""
     owners = _owners(segments, marks)
     parts, places = [SpanBuilder().build()], []
-    for owner in np.unique(owners).tolist():
+    for owner in distinct(owners).tolist():
         mine = np.flatnonzero(owners == owner)
         segment = segments[owner]
         parts.append(segment.batch.take(segment.rows_at(marks[mine])).compact())
@@ -84,7 +85,7 @@ def without(segments: Segments, marks: Marked) -> Segments:
     marks = marks[alive(segments, marks)]
     left = list(segments)
     owners = _owners(segments, marks)
-    for owner in np.unique(owners).tolist():
+    for owner in distinct(owners).tolist():
         left[owner] = left[owner].without(left[owner].rows_at(marks[owners == owner]).tolist())
     return tuple(left)
 

@@ -18,6 +18,7 @@ from satellite.model.span import Span
 from satellite.model.spans import Marks, SpanBatch, Status, decode_names
 from satellite.model.tags import texts_of
 from satellite.query.plan import Field, Plan, Term
+from satellite.store.distinct import distinct
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import RowFields, row_fields
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
@@ -144,6 +145,7 @@ class Segment:
             self.bucket,
             self.trace_order,
             self.trace_numbers,
+            self.trace_uppers,
             self.is_error,
             self.start_bounds_ns,
         )
@@ -199,8 +201,8 @@ class Segment:
         """Bytes of memory it keeps from others; a mapped one keeps none that count."""
         if self.file is not None:
             return 0
-        made = (self.bucket, self.trace_order, *self.trace_numbers, self.is_error) if self.sealed else ()
-        arrays = (*made, *(() if self.steps is None else (self.steps,)))
+        made = [self.bucket, self.trace_order, *self.trace_numbers, *self.trace_uppers, self.is_error]
+        arrays = (*(made if self.sealed else ()), *(() if self.steps is None else (self.steps,)))
         return (
             OVERHEAD_BYTES
             + self.batch.nbytes
@@ -210,7 +212,7 @@ class Segment:
 
     def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What a file of it holds beside the spans."""
-        arrays = {} if self.steps is None else {"steps": self.steps}
+        arrays: dict[str, npt.NDArray[Any]] = {} if self.steps is None else {"steps": self.steps}
         if isinstance(self.index, PostingIndex):
             ids, number = self.trace_numbers
             arrays |= self.index.arrays() | {
@@ -220,6 +222,9 @@ class Segment:
                 "trace_ids": ids,
                 "trace_number": number,
             }
+            upper, several = self.trace_uppers
+            if len(upper):
+                arrays |= {"trace_upper": upper, "trace_several": several}
         return arrays
 
     def _stored(self, name: str) -> npt.NDArray[Any] | None:
@@ -284,6 +289,24 @@ class Segment:
         return ordered[first], number
 
     @cached_property
+    def trace_uppers(self) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.uint64]]:
+        """(the greatest upper half beside each of the distinct lower halves; those that have several, ascending).
+
+        Both are empty when no trace id has an upper half.
+        """
+        stored, several = self._stored("trace_upper"), self._stored("trace_several")
+        if stored is not None and several is not None:
+            return stored, several
+        high = self.batch.column("trace_high")
+        if not high.any():
+            return np.empty(0, np.uint64), np.empty(0, np.uint64)
+        ids, number = self.trace_numbers
+        order = self.trace_order
+        begins = np.searchsorted(number[order], np.arange(len(ids)))
+        upper = np.maximum.reduceat(high[order], begins)
+        return upper, distinct(ids[number[(high != upper[number]) & (high != 0)]])
+
+    @cached_property
     def tallies(self) -> dict[tuple[str, ...], Any]:
         """Its groups by some keys, see tally.py; filled there."""
         return {}
@@ -308,9 +331,9 @@ class Segment:
     @cached_property
     def services(self) -> tuple[list[str], npt.NDArray[np.int32]]:
         """(distinct services, position in them of each reporter)."""
-        distinct = sorted({reporter.service for reporter in self.reporters})
-        place = {service: i for i, service in enumerate(distinct)}
-        return distinct, np.array([place[reporter.service] for reporter in self.reporters], np.int32)
+        names = sorted({reporter.service for reporter in self.reporters})
+        place = {service: i for i, service in enumerate(names)}
+        return names, np.array([place[reporter.service] for reporter in self.reporters], np.int32)
 
     @cached_property
     def operations(self) -> pa.StringArray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.spans import Marks, SpanBatch
+from satellite.store.distinct import distinct
 from satellite.store.identity import (
     Identities,
     Keys,
@@ -67,7 +68,7 @@ def settle(batch: SpanBatch, held: Held, now_ns: int) -> Settled:
     keys = identities.keys()
     marks = held.recent.marks(keys, now_ns)
     apart = _apart(keys, identities.parts, held, now_ns)
-    if apart is None and not marks.any() and len(np.unique(keys)) == len(keys):
+    if apart is None and not marks.any() and len(distinct(keys)) == len(keys):
         return Settled(batch, keys, np.empty(0, np.int64))
     marks, stored = _verified(identities, marks, held)
     if apart is None or not apart.any():
@@ -180,7 +181,7 @@ class _Parts:
     """Works through the rows that are parts or have some, one by one, beside the held spans of the same ids."""
 
     def __init__(self, batch: SpanBatch, touched: Marked, keys: Keys, marks: Marked, held: Held) -> None:
-        spans = np.unique(span_of(keys[touched]))
+        spans = distinct(span_of(keys[touched]))
         near = held.recent.marks_of_spans(spans, MOST_CANDIDATES)
         near = np.union1d(near, marks[touched][marks[touched] > 0]).astype(np.int64)
         self._near = near[held.alive(near)]

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from satellite.store.distinct import distinct
 from satellite.store.latency import ranks
 from satellite.store.recall.distributions import Combinations, Hits, Ints
 from satellite.store.recall.segment import Mask, Segment
-from satellite.store.recall.traces import distinct_traces_by_group, shared_ids
+from satellite.store.recall.traces import beyond, distinct_traces_by_group, shared_ids
 
 PREPARED: tuple[tuple[str, ...], ...] = (("service",), ("service", "operation"))
 """Keys whose tallies a sealed segment has."""
@@ -248,6 +249,9 @@ def _percentiles(
 _PERCENTILES = {"p50_us": 50.0, "p95_us": 95.0, "p99_us": 99.0}
 
 
+_NONE = np.empty(0, np.uint64)
+
+
 def _traces(
     parts: Sequence[tuple[Segment, Mask | None]], tallies: Sequence[Tally], moved: Sequence[Ints], groups: int
 ) -> Ints:
@@ -255,22 +259,25 @@ def _traces(
     totals = np.zeros(groups, np.int64)
     shared = shared_ids(parts)
     pairs: list[Ints] = []
-    for (segment, mask), tally, place in zip(parts, tallies, moved, strict=True):
+    group_of = (
+        [place[tally.group] for tally, place in zip(tallies, moved, strict=True)] if len(shared) else []
+    )
+    for at, ((segment, mask), tally, place) in enumerate(zip(parts, tallies, moved, strict=True)):
         totals[place] += tally.traces
         if not len(shared):
             continue
+        totals -= beyond([(segment, mask)], _NONE, group_of[at], groups)  # told again below
         ids, number = segment.trace_numbers
         spots = np.minimum(np.searchsorted(shared, ids), len(shared) - 1)
         known = shared[spots] == ids
         number = number if mask is None else number[mask]
         rows = np.flatnonzero(known[number])
-        mine = place[tally.group[rows]] * len(shared) + spots[number[rows]]
-        mine = np.unique(mine, return_index=True)[0]
+        mine = distinct(group_of[at][rows] * len(shared) + spots[number[rows]])
         totals -= np.bincount(mine // len(shared), minlength=groups)
         pairs.append(mine)
     if pairs:
-        together = np.unique(np.concatenate(pairs), return_index=True)[0]
-        totals += np.bincount(together // len(shared), minlength=groups)
+        totals += np.bincount(distinct(np.concatenate(pairs)) // len(shared), minlength=groups)
+        totals += beyond(parts, shared, np.concatenate(group_of), groups)
     return totals
 
 
