@@ -35,10 +35,8 @@ since spans of a byte or two cost as much time as others."""
 SPAN_BYTES_MAX = 4 * 2**20
 """A longer span is dropped (ours): what such a message may unfold to is thirty times its size."""
 
-TOKEN_TAGS = ("lightstep.access_token", "access_token")
 SERVICE_TAG = "lightstep.service_name"
-TRANSPORT_TAGS = frozenset((*TOKEN_TAGS, SERVICE_TAG))
-"""Tags that speak to the satellite: used, and never stored."""
+"""A tag that speaks to the satellite: used, and never stored."""
 
 KIND_TAG = "span.kind"
 STATUS_TAG = "otel.status_code"

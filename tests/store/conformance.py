@@ -1330,6 +1330,14 @@ class StoreConformance:
         store.reset("p")
         assert stats(store).recall_window_us == 0
 
+    def test_a_clock_moved_back_shows_no_negative_window(self, store: Store) -> None:
+        store.write("p", one(span_id=1), arrived_ns=NOW_NS)
+        store.write("p", one(span_id=2), arrived_ns=NOW_NS - 365 * 86_400 * SECOND_NS)
+        shown = stats(store)
+        assert (shown.recall_window_us, store.recall_window_us("p")) == (0, 0)
+        assert {service.recall_window_us for service in shown.services} <= {0}
+        assert store.mark("p") == shown.spans == 2
+
     def test_reset(self, store: Store) -> None:
         write_bookinfo(store, 5)
         store.write("p", bookinfo.batch(range(1)), arrived_ns=NOW_NS, dropped={"no_id": 1})

@@ -686,7 +686,7 @@ def _column(from_us: int, rows: Sequence[Row]) -> Column:
 def _stats(name: str, kept: _Project) -> ProjectStats:
     rows = kept.rows
     arrivals = [row.arrived_ns for row in rows]
-    window_us = (max(arrivals) - min(arrivals)) // 1000 if arrivals else 0
+    window_us = max(0, arrivals[-1] - arrivals[0]) // 1000 if arrivals else 0
     nbytes = sum(row.nbytes for row in rows)
     return ProjectStats(name, len(rows), nbytes, window_us, kept.mark, kept.ledger())
 

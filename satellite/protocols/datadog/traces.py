@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 
 from satellite.errors import BadReport, SatelliteError
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
@@ -25,8 +26,6 @@ from satellite.protocols.rows import (
     MASK,
     SERVICE_TAG,
     STATUS_TAG,
-    TOKEN_TAGS,
-    TRANSPORT_TAGS,
     VALUES_MAX,
     Rows,
     SpanId,
@@ -93,7 +92,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
             outcomes.append(refusal)
         else:
             outcomes.append(_Writer(rows, received_ns).report(traces, malformed))
-    return Decoded(rows.build(), outcomes)
+    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
 def _read(body: bytes) -> tuple[list[list[DatadogSpan]], int]:
@@ -150,7 +149,6 @@ class _Writer:
         self._received_ns = received_ns
         self._reporters: dict[str, int] = {}
         self._reporter: Reporter | None = None
-        self._token = ""
 
     def report(self, traces: Sequence[Sequence[DatadogSpan]], malformed: int) -> Report:
         start, broken = len(self._rows), self._rows.broken
@@ -158,7 +156,7 @@ class _Writer:
         for spans in traces:
             highs = _highs(spans)
             nameless += sum(not self._add(span, highs) for span in spans)
-        report = Report(self._token, self._reporter or Reporter(NAME), slice(start, len(self._rows)))
+        report = Report("", self._reporter or Reporter(NAME), slice(start, len(self._rows)))
         say_dropped(report, "no_ids", nameless, "without trace id and span id")
         say_dropped(report, "malformed", malformed, "that cannot be read")
         say_broken(report, self._rows.broken - broken)
@@ -169,12 +167,12 @@ class _Writer:
         codes: list[int] = []
         kind, marks = Kind.UNSPECIFIED, Marks(0)
         failed = span.error is True or whole_number(span.error) != 0
-        told: dict[str, str] = {}
+        service = ""
         error_told = False
         for key, sent in _items(span.meta):
             value: TagValue = sent if type(sent) is str else plain_value(sent)
-            if key in TRANSPORT_TAGS:
-                told[key] = text_of(value)
+            if key == SERVICE_TAG:
+                service = text_of(value)
                 continue
             if key == KIND_TAG:
                 kind = kind_of(value)
@@ -192,10 +190,8 @@ class _Writer:
         if failed and not error_told:
             codes.append(code_of("error", True))
         trace = _id(span.trace_id)
-        for key in TOKEN_TAGS:
-            self._token = self._token or told.get(key, "")
         return self._rows.add(
-            reporter=self._code(told.get(SERVICE_TAG) or text_of(plain_value(span.service))),
+            reporter=self._code(service or text_of(plain_value(span.service))),
             operation=text_of(plain_value(span.name)),
             trace=trace._replace(high=highs[trace.low]) if trace.low in highs and not trace.high else trace,
             span_id=_id(span.span_id),

@@ -11,6 +11,7 @@ from typing import Any
 from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, SatelliteError, TooLarge
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.pb import jaeger_pb2 as pb
@@ -61,7 +62,7 @@ def _decode(
             outcomes.append(read(body, SpanWriter(rows, received_ns)))
         except SatelliteError as refusal:
             outcomes.append(refusal)
-    return Decoded(rows.build(), outcomes)
+    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
 # Protobuf

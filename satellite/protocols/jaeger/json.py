@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from satellite.errors import BadReport, SatelliteError
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Reference, Span, TagValue
 from satellite.model.spans import Kind, SpanBatch
@@ -156,7 +157,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
             continue
         writer = SpanWriter(rows, received_ns)
         outcomes.append(writer.report(sum(_read_trace(trace, writer) for trace in traces)))
-    return Decoded(rows.build(), outcomes)
+    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
 def _traces(document: Any) -> list[Json]:

@@ -18,8 +18,6 @@ from satellite.protocols.rows import (
     SERVICE_TAG,
     SPAN_BYTES_MAX,
     STATUS_TAG,
-    TOKEN_TAGS,
-    TRANSPORT_TAGS,
     Rows,
     SpanId,
     is_true,
@@ -89,13 +87,11 @@ class SpanWriter:
         self._broken = rows.broken
         self.reporter = Reporter(NAME)
         """The first one seen."""
-        self.token = ""
-        """The first one seen in tags of a process or a span."""
         self._nameless = 0
 
     def report(self, malformed: int = 0, too_large: int = 0) -> Report:
         """The report of the spans added, and of those that could not be read."""
-        report = Report(self.token, self.reporter, slice(self._start, len(self._rows)))
+        report = Report("", self.reporter, slice(self._start, len(self._rows)))
         say_dropped(report, "no_ids", self._nameless, "without trace id and span id")
         say_dropped(report, "malformed", malformed, "that cannot be read")
         say_dropped(report, "span_too_large", too_large, f"of more than {SPAN_BYTES_MAX} bytes")
@@ -103,23 +99,18 @@ class SpanWriter:
         return report
 
     def reporter_of(self, process: Process) -> Reporter:
-        """The reporter that a process is; takes its token."""
-        told = {key: text_of(value) for key, value in process.tags if key in TRANSPORT_TAGS}
-        self._take_token(told)
+        """The reporter that a process is."""
+        told = next((text_of(value) for key, value in process.tags[::-1] if key == SERVICE_TAG), "")
         attributes = tuple(
             (sound_text(key), sound_text(value) if isinstance(value, str) else value)
             for key, value in process.tags
-            if key not in TRANSPORT_TAGS
+            if key != SERVICE_TAG
         )
-        service = told.get(SERVICE_TAG) or process.service
+        service = told or process.service
         reporter = Reporter(NAME, sound_text(service) or UNKNOWN_SERVICE, attributes=attributes)
         if self.reporter == Reporter(NAME):
             self.reporter = reporter
         return reporter
-
-    def _take_token(self, told: dict[str, str]) -> None:
-        for key in TOKEN_TAGS:
-            self.token = self.token or told.get(key, "")
 
     def add(self, span: JaegerSpan, reporter: Reporter, *, shared: bool = False) -> None:
         """Add a span of a reporter, or count it as nameless. `shared`: it has its id from its caller, as in Zipkin.
@@ -127,13 +118,13 @@ class SpanWriter:
         Then its parent is its own id, so that it becomes the child of the caller's half (ours).
         """
         codes: list[int] = []
-        told: dict[str, str] = {}
+        service = ""
         kind, status, marks = Kind.UNSPECIFIED, Status.UNSET, Marks(0)
         error_told = False
         code_of = self._rows.tag
         for key, value in span.tags:
-            if key in TRANSPORT_TAGS:
-                told[key] = text_of(value)
+            if key == SERVICE_TAG:
+                service = text_of(value)
                 continue
             if key == KIND_TAG:
                 kind = kind_of(value)
@@ -144,10 +135,8 @@ class SpanWriter:
             elif key == "lightstep.meta_event" and is_true(value):
                 marks |= Marks.META_EVENT
             codes.append(code_of(key, value))
-        if told:
-            self._take_token(told)
-            if service := told.get(SERVICE_TAG):
-                reporter = Reporter(NAME, sound_text(service), attributes=reporter.attributes)
+        if service:
+            reporter = Reporter(NAME, sound_text(service), attributes=reporter.attributes)
         parent, references = _parent(span)
         extra: dict[str, TagValue] = {}
         if span.flags:

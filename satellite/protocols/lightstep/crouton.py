@@ -83,9 +83,8 @@ REPORT_RESPONSE = {
 }
 RESULT: thrift.Schema = {0: Field("success", STRUCT, REPORT_RESPONSE)}
 
-TOKEN_TAGS = ("lightstep.access_token", "access_token")
 SERVICE_TAG = "lightstep.service_name"
-"""Tags that are for the transport: used, and not stored."""
+"""A tag that is for the transport: used, and not stored."""
 
 _JOIN = "join:"
 _HEX = re.compile("[0-9a-fA-F]{1,32}")
@@ -108,9 +107,8 @@ def rewrite(request: dict[str, Any], *, protocol: str, token: str = "", echo: An
         token: the access token of the call, "" for none: then a tag may bring it.
         echo: for `Report.echo`.
     """
-    tokens = [token] if token else []
     runtime = _object(request.get("runtime"))
-    written = Rewritten(_reporter(runtime, protocol, tokens), echo=echo)
+    written = Rewritten(_reporter(runtime, protocol), token=token, echo=echo)
     offset_us = _number(request.get("timestamp_offset_micros"))
     written.offset_us = int(offset_us) if offset_us is not None else 0
     _count(request, written.counters)
@@ -120,23 +118,19 @@ def rewrite(request: dict[str, Any], *, protocol: str, token: str = "", echo: An
     for record in _list(request.get("span_records")):
         if not isinstance(record, dict):
             malformed += 1
-        elif not _span(record, written, own_guid, loose, tokens):
+        elif not _span(record, written, own_guid, loose):
             nameless += 1
     written.drop("malformed", malformed, "that were no objects")
     written.drop("no_ids", nameless, "without trace id and span id")
     if lost := sum(map(len, loose.values())):
         written.warnings.append(f"{lost} log records belong to no span of this report and were left out")
-    written.token = tokens[0] if tokens else ""
     return written
 
 
-def _reporter(runtime: dict[str, Any], protocol: str, tokens: list[str]) -> Reporter:
+def _reporter(runtime: dict[str, Any], protocol: str) -> Reporter:
     attributes: dict[str, TagValue] = {}
     for key, value in _pairs(runtime.get("attrs"), "Key"):
-        if key in TOKEN_TAGS:
-            tokens.append(text_of(clean(value)))
-        else:
-            attributes[clean_text(key)] = clean(value)
+        attributes[clean_text(key)] = clean(value)
     guid = _text(runtime.get("guid"))
     group_name = clean_text(_text(runtime.get("group_name")))
     # The transport's tag comes last here: in this protocol the other two are the rule.
@@ -164,7 +158,6 @@ def _span(
     written: Rewritten,
     own_guid: str,
     loose: dict[int, list[bytes]],
-    tokens: list[str],
 ) -> bool:
     """Whether it has an id and was added."""
     trace_text, span_text = _text(record.get("trace_guid")), _text(record.get("span_guid"))
@@ -180,9 +173,6 @@ def _span(
     tags = []
     parent = 0
     for key, value in _pairs(record.get("attributes"), "Key"):
-        if key in TOKEN_TAGS:
-            tokens.append(text_of(clean(value)))
-            continue
         if key == PARENT_TAG:
             parent = number(_text(value))
         tags.append(tag(key, value))

@@ -15,6 +15,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.model.access_tokens import is_secret, without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.model.spans import SpanBuilder
@@ -37,7 +38,7 @@ _COUNTER, _GAUGE = 1, 2
 
 def decode(bodies: Sequence[bytes], _received_ns: int) -> Decoded:
     """One Report or BadReport per body; no spans."""
-    return Decoded(SpanBuilder().build(), [_outcome(body) for body in bodies])
+    return without_tokens(Decoded(SpanBuilder().build(), [_outcome(body) for body in bodies]))
 
 
 def _outcome(body: bytes) -> Report | SatelliteError:
@@ -91,7 +92,7 @@ def _labels(labels: Sequence[bytes]) -> str:
         pairs = list(lightstep._fields([shallow.KeyValue.FromString(label) for label in labels]))
     except DecodeError:
         return ""
-    text = ",".join(f"{key}={text_of(value)}" for key, value in pairs)
+    text = ",".join(f"{key}={text_of(value)}" for key, value in pairs if not is_secret(key))
     return f"{{{text[:NAME_CHARACTERS_MAX]}}}" if pairs else ""
 
 

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
@@ -75,6 +76,11 @@ _READER = ColumnReader(shallow.Report, shape=shallow.ReportShape, name="a Report
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body, and the spans of all good ones in one batch."""
+    return without_tokens(decode_as_sent(bodies, received_ns))
+
+
+def decode_as_sent(bodies: Sequence[bytes], received_ns: int) -> Decoded:
+    """The same with tokens still among the tags: for codecs that add to it what they read."""
     outcomes: list[Report | SatelliteError]
     try:
         columns = _parse(bodies)

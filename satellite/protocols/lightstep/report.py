@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from satellite.errors import SatelliteError
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import TagValue
@@ -171,7 +172,7 @@ def decode_rewritten(outcomes: Sequence[Rewritten | SatelliteError], received_ns
     # A number stands for each distinct reporter on the way through the codec.
     numbers: dict[bytes, int] = {}
     bodies = [_body(one, numbers.setdefault(one.reporter.encode(), len(numbers))) for one in written]
-    decoded = lightstep.decode(bodies, received_ns)
+    decoded = lightstep.decode_as_sent(bodies, received_ns)
     reports = iter(decoded.reports)
     result: list[Report | SatelliteError] = []
     failed: list[int] = []
@@ -187,7 +188,8 @@ def decode_rewritten(outcomes: Sequence[Rewritten | SatelliteError], received_ns
             first = report.rows.start
             failed.extend(first + row for row in outcome.failed)
             extras.update((first + row, extra) for row, extra in outcome.extras.items())
-    return Decoded(_patched(decoded.batch, list(numbers), failed, extras), result)
+    batch = _patched(decoded.batch, list(numbers), failed, extras)
+    return without_tokens(Decoded(batch, result), bare=True)
 
 
 def _body(written: Rewritten, number: int) -> bytes:

@@ -29,7 +29,6 @@ PROTOCOL = "otlp"
 UNTOLD_SERVICES = ("unknown_service:envoy", UNKNOWN_SERVICE)
 """Service names that give way to Istio's tags."""
 
-TOKEN_KEY = "lightstep.access_token"  # noqa: S105 - the name of a tag
 
 _POD = re.compile(r"-[0-9a-z]{5,10}-[0-9a-z]{5}$")
 
@@ -128,8 +127,6 @@ class Resource:
     reporter: Reporter
     encoded: bytes
     """`Reporter.encode()`."""
-    token: str
-    """What attribute TOKEN_KEY said; it is not among the reporter's attributes."""
     broken: bool
 
 
@@ -154,9 +151,8 @@ def read_resource(encoded: bytes, schema_url: bytes) -> Resource:
     except DecodeError:
         detail["malformed"] = encoded
         message = shallow.Resource()
-    attributes = [(key, value) for key, value in _pairs(message.attributes, broken) if key != TOKEN_KEY]
+    attributes = [(key, value) for key, value in _pairs(message.attributes, broken)]
     values = dict(attributes)
-    token = "".join(text_of(value) for key, value in _pairs(message.attributes, []) if key == TOKEN_KEY)
     if message.dropped_attributes_count:
         detail["dropped_attributes_count"] = message.dropped_attributes_count
     if message.entity_refs:
@@ -171,7 +167,7 @@ def read_resource(encoded: bytes, schema_url: bytes) -> Resource:
         attributes=tuple(attributes),
         detail=detail,
     )
-    return Resource(reporter, reporter.encode(), token, bool(broken))
+    return Resource(reporter, reporter.encode(), bool(broken))
 
 
 def _entity(ref: Any, broken: list[bytes]) -> Extra:

@@ -4,8 +4,8 @@ The second hot path: ptars reads bodies with a shallow schema (protos/otlp_shall
 which `otlp_spans` turns into a SpanBatch; JSON is first written as protobuf (`otlp_json`). Metrics and logs are in
 `otlp_signals`, the way back in `otlp_export`. Facts: wire-protocols.md §6, opentelemetry-proto v1.11.0.
 
-An attribute `lightstep.access_token` of a resource or a span is used as the token and removed; `access_token` is an
-ordinary attribute here.
+An attribute `lightstep.access_token` of a resource or a span is used as the token and removed; `access_token` is only
+removed.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from google.rpc.status_pb2 import Status as RpcStatus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from satellite.errors import AccessDenied, BadReport, BadRequest, SatelliteError, TooLarge
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.protocols.otlp.json import to_protobuf
@@ -53,7 +54,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     reports = [Report("", Reporter(NAME), slice(0, 0)) for _ in range(columns.num_rows)]
     batch = TraceColumns(columns, reports, received_ns).batch()
     good = iter(reports)
-    return Decoded(batch, [fault or next(good) for fault in faults])
+    return without_tokens(Decoded(batch, [fault or next(good) for fault in faults]))
 
 
 def decode_json(bodies: Sequence[bytes], received_ns: int) -> Decoded:

@@ -12,6 +12,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, SatelliteError
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -123,10 +124,10 @@ def _decoder(signal: str, count: Callable[[bytes], _Counted]) -> Callable[[Seque
         resource = read_resource(counted.resource, b"")
         reporter = Reporter(f"otlp_{signal}", resource.reporter.service, resource.reporter.id)
         counters = {f"otlp.{signal}.received": float(counted.number)}
-        return Report(resource.token, reporter, slice(0, 0), counters=counters)
+        return Report("", reporter, slice(0, 0), counters=counters)
 
     def decode(bodies: Sequence[bytes], _received_ns: int) -> Decoded:
-        return Decoded(SpanBuilder().build(), [one(body) for body in bodies])
+        return without_tokens(Decoded(SpanBuilder().build(), [one(body) for body in bodies]))
 
     return decode
 

@@ -25,7 +25,7 @@ import pyarrow as pa
 
 from satellite.model.report import Report
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
-from satellite.model.tags import decode_tag, layout, text_of
+from satellite.model.tags import decode_tag, layout
 from satellite.protocols.otlp.columns import (
     Extras,
     FlatTags,
@@ -38,7 +38,6 @@ from satellite.protocols.otlp.columns import (
 )
 from satellite.protocols.otlp.events import logs_of, read_link
 from satellite.protocols.otlp.parts import (
-    TOKEN_KEY,
     UNTOLD_SERVICES,
     cached_resource,
     cached_scope,
@@ -116,7 +115,6 @@ class TraceColumns:
         tags, tag_lists, own = views.added(tags, lists, tag_lists)
         if own.any():
             self.extras.add(own, OWN_EXTRAS)
-        tags, tag_lists = self._without_token(tags, tag_lists, body)
         names = spans.field("name").dictionary_encode()
         extra, extras = self.extras.encoded()
         columns = [
@@ -265,26 +263,6 @@ class TraceColumns:
             self.extras.add(sent, [{}, *({"status_code": int(code)} for code in Status)], first=True)
         return errors
 
-    def _without_token(
-        self, tags: pa.BinaryArray, tag_lists: pa.ListArray, body: Ints
-    ) -> tuple[pa.BinaryArray, pa.ListArray]:
-        """The tags without access tokens; what a span brought is its report's, unless the resource brought one."""
-        offsets = offsets_of(tag_lists)
-        codes = tag_lists.flatten().to_numpy()
-        hits = occurrences(tags, codes, TOKEN_KEY)
-        if not len(hits.positions):
-            return tags, tag_lists
-        row = np.repeat(np.arange(len(body)), np.diff(offsets))
-        for i, which in zip(body[row[hits.slots]].tolist(), hits.which.tolist(), strict=True):
-            self.reports[i].token = self.reports[i].token or text_of(decode_tag(hits.tags[which])[1])
-        kept = np.ones(len(codes), np.bool_)
-        kept[hits.slots] = False
-        stay = np.ones(len(tags), np.bool_)
-        stay[hits.positions] = False
-        rank = np.cumsum(stay, dtype=np.int32) - 1
-        offsets = np.concatenate([[0], np.cumsum(np.bincount(row[kept], minlength=len(body)))])
-        return tags.filter(pa.array(stay)), list_array(offsets, rank[codes[kept]])
-
     def _reporters(
         self,
         resource: pa.StructArray,
@@ -299,7 +277,6 @@ class TraceColumns:
         read = [cached_resource(head, url) for head, url in zip(heads, urls, strict=True)]
         for i, found in zip(body_of_resource.tolist()[::-1], read[::-1], strict=True):
             self.reports[i].reporter = found.reporter  # the first one stays
-            self.reports[i].token = found.token or self.reports[i].token
         distinct: dict[bytes, int] = {}
         codes = [distinct.setdefault(found.encoded, len(distinct)) for found in read]
         result = np.array(codes, np.int64)[resource_of_span]

@@ -18,8 +18,6 @@ from satellite.protocols.rows import (
     NO_ID,
     SERVICE_TAG,
     STATUS_TAG,
-    TOKEN_TAGS,
-    TRANSPORT_TAGS,
     Rows,
     kind_of,
     plain_value,
@@ -69,15 +67,6 @@ class ZipkinSpan(msgspec.Struct, rename="camel", omit_defaults=True):
     shared: Any = None
     binary_annotations: Any = None
     """v1 only."""
-
-
-def token_of(span: ZipkinSpan) -> str:
-    """The access token among its tags, "" for none."""
-    if isinstance(span.tags, dict):
-        for key in TOKEN_TAGS:
-            if token := span.tags.get(key):
-                return text_of(plain_value(token))
-    return ""
 
 
 def reporter_of(span: ZipkinSpan) -> Reporter:
@@ -188,7 +177,7 @@ class SpanWriter:
         code_of = self._rows.tag
         if isinstance(span.tags, dict):
             for key, sent in span.tags.items():
-                if key in TRANSPORT_TAGS:
+                if key == SERVICE_TAG:
                     continue
                 value = sent if type(sent) is str else plain_value(sent)
                 if key == "error":

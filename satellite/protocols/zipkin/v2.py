@@ -15,6 +15,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, SatelliteError, TooLarge
+from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
@@ -31,7 +32,7 @@ from satellite.protocols.rows import (
 )
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.protocols.zipkin import v1 as zipkin_v1
-from satellite.protocols.zipkin.model import NAME, SpanWriter, ZipkinSpan, address_text, token_of
+from satellite.protocols.zipkin.model import NAME, SpanWriter, ZipkinSpan, address_text
 
 _JSON_LIST = re.compile(rb"[\xef\xbb\xbf\s]*\[\s*[{\]\[\"0-9tfn-]")
 _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
@@ -52,21 +53,20 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
             outcomes.append(refusal)
         else:
             outcomes.append(_report(rows, writer, spans, lost))
-    return Decoded(rows.build(), outcomes)
+    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
 def _report(rows: Rows, writer: SpanWriter, spans: list[ZipkinSpan], lost: dict[str, int]) -> Report:
     """Add the spans of one body to the rows."""
     start, broken = len(rows), rows.broken
-    token, nameless = "", 0
+    nameless = 0
     writer.reporter = None
     clients = {(span.trace_id, span.id) for span in spans if span.kind == "CLIENT" and _has_texts(span)}
     for span in spans:
         # Both halves of a span may come in one report without the flag; that the second is the server's is plain then.
         shared = span.kind == "SERVER" and _has_texts(span) and (span.trace_id, span.id) in clients
         nameless += not writer.add(span, shared=shared)
-        token = token or token_of(span)
-    report = Report(token, writer.reporter or Reporter(NAME), slice(start, len(rows)))
+    report = Report("", writer.reporter or Reporter(NAME), slice(start, len(rows)))
     say_dropped(report, "no_ids", nameless, "without trace id and span id")
     for reason, count in lost.items():
         say_dropped(report, reason, count, _LOST[reason])

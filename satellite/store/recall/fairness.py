@@ -93,6 +93,8 @@ def windows(segments: Sequence[Segment], most: int) -> list[ServiceWindow]:
     newest_ns = segments[-1].newest_arrived_ns if segments else 0
     found = sorted(spans.items(), key=lambda item: (-item[1], item[0]))[:most]
     return [
-        ServiceWindow(name, count, (newest_ns - oldest_ns.get(name, errors_ns.get(name, newest_ns))) // 1000)
+        ServiceWindow(
+            name, count, max(0, newest_ns - oldest_ns.get(name, errors_ns.get(name, newest_ns))) // 1000
+        )
         for name, count in found
     ]

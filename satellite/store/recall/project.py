@@ -18,7 +18,7 @@ from satellite.store.recall.disk import Recovered, file_entry
 from satellite.store.recall.fairness import windows
 from satellite.store.recall.recent import RecentIds
 from satellite.store.recall.row import Segments
-from satellite.store.recall.segment import Segment
+from satellite.store.recall.segment import Segment, held_ns
 from satellite.store.recall.settle import Held, Settled, settle
 
 SERVICES_SHOWN = 50
@@ -104,7 +104,7 @@ class Project:
         """After a restart: its latest spans came lately, should they come again."""
         self.recent.clear()
         self.parts.clear()
-        newest_ns = max((part.newest_arrived_ns for part in self.segments), default=0)
+        newest_ns = self.segments[-1].newest_arrived_ns if self.segments else 0
         for part in self.segments if self.window_ns else ():
             if part.newest_arrived_ns >= newest_ns - self.window_ns:
                 keys = Identities.of(part.batch).keys()
@@ -235,7 +235,7 @@ class Project:
             duplicates = self.dropped.get("duplicate", 0)
             ledger = Ledger(self.received, stored, dict(self.dropped), self.evicted, duplicates)
             mark, memory_bytes, file_bytes = self.mark, self.bytes, self.file_bytes
-        window_ns = segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns if segments else 0
+        window_ns = held_ns(segments)
         services = windows(segments, SERVICES_SHOWN)
         return ProjectStats(
             self.name, stored, memory_bytes, window_ns // 1000, mark, ledger, file_bytes, services

@@ -27,7 +27,7 @@ from satellite.store.recall import assembly, matches
 from satellite.store.recall.groups import groups
 from satellite.store.recall.latencies import histogram
 from satellite.store.recall.pages import find
-from satellite.store.recall.segment import Segment
+from satellite.store.recall.segment import Segment, held_ns
 from satellite.store.recall.segment_file import DamagedFile
 from satellite.store.recall.suggestions import suggest
 from satellite.store.recall.timeline import timeline
@@ -99,10 +99,7 @@ class RecallQuestions(ABC):
 
     def recall_window_us(self, project: str) -> int:
         """See Questions."""
-        segments = self._segments(project)
-        if not segments:
-            return 0
-        return (segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns) // 1000
+        return held_ns(self._segments(project)) // 1000
 
     @without_damaged
     def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:

@@ -518,3 +518,13 @@ def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
 def _id_text(number: int) -> str:
     """An id as queries spell it: lower-case hex without leading zeros."""
     return f"{number:x}"
+
+
+def held_ns(segments: Sequence[Segment]) -> int:
+    """The time between the arrivals of the first and the last span of segments in order of arrival.
+
+    0 when the clock was moved back between them: arrivals are ordered by their marks, times are only shown.
+    """
+    if not segments:
+        return 0
+    return max(0, segments[-1].newest_arrived_ns - segments[0].oldest_arrived_ns)

@@ -1,0 +1,234 @@
+"""Access tokens that come as tags: which keys name one, and how they leave what is kept.
+
+The one rule for all protocols. It works on the distinct tags, reporters and extras of a call; logs and references are
+looked at only when the bytes of one hold such a key.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.report import Decoded, Report
+from satellite.model.reporter import Reporter, decode_reporter
+from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
+from satellite.model.tags import MALFORMED_KEY, decode_tag, encode_tag, text_of
+from satellite.pb import satellite_model_pb2 as pb
+
+_NAME = "access[^a-z0-9]{0,4}token"
+_TOKEN = re.compile(f"((lightstep|ls)[^a-z0-9]{{0,4}})?{_NAME}", re.IGNORECASE)
+_SECRET = re.compile(
+    f"(.*[^a-z0-9])?(lightstep|ls)[^a-z0-9]{{0,4}}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
+)
+_NESTED_MAX = 64
+
+
+def is_secret(key: str) -> bool:
+    """Whether the value of this key is an access token, so that it is not kept.
+
+    `access_token` and `lightstep.access_token` in any letter case and with any separators; before the latter anything
+    may stand, as where an instrumentation writes headers as tags.
+    """
+    return _SECRET.fullmatch(key) is not None
+
+
+def _strength(key: str, *, bare: bool) -> int:
+    """How surely the value is this sender's own token for us: 0 for not at all."""
+    said = _TOKEN.fullmatch(key)
+    if said is None:
+        return 0
+    return 2 if said[1] else int(bare)
+
+
+def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
+    """The same spans and reports without the tokens among their tags; a report without a token gets the one found.
+
+    The reporter's attributes come first, then the tags of spans, in order.
+
+    Args:
+        decoded: what a codec made; its reports are changed in place.
+        bare: whether `access_token`, without LightStep's name, means the sender's token in this protocol. It is
+            removed in any case.
+    """
+    batch = decoded.batch
+    reports = [report for report in decoded.reports if isinstance(report, Report)]
+    for report in reports:
+        _take(report, report.reporter.attributes, bare=bare)
+        report.reporter = _clean_reporter(report.reporter)
+    if len(hits := _holding(batch.reporters)):
+        found = {int(hit): decode_reporter(batch.reporters[hit].as_py()).attributes for hit in hits}
+        codes = batch.column("reporter")
+        for report in reports:
+            for code in dict.fromkeys(codes[report.rows].tolist()):
+                _take(report, found.get(code, ()), bare=bare)
+        batch = _recoded(
+            batch,
+            "reporters",
+            "reporter",
+            hits,
+            lambda entry: _clean_reporter(decode_reporter(entry)).encode(),
+        )
+    if len(hits := _holding(batch.extras)):
+        batch = _recoded(batch, "extras", "extra", hits, _clean_extra)
+    if len(hits := _holding(batch.tags)):
+        batch = _without_tags(batch, reports, hits, bare=bare)
+    for column, clean in (("logs", _clean_log), ("references", _clean_reference)):
+        batch = _cleaned_lists(batch, column, clean)
+    return decoded if batch is decoded.batch else Decoded(batch, decoded.reports)
+
+
+def _take(report: Report, attributes: Any, *, bare: bool) -> None:
+    """Let the surest of some attributes be the report's token, when it has none yet."""
+    if not report.token:
+        chosen = [(_strength(key, bare=bare), text_of(value)) for key, value in attributes]
+        for wanted in (2, 1):
+            report.token = report.token or next((text for sure, text in chosen if sure == wanted), "")
+
+
+def _holding(values: pa.BinaryArray) -> npt.NDArray[np.int64]:
+    """Positions of the entries in whose bytes such a key may be; nearly always none, which is told at once."""
+    data = values.buffers()[2]
+    if data is None or not data.size:
+        return np.empty(0, np.int64)
+    lower = (np.frombuffer(data, np.uint8) | 0x20).tobytes()
+    if b"access" not in lower or b"token" not in lower:
+        return np.empty(0, np.int64)
+    return np.flatnonzero(
+        pc.match_substring_regex(values, _NAME, ignore_case=True).to_numpy(zero_copy_only=False)
+    )
+
+
+# Entries
+
+
+def _clean(value: Any, depth: int = 0) -> Any:
+    """A value without such keys in its maps, or in its lists of pairs."""
+    if depth > _NESTED_MAX:
+        return None
+    if isinstance(value, dict):
+        return {
+            key: _clean(inner, depth + 1)
+            for key, inner in value.items()
+            if not (is_secret(key) or (key == "malformed" and isinstance(inner, bytes)))
+        }
+    if isinstance(value, list | tuple):
+        return [_clean(inner, depth + 1) for inner in value if not _is_secret_pair(inner)]
+    return value
+
+
+def _is_secret_pair(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and is_secret(value[0])
+
+
+def _clean_extra(encoded: bytes) -> bytes:
+    kept = _clean(decode_extra(encoded))
+    return msgspec.msgpack.encode(kept) if kept else b""
+
+
+def _clean_reporter(reporter: Reporter) -> Reporter:
+    attributes = tuple((key, _clean(value)) for key, value in reporter.attributes if not is_secret(key))
+    detail = _clean(reporter.detail)
+    if attributes == reporter.attributes and detail == reporter.detail:
+        return reporter
+    return msgspec.structs.replace(reporter, attributes=attributes, detail=detail)
+
+
+def _clean_tag(encoded: bytes) -> bytes | None:
+    """The tag without what is secret in it; None when nothing is left. Bytes that were no tag are not kept."""
+    key, value = decode_tag(encoded)
+    if is_secret(key) or key == MALFORMED_KEY:
+        return None
+    return encode_tag(key, _clean(value)) if isinstance(value, dict | list) else encoded
+
+
+def _clean_log(encoded: bytes) -> bytes:
+    log = pb.Log.FromString(encoded)
+    fields = [clean for field in log.fields if (clean := _clean_tag(field)) is not None]
+    del log.fields[:]
+    log.fields.extend(fields)
+    return log.SerializeToString()
+
+
+def _clean_reference(encoded: bytes) -> bytes:
+    reference = pb.Reference.FromString(encoded)
+    attributes = [clean for tag in reference.attributes if (clean := _clean_tag(tag)) is not None]
+    del reference.attributes[:]
+    reference.attributes.extend(attributes)
+    return reference.SerializeToString()
+
+
+# Columns
+
+
+def _replaced(
+    values: pa.BinaryArray, hits: npt.NDArray[np.int64], entries: list[bytes]
+) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
+    """(the distinct entries with others in these places, where each old position is now)."""
+    every = values.to_pylist()
+    for hit, entry in zip(hits.tolist(), entries, strict=True):
+        every[hit] = entry
+    encoded = pa.array(every, pa.binary()).dictionary_encode()
+    return encoded.dictionary, encoded.indices.to_numpy()
+
+
+def _with_column(batch: SpanBatch, name: str, column: pa.Array) -> pa.RecordBatch:
+    return batch.rows.set_column(SCHEMA.get_field_index(name), SCHEMA.field(name), column)
+
+
+def _recoded(
+    batch: SpanBatch,
+    dictionary: str,
+    column: str,
+    hits: npt.NDArray[np.int64],
+    clean: Callable[[bytes], bytes],
+) -> SpanBatch:
+    values = getattr(batch, dictionary)
+    distinct, moved = _replaced(values, hits, [clean(values[hit].as_py()) for hit in hits])
+    rows = _with_column(batch, column, pa.array(moved[batch.column(column)], pa.int32()))
+    return replace(batch, **{"rows": rows, dictionary: distinct})
+
+
+def _without_tags(
+    batch: SpanBatch, reports: list[Report], hits: npt.NDArray[np.int64], *, bare: bool
+) -> SpanBatch:
+    sent = [batch.tags[hit].as_py() for hit in hits]
+    found = {int(hit): decode_tag(tag) for hit, tag in zip(hits, sent, strict=True)}
+    clean = [_clean_tag(tag) for tag in sent]
+    lists = batch.array("tags")
+    offsets = np.asarray(lists.offsets).astype(np.int64) - lists.offsets[0].as_py()
+    codes = np.asarray(lists.flatten())
+    for report in reports:
+        own = codes[offsets[report.rows.start] : offsets[report.rows.stop]]
+        named = dict.fromkeys(own[np.isin(own, hits)].tolist())
+        _take(report, [found[code] for code in named], bare=bare)
+    stays = np.ones(len(batch.tags), np.bool_)
+    stays[hits] = [tag is not None for tag in clean]
+    distinct, moved = _replaced(batch.tags, hits, [tag or b"" for tag in clean])
+    used = np.zeros(len(distinct), np.bool_)
+    used[moved[stays]] = True
+    rank = np.cumsum(used, dtype=np.int32) - 1
+    kept = stays[codes]
+    ends = np.concatenate([[0], np.cumsum(kept)])[offsets].astype(np.int32)
+    column = pa.ListArray.from_arrays(pa.array(ends), pa.array(rank[moved[codes[kept]]], pa.int32()))
+    return replace(batch, rows=_with_column(batch, "tags", column), tags=distinct.filter(pa.array(used)))
+
+
+def _cleaned_lists(batch: SpanBatch, name: str, clean: Callable[[bytes], bytes]) -> SpanBatch:
+    lists = batch.array(name)
+    values = lists.flatten()
+    if not len(hits := _holding(values)):
+        return batch
+    every = values.to_pylist()
+    for hit in hits.tolist():
+        every[hit] = clean(every[hit])
+    offsets = np.asarray(lists.offsets) - lists.offsets[0].as_py()
+    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(every, pa.binary()))
+    return replace(batch, rows=_with_column(batch, name, column))
