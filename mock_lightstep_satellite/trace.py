@@ -232,7 +232,7 @@ class Trace(Sequence[TracedSpan]):
             shown += 1
             mark = "  ERROR" if span.error else ""
             lost = f"  (parent {span.parent_span_id} missing)" if id(span) in self._orphans else ""
-            yield f"  {indent}{branch}{span.service}: {span.operation}  {_milliseconds(span.duration_us)}{mark}{lost}"
+            yield f"  {indent}{branch}{span.service}: {span.operation}  {_milliseconds(span.exact_duration_us)}{mark}{lost}"
             below = indent + {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")
             children = span.children
             waiting += [
@@ -274,5 +274,7 @@ def _checked(selector: Selector) -> Selector:
     return selector
 
 
-def _milliseconds(duration_us: int) -> str:
-    return f"{duration_us / 1000:.3g} ms" if duration_us >= 1000 else f"{duration_us} µs"
+def _milliseconds(duration_us: float) -> str:
+    if 0 < abs(duration_us) < 1:
+        return f"{duration_us * 1000:.3g} ns"
+    return f"{duration_us / 1000:.3g} ms" if duration_us >= 1000 else f"{duration_us:.4g} µs"

@@ -317,7 +317,7 @@ def tail(
             elif format_ is Format.JSON:
                 line(msgspec.json.encode(span).decode())
             else:
-                cells = clock(span.start_us), span.service, span.operation, latency(span.duration_us)
+                cells = clock(span.start_us), span.service, span.operation, latency(span.exact_duration_us)
                 line(*cells, span.trace_id, style="red" if span.error else "")
 
 

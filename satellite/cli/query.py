@@ -219,7 +219,13 @@ def _show_spans(found: Sequence[Span], format_: Format, *, rows: int) -> None:
         return
     table = Table(("service", "operation", "latency>", "start", "trace="))
     for span in found[:rows]:
-        cells = span.service, span.operation, latency(span.duration_us), clock(span.start_us), span.trace_id
+        cells = (
+            span.service,
+            span.operation,
+            latency(span.exact_duration_us),
+            clock(span.start_us),
+            span.trace_id,
+        )
         table.add(*cells, style="red" if span.error else "")
     table.print()
     shown = f", the first {rows} shown" if len(found) > rows else ""
@@ -250,8 +256,10 @@ def _trace_tree(found: dict[str, Any]) -> Tree:
 def _row(row: dict[str, Any]) -> Text:
     if row["missing"]:
         return Text(f"missing span {row['span_id']}", "bright_black")
+    duration_ns = row.get("duration_ns")
+    duration_us = row["duration_us"] if duration_ns is None else duration_ns / 1000
     text = Text(style="red" if row["error"] else "")
-    text.append(row["service"], "bold").append(f"  {row['operation']}  {latency(row['duration_us'])}")
+    text.append(row["service"], "bold").append(f"  {row['operation']}  {latency(duration_us)}")
     if row["path_us"]:
         text.append(f"  ({share(row['path_share'])} of the path)", "bright_black")
     if row["joined_by"]:

@@ -55,13 +55,15 @@ def trace_page(whole: WholeTrace) -> str:
         for one in found.services
     )
     body = "".join(_row(row, spans.get(at), found) for row, at in zip(found.rows, rows, strict=True))
+    # A trace of less than a microsecond lasts as long as its longest span, as far as the tree says.
+    whole_us = found.duration_us or max((span.exact_duration_us for span in spans.values()), default=0)
     notes = "".join(f'<p class="note">{_text(note)}</p>' for note in found.notes)
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
         "<meta http-equiv=\"content-security-policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f"<title>{title}</title><style>{_STYLE}</style><h1>{title}</h1>"
-        f"<p>{found.spans} spans{errors}, {len(found.services)} services, {latency(found.duration_us)},"
+        f"<p>{found.spans} spans{errors}, {len(found.services)} services, {latency(whole_us)},"
         f" depth {found.depth}; began {_clock(found.start_us)}</p>{notes}{left}"
         "<table><tr><th>service<th>spans<th>errors<th>critical path<th>share</tr>"
         f"{services}</table>{body}</html>\n"
@@ -78,7 +80,7 @@ def _row(row: TreeRow, span: Span | None, found: TraceTree) -> str:
     path = "".join(_bar("b", begin, end - begin, found.duration_us) for begin, end in row.segments)
     return (
         f'<details{" class=bad" if row.error else ""}><summary><span class="name" {pad}>{label}</span>'
-        f'<span class="lane">{bar}{path}</span><span class="took">{latency(row.duration_us)}</span></summary>'
+        f'<span class="lane">{bar}{path}</span><span class="took">{latency(span.exact_duration_us)}</span></summary>'
         f"<dl>{_facts(row, span)}</dl></details>"
     )
 
@@ -122,7 +124,9 @@ def _text(text: str) -> str:
 
 
 def latency(duration_us: float) -> str:
-    """A duration in the unit that suits it."""
+    """A duration in the unit that suits it; what is less than a microsecond in ns, so that only 0 is shown as such."""
+    if 0 < abs(duration_us) < 1:
+        return f"{duration_us * 1000:.4g} ns"
     for unit, size in (("s", 1_000_000), ("ms", 1000)):
         if abs(duration_us) >= size:
             return f"{duration_us / size:.4g} {unit}"

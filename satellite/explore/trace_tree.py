@@ -78,6 +78,8 @@ class TreeRow(msgspec.Struct, frozen=True):
     pair: Pair | None
     joined_by: str | None
     """Only this tag, equal on both, says that it belongs below its parent."""
+    duration_ns: int | None = None
+    """The same as `duration_us`, where it is no whole number of µs."""
 
 
 class TraceService(msgspec.Struct, frozen=True):
@@ -343,6 +345,7 @@ class Tree:
             shift_us=self.shifts[row] // 1000,
             pair=self._pair(row),
             joined_by=self.whole.joined_by.get(row),
+            duration_ns=int(self.duration[row]) if self.duration[row] % 1000 else None,
         )
 
     def _skew_ns(self, row: int) -> int:

@@ -69,3 +69,10 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was out of the ordinary (Marks)."""
     extra: dict[str, TagValue] = {}
     """What only some protocols have: baggage, trace state, status message, offset_us."""
+    duration_ns: int | None = None
+    """The same as `duration_us`, where that is not all of it: a duration that is no whole number of µs."""
+
+    @property
+    def exact_duration_us(self) -> float:
+        """With the part of a microsecond that `duration_us` leaves out; for showing."""
+        return self.duration_us if self.duration_ns is None else self.duration_ns / 1000

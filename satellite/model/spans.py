@@ -212,7 +212,7 @@ class SpanBatch:
         references = [_reference(encoded, high, low) for encoded in columns["references"][i]]
         if parent and not references:
             references = [Reference("child_of", trace_text(high, low), id_text(parent))]
-        kind = Kind(columns["kind"][i])
+        kind, duration_ns = Kind(columns["kind"][i]), columns["duration_ns"][i]
         return Span(
             trace_id=trace_text(high, low),
             span_id=id_text(columns["span_id"][i]),
@@ -221,7 +221,7 @@ class SpanBatch:
             operation=self.names[columns["name"][i]].as_py().decode(),
             kind=kind.name.lower() if kind else None,
             start_us=columns["start_ns"][i] // 1000,
-            duration_us=columns["duration_ns"][i] // 1000,
+            duration_us=duration_ns // 1000,
             error=columns["status"][i] == Status.ERROR,
             tags=tags,
             logs=[decode_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
@@ -231,6 +231,7 @@ class SpanBatch:
             mark=mark,
             marks=[flag.name.lower() for flag in Marks(columns["marks"][i]) if flag.name],
             extra=extra,
+            duration_ns=duration_ns if duration_ns % 1000 else None,
         )
 
 

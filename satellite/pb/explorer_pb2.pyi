@@ -1178,7 +1178,7 @@ class Suggestion(_message.Message):
     def __init__(self, value: _Optional[str] = ..., spans: _Optional[int] = ...) -> None: ...
 
 class Span(_message.Message):
-    __slots__ = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "start_us", "duration_us", "error", "tags", "logs", "references", "reporter", "protocol", "mark", "marks", "extra")
+    __slots__ = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "start_us", "duration_us", "error", "tags", "logs", "references", "reporter", "protocol", "mark", "marks", "extra", "duration_ns")
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SPAN_ID_FIELD_NUMBER: _ClassVar[int]
     PARENT_SPAN_ID_FIELD_NUMBER: _ClassVar[int]
@@ -1196,6 +1196,7 @@ class Span(_message.Message):
     MARK_FIELD_NUMBER: _ClassVar[int]
     MARKS_FIELD_NUMBER: _ClassVar[int]
     EXTRA_FIELD_NUMBER: _ClassVar[int]
+    DURATION_NS_FIELD_NUMBER: _ClassVar[int]
     trace_id: str
     span_id: str
     parent_span_id: str
@@ -1213,7 +1214,8 @@ class Span(_message.Message):
     mark: int
     marks: _containers.RepeatedScalarFieldContainer[str]
     extra: _struct_pb2.Struct
-    def __init__(self, trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., parent_span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., tags: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logs: _Optional[_Iterable[_Union[Log, _Mapping]]] = ..., references: _Optional[_Iterable[_Union[Reference, _Mapping]]] = ..., reporter: _Optional[_Union[ReporterView, _Mapping]] = ..., protocol: _Optional[str] = ..., mark: _Optional[int] = ..., marks: _Optional[_Iterable[str]] = ..., extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+    duration_ns: int
+    def __init__(self, trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., parent_span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., tags: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., logs: _Optional[_Iterable[_Union[Log, _Mapping]]] = ..., references: _Optional[_Iterable[_Union[Reference, _Mapping]]] = ..., reporter: _Optional[_Union[ReporterView, _Mapping]] = ..., protocol: _Optional[str] = ..., mark: _Optional[int] = ..., marks: _Optional[_Iterable[str]] = ..., extra: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ..., duration_ns: _Optional[int] = ...) -> None: ...
 
 class Step(_message.Message):
     __slots__ = ("term", "spans", "alone")
@@ -1416,7 +1418,7 @@ class TraceService(_message.Message):
     def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ...) -> None: ...
 
 class TreeRow(_message.Message):
-    __slots__ = ("row", "parent", "depth", "children", "below", "errors_below", "trace_id", "span_id", "service", "operation", "kind", "component", "start_us", "offset_us", "duration_us", "error", "missing", "path_us", "path_share", "segments", "self_us", "self_share", "skew_us", "shift_us", "pair", "joined_by")
+    __slots__ = ("row", "parent", "depth", "children", "below", "errors_below", "trace_id", "span_id", "service", "operation", "kind", "component", "start_us", "offset_us", "duration_us", "error", "missing", "path_us", "path_share", "segments", "self_us", "self_share", "skew_us", "shift_us", "pair", "joined_by", "duration_ns")
     ROW_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -1443,6 +1445,7 @@ class TreeRow(_message.Message):
     SHIFT_US_FIELD_NUMBER: _ClassVar[int]
     PAIR_FIELD_NUMBER: _ClassVar[int]
     JOINED_BY_FIELD_NUMBER: _ClassVar[int]
+    DURATION_NS_FIELD_NUMBER: _ClassVar[int]
     row: int
     parent: int
     depth: int
@@ -1469,7 +1472,8 @@ class TreeRow(_message.Message):
     shift_us: int
     pair: Pair
     joined_by: str
-    def __init__(self, row: _Optional[int] = ..., parent: _Optional[int] = ..., depth: _Optional[int] = ..., children: _Optional[int] = ..., below: _Optional[int] = ..., errors_below: _Optional[int] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., component: _Optional[str] = ..., start_us: _Optional[int] = ..., offset_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., missing: _Optional[bool] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ..., segments: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., self_us: _Optional[float] = ..., self_share: _Optional[float] = ..., skew_us: _Optional[int] = ..., shift_us: _Optional[int] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., joined_by: _Optional[str] = ...) -> None: ...
+    duration_ns: int
+    def __init__(self, row: _Optional[int] = ..., parent: _Optional[int] = ..., depth: _Optional[int] = ..., children: _Optional[int] = ..., below: _Optional[int] = ..., errors_below: _Optional[int] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., component: _Optional[str] = ..., start_us: _Optional[int] = ..., offset_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., missing: _Optional[bool] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ..., segments: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., self_us: _Optional[float] = ..., self_share: _Optional[float] = ..., skew_us: _Optional[int] = ..., shift_us: _Optional[int] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., joined_by: _Optional[str] = ..., duration_ns: _Optional[int] = ...) -> None: ...
 
 class AmongOperation(_message.Message):
     __slots__ = ("query", "spans", "faster", "slower_than", "p50_us", "histogram")

@@ -195,6 +195,9 @@ def test_which_project(served: SimpleNamespace) -> None:
     ("duration_us", "text"),
     [
         (0, "0 µs"),
+        (0.999, "999 ns"),
+        (-0.5, "-500 ns"),
+        (1.5, "1.5 µs"),
         (999, "999 µs"),
         (15_300, "15.3 ms"),
         (812_800, "812.8 ms"),
@@ -202,7 +205,7 @@ def test_which_project(served: SimpleNamespace) -> None:
         (-2000, "-2 ms"),
     ],
 )
-def test_latency(duration_us: int, text: str) -> None:
+def test_latency(duration_us: float, text: str) -> None:
     assert tables.latency(duration_us) == text
 
 

@@ -5,16 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import pytest
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.span_detail import span_detail
 from satellite.explore.trace_page import trace_page
-from satellite.explore.trace_tree import TraceTree, TreeRow, trace_tree
+from satellite.explore.trace_tree import TraceTree, Tree, TreeRow, trace_tree
 from satellite.explore.whole_trace import trace_ids, whole_trace
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, SpanBatch, SpanBuilder, encode_reference
+from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 
@@ -380,6 +382,29 @@ class Elements(html.parser.HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append(tag)
         self.addresses += [value for name, value in attrs if name in ("src", "href")]
+
+
+def test_less_than_a_microsecond_is_not_nothing() -> None:
+    builder = SpanBuilder()
+    for number, duration_ns in enumerate((999, 1_500, 2_000), 1):
+        reporter = Reporter("otlp", "shop")
+        builder.add(
+            reporter=reporter,
+            operation=f"o{number}",
+            trace_low=number,
+            span_id=number,
+            start_ns=5,
+            duration_ns=duration_ns,
+        )
+    with holding(builder.build()) as store:
+        rows = [Tree(whole_trace(store, "p", str(trace))).row(0) for trace in (1, 2, 3)]
+        assert [(row.duration_us, row.duration_ns) for row in rows] == [(0, 999), (1, 1500), (2, None)]
+        page = trace_page(whole_trace(store, "p", "1"))
+        spans = store.find("p", ALL, order="arrival", limit=9).spans
+    assert '<span class="took">999 ns</span>' in page
+    assert "1 services, 999 ns, depth 1" in page
+    assert [span.exact_duration_us for span in spans] == [0.999, 1.5, 2]
+    assert b"duration_ns" not in msgspec.json.encode(spans[2])
 
 
 def test_the_page_needs_nothing_and_runs_nothing() -> None:
