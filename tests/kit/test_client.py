@@ -166,8 +166,10 @@ def test_errors_are_those_of_the_satellite(client: Client, project: Project) -> 
         client.project("nobody").services()
     with pytest.raises(NotFound):
         project.trace("00000000deadbeef")
+    with pytest.raises(NotFound, match="order-77"):  # a text may be an id
+        project.trace("order-77")
     with pytest.raises(BadRequest):
-        project.trace("not hex")
+        project.trace(" ")
 
 
 def test_reset_and_drop(client: Client, served: Served) -> None:
