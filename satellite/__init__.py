@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Overloaded,
         SatelliteError,
         StoreFailed,
+        TookTooLong,
         TooLarge,
     )
     from satellite.model.span import Span
@@ -51,6 +52,7 @@ __all__ = [
     "Span",
     "StoreFailed",
     "TooLarge",
+    "TookTooLong",
     "Unreachable",
     "__version__",
     "q",
