@@ -27,6 +27,20 @@ def lightstep(**tags: Any) -> bytes:
     return request.SerializeToString()
 
 
+def otlp(*tags: tuple[str, Any], code: int = 0) -> bytes:
+    kinds = {str: "stringValue", bool: "boolValue"}
+    listed = [{"key": key, "value": {kinds[type(value)]: value}} for key, value in tags]
+    span: dict[str, Any] = {
+        "traceId": f"{1:032x}",
+        "spanId": f"{2:016x}",
+        "name": "x",
+        "startTimeUnixNano": "5",
+        "attributes": listed,
+    }
+    span |= {"status": {"code": code}} if code else {}
+    return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}).encode()
+
+
 def jaeger(**tags: Any) -> bytes:
     listed = [{"key": key, "type": "string", "value": value} for key, value in tags.items()]
     span = {"traceID": "1", "spanID": "2", "startTime": 1, "tags": listed}
@@ -41,6 +55,10 @@ CODE = "otel.status_code"
     [
         ("lightstep_json", case("lightstep-python-error.json"), True),
         ("otlp_json", case("otlp-arrays-events.json"), True),
+        ("otlp_json", otlp(("otel.status_code", "ERROR")), True),
+        ("otlp_json", otlp(("otel.status_code", "OK")), False),
+        ("otlp_json", otlp(("otel.status_code", "ERROR"), ("error", False)), False),
+        ("otlp_json", otlp(("otel.status_code", "ERROR"), code=1), False),
         ("zipkin", zipkin(error=""), True),
         ("zipkin", zipkin(error="connection reset"), True),
         ("zipkin", zipkin(error="false"), False),

@@ -46,6 +46,7 @@ from satellite.protocols.otlp.parts import (
 )
 from satellite.protocols.otlp.tags import Ints, Mask, Occurrences, occurrences, text, to_tags
 from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, View, Views, is_true
+from satellite.protocols.rows import STATUS_TAG, says_error
 
 _LIMIT = np.uint64(2**63 - 1)
 _FUTURE_NS = 86_400_000_000_000
@@ -252,13 +253,21 @@ class TraceColumns:
         self.marks[rows] |= np.uint16(mark)
 
     def _errors(self, tags: pa.BinaryArray, lists: FlatTags, status: npt.NDArray[np.uint8]) -> Mask:
-        """Which spans are errors only by a tag."""
-        errors = np.zeros(len(status), np.bool_)
+        """Which spans are errors only by a tag: `error`, or without it and without a status `otel.status_code`."""
+        errors, told = np.zeros((2, len(status)), np.bool_)
         hits = occurrences(tags, lists.codes, "error")
         if len(hits.slots):
             meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags])
             errors[lists.row[hits.slots]] = meaning[hits.which]  # of several the last counts
-            errors &= status != Status.ERROR
+            told[lists.row[hits.slots]] = True
+        hits = occurrences(tags, lists.codes, STATUS_TAG)
+        if len(hits.slots):
+            meaning = np.array([says_error(decode_tag(tag)[1]) for tag in hits.tags])
+            said = np.zeros(len(status), np.bool_)
+            said[lists.row[hits.slots]] = meaning[hits.which]
+            errors |= said & ~told & (status == Status.UNSET)
+        errors &= status != Status.ERROR
+        if errors.any():
             sent = np.where(errors, status.astype(np.int64) + 1, 0)
             self.extras.add(sent, [{}, *({"status_code": int(code)} for code in Status)], first=True)
         return errors
