@@ -10,7 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mock_lightstep_satellite.client import AsyncClient, Client, Unreachable
+    from mock_lightstep_satellite.async_client import AsyncClient
+    from mock_lightstep_satellite.calls import Unreachable
+    from mock_lightstep_satellite.client import Client
     from mock_lightstep_satellite.selector import Selector, q
     from mock_lightstep_satellite.trace import Trace, TracedSpan, assert_same_trace
 
@@ -26,9 +28,9 @@ __all__ = [
 ]
 
 _MODULES = {
-    "AsyncClient": "client",
+    "AsyncClient": "async_client",
     "Client": "client",
-    "Unreachable": "client",
+    "Unreachable": "calls",
     "Selector": "selector",
     "q": "selector",
     "Trace": "trace",

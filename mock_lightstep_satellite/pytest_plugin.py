@@ -24,7 +24,8 @@ from urllib.parse import urlsplit
 import pytest
 
 if TYPE_CHECKING:
-    from mock_lightstep_satellite.client import Client, Count, Latency, Query
+    from mock_lightstep_satellite.calls import Count, Latency, Query
+    from mock_lightstep_satellite.client import Client
     from mock_lightstep_satellite.trace import Trace, TracedSpan
     from satellite.app import Satellite
 

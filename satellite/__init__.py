@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mock_lightstep_satellite.client import AsyncClient, Client, Unreachable
+    from mock_lightstep_satellite.async_client import AsyncClient
+    from mock_lightstep_satellite.calls import Unreachable
+    from mock_lightstep_satellite.client import Client
     from mock_lightstep_satellite.selector import q
     from satellite.app import Satellite
     from satellite.errors import (
@@ -60,9 +62,9 @@ __all__ = [
 
 _ELSEWHERE = {
     "Satellite": "satellite.app",
-    "AsyncClient": "mock_lightstep_satellite.client",
+    "AsyncClient": "mock_lightstep_satellite.async_client",
     "Client": "mock_lightstep_satellite.client",
-    "Unreachable": "mock_lightstep_satellite.client",
+    "Unreachable": "mock_lightstep_satellite.calls",
     "q": "mock_lightstep_satellite.selector",
     "Span": "satellite.model.span",
 }

@@ -19,7 +19,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mock_lightstep_satellite.client import Unreachable
+from mock_lightstep_satellite.calls import Unreachable
 from satellite import cli
 from satellite.api.operations import Listener
 from satellite.app import App

@@ -13,7 +13,7 @@ from typing import Annotated, Any, cast
 import msgspec
 import typer
 
-from mock_lightstep_satellite.client import DEFAULT_URL, Missed
+from mock_lightstep_satellite.calls import DEFAULT_URL, Missed
 from satellite.cli.durations import seconds
 from satellite.cli.query import (
     Format,

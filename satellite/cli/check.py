@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from mock_lightstep_satellite.client import DEFAULT_URL
+from mock_lightstep_satellite.calls import DEFAULT_URL
 from satellite.cli.query import (
     Format,
     FormatOption,

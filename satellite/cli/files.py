@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
-from mock_lightstep_satellite.client import DEFAULT_URL
+from mock_lightstep_satellite.calls import DEFAULT_URL
 from satellite.cli.query import ProjectName, Query, Since, Url, asking, oldest_us, show_notes
 from satellite.query import parse
 

@@ -19,7 +19,8 @@ from rich.text import Text
 from rich.tree import Tree
 
 import mock_lightstep_satellite
-from mock_lightstep_satellite.client import DEFAULT_URL, Client, Project, Unreachable
+from mock_lightstep_satellite.calls import DEFAULT_URL, Unreachable
+from mock_lightstep_satellite.client import Client, Project
 from satellite.cli.durations import FORMS, seconds
 from satellite.cli.tables import Table, console, latency, remark, share
 from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError

@@ -11,7 +11,8 @@ import pytest
 from rich.console import Console
 from typer.testing import CliRunner, Result
 
-from mock_lightstep_satellite.client import Client, Missed, Project
+from mock_lightstep_satellite.calls import Missed
+from mock_lightstep_satellite.client import Client, Project
 from satellite.cli import app, tables
 from satellite.intake.arrivals import Arrivals
 from satellite.store.recall.engine import RecallStore

@@ -46,7 +46,7 @@ def project(satellite: Satellite, request: pytest.FixtureRequest) -> Iterator[Pr
 
 
 def _everywhere(method: str, **fault: Any) -> Any:
-    from mock_lightstep_satellite.client import Call
+    from mock_lightstep_satellite.calls import Call
 
     return Call(dict[str, Any], method, "/api/v1/faults", body=fault or None)
 

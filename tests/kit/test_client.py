@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_lightstep_satellite.client import AsyncClient, Client, Count, Project, Unreachable, count_range
+from mock_lightstep_satellite.async_client import AsyncClient
+from mock_lightstep_satellite.calls import Count, Unreachable, count_range
+from mock_lightstep_satellite.client import Client, Project
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
@@ -55,7 +57,7 @@ def test_projects(client: Client) -> None:
 
 
 def test_spans_of_all_pages_or_the_first(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_lightstep_satellite.client.PAGE", 10)
+    monkeypatch.setattr("mock_lightstep_satellite.calls.PAGE", 10)
     spans = project.spans(order="arrival")
     assert [span.mark for span in spans] == list(range(1, 89))
     assert project.spans(order="arrival", limit=15) == spans[:15]
@@ -264,7 +266,7 @@ def test_what_is_no_count(count: Count) -> None:
 
 
 def test_the_async_client_asks_the_same(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mock_lightstep_satellite.client.PAGE", 50)
+    monkeypatch.setattr("mock_lightstep_satellite.calls.PAGE", 50)
 
     async def ask() -> dict[str, Any]:
         async with AsyncClient(served.url) as client:
@@ -334,7 +336,7 @@ def test_the_async_client_with_nobody_there() -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    from mock_lightstep_satellite.client import AsyncProject
+    from mock_lightstep_satellite.async_client import AsyncProject
 
     def public(kind: type) -> set[str]:
         return {name for name in dir(kind) if not name.startswith("_")}

@@ -1,0 +1,350 @@
+"""What is asked of a satellite and what a reply means, as plain values and functions: no connection, no waiting.
+
+Errors are those of `satellite.errors`, raised here as the satellite raised them there.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import AsyncIterable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import quote, urlsplit
+
+import httpx
+import msgspec
+
+from mock_lightstep_satellite.selector import Selector
+from mock_lightstep_satellite.trace import TracedSpan
+from satellite.errors import BadRequest, SatelliteError
+
+Query = str | Selector
+"""The predicate, in any of its written forms, or a selector (`q`); "" is every span."""
+
+Count = int | str | tuple[int, int | None]
+"""How many spans: 3 or "==3" exactly, ">=1", "<=4", (1, 4) from 1 to 4, (1, None) 1 and more; 0 none at all."""
+
+Bound = int | str | bool | None
+"""A parameter of the HTTP API; None: left out."""
+
+DEFAULT_URL = "http://localhost:8000"
+PAGE = 1000
+"""Spans in one request, the API's limit."""
+PATIENCE_S = 30.0
+"""For an answer, beside the time that an `expect` waits."""
+
+FILE_PATIENCE_S = 120.0
+"""For a file of spans to be written or taken."""
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+"""Warns of notes: of a query that is right, but perhaps not what was meant."""
+
+Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
+"""A file: all of it, or portion after portion."""
+
+
+class Unreachable(SatelliteError):
+    """No satellite answers at this URL."""
+
+    code = "unreachable"
+    http_status = 503
+    grpc_status = "UNAVAILABLE"
+
+
+# Requests and replies
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request, and the type of its answer."""
+
+    answer: type[T]
+    method: str
+    path: str
+    params: dict[str, Any] = field(default_factory=dict)
+    body: dict[str, Any] | None = None
+    content: Content | None = None
+    """A body that is no JSON."""
+    waits_s: float = 0.0
+    """How long the satellite may take its time."""
+
+
+class Spans(msgspec.Struct):
+    """Spans of an answer, and where to go on."""
+
+    spans: list[TracedSpan]
+    next_cursor: str | None = None
+
+
+class Noted(msgspec.Struct):
+    """What an answer says beside what was asked."""
+
+    notes: list[str] = []
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """How long the matching spans took, exactly, in seconds; None where no span matches."""
+
+    count: int
+    p50: float | None
+    p95: float | None
+    p99: float | None
+    p999: float | None
+
+
+class AtMark(msgspec.Struct):
+    """A place in the order of arrival."""
+
+    mark: int
+
+
+class Removed(msgspec.Struct):
+    """How many there were."""
+
+    removed: int
+
+
+def of_project(answer: type[T], method: str, project: str, what: str, **params: Any) -> Call[T]:
+    """A question about one project; parameters that are None are left out."""
+    given = {name: value for name, value in params.items() if value is not None}
+    return Call(answer, method, f"/api/v1/projects/{quote(project, safe='')}/{what}".rstrip("/"), given)
+
+
+def expectation(
+    project: str, query: Query, count: Count, timeout: float, quiet: float, since: int | None
+) -> Call[Spans]:
+    """A wait for spans."""
+    low, high = count_range(count)
+    body = {
+        "query": str(query),
+        "since": since or 0,
+        "count": {"min": low, "max": high},
+        "timeout_ms": round(timeout * 1000),
+        "quiet_ms": round(quiet * 1000),
+    }
+    call = of_project(Spans, "POST", project, "expect")
+    return Call(Spans, call.method, call.path, body=body, waits_s=timeout)
+
+
+def fault(project: str, profile: str | None, fault: dict[str, Any]) -> Call[dict[str, Any]]:
+    """Something that is to go wrong, or a profile of faults."""
+    call = of_project(dict[str, Any], "POST", project, "faults")
+    return replace(call, body={"profile": profile} if profile is not None else fault)
+
+
+def without_faults(project: str, fault_ids: Sequence[str]) -> list[Call[dict[str, Any]]]:
+    """The end of some faults, or of all."""
+    ends = [f"faults/{quote(one, safe='')}" for one in fault_ids] or ["faults"]
+    return [of_project(dict[str, Any], "DELETE", project, end) for end in ends]
+
+
+def text_of_query(query: Query | None) -> str | None:
+    """A query as a parameter."""
+    return None if query is None else str(query)
+
+
+def latency(histogram: dict[str, Any]) -> Latency:
+    """The percentiles of a histogram, in seconds."""
+    at = {name: duration_us / 1e6 for name, duration_us in histogram["percentiles"].items()}
+    return Latency(histogram["count"], at.get("p50"), at.get("p95"), at.get("p99"), at.get("p99.9"))
+
+
+def export(project: str, query: Query | None, format_: str, bounds: dict[str, Bound]) -> Call[bytes]:
+    """Spans as a file."""
+    call = of_project(bytes, "GET", project, "export", query=text_of_query(query), format=format_, **bounds)
+    return replace(call, waits_s=FILE_PATIENCE_S)
+
+
+def import_(project: str, content: Content, format_: str) -> Call[dict[str, Any]]:
+    """A file of spans to keep."""
+    call = of_project(dict[str, Any], "POST", project, "import", format=format_)
+    return replace(call, content=content, waits_s=FILE_PATIENCE_S)
+
+
+class Missed(msgspec.Struct, frozen=True):
+    """In a live tail: so many matching spans were left out before this mark."""
+
+    missed: int
+    mark: int
+
+
+def tail(project: str, query: Query, since: int | None) -> Call[bytes]:
+    """Spans as they arrive, a line each."""
+    call = of_project(bytes, "GET", project, "tail", query=str(query), since=since, format="ndjson")
+    return replace(call, waits_s=FILE_PATIENCE_S)
+
+
+def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """The lines that pieces of a body make."""
+    rest = b""
+    for piece in pieces:
+        *lines, rest = (rest + piece).split(b"\n")
+        yield from filter(None, lines)
+
+
+def told(line: bytes) -> TracedSpan | Missed:
+    """What a line of a tail says."""
+    if line.startswith(b'{"missed"'):
+        return msgspec.json.decode(line, type=Missed)
+    return msgspec.json.decode(line, type=TracedSpan)
+
+
+def run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
+    """A run, kept as a snapshot."""
+    call = of_project(dict[str, Any], "POST", project, "snapshots")
+    return replace(call, body={name: value for name, value in asked.items() if value is not None})
+
+
+def snapshot(
+    answer: type[T], method: str, project: str, snapshot_id: str, what: str = "", **params: Any
+) -> Call[T]:
+    """A question about one snapshot."""
+    return of_project(answer, method, project, f"snapshots/{quote(snapshot_id, safe='')}{what}", **params)
+
+
+def stream(project: str, query: Query, name: str, *, backfill: bool) -> Call[dict[str, Any]]:
+    """A query to follow over time."""
+    body = {"query": str(query), "name": name, "backfill": backfill}
+    return replace(of_project(dict[str, Any], "POST", project, "streams"), body=body)
+
+
+def snapshot_file(project: str, content: bytes) -> Call[dict[str, Any]]:
+    """A snapshot that was written to a file."""
+    call = of_project(dict[str, Any], "POST", project, "import-snapshot")
+    return replace(call, content=content, waits_s=FILE_PATIENCE_S)
+
+
+def pages(
+    project: str, query: Query | None, limit: int | None, params: dict[str, Any]
+) -> Generator[Call[Spans], Spans, list[TracedSpan]]:
+    """Asks page after page until there are `limit` spans, or all."""
+    spans: list[TracedSpan] = []
+    cursor: str | None = None
+    while limit is None or len(spans) < limit:
+        size = PAGE if limit is None else min(PAGE, limit - len(spans))
+        page = yield of_project(
+            Spans, "GET", project, "spans", query=text_of_query(query), limit=size, cursor=cursor, **params
+        )
+        spans += page.spans
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return spans
+
+
+def trace_pages(project: str, trace_id: str) -> Generator[Call[Spans], Spans, list[TracedSpan]]:
+    """Asks page after page of one trace."""
+    path = f"traces/{quote(trace_id, safe='')}"
+    page = yield of_project(Spans, "GET", project, path)
+    spans = list(page.spans)
+    while page.next_cursor is not None:
+        page = yield of_project(Spans, "GET", project, path, cursor=page.next_cursor)
+        spans += page.spans
+    return spans
+
+
+def tree_pages(
+    project: str, trace_id: str, params: dict[str, Any]
+) -> Generator[Call[dict[str, Any]], dict[str, Any], dict[str, Any]]:
+    """Asks page after page of a trace's tree."""
+    path = f"traces/{quote(trace_id, safe='')}/tree"
+    tree: dict[str, Any] = yield of_project(dict, "GET", project, path, **params)
+    while tree["next_cursor"] is not None:
+        more = yield of_project(dict, "GET", project, path, cursor=tree["next_cursor"], **params)
+        tree = {**more, "rows": tree["rows"] + more["rows"]}
+    return tree
+
+
+def of_trace(answer: type[T], project: str, trace_id: str, what: str, **params: Any) -> Call[T]:
+    """A question about one trace."""
+    return of_project(answer, "GET", project, f"traces/{quote(trace_id, safe='')}/{what}", **params)
+
+
+def drawing(project: str, query: Query | None, format_: str, params: dict[str, Any]) -> Call[bytes]:
+    """A service diagram as a picture."""
+    return of_project(bytes, "GET", project, "diagram", query=text_of_query(query), format=format_, **params)
+
+
+def count_range(count: Count) -> tuple[int, int | None]:
+    """(least, most) of a Count; most None for no bound. Raises BadRequest for what is none."""
+    if isinstance(count, tuple):
+        return count
+    match = re.fullmatch(r"\s*(==|>=|<=|)\s*(\d+)\s*", str(count))
+    if match is None:
+        raise BadRequest(f"not a count of spans: {count!r}", hint="3, '==3', '>=1', '<=4', or (1, 4)")
+    sign, number = match[1], int(match[2])
+    return {">=": (number, None), "<=": (0, number)}.get(sign, (number, number))
+
+
+def read(call: Call[T], reply: httpx.Response) -> T:
+    """The answer; raises the error that the reply holds."""
+    try:
+        if reply.is_success:
+            if call.answer is bytes:
+                return cast("T", reply.content)
+            return msgspec.json.decode(reply.content or b"null", type=call.answer)
+        raise error_of(msgspec.json.decode(reply.content)["error"])
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        message = f"{reply.request.url} answered {reply.status_code}, but not as a satellite does"
+        raise SatelliteError(message, hint="the URL is that of the Explorer, usually port 8000") from error
+
+
+def notes(call: Call[Any], reply: httpx.Response, before: list[str]) -> list[str]:
+    """What the satellite noted of the query of this request; warns of notes that were not there before."""
+    if "query" not in (call.body or call.params):
+        return before
+    if not reply.is_success or b'"notes":' not in reply.content:
+        return []
+    try:
+        notes = msgspec.json.decode(reply.content, type=Noted).notes
+    except msgspec.MsgspecError:
+        return []
+    for note in notes:
+        if note not in before:
+            log.warning("%s", note)
+    return notes
+
+
+def error_of(body: dict[str, Any]) -> SatelliteError:
+    """The error that a reply holds, as it was raised there."""
+    kinds = [SatelliteError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    details = {name: value for name, value in body.items() if name not in {"code", "message", "hint"}}
+    kind = next((kind for kind in kinds if kind.code == body["code"]), SatelliteError)
+    lines = [body["message"]]
+    if isinstance(explanation := details.get("explanation"), dict):
+        lines += [f"  {line}" for line in explanation.get("lines", ())]
+    return kind("\n".join(lines), hint=body.get("hint"), **details)
+
+
+def failed(url: str, error: httpx.HTTPError) -> Unreachable:
+    """What it means that a request came to nothing."""
+    if isinstance(error, httpx.TimeoutException):
+        return Unreachable(f"the satellite at {url} did not answer in time")
+    return Unreachable(
+        f"no satellite answers at {url} ({error})",
+        hint="is it running, and is this the Explorer's address (`satellite serve` prints it)?",
+    )
+
+
+def options(url: str, transport: Any) -> dict[str, Any]:
+    """Of an HTTP client for this URL. Raises BadRequest when it is none."""
+    host = urlsplit(url).hostname
+    if host is None:
+        raise BadRequest(f"not a URL: {url!r}", hint=f"such as {DEFAULT_URL}")
+    return {"base_url": url.rstrip("/"), "transport": transport, "trust_env": not is_own_machine(url)}
+
+
+def is_own_machine(url: str) -> bool:
+    """Whether it is of this machine, which a proxy from the environment cannot reach."""
+    host = urlsplit(url).hostname or ""
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def patience(call: Call[Any]) -> httpx.Timeout:
+    """How long to wait for an answer."""
+    return httpx.Timeout(PATIENCE_S + call.waits_s, connect=PATIENCE_S)
