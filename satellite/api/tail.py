@@ -69,6 +69,10 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
             raise Overloaded(f"{READERS_MAX} tails are read already", hint="end some, or try again later")
         last = request.headers.get("last-event-id", "")
         since = int(last) if asked.since is None and last.isdecimal() and len(last) < 19 else asked.since
+        if (
+            since is None
+        ):  # from before the answer's first byte: whoever sees it misses nothing that is sent then
+            since = store.mark(project)
         news = tail(store, arrivals, project, plan, since=since, limit=asked.limit)
         written = asked.written(request)
         answer = _Tail(_WRITERS[written], news, _MEDIA_TYPES[written], readers.discard)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from satellite.app import Satellite
 from satellite.ports import PAGES_FOLDER
@@ -16,6 +16,20 @@ from tests.chromium import ARGUMENTS, installed_browser
 
 PICTURES = Path(__file__).parents[2] / "screenshots"
 """Of each page, to be looked at; git ignores them."""
+
+COUNTS_QUESTIONS = """
+window.open_questions = 0;
+const ask = window.fetch;
+window.fetch = (...how) => {
+  window.open_questions += 1;
+  return ask(...how).finally(() => (window.open_questions -= 1));
+};
+"""
+QUIET = """() => {
+  window.quiet_frames = window.open_questions ? 0 : (window.quiet_frames ?? 0) + 1;
+  return window.quiet_frames > 10;
+}"""
+"""Asked at each frame: nothing was on its way for ten of them."""
 
 
 @pytest.fixture(scope="session")
@@ -50,6 +64,7 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()
+        page.add_init_script(COUNTS_QUESTIONS)
 
         def heard(kind: str, text: str) -> None:
             if kind in ("error", "warning") and not any(part in text for part in expects):
@@ -72,6 +87,12 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
     for context in contexts:
         context.close()
     assert not wrong
+
+
+def settled(page: Page) -> None:
+    """Waits until the page has shown what it asked for, and what it asked for then."""
+    expect(page.locator(".skeleton")).to_have_count(0)
+    page.wait_for_function(QUIET)
 
 
 def picture(page: Page, name: str) -> None:

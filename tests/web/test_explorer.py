@@ -85,8 +85,8 @@ def test_a_shared_snapshot_survives_eviction(served: Satellite, open_page: Open)
     project.import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
     page = open_page("/moving/explorer?query=" + quote('service IN ("productpage.default")'))
     counted(page, "36")
-    page.wait_for_timeout(1500)  # a run is kept as a snapshot when it has stood for a moment
     page.get_by_role("button", name="Share").click()
+    expect(page.get_by_text("Link to this snapshot copied")).to_be_visible()
     link = page.evaluate("navigator.clipboard.readText()")
     assert "snapshot_id=" in link
     project.reset()
@@ -221,6 +221,8 @@ def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Op
     page = open_page("/evil/explorer")
     counted(page, "1")
     page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
-    expect(page.get_by_role("complementary")).to_contain_text("<script>window.hacked=1</script>")
+    expect(page.get_by_role("complementary", name="Selected span")).to_contain_text(
+        "<script>window.hacked=1</script>"
+    )
     expect(page.get_by_role("button", name=re.compile("Show all 1.00"))).to_be_attached()
     assert page.evaluate("window.hacked") is None

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from satellite.app import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture
+from tests.web.conftest import picture, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=20_000)
@@ -56,9 +56,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 def test_a_page(open_page: Callable[..., Page], name: str, look: str) -> None:
     page = open_page(f"/pages/{PAGES[name]}", **LOOKS[look])
     expect(page.locator("h1").first).to_be_attached()
-    expect(page.locator(".skeleton")).to_have_count(0)
-    page.wait_for_load_state("load")
-    page.wait_for_timeout(400)  # for what comes after the first answers to be in the picture
+    settled(page)
     picture(page, f"{name}-{look}")
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "scrolls sideways"
     serious(page)
@@ -87,8 +85,7 @@ def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Pag
     )
     expect(page.locator(".result strong").first).to_be_visible()
     live = open_page("/arriving/live")
-    expect(live.get_by_text("since this page was opened")).to_be_visible()
-    live.wait_for_timeout(500)
+    expect(live.get_by_role("region", name="Live spans")).to_have_attribute("aria-busy", "false")
     served.client.project("arriving").import_(
         encode_request(bookinfo.batch(range(1, 2))), format="otlp-protobuf"
     )

@@ -10,11 +10,22 @@ export function significant(value: number): string {
   return rounded.toFixed(size >= 100 ? 0 : size >= 10 ? 1 : 2);
 }
 
-/** [number, unit]: whole µs, then ms, then s from 999.5 ms; from one minute on two units. */
+/** What the API says of a duration: whole µs, and ns beside them where those are not all of it. */
+export interface Lasting {
+  readonly duration_us: number;
+  readonly duration_ns?: number | null;
+}
+
+/** µs with the part of one that `duration_us` leaves out. */
+export const exactUs = (one: Lasting): number => (one.duration_ns == null ? one.duration_us : one.duration_ns / 1e3);
+
+/** [number, unit]: ns below one µs, whole µs, then ms, then s from 999.5 ms; from one minute on two units. Only zero is «0 µs». */
 export function durationParts(us: number): [string, string] {
   const size = Math.abs(us);
   const sign = us < 0 ? MINUS : "";
-  if (size < 999.5) return [(Math.round(size) ? sign : "") + size.toFixed(0), "µs"];
+  if (size === 0) return ["0", "µs"];
+  if (size < 0.9995) return [sign + String(Math.max(1, Math.round(size * 1e3))), "ns"];
+  if (size < 999.5) return [sign + size.toFixed(0), "µs"];
   if (size < 999_500) return [sign + significant(size / 1e3), "ms"];
   if (size < 59.95e6) return [sign + significant(size / 1e6), "s"];
   const seconds = Math.round(size / 1e6);
@@ -27,7 +38,7 @@ export const duration = (us: number): string => durationParts(us).join(NARROW);
 
 /** For axes: round numbers without superfluous digits. */
 export function durationTick(us: number): string {
-  const [value, unit] = us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : us < 6e7 ? [us / 1e6, "s"] : [us / 6e7, "min"];
+  const [value, unit] = us > 0 && us < 0.9995 ? [us * 1e3, "ns"] : us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : us < 6e7 ? [us / 1e6, "s"] : [us / 6e7, "min"];
   return `${Number(value.toPrecision(3))}${NARROW}${unit}`;
 }
 

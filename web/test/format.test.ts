@@ -1,15 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { bareSlot, fnv1a } from "../src/colour.svelte.ts";
-import { bytes, count, countShort, duration, durationTick, percent, signed } from "../src/format.ts";
+import { bytes, count, countShort, duration, durationTick, exactUs, percent, signed } from "../src/format.ts";
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ").replaceAll("\u2212", "-");
 
 describe("durations have three significant digits and a unit", () => {
   test.each([
-    [0, "0 µs"], [1, "1 µs"], [999, "999 µs"], [999.6, "1.00 ms"], [4_120, "4.12 ms"], [9_996, "10.0 ms"], [41_200, "41.2 ms"], [412_000, "412 ms"],
+    [0, "0 µs"], [0.0004, "1 ns"], [0.3, "300 ns"], [0.999, "999 ns"], [0.9997, "1 µs"], [-0.05, "-50 ns"], [1, "1 µs"], [999, "999 µs"], [999.6, "1.00 ms"], [4_120, "4.12 ms"], [9_996, "10.0 ms"], [41_200, "41.2 ms"], [412_000, "412 ms"],
     [999_499, "999 ms"], [999_500, "1.00 s"], [1_060_000, "1.06 s"], [59_940_000, "59.9 s"], [72_000_000, "1 m 12 s"], [90_000e6, "25 h 00 m"], [-2_300, "-2.30 ms"],
   ])("%d µs", (us, text) => expect(plain(duration(us))).toBe(text));
-  test("ticks are short", () => expect([1, 500, 1e3, 2e4, 1e6].map((us) => plain(durationTick(us)))).toEqual(["1 µs", "500 µs", "1 ms", "20 ms", "1 s"]));
+  test("ticks are short", () => expect([0, 0.25, 1, 500, 1e3, 2e4, 1e6].map((us) => plain(durationTick(us)))).toEqual(["0 µs", "250 ns", "1 µs", "500 µs", "1 ms", "20 ms", "1 s"]));
+});
+
+test("what duration_us leaves out is in duration_ns", () => {
+  expect(plain(duration(exactUs({ duration_us: 0, duration_ns: 999 })))).toBe("999 ns");
+  expect(exactUs({ duration_us: 7, duration_ns: null })).toBe(7);
+  expect(exactUs({ duration_us: 7 })).toBe(7);
 });
 
 test("counts are grouped, and shortened only for axes", () => {

@@ -59,6 +59,9 @@ export class ExplorerState {
   /** The snapshot of the result that is shown, once it is taken. */
   taken: Snapshot | null = $state.raw(null);
 
+  /** Keeps what is shown at once, or waits until it is kept. */
+  #keep: (() => Promise<void>) | null = null;
+
   readonly kept: Ask<Kept>;
   readonly parsed: Ask<Parsed>;
   readonly histogram: Ask<LatencyHistogram>;
@@ -88,13 +91,16 @@ export class ExplorerState {
       this.taken = null;
       if (!asked || asked.snapshot) return;
       let current = true;
-      const timer = setTimeout(() => {
-        post("/api/v1/projects/{project}/snapshots", { project }, {}, { ...asked, limit: 1 }).then((run) => {
+      let keeping: Promise<void> | undefined;
+      const keep = (): Promise<void> =>
+        (keeping ??= post("/api/v1/projects/{project}/snapshots", { project }, {}, { ...asked, limit: 1 }).then((run) => {
           if (current) this.taken = run.snapshot;
-        }, () => undefined);
-      }, KEEP_AFTER_MS);
+        }, () => undefined));
+      this.#keep = keep;
+      const timer = setTimeout(() => void keep(), KEEP_AFTER_MS);
       return () => {
         current = false;
+        this.#keep = null;
         clearTimeout(timer);
       };
     });
@@ -209,7 +215,8 @@ export class ExplorerState {
     return buckets.reduce((sum, b) => sum + (edgeUs(b.index) >= range[0] && edgeUs(b.index + 1) <= range[1] ? b.count : 0), 0);
   }
   /** A link that shows the very same after the recall window has moved on. */
-  get lasting(): string {
+  async lasting(): Promise<string> {
+    await this.#keep?.();
     if (!this.taken || this.snapshot) return location.href;
     const url = new URL(location.href);
     for (const key of ["query", "window", "oldest", "youngest"]) url.searchParams.delete(key);

@@ -1,6 +1,7 @@
 /* The satellite's answer as rows of the page. */
 
 import type { TraceTree } from "../../api/types.ts";
+import { exactUs } from "../../format.ts";
 import type { Row } from "./rows.ts";
 
 /** The rows in the tree's order; the answer may have come in pages. */
@@ -18,11 +19,12 @@ export function rowsOf(tree: TraceTree): Row[] {
     kind: row.kind,
     component: row.component,
     startUs: row.start_us,
-    durationUs: row.duration_us,
+    durationUs: exactUs(row),
     error: row.error,
     pathUs: row.path_us,
     segments: row.segments.map(([from, to]) => [tree.start_us + (from as number), tree.start_us + (to as number)] as const),
-    selfUs: row.self_us,
+    // A span that calls nothing works for all its time, with what whole µs leave out of it.
+    selfUs: row.self_us === row.duration_us ? exactUs(row) : row.self_us,
     skewUs: row.skew_us,
     shiftUs: row.shift_us,
     pair: row.pair?.row ?? -1,
