@@ -11,6 +11,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from satellite.edges.faulty import CONNECTION, reset
 
 if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
     from satellite.edges.listeners import Listener
 
 HEAD_BYTES_MAX = 65_536
@@ -69,7 +71,9 @@ class Http1Connection(HttpToolsProtocol):
         self._refusal: tuple[bytes, bytes] | None = None
         self._read_bytes = 0
         self._lingers = False
-        """Whether it was refused, and what still comes is thrown away."""
+        """Whether something was refused, and what still comes is thrown away."""
+        self._complete: RequestResponseCycle | None = None
+        """The last request whose body is complete."""
         self._write_paused_at = 0.0
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -159,6 +163,8 @@ class Http1Connection(HttpToolsProtocol):
             self._answer_and_close(*self._refusal)
             return
         self._listener.trap("not_http", self._peer(), msg)
+        if self._closes_when_answered():
+            return
         if self._listener.takes_http2 and b" HTTP/1." not in self._began:
             self.transport.close()  # RFC 9113 §3.4: what is no HTTP at all does not understand an answer in HTTP/1
         else:
@@ -169,6 +175,7 @@ class Http1Connection(HttpToolsProtocol):
         self._quiet = False
         self._framing_bytes = 0
         super().on_message_complete()
+        self._complete = self.cycle
 
     def _refuse(self, refusal: tuple[bytes, bytes]) -> NoReturn:
         """Within a callback of the parser: stop it."""
@@ -220,7 +227,25 @@ class Http1Connection(HttpToolsProtocol):
     def _peer(self) -> str:
         return f"{self.client[0]}:{self.client[1]}" if self.client else ""
 
+    def _closes_when_answered(self) -> bool:
+        """Whether complete requests wait for their answers; then the last of these ends the connection.
+
+        What follows them was refused, and must not answer for them: their spans may be kept already.
+        """
+        last = self._complete
+        if last is None or last.response_complete:
+            return False
+        if self.pipeline and self.pipeline[0][0] is not last:
+            self.pipeline.popleft()  # begun with a body that cannot be read
+        last.keep_alive = False
+        self.cycle = last
+        self._head_since = None
+        self._lingers = True
+        return True
+
     def _answer_and_close(self, status: bytes, text: bytes) -> None:
+        if self._closes_when_answered():
+            return
         head = b"HTTP/1.1 %b\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n"
         more = b"".join(b"%b: %b\r\n" % header for header in self.server_state.default_headers)
         if status.startswith(b"503"):

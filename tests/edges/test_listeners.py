@@ -266,6 +266,65 @@ def test_what_is_no_http(run: Any) -> None:
     run(main)
 
 
+TOO_LARGE = b"POST / HTTP/1.1\r\nHost: here\r\nx: " + b"y" * 70_000 + b"\r\n\r\n"
+BROKEN_BODY = b"POST / HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n"
+
+
+@pytest.mark.parametrize("request_", [REQUEST, closing(REQUEST)], ids=["keep-alive", "close"])
+@pytest.mark.parametrize(
+    "behind",
+    [b"}", b"\r\n}\r\n", b"x" * 100_000, TOO_LARGE, b"GET / HTTP/1.1\r\n\r\n", BROKEN_BODY],
+    ids=["a byte", "a line", "much", "a large head", "no Host", "a broken body"],
+)
+def test_bytes_behind_a_complete_body_change_nothing_of_its_answer(
+    run: Any, behind: bytes, request_: bytes
+) -> None:
+    """Their request may have been acted upon; what cannot be read after it is refused by closing."""
+
+    async def main() -> None:
+        async with served() as here:
+            check_answered_once(await here.talk(request_ + behind))
+
+    run(main)
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_bytes_that_come_while_a_request_is_handled(run: Any, tls: bool) -> None:
+    async def main() -> None:
+        async with served() as here, asyncio.TaskGroup() as tasks:
+            here.echo.gate = asyncio.Event()
+            reader, writer = await asyncio.open_connection(
+                "127.0.0.1", here.secure if tls else here.plain, ssl=client_context() if tls else None
+            )
+            writer.write(REQUEST)
+            answer = tasks.create_task(reader.read())
+            await here.echo.entered.wait()
+            writer.write(b"}")
+            assert (await here.traps.get())[0] == "not_http"
+            here.echo.gate.set()
+            check_answered_once(await answer)
+            writer.close()
+
+    run(main)
+
+
+def check_answered_once(answer: bytes) -> None:
+    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer.endswith(b"\r\n\r\nhello")
+    assert answer.count(b"HTTP/1.1") == answer.count(b"connection: close") == 1
+
+
+def test_requests_before_one_that_cannot_be_read_are_all_answered(run: Any) -> None:
+    async def main() -> None:
+        for behind in (b"}", BROKEN_BODY, TOO_LARGE):
+            async with served() as here:
+                answer = await here.talk(REQUEST * 3 + behind)
+                assert answer.count(b"HTTP/1.1 200 OK") == answer.count(b"HTTP/1.1") == 3
+                assert answer.endswith(b"hello")
+
+    run(main)
+
+
 def test_headers_without_end(run: Any) -> None:
     async def main() -> None:
         async with served() as here:
