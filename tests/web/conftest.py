@@ -15,7 +15,7 @@ from satellite.ports import PAGES_FOLDER
 from tests.chromium import ARGUMENTS, installed_browser
 
 PICTURES = Path(__file__).parents[2] / "screenshots"
-"""Of each page, to be looked at; git ignores them."""
+"""Of each page, to be looked at; git ignores them. Six are copied into docs/pictures for the README."""
 
 COUNTS_QUESTIONS = """
 window.open_questions = 0;
