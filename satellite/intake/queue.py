@@ -32,6 +32,10 @@ SECONDS_PER_BYTE = 2e-8
 _NEWEST = 0.3
 """The share of the newest measurement in an average that moves."""
 
+_LEAP = 4.0
+"""What a measurement counts for at most, in terms of the average: the first call of a protocol takes its time, and so does
+one during which the machine was elsewhere; those behind it should not be refused for that. Ours."""
+
 
 @dataclass(slots=True, eq=False)
 class Waiting:
@@ -130,9 +134,10 @@ class Queue:
 
     def measured(self, items: list[Waiting], seconds: float) -> None:
         """Items of one protocol, taken together, took so long."""
-        pace = seconds / max(1, sum(map(_cost, items)))
         name = items[0].protocol.name
-        self._pace[name] = pace * _NEWEST + self._pace.get(name, pace) * (1 - _NEWEST)
+        before = self._pace.get(name, SECONDS_PER_BYTE)
+        pace = min(seconds / max(1, sum(map(_cost, items))), before * _LEAP)
+        self._pace[name] = pace * _NEWEST + before * (1 - _NEWEST)
 
 
 def _cost(item: Waiting) -> int:
