@@ -76,12 +76,11 @@ class Client:
         return [installed(self.environment) / "lightstep-go"], {}
 
     def _lightstep_java(self, told: dict[str, Any], ca_file: Path | None) -> tuple[list[Any], dict[str, str]]:
-        folder = installed(self.environment)
-        java: list[Any] = ["java", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # they start sooner
+        trust = []
         if ca_file is not None:
-            java += [f"-Djavax.net.ssl.trustStore={trust_store(ca_file)}"]
-            java += [f"-Djavax.net.ssl.trustStorePassword={_STORE_PASSWORD}"]
-        return [*java, "-cp", f"{folder}/classes:{folder}/lib/*", "Program"], {}
+            trust += [f"-Djavax.net.ssl.trustStore={trust_store(ca_file)}"]
+            trust += [f"-Djavax.net.ssl.trustStorePassword={_STORE_PASSWORD}"]
+        return java(installed(self.environment), *trust), {}
 
     def _lightstep_js(self, told: dict[str, Any], ca_file: Path | None) -> tuple[list[Any], dict[str, str]]:
         trust = {"NODE_EXTRA_CA_CERTS": str(ca_file)} if ca_file else {}
@@ -106,8 +105,8 @@ class Client:
 class Program(Tracer):
     """A client's process, told what to do line by line."""
 
-    def __init__(self, command: list[Any], told: dict[str, Any], **more: str) -> None:
-        """`told` goes to its stdin, where nobody else reads it; `more` is environment for it."""
+    def __init__(self, command: list[Any], told: dict[str, Any] | None, **more: str) -> None:
+        """`told` goes to its stdin, where nobody else reads it, unless `more`, its environment, says all."""
         self._errors = tempfile.TemporaryFile("w+")  # noqa: SIM115 - closed by `__exit__`
         self._process = subprocess.Popen(
             command,
@@ -117,9 +116,10 @@ class Program(Tracer):
             text=True,
             env=environment(**more),
         )
-        assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps(told) + "\n")
-        self._process.stdin.flush()
+        if told is not None:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(told) + "\n")
+            self._process.stdin.flush()
 
     @property
     def said(self) -> str:
@@ -136,6 +136,12 @@ def installed(name: str) -> Path:
                 pytest.skip(note.read_text().strip() or f"the registry of {name} was not reachable")
         pytest.fail(f"there is no {folder.relative_to(ROOT)}: `make interop` makes it", pytrace=False)
     return folder
+
+
+def java(folder: Path, *options: str) -> list[Any]:
+    """The command for the Program in a folder of .interop that was made from a pom.xml."""
+    sooner = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")  # so they start
+    return ["java", *sooner, *options, "-cp", f"{folder}/classes:{folder}/lib/*", "Program"]
 
 
 def trust_store(ca_file: Path) -> Path:
