@@ -60,7 +60,7 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
         context = browser.new_context(
             **({"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"} | how)
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()

@@ -15,7 +15,7 @@ from tests import bookinfo
 from tests.web.conftest import picture
 
 pytestmark = pytest.mark.interop
-expect.set_options(timeout=20_000)  # a busy machine is no defect
+expect.set_options(timeout=60_000)  # a busy machine is no defect
 Open = Callable[..., Page]
 
 

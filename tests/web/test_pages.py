@@ -15,7 +15,7 @@ from tests import bookinfo
 from tests.web.conftest import picture, settled
 
 pytestmark = pytest.mark.interop
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 AXE = Path(__file__).parents[2] / "web/node_modules/axe-core/axe.min.js"
 QUERY = "query=service%20IN%20(%22reviews.default%22)"
 TRACE = "trace/00000000b00c0008?span=0000000b00c00088"
