@@ -185,14 +185,18 @@ class FileReader:
 def _is_text(start: bytes) -> bool:
     """Whether this is the beginning of JSON or of lines of text; other forms have control characters in their head."""
     head = start.lstrip(_BLANK)[:_HEAD_BYTES]
-    if head[:1] in (b"{", b"["):
-        return True
+    if head[:1] in (b"{", b"["):  # or a message of that length: 123 or 91 bytes
+        return not _has_controls(head)
     try:
         head.decode()
     except UnicodeDecodeError as error:
         if error.start < len(head) - 3:  # else the head ends within a character
             return False
-    return not any(byte < 0x20 and byte not in b"\t\r\n\x1b" for byte in head)
+    return not _has_controls(head)
+
+
+def _has_controls(head: bytes) -> bool:
+    return any(byte < 0x20 and byte not in b"\t\r\n\x1b" for byte in head)
 
 
 def _utf8_from_utf16() -> Callable[[bytes], bytes]:

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.model.span import Span
-from satellite.protocols.files import binary_stream
+from satellite.protocols.files import binary_stream, reading
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.inflating import Inflated
 from satellite.protocols.files.reading import FileReader
@@ -313,3 +313,9 @@ def test_damaged_and_cut_off_compression_is_said(compress: Callable[[bytes], byt
         read(content[:-3])
     with pytest.raises(BadReport, match=r"damaged|cut off"):
         read(content[:20] + b"\xff" * 30)
+
+
+def test_a_message_of_91_bytes_is_no_list() -> None:
+    """Its length reads `[`, the first field's tag is a line's end: a LightStep file may begin so."""
+    assert not reading._is_text(b'[\nJ\x08\xa1\x01"#\n\x19lightstep.tracer_platform\x12\x06python')
+    assert reading._is_text(b'[\n {"a": 1}]')
