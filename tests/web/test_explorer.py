@@ -141,6 +141,7 @@ def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
     page.keyboard.press("?")
     expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
     page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
     page.keyboard.press("g")
     page.keyboard.press("t")
     expect(page.get_by_role("heading", name="Status")).to_be_visible()
