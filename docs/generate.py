@@ -198,6 +198,7 @@ def api_document() -> str:
         saved=Mock(),
         arrivals=Arrivals(),
         intake=Mock(),
+        writer=Mock(),
         book=Mock(),
         version="1",
     )

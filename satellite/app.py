@@ -37,6 +37,7 @@ from satellite.faults.profiles import profile
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
+from satellite.intake.writer import Writer
 from satellite.memory import MemoryGuard, fitted, limit_bytes
 from satellite.ports import PURPOSES, Ports, wants_tls
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
@@ -169,6 +170,7 @@ class App:
                 saved=self._streams,
                 arrivals=self._arrivals,
                 intake=self._intake,
+                writer=self._writer,
                 book=self._faults,
                 version=version(),
                 question_seconds_max=self._settings.question_seconds_max,
@@ -206,20 +208,25 @@ class App:
         if settings.faults:
             self._faults.add(profile(settings.faults), None)
         self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
-        self._intake = Intake(
+        self._writer = Writer(
             self._store,
             self._tokens,
             self._arrivals,
             clock_ns=self._clock_ns,
-            max_waiting_bytes=settings.max_waiting_bytes,
             ingestion_tags=settings.ingestion_tags,
             observer=self._witness,
-            short_of_memory=self._memory.refuses,
             writers=_WRITERS if settings.data_dir is not None else 1,
             faults=self._faults,
         )
-        self._intake.restore(self._kept)
+        self._writer.restore(self._kept)
         opened.push_async_callback(asyncio.to_thread, self._keep_reporters)
+        opened.callback(self._writer.close)
+        self._intake = Intake(
+            self._writer,
+            clock_ns=self._clock_ns,
+            max_waiting_bytes=settings.max_waiting_bytes,
+            short_of_memory=self._memory.refuses,
+        )
         opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
         self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
 
@@ -265,7 +272,8 @@ class App:
             clock_ns=self._clock_ns,
             why_not_ready=self._why_not_ready,
             projects=self._store.projects,
-            intake=self._intake,
+            writer=self._writer,
+            waiting_bytes=lambda: self._intake.waiting_bytes,
             waiting_bytes_max=self._settings.max_waiting_bytes,
             token_mode=self._tokens.mode,
             certificates=certificates.describe if certificates else list,
@@ -316,13 +324,13 @@ class App:
             await asyncio.sleep(_STREAMS_SECONDS)
             try:
                 await asyncio.to_thread(self._streams.gather)
-                await asyncio.to_thread(self._intake.keep, self._kept)
+                await asyncio.to_thread(self._writer.keep, self._kept)
             except StoreFailed as error:
                 log.warning("streams.not_saved", reason=error.message)
 
     def _keep_reporters(self) -> None:
         try:
-            self._intake.keep(self._kept)
+            self._writer.keep(self._kept)
         except StoreFailed as error:
             log.warning("reporters.not_saved", reason=error.message)
 

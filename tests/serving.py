@@ -21,6 +21,7 @@ from satellite.faults.book import Faults
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
+from satellite.intake.writer import Writer
 from satellite.store import Store
 
 
@@ -58,15 +59,15 @@ def api_of(
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
     book = Faults(time.time_ns)
-    intake = Intake(
-        store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28, faults=book
-    )
+    writer = Writer(store, Tokens.open(), arrivals, clock_ns=time.time_ns, faults=book)
+    intake = Intake(writer, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
     return create_api(
         sources=sources,
         slots=Slots(),
         saved=Streams(store, time.time_ns),
         arrivals=arrivals,
         intake=intake,
+        writer=writer,
         book=book,
         version=version,
         demo_traffic=demo_traffic,

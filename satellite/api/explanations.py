@@ -13,7 +13,7 @@ from satellite.explore.asked import Sources
 from satellite.explore.explanation import Explanation, explain
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import Intake
+from satellite.intake.writer import Writer
 from satellite.query.plan import Plan
 from satellite.store import Questions
 
@@ -23,16 +23,16 @@ REFUSALS = 3
 
 @dataclass(frozen=True, slots=True)
 class Explanations:
-    """Explains with what the store, the intake and the arrivals know."""
+    """Explains with what the store, the writer and the arrivals know."""
 
     arrivals: Arrivals
-    intake: Intake
+    writer: Writer
 
     def of(self, source: Questions, project: str, plan: Plan) -> Explanation:
         """Why these spans are none."""
         told = dict.fromkeys(
             f"{refusal.protocol} from {refusal.peer or 'unknown'}: {refusal.message}"
-            for refusal in reversed(self.intake.refusals)
+            for refusal in reversed(self.writer.refusals)
             if refusal.project in ("", project)
         )
         return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS])

@@ -42,6 +42,7 @@ from satellite.explore.streams import Streams
 from satellite.faults.book import Faults
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
+from satellite.intake.writer import Writer
 
 
 def create_api(
@@ -51,6 +52,7 @@ def create_api(
     saved: Streams,
     arrivals: Arrivals,
     intake: Intake,
+    writer: Writer,
     book: Faults,
     version: str,
     question_seconds_max: float = 10.0,
@@ -68,9 +70,9 @@ def create_api(
         redoc_url=None,
     )
     handle_errors(api)
-    why = explanations.Explanations(arrivals, intake)
+    why = explanations.Explanations(arrivals, writer)
     resources = [
-        projects.routes(sources.store, [sources.snapshots, slots, saved, book], arrivals, intake),
+        projects.routes(sources.store, [sources.snapshots, slots, saved, book], arrivals, writer),
         queries.routes(),
         services.routes(sources, slots),
         streams.routes(saved),

@@ -45,11 +45,9 @@ class Setting:
     origin: str
 
 
-class Waiting(Protocol):
-    """What diagnostics ask the intake."""
+class Written(Protocol):
+    """What diagnostics ask of what writes reports."""
 
-    @property
-    def waiting_bytes(self) -> int: ...
     @property
     def refusals(self) -> Iterable[Any]: ...
     def reporters(self, project: str) -> Sequence[Any]: ...
@@ -65,7 +63,9 @@ class Diagnostics:
     why_not_ready: Callable[[], str]
     """"" when ready, else the reason."""
     projects: Callable[[], Sequence[ProjectStats]]
-    intake: Waiting
+    writer: Written
+    waiting_bytes: Callable[[], int]
+    """Of reports that were not answered yet."""
     waiting_bytes_max: int
     token_mode: str
     certificates: Callable[[], Sequence[Any]]
@@ -109,12 +109,12 @@ class Diagnostics:
             "listeners": self.listeners,
             "certificates": self.certificates(),
             "tokens": self.token_mode,
-            "waiting": {"bytes": self.intake.waiting_bytes, "bytes_max": self.waiting_bytes_max},
+            "waiting": {"bytes": self.waiting_bytes(), "bytes_max": self.waiting_bytes_max},
             "projects": [
-                {**msgspec.to_builtins(stats), "reporters": self.intake.reporters(stats.project)}
+                {**msgspec.to_builtins(stats), "reporters": self.writer.reporters(stats.project)}
                 for stats in self.projects()
             ],
-            "refusals": list(reversed(list(self.intake.refusals))),
+            "refusals": list(reversed(list(self.writer.refusals))),
             "traps": {
                 "counts": dict(self.traps.counts),
                 "lines": self.traps.lines,

@@ -12,7 +12,7 @@ from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import known
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import Intake
+from satellite.intake.writer import Writer
 from satellite.store import ProjectStats, Store
 
 
@@ -42,7 +42,7 @@ class Kept(Protocol):
         ...
 
 
-def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, intake: Intake) -> Routes:
+def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, writer: Writer) -> Routes:
     """Their endpoints; `kept` goes with a project that is dropped."""
     routes = Routes()
 
@@ -69,7 +69,7 @@ def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, intake: Intak
         store.drop(known(store, project))
         for part in kept:
             part.drop(project)
-        intake.forget(project)
+        writer.forget(project)
         arrivals.dropped(project)
         return Response(status_code=204)
 

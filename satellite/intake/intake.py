@@ -1,8 +1,8 @@
 """The one way in: what a socket received becomes spans that queries see, and a receipt for the sender.
 
 Bodies wait in two lanes (`queue`), large ones in their own. The thread of each takes what waits, some of each sender, has
-it decoded in one call, finds each report's project by its token, writes, wakes who waits for spans, and lets the
-senders know. What nobody waits for any more is not decoded.
+it decoded in one call, hands that on as a parcel (`writer` says what becomes of it), and lets the senders know. What
+nobody waits for any more is not decoded.
 """
 
 from __future__ import annotations
@@ -10,30 +10,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
-
-import numpy as np
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
-from satellite.faults.book import Faults, Request
-from satellite.faults.decision import Decision
-from satellite.intake.arrivals import Arrivals
-from satellite.intake.faulted import REASON, kept, told
 from satellite.intake.head import NOWHERE, Head
+from satellite.intake.parcel import Destination, Origin, Parcel
 from satellite.intake.queue import Queue, Waiting
-from satellite.intake.refusals import Refusal, Refusals
-from satellite.intake.reporters import Reporters, ReporterStatus
-from satellite.intake.tokens import NO_TOKEN, Tokens
-from satellite.model.report import Decoded, Receipt, Report
-from satellite.model.span import TagValue
-from satellite.model.spans import SpanBatch
+from satellite.model.report import Receipt
 from satellite.protocols.readers.columns import has_stack
 from satellite.protocols.wire import WireProtocol
-from satellite.store import Store, Written
-from satellite.store.durable.state import State
 
 LARGE_BYTES = 2**20
 """Bodies beyond it wait in a lane of their own, so that none that takes long holds up others. Ours."""
@@ -48,24 +34,6 @@ _PEEK_BYTES = 2**20
 """From so many waiting bytes on, a body is looked into for its sender."""
 
 
-class Observer(Protocol):
-    """Hears what happened, for metrics and logs; called from the intake's thread."""
-
-    def report_received(
-        self, protocol: str, size_bytes: int, refusal: SatelliteError | None, peer: str
-    ) -> None:
-        """One report was kept or refused."""
-        ...
-
-    def spans_written(self, project: str, protocol: str, stored: int, client_dropped: float) -> None:
-        """Spans of one project became visible."""
-        ...
-
-    def failed(self, what: str, error: Exception) -> None:
-        """Something that should not happen did."""
-        ...
-
-
 class Delivery(NamedTuple):
     """One body, as an edge hands it over."""
 
@@ -78,63 +46,33 @@ class Delivery(NamedTuple):
     head: Head = NOWHERE
 
 
-@dataclass(slots=True)
-class _Share:
-    """What one call brings for one project."""
-
-    rows: list[slice] = field(default_factory=list)
-    members: list[tuple[Waiting, Report]] = field(default_factory=list)
-    lost: int = 0
-    """Spans that a fault drops without a word to their senders."""
-
-
 class Intake:
     """Takes reports from any edge; see the module."""
 
     def __init__(
         self,
-        store: Store,
-        tokens: Tokens,
-        arrivals: Arrivals,
+        destination: Destination,
         *,
         clock_ns: Callable[[], int],
         max_waiting_bytes: int,
-        ingestion_tags: Mapping[str, TagValue] | None = None,
-        observer: Observer | None = None,
         short_of_memory: Callable[[int], str] = lambda _: "",
-        writers: int = 1,
-        faults: Faults | None = None,
     ) -> None:
-        """Start the thread; `close` ends it.
+        """Start the threads; `close` ends them.
 
         Args:
-            store: where spans go.
-            tokens: which project a token names.
-            arrivals: told of each project that spans arrived for.
+            destination: where decoded reports go.
             clock_ns: ns since the epoch.
             max_waiting_bytes: bound of the queue; what does not fit is refused with Overloaded.
-            ingestion_tags: put on every span.
-            observer: for metrics and logs.
-            writers: projects of one call that are written at the same time, for a store that waits for a disk.
             short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
-            faults: what is to go wrong with reports, on purpose.
         """
         self._short_of_memory = short_of_memory
-        self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
-        self._store = store
-        self._tokens = tokens
-        self._arrivals = arrivals
+        self._destination = destination
         self._clock_ns = clock_ns
         self._max_waiting_bytes = max_waiting_bytes
-        self._ingestion_tags = dict(ingestion_tags or {})
-        self._observer = observer
-        self._faults = faults or Faults(clock_ns)
         self._waiting_bytes = 0
         self._open = True
         self._full = False
         self._changed = threading.Condition()
-        self._reporters = Reporters()
-        self._refusals = Refusals()
         self._small, self._large = Queue(), Queue()
         self._threads = [
             _start(lambda: self._work(self._small), "intake"),
@@ -143,18 +81,13 @@ class Intake:
 
     @property
     def waiting_bytes(self) -> int:
-        """Bytes of the reports that wait or are being decoded."""
+        """Bytes of the reports that wait, are being decoded or written."""
         return self._waiting_bytes
 
     @property
     def ready(self) -> bool:
         """False while the queue is full, from the first refusal until half of it is free again, and when closing."""
         return self._open and not self._full
-
-    @property
-    def refusals(self) -> list[Refusal]:
-        """Reports of which nothing was kept, the newest of each project and kind, in the order in which they came."""
-        return self._refusals.all()
 
     async def submit(
         self,
@@ -181,12 +114,8 @@ class Intake:
             Waiting(
                 one.protocol,
                 one.body,
-                one.header_token,
-                one.peer,
-                one.project,
+                Origin(len(one.body), one.header_token, one.peer, one.project, one.head, now_ns),
                 self._sender(one),
-                one.head,
-                now_ns,
                 loop,
                 loop.create_future(),
             )
@@ -224,12 +153,7 @@ class Intake:
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         """Remember a report that an edge had to refuse before it was one (too large, wrong content type)."""
-        self._note(protocol, error, size_bytes, peer, "")
-
-    def _note(self, protocol: str, error: SatelliteError, size_bytes: int, peer: str, project: str) -> None:
-        self._refusals.add(Refusal(self._clock_ns(), protocol, error.code, error.message, peer, project))
-        if self._observer:
-            self._observer.report_received(protocol, size_bytes, error, peer)
+        self._destination.refused(protocol, error, size_bytes=size_bytes, peer=peer, project="")
 
     def _refuse_full(self, item: Waiting, queue: Queue) -> Overloaded | None:
         if not self._open:
@@ -249,11 +173,16 @@ class Intake:
             )
         return None
 
-    def _refused(
-        self, item: Waiting, refusal: SatelliteError, echo: Any = None, project: str = ""
-    ) -> Receipt:
-        self._note(item.protocol.name, refusal, len(item.body), item.peer, item.project or project)
-        return Receipt(item.received_ns, self._clock_ns(), refusal, echo=echo)
+    def _refused(self, item: Waiting, refusal: SatelliteError) -> Receipt:
+        origin = item.origin
+        self._destination.refused(
+            item.protocol.name,
+            refusal,
+            size_bytes=origin.size_bytes,
+            peer=origin.peer,
+            project=origin.project or "",
+        )
+        return Receipt(origin.received_ns, self._clock_ns(), refusal)
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing more, finish what waits, end the thread. False when that took longer than `timeout_s`."""
@@ -263,8 +192,6 @@ class Intake:
         until = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        if self._writers is not None:
-            self._writers.shutdown(wait=False, cancel_futures=True)
         return not any(thread.is_alive() for thread in self._threads)
 
     # In the threads
@@ -277,146 +204,43 @@ class Intake:
             if not taken:
                 return
             items = [item for item in taken if not item.abandoned]
-            began = time.perf_counter()
-            receipts = self._process(items) if items else []
-            with self._changed:
-                if items:
+            if len(items) < len(taken):
+                self._give_up([item for item in taken if item not in items])
+            if items:
+                began = time.perf_counter()
+                self._process(items)
+                with self._changed:
                     queue.measured(items, time.perf_counter() - began)
-                self._waiting_bytes -= sum(len(item.body) for item in taken)
-                self._full = self._full and not self._relieved()
-            _answer(items, receipts)
-            for item in taken:
-                if item.abandoned and item not in items:
-                    self._refused(item, Overloaded("its sender gave up before its turn came"))
+
+    def _give_up(self, abandoned: Sequence[Waiting]) -> None:
+        for item in abandoned:
+            self._refused(item, Overloaded("its sender gave up before its turn came"))
+        self._done(abandoned)
+
+    def _done(self, items: Sequence[Waiting]) -> None:
+        with self._changed:
+            self._waiting_bytes -= sum(len(item.body) for item in items)
+            self._full = self._full and not self._relieved()
 
     def _relieved(self) -> bool:
         waits = max(self._small.wait_seconds, self._large.wait_seconds)
         return self._waiting_bytes <= self._max_waiting_bytes // 2 and waits <= WAIT_SECONDS_MAX / 2
 
-    def _process(self, items: list[Waiting]) -> list[Receipt]:
+    def _process(self, items: list[Waiting]) -> None:
+        def answer(receipts: list[Receipt]) -> None:
+            self._done(items)
+            _answer(items, receipts)
+
         arrived_ns = self._clock_ns()
         protocol = items[0].protocol
         try:
             decoded = protocol.decode([item.body for item in items], arrived_ns)
         except Exception as error:  # noqa: BLE001 - a codec's mistake must not end the satellite
-            return self._all_failed(items, error)
-        receipts: dict[int, Receipt] = {}
-        decisions: dict[int, Decision] = {}
-        shares: dict[tuple[str, bool], _Share] = {}
-        for item, outcome in zip(items, decoded.reports, strict=True):
-            if isinstance(outcome, SatelliteError):
-                receipts[id(item)] = self._refused(item, outcome)
-                continue
-            try:
-                project = item.project or self._tokens.project(_token_of(outcome, item))
-            except SatelliteError as refusal:
-                receipts[id(item)] = self._refused(item, refusal, outcome.echo)
-                continue
-            imported = (
-                item.project is not None
-            )  # what became of imports is counted apart from what reporters send
-            share = shares.setdefault((project, imported), _Share())
-            decision = None if imported else self._decide(item, outcome, project)
-            if decision is None:
-                share.rows.append(outcome.rows)
-                share.members.append((item, outcome))
-                continue
-            decisions[id(item)] = decision
-            if (refused := decision.refusal(len(item.body))) is not None:
-                receipts[id(item)] = self._refused(item, refused, outcome.echo, project)
-                continue
-            report, rows, lost = kept(decision, outcome)
-            share.rows += rows
-            share.members.append((item, report))
-            share.lost += lost
-        due = [(*whose, share) for whose, share in shares.items() if share.members]
-
-        def write(one: tuple[str, bool, _Share]) -> Written | SatelliteError:
-            return self._write(one[0], protocol, decoded, one[2], arrived_ns)
-
-        # Projects that are written at the same time share a wait for the disk.
-        apart = self._writers.map if self._writers is not None and len(due) > 1 else map
-        for (project, imported, share), written in zip(due, list(apart(write, due)), strict=True):
-            for item, report in share.members:
-                receipts[id(item)] = self._receipt(item, report, written, project)
-            if imported and isinstance(written, Written):
-                receipts[id(share.members[0][0])].kept_once = written.kept_once()
-        for number, decision in decisions.items():
-            receipts[number] = told(decision, receipts[number])
-        return [receipts[id(item)] for item in items]
-
-    def _decide(self, item: Waiting, report: Report, project: str) -> Decision | None:
-        """What is to go wrong with a report."""
-        if not self._faults.late:
-            return None
-        request = Request(*item.head, item.peer, item.protocol.name, report.reporter)
-        return self._faults.of_report(request, project)
-
-    def _all_failed(self, items: Sequence[Waiting], error: Exception) -> list[Receipt]:
-        if self._observer:
-            self._observer.failed("decode", error)
-        return [self._refused(item, StoreFailed("the satellite failed; see its log")) for item in items]
-
-    def _write(
-        self, project: str, protocol: WireProtocol, decoded: Decoded, share: _Share, arrived_ns: int
-    ) -> Written | SatelliteError:
-        dropped: dict[str, int] = {REASON: share.lost} if share.lost else {}
-        for _, report in share.members:
-            for reason, number in report.dropped.items():
-                dropped[reason] = dropped.get(reason, 0) + number
-        batch = _rows(decoded.batch, share.rows)
-        if self._ingestion_tags:
-            batch = batch.with_tags(self._ingestion_tags)
-        try:
-            written = self._store.write(project, batch, arrived_ns=arrived_ns, dropped=dropped)
-        except SatelliteError as refusal:
-            return refusal
-        except Exception as error:  # noqa: BLE001 - the engine's mistake; senders are told to try again
-            if self._observer:
-                self._observer.failed("write", error)
-            return StoreFailed("the store failed; see the satellite's log")
-        if len(batch):
-            self._arrivals.notify(project)
-        client_dropped = 0.0
-        for _, report in share.members:
-            self._reporters.heard(project, report, arrived_ns)
-            client_dropped += report.counters.get("spans.dropped", 0)
-        if self._observer:
-            self._observer.spans_written(project, protocol.name, written.stored, client_dropped)
-        return written
-
-    def _receipt(
-        self, item: Waiting, report: Report, outcome: Written | SatelliteError, project: str
-    ) -> Receipt:
-        if isinstance(outcome, SatelliteError):
-            return self._refused(item, outcome, report.echo, project)
-        if self._observer:
-            self._observer.report_received(item.protocol.name, len(item.body), None, item.peer)
-        stored = report.rows.stop - report.rows.start
-        return Receipt(
-            item.received_ns,
-            self._clock_ns(),
-            stored=stored,
-            dropped=report.dropped,
-            warnings=report.warnings,
-            echo=report.echo,
-        )
-
-    def reporters(self, project: str) -> list[ReporterStatus]:
-        """Who reported to a project, last heard first."""
-        return self._reporters.of(project)
-
-    def forget(self, project: str) -> None:
-        """Its project was dropped."""
-        self._reporters.drop(project)
-
-    def keep(self, state: State) -> None:
-        """Write down who reported, as far as it changed. Raises StoreFailed."""
-        self._reporters.keep(state)
-
-    def restore(self, state: State) -> None:
-        """Remember who reported before a restart."""
-        self._reporters.restore(state)
+            self._destination.failed("decode", error)
+            answer([self._refused(item, StoreFailed("the satellite failed; see its log")) for item in items])
+            return
+        parcel = Parcel(protocol.name, arrived_ns, [item.origin for item in items], decoded)
+        self._destination.write(parcel, answer)
 
 
 def _start(work: Callable[[], None], name: str) -> threading.Thread:
@@ -431,21 +255,6 @@ def _start(work: Callable[[], None], name: str) -> threading.Thread:
     finally:
         threading.stack_size(before)
     return thread
-
-
-def _token_of(report: Report, item: Waiting) -> str:
-    """The body is the authority, the header comes second (wire-protocols.md §0.3)."""
-    return item.header_token if report.token in NO_TOKEN else report.token
-
-
-def _rows(batch: SpanBatch, rows: list[slice]) -> SpanBatch:
-    """The part of a batch that these slices are; the batch itself when they are all of it, one after the other."""
-    starts = [0, *(part.stop for part in rows)]
-    if [*(part.start for part in rows), len(batch)] == starts:
-        return batch
-    if not rows:
-        return batch.slice(0, 0).compact()
-    return batch.take(np.concatenate([np.arange(part.start, part.stop) for part in rows])).compact()
 
 
 def _answer(items: Sequence[Waiting], receipts: Sequence[Receipt]) -> None:

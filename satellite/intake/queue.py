@@ -11,7 +11,7 @@ import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 
-from satellite.intake.head import Head
+from satellite.intake.parcel import Origin
 from satellite.model.report import Receipt
 from satellite.protocols.wire import WireProtocol
 
@@ -43,13 +43,9 @@ class Waiting:
 
     protocol: WireProtocol
     body: bytes
-    header_token: str
-    peer: str
-    project: str | None
+    origin: Origin
     sender: str
     """Whose turn it takes; holds no token in the clear."""
-    head: Head
-    received_ns: int
     loop: asyncio.AbstractEventLoop
     answer: asyncio.Future[Receipt]
 

@@ -50,8 +50,7 @@ class Reporter(msgspec.Struct):
 
 
 @dataclass
-class FakeIntake:
-    waiting_bytes: int = 17
+class FakeWriter:
     refusals: list[Refusal] = field(default_factory=lambda: [Refusal(message="first"), Refusal()])
 
     def reporters(self, project: str) -> Sequence[Any]:
@@ -66,7 +65,8 @@ def diagnostics(**changes: Any) -> Diagnostics:
         "clock_ns": lambda: NOW_NS,
         "why_not_ready": lambda: "",
         "projects": lambda: [ProjectStats("shop", 5, 4096, 3_725_000_000, 7, ledger)],
-        "intake": FakeIntake(),
+        "writer": FakeWriter(),
+        "waiting_bytes": lambda: 17,
         "waiting_bytes_max": 1000,
         "token_mode": "open",
         "certificates": lambda: [

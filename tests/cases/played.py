@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
+from satellite.intake.writer import Writer
 from satellite.model.report import Receipt
 from satellite.model.span import Span
 from satellite.protocols import PROTOCOLS
@@ -30,10 +31,8 @@ class Played:
     def __init__(self) -> None:
         """Starts the intake."""
         self.store = RecallStore()
-        arrivals = Arrivals()
-        self._intake = Intake(
-            self.store, Tokens.open(), arrivals, clock_ns=time.time_ns, max_waiting_bytes=1 << 28
-        )
+        writer = Writer(self.store, Tokens.open(), Arrivals(), clock_ns=time.time_ns)
+        self._intake = Intake(writer, clock_ns=time.time_ns, max_waiting_bytes=1 << 28)
 
     def send(self, protocol: str, *bodies: bytes) -> Receipt:
         """The receipt of the last; all are taken."""

@@ -17,6 +17,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Delivery, Intake
 from satellite.intake.reporters import FIGURES_REMEMBERED
 from satellite.intake.tokens import Tokens
+from satellite.intake.writer import Writer
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -51,10 +52,16 @@ def store() -> Iterator[RecallStore]:
     engine.close()
 
 
-def make(store: RecallStore, tokens: Tokens | None = None, **options: Any) -> Intake:
-    clock = itertools.count(1_700_000_000_000_000_000, 1_000)
-    settings: dict[str, Any] = {"clock_ns": lambda: next(clock), "max_waiting_bytes": 1_000_000} | options
-    return Intake(store, tokens or Tokens.open(), Arrivals(), **settings)
+CLOCK = itertools.count(1_700_000_000_000_000_000, 1_000)
+
+
+def writing(store: RecallStore, tokens: Tokens | None = None, **options: Any) -> Writer:
+    return Writer(store, tokens or Tokens.open(), Arrivals(), clock_ns=lambda: next(CLOCK), **options)
+
+
+def make(to: RecallStore | Writer, **options: Any) -> Intake:
+    settings: dict[str, Any] = {"clock_ns": lambda: next(CLOCK), "max_waiting_bytes": 1_000_000} | options
+    return Intake(to if isinstance(to, Writer) else writing(to), **settings)
 
 
 def submit(
@@ -105,7 +112,7 @@ def test_projects_of_one_call_wait_for_the_disk_together(
 
     monkeypatch.setattr(os, "fdatasync", slow)
     with closing(RecallStore(disk=disk)) as store:
-        receipts = submit(make(store, writers=8), *[body(f"p{i}") for i in range(8)])
+        receipts = submit(make(writing(store, writers=8)), *[body(f"p{i}") for i in range(8)])
         assert all(receipt.refusal is None for receipt in receipts)
         assert [found.spans for found in store.projects()] == [1] * 8
         assert len(syncs) < 8
@@ -149,12 +156,12 @@ def test_the_body_names_the_project_before_the_header_does(store: RecallStore) -
 
 
 def test_an_unknown_token_is_refused_alone_and_never_repeated(store: RecallStore) -> None:
-    intake = make(store, Tokens.listed({"good": "shop"}))
-    receipts = submit(intake, body("good"), body("s3cret-token"))
+    writer = writing(store, Tokens.listed({"good": "shop"}))
+    receipts = submit(make(writer), body("good"), body("s3cret-token"))
     assert receipts[0].refusal is None
     assert isinstance(receipts[1].refusal, AccessDenied)
-    assert [refusal.code for refusal in intake.refusals] == ["access_denied"]
-    assert "s3cret" not in repr(intake.refusals)
+    assert [refusal.code for refusal in writer.refusals] == ["access_denied"]
+    assert "s3cret" not in repr(writer.refusals)
 
 
 def test_dropped_spans_enter_the_ledger(store: RecallStore) -> None:
@@ -167,9 +174,9 @@ def test_dropped_spans_enter_the_ledger(store: RecallStore) -> None:
 
 
 def test_reporters_are_remembered_with_what_they_lost(store: RecallStore) -> None:
-    intake = make(store)
-    submit(intake, body("p", 2, lost=3), body("p", 1, lost=4), body("p", 1, reporter_id=2))
-    statuses = intake.reporters("p")
+    writer = writing(store)
+    submit(make(writer), body("p", 2, lost=3), body("p", 1, lost=4), body("p", 1, reporter_id=2))
+    statuses = writer.reporters("p")
     assert [(status.id[-1], status.reports, status.spans, status.counters) for status in statuses] == [
         ("2", 1, 1, {}),
         ("1", 2, 3, {"spans.dropped": 7}),
@@ -185,7 +192,8 @@ def test_figures_of_a_reporter_have_a_bound(store: RecallStore) -> None:
         return Decoded(SpanBuilder().build(), [report])
 
     protocol = replace(PROTOCOL, decode=decode)
-    intake = make(store)
+    writer = writing(store)
+    intake = make(writer)
 
     async def twice() -> None:
         for one in (b"a", b"b"):
@@ -193,13 +201,13 @@ def test_figures_of_a_reporter_have_a_bound(store: RecallStore) -> None:
 
     asyncio.run(twice())
     assert intake.close(10)
-    [status] = intake.reporters("p")
+    [status] = writer.reporters("p")
     assert len(status.counters) == len(status.gauges) == FIGURES_REMEMBERED
     assert (status.counters["spans.dropped"], status.counters["a1"], status.gauges["last"]) == (2, 1, 2)
 
 
 def test_ingestion_tags_are_put_on_every_span(store: RecallStore) -> None:
-    submit(make(store, ingestion_tags={"region": "lab"}), body("p", 2))
+    submit(make(writing(store, ingestion_tags={"region": "lab"})), body("p", 2))
     assert [span.tags for span in store.find("p", ALL, order="arrival", limit=5).spans] == [
         {"region": "lab"}
     ] * 2

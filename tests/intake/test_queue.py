@@ -12,12 +12,13 @@ import pytest
 
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.head import NOWHERE
 from satellite.intake.intake import LARGE_BYTES, WAIT_SECONDS_MAX, Delivery, Intake
+from satellite.intake.parcel import Origin
 from satellite.intake.queue import BYTES_PER_CALL, REPORT_BYTES, TURN_BYTES, Queue, Waiting
 from satellite.intake.refusals import KEPT_OF_A_KIND, KINDS_KEPT, Refusal, Refusals
 from satellite.intake.reporters import NAME_CHARACTERS, Reporters
 from satellite.intake.tokens import Tokens
+from satellite.intake.writer import Writer
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -37,7 +38,7 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
 def waiting(
     loop: asyncio.AbstractEventLoop, sender: str, size: int, protocol: WireProtocol = lightstep.PROTOCOL
 ) -> Waiting:
-    return Waiting(protocol, bytes(size), "", "", None, sender, NOWHERE, 0, loop, loop.create_future())
+    return Waiting(protocol, bytes(size), Origin(size), sender, loop, loop.create_future())
 
 
 def test_a_small_report_waits_for_little_of_anothers_many(loop: asyncio.AbstractEventLoop) -> None:
@@ -95,8 +96,12 @@ def held(gate: threading.Event, entered: threading.Event, decoded: list[int]) ->
     return WireProtocol("held", (), (), (), decode, lightstep.encode)
 
 
-def intake() -> Intake:
-    return Intake(RecallStore(), Tokens.open(), Arrivals(), clock_ns=lambda: 1, max_waiting_bytes=2**30)
+def writing() -> Writer:
+    return Writer(RecallStore(), Tokens.open(), Arrivals(), clock_ns=lambda: 1)
+
+
+def intake(writer: Writer | None = None) -> Intake:
+    return Intake(writer or writing(), clock_ns=lambda: 1, max_waiting_bytes=2**30)
 
 
 def test_what_nobody_waits_for_is_not_decoded() -> None:
@@ -104,7 +109,8 @@ def test_what_nobody_waits_for_is_not_decoded() -> None:
     protocol = held(gate, entered, decoded)
 
     async def check() -> None:
-        made = intake()
+        writer = writing()
+        made = intake(writer)
         first = asyncio.ensure_future(made.submit(protocol, b"1"))
         await asyncio.to_thread(entered.wait)
         given_up = [asyncio.ensure_future(made.submit(protocol, b"x")) for _ in range(50)]
@@ -119,7 +125,7 @@ def test_what_nobody_waits_for_is_not_decoded() -> None:
         assert decoded == [1, 1]
         assert made.waiting_bytes == 0
         made.close(5)
-        assert len(made.refusals) == KEPT_OF_A_KIND
+        assert len(writer.refusals) == KEPT_OF_A_KIND
 
     asyncio.run(check())
 
