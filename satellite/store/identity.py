@@ -9,7 +9,8 @@
 * **A part**, which came without a time (`Marks.TIME_INVENTED`), adds what it says to the span it belongs to
   (`merged`), whichever comes first: same trace, span id and half, and a reporter that `fits`. Of several the one of the
   same reporter, then one that has a time, then the last to arrive. Without any it is a span of its own.
-* A span that took up parts (`Marks.MERGED`) keeps what they said when a later version of it comes.
+* A span that took up parts (`Marks.MERGED`) keeps what they said when a later version of it comes. How far it was moved
+  in time says only the version or span that is kept, never a part.
 
 `docs/adr/013-identity-of-spans.md` has the reasons.
 """
@@ -24,6 +25,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from satellite.model.reporter import decode_reporter
 from satellite.model.span import TagValue
@@ -156,8 +158,8 @@ def same_content(one: SpanBatch, other: SpanBatch) -> Mask:
 
 
 def _without_offsets(batch: SpanBatch) -> SpanBatch:
-    """The same spans without the number of µs they were moved by."""
-    if not (batch.column("marks") & np.uint16(Marks.OFFSET_APPLIED)).any():
+    """The same spans without the number of µs they were moved by, whoever wrote it and whatever the marks say."""
+    if not pc.any(pc.match_substring(batch.extras, _OFFSET)).as_py():
         return batch
     extras = [_without_offset(encoded) for encoded in batch.extras.to_pylist()]
     return SpanBatch(batch.rows, batch.tags, batch.names, batch.reporters, pa.array(extras, pa.binary()))
@@ -165,8 +167,13 @@ def _without_offsets(batch: SpanBatch) -> SpanBatch:
 
 @lru_cache(maxsize=1024)
 def _without_offset(encoded: bytes) -> bytes:
-    left = {key: value for key, value in decode_extra(encoded).items() if key != _OFFSET}
+    left = _unmoved(encoded)
     return msgspec.msgpack.encode(left) if left else b""
+
+
+def _unmoved(encoded: bytes) -> dict[str, TagValue]:
+    """What an encoded extra says of the span, without how far it was moved."""
+    return {key: value for key, value in decode_extra(encoded).items() if key != _OFFSET}
 
 
 Row = dict[str, Any]
@@ -189,7 +196,7 @@ class Merger:
         return (
             not (one["marks"] ^ other["marks"]) & ~_OF_THE_SENDING
             and all(one[name] == other[name] for name in _CONTENT)
-            and self._unmoved(one) == self._unmoved(other)
+            and _unmoved(self._extras[one["extra"]]) == _unmoved(self._extras[other["extra"]])
         )
 
     def merged(self, held: Row, new: Row) -> Row:
@@ -212,16 +219,12 @@ class Merger:
         return row
 
     def _joint_extra(self, first: int, second: int) -> int:
-        """The code of both maps in one; of a key in both the second counts."""
-        joint = decode_extra(self._extras[first]) | decode_extra(self._extras[second])
+        """The code of both maps in one; of a key in both the second counts, and only the second was moved in time."""
+        joint = _unmoved(self._extras[first]) | decode_extra(self._extras[second])
         encoded = msgspec.msgpack.encode(joint) if joint else b""
         if encoded not in self._extras:
             self._extras.append(encoded)
         return self._extras.index(encoded)
-
-    def _unmoved(self, row: Row) -> dict[str, TagValue]:
-        extra = decode_extra(self._extras[row["extra"]])
-        return {key: value for key, value in extra.items() if key != _OFFSET}
 
     def batch(self, rows: list[Row]) -> SpanBatch:
         """These rows as a batch."""

@@ -1181,6 +1181,35 @@ class StoreConformance:
         assert fates(store.write("p", longer, arrived_ns=NOW_NS)) == (0, 0, 1, 0)
         assert [span.duration_us for span in find(store)] == [5_000]
 
+    @pytest.mark.parametrize("marks", [Marks(0), Marks.OFFSET_APPLIED])
+    def test_how_far_a_span_was_moved_is_no_content(self, store: Store, marks: Marks) -> None:
+        moved: Row = {"extra": {"offset_us": 3, "state": "x"}}
+        plain: Row = {"extra": {"state": "x"}}
+        neighbour: Row = {"span_id": 8, "marks": marks}  # what one says is read without a look at others
+        store.write("p", batch_of([plain, neighbour]), arrived_ns=NOW_NS)
+        for rows in ([moved, neighbour], [neighbour, plain], [plain, moved]):
+            assert fates(store.write("p", batch_of(rows), arrived_ns=NOW_NS)) == (0, 2, 0, 0)
+        assert fates(store.write("q", batch_of([moved, plain, moved]), arrived_ns=NOW_NS)) == (1, 2, 0, 0)
+        assert_balanced(store)
+
+    def test_a_part_moves_nothing(self, store: Store) -> None:
+        part: Row = {
+            "marks": Marks.TIME_INVENTED,
+            "tags": [("late", 1)],
+            "extra": {"offset_us": 3, "state": "x"},
+        }
+        moved: Row = {"start_ns": NOW_NS + 9_000, "marks": Marks.OFFSET_APPLIED}
+        for project, offset_us in (("p", 9), ("q", None)):
+            span: Row = moved | {"extra": {"offset_us": offset_us} if offset_us else {}}
+            store.write(project, one(**span), arrived_ns=NOW_NS)
+            assert fates(store.write(project, one(**part), arrived_ns=NOW_NS)) == (0, 0, 0, 1)
+            (kept,) = find(store, project=project)
+            assert kept.extra == {"state": "x"} | ({"offset_us": offset_us} if offset_us else {})
+            assert fates(store.write(project, one(**span), arrived_ns=NOW_NS)) == (0, 1, 0, 0)
+            assert fates(store.write(project, batch_of([span, part]), arrived_ns=NOW_NS)) == (0, 2, 0, 0)
+            assert len(find(store, project=project)) == 1
+        assert_balanced(store)
+
     def test_progress_and_its_end_are_one_in_any_order(self, store: Store) -> None:
         begun: Row = {"span_id": 7, "duration_ns": 0, "tags": [("done", 10)]}
         further: Row = begun | {"tags": [("done", 50)]}

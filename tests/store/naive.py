@@ -123,7 +123,9 @@ class Row:
         for column in ("tags", "logs", "references"):
             held = self.said[column]
             said[column] = held + [entry for entry in new.said[column] if entry not in held]
-        extra = other.span.extra | main.span.extra
+        extra = {
+            name: value for name, value in other.span.extra.items() if name != "offset_us"
+        } | main.span.extra
         said["extra"] = msgspec.msgpack.encode(extra) if extra else b""
         aside = Marks.TIME_INVENTED | Marks.NEGATIVE_DURATION | Marks.OFFSET_APPLIED | Marks.FUTURE
         said["marks"] = main.said["marks"] | other.said["marks"] & ~aside | Marks.MERGED
