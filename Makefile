@@ -107,8 +107,8 @@ UV_COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --
 
 lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and tests/interop/*.lock
 	$(PIP) install uv
-	$(UV_COMPILE) --upgrade pyproject.toml -o requirements.lock
-	$(UV_COMPILE) --upgrade pyproject.toml --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --extra server -o requirements.lock
+	$(UV_COMPILE) --upgrade pyproject.toml --extra server --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
 	for wanted in tests/interop/*.in tests/fuzz/*.in; do \
 		test ! -e "$$wanted" || $(UV_COMPILE) --upgrade "$$wanted" -o "$${wanted%.in}.lock" || exit 1; \
 	done

@@ -11,15 +11,45 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mock_lightstep_satellite.async_client import AsyncClient
-    from mock_lightstep_satellite.calls import Unreachable
     from mock_lightstep_satellite.client import Client
+    from mock_lightstep_satellite.errors import (
+        AccessDenied,
+        BadQuery,
+        BadReport,
+        BadRequest,
+        Exceeded,
+        NoServer,
+        NotFound,
+        NotMet,
+        Overloaded,
+        SatelliteError,
+        StoreFailed,
+        TookTooLong,
+        TooLarge,
+        Unreachable,
+    )
     from mock_lightstep_satellite.selector import Selector, q
+    from mock_lightstep_satellite.span import Span
     from mock_lightstep_satellite.trace import Trace, TracedSpan, assert_same_trace
 
 __all__ = [
+    "AccessDenied",
     "AsyncClient",
+    "BadQuery",
+    "BadReport",
+    "BadRequest",
     "Client",
+    "Exceeded",
+    "NoServer",
+    "NotFound",
+    "NotMet",
+    "Overloaded",
+    "SatelliteError",
     "Selector",
+    "Span",
+    "StoreFailed",
+    "TooLarge",
+    "TookTooLong",
     "Trace",
     "TracedSpan",
     "Unreachable",
@@ -30,19 +60,20 @@ __all__ = [
 _MODULES = {
     "AsyncClient": "async_client",
     "Client": "client",
-    "Unreachable": "calls",
     "Selector": "selector",
+    "Span": "span",
     "q": "selector",
     "Trace": "trace",
     "TracedSpan": "trace",
     "assert_same_trace": "trace",
 }
+"""Module of each public name; the others are errors."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
     globals()[name] = value
     return value
 

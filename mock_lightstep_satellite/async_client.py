@@ -12,8 +12,8 @@ import httpx
 
 from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Count, Latency, Missed, Query, T
+from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.trace import Trace, TracedSpan
-from satellite.errors import NotFound
 
 
 class AsyncClient:
@@ -69,6 +69,12 @@ class AsyncClient:
         """As `Client.projects`."""
         projects: list[dict[str, Any]] = (await self.send(Call(dict, "GET", "/api/v1/projects")))["projects"]
         return projects
+
+    async def canonical(self, query: Query) -> str:
+        """As `Client.canonical`."""
+        params = {"query": str(query), "lenient": True}
+        predicate: str = (await self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
+        return predicate
 
     def project(self, name: str) -> AsyncProject:
         """As `Client.project`."""

@@ -1,6 +1,6 @@
 """What is asked of a satellite and what a reply means, as plain values and functions: no connection, no waiting.
 
-Errors are those of `satellite.errors`, raised here as the satellite raised them there.
+Errors are those of `errors`, raised here as the satellite raised them there.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
+from mock_lightstep_satellite.errors import BadRequest, SatelliteError, Unreachable
 from mock_lightstep_satellite.selector import Selector
 from mock_lightstep_satellite.trace import TracedSpan
-from satellite.errors import BadRequest, SatelliteError
 
 Query = str | Selector
 """The predicate, in any of its written forms, or a selector (`q`); "" is every span."""
@@ -44,14 +44,6 @@ log = logging.getLogger(__name__)
 
 Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
 """A file: all of it, or portion after portion."""
-
-
-class Unreachable(SatelliteError):
-    """No satellite answers at this URL."""
-
-    code = "unreachable"
-    http_status = 503
-    grpc_status = "UNAVAILABLE"
 
 
 # Requests and replies

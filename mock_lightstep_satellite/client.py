@@ -22,8 +22,8 @@ from mock_lightstep_satellite.calls import (
     Query,
     T,
 )
+from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.trace import Trace, TracedSpan
-from satellite.errors import NotFound
 
 
 class Client:
@@ -78,6 +78,12 @@ class Client:
         """All projects with what they hold, by name."""
         projects: list[dict[str, Any]] = self.send(Call(dict, "GET", "/api/v1/projects"))["projects"]
         return projects
+
+    def canonical(self, query: Query) -> str:
+        """The query as the satellite would write it; a bare key counts as quoted, as in the query bar. Raises BadQuery."""
+        params = {"query": str(query), "lenient": True}
+        predicate: str = (self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
+        return predicate
 
     def project(self, name: str) -> Project:
         """One project's questions; it need not exist yet."""

@@ -14,9 +14,9 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from mock_lightstep_satellite.errors import BadRequest
 from mock_lightstep_satellite.selector import text_of
 from mock_lightstep_satellite.trace import Trace, TracedSpan
-from satellite.errors import BadRequest
 
 VOLATILE_TAGS = frozenset(
     {

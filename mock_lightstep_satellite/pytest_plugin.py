@@ -100,25 +100,21 @@ def satellite(
 
 
 def _server() -> type[Satellite]:
-    """The satellite's class. Fails with words when this project's own package of that name hides it."""
+    """The satellite's class. Fails with words when it is not installed, or this project's own package hides it."""
     try:
         from satellite.app import Satellite
-    except ImportError as error:
-        import satellite
+    except ModuleNotFoundError as error:
+        from mock_lightstep_satellite.errors import NoServer
 
-        where = getattr(satellite, "__file__", None) or [*satellite.__path__]
-        message = (
-            f"this project has a package `satellite` of its own ({where}), which hides that of mock-lightstep-satellite: "
-            "run a satellite beside the tests and name it with --satellite-url"
-        )
-        raise pytest.UsageError(message) from error
+        because = NoServer.because(error, "a satellite in this process")
+        pytest.fail(f"{because}\nor run one beside the tests and name it with --satellite-url", pytrace=False)
     return Satellite
 
 
 @pytest.fixture
 def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite) -> Iterator[Spans]:
     """A fresh project for this test; dropped afterwards, unless the test failed."""
-    from satellite.errors import NotFound
+    from mock_lightstep_satellite.errors import NotFound
 
     worker = os.environ.get("PYTEST_XDIST_WORKER", "main")
     golden = Golden(
@@ -244,7 +240,7 @@ class Spans:
 
     def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """The matching spans that are there now, in order of arrival; empty before the first arrives."""
-        from satellite.errors import NotFound
+        from mock_lightstep_satellite.errors import NotFound
 
         try:
             return self._asked.spans(query, order="arrival", **bounds)

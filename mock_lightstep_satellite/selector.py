@@ -17,8 +17,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from satellite.errors import BadRequest
-from satellite.model.span import Span
+from mock_lightstep_satellite.errors import BadRequest
+from mock_lightstep_satellite.span import Span
 
 _LOG_PREFIX = "log:"
 _SPECIAL = re.compile('[\\\\"\u201c\u201d]')

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Never, overload
 
 from mock_lightstep_satellite.selector import Selector, q
-from satellite.model.span import Span
+from mock_lightstep_satellite.span import Span
 
 _TREE_SPANS_MAX = 200
 """Spans that the tree in a failure's text shows."""

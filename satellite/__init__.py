@@ -16,16 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mock_lightstep_satellite.async_client import AsyncClient
-    from mock_lightstep_satellite.calls import Unreachable
     from mock_lightstep_satellite.client import Client
-    from mock_lightstep_satellite.selector import q
-    from satellite.app import Satellite
-    from satellite.errors import (
+    from mock_lightstep_satellite.errors import (
         AccessDenied,
         BadQuery,
         BadReport,
         BadRequest,
         Exceeded,
+        NoServer,
         NotFound,
         NotMet,
         Overloaded,
@@ -33,8 +31,11 @@ if TYPE_CHECKING:
         StoreFailed,
         TookTooLong,
         TooLarge,
+        Unreachable,
     )
-    from satellite.model.span import Span
+    from mock_lightstep_satellite.selector import q
+    from mock_lightstep_satellite.span import Span
+    from satellite.app import Satellite
 
     __version__: str
 
@@ -46,6 +47,7 @@ __all__ = [
     "BadRequest",
     "Client",
     "Exceeded",
+    "NoServer",
     "NotFound",
     "NotMet",
     "Overloaded",
@@ -64,9 +66,8 @@ _ELSEWHERE = {
     "Satellite": "satellite.app",
     "AsyncClient": "mock_lightstep_satellite.async_client",
     "Client": "mock_lightstep_satellite.client",
-    "Unreachable": "mock_lightstep_satellite.calls",
     "q": "mock_lightstep_satellite.selector",
-    "Span": "satellite.model.span",
+    "Span": "mock_lightstep_satellite.span",
 }
 """Module of each public name; the others are errors."""
 
@@ -79,7 +80,14 @@ def __getattr__(name: str) -> Any:
 
         value: Any = version("mock-lightstep-satellite")
     else:
-        value = getattr(import_module(_ELSEWHERE.get(name, "satellite.errors")), name)
+        try:
+            value = getattr(import_module(_ELSEWHERE.get(name, "mock_lightstep_satellite.errors")), name)
+        except ModuleNotFoundError as error:
+            if name != "Satellite":
+                raise
+            from mock_lightstep_satellite.errors import NoServer
+
+            raise ImportError(str(NoServer.because(error, "satellite.Satellite"))) from error
     globals()[name] = value
     return value
 

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from satellite.ports import PURPOSES
 
-COMMAND = [sys.executable, "-c", "from satellite.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from mock_lightstep_satellite.cli import main; main()"]
 START_SECONDS = 60
 
 

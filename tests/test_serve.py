@@ -19,15 +19,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from mock_lightstep_satellite.calls import Unreachable
-from satellite import cli
+from mock_lightstep_satellite import cli
+from mock_lightstep_satellite.errors import Unreachable
 from satellite.api.operations import Listener
 from satellite.app import App
 from satellite.cli.serve import show
 from satellite.errors import BadQuery, SatelliteError, StoreFailed
 from satellite.settings import SECOND_PORTS, load
 
-COMMAND = [sys.executable, "-c", "from satellite.cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from mock_lightstep_satellite.cli import main; main()"]
 OFF = [
     f"--set={setting}=0"
     for setting in (
@@ -42,7 +42,7 @@ OFF = [
 
 def test_help_names_every_verb_and_imports_little() -> None:
     code = (
-        "import sys, satellite.cli as cli; sys.argv = ['satellite', '--help']\n"
+        "import sys, mock_lightstep_satellite.cli as cli; sys.argv = ['satellite', '--help']\n"
         "try: cli.main()\n"
         "except SystemExit: print({'pyarrow', 'grpc', 'numpy', 'fastapi', 'pydantic'} & set(sys.modules))"
     )
@@ -54,7 +54,7 @@ def test_help_names_every_verb_and_imports_little() -> None:
 
 @pytest.mark.parametrize("verb", cli.VERBS, ids=lambda verb: verb.name)
 def test_each_verb_exists_and_has_help(verb: cli.Verb) -> None:
-    found = getattr(import_module(f"satellite.cli.{verb.module}"), verb.attribute)
+    found = getattr(import_module(f"{verb.package}.{verb.module}"), verb.attribute)
     assert isinstance(found, typer.Typer) or callable(found)
     result = CliRunner().invoke(cli.app, [verb.name, "--help"])
     assert result.exit_code == 0

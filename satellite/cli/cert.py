@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mock_lightstep_satellite.calls import DEFAULT_URL, Unreachable, is_own_machine
+from mock_lightstep_satellite.calls import DEFAULT_URL, is_own_machine
+from mock_lightstep_satellite.errors import Unreachable
 from satellite.cli.settings import settings_from_cli
 from satellite.edges.tls import BadCertificates, Certificate, CertificateStore, kubernetes_secret
 from satellite.errors import SatelliteError

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from satellite.cli.durations import FORMS, seconds
+from mock_lightstep_satellite.cli.durations import FORMS, seconds
 from satellite.errors import BadRequest
 from satellite.settings import BadSetting, Settings, load
 

@@ -12,11 +12,11 @@ from typing import Any, get_args
 import httpx
 import pytest
 
+from mock_lightstep_satellite.cli.files import FileFormat as CliFormat
+from mock_lightstep_satellite.cli.files import ImportFormat as CliImportFormat
 from mock_lightstep_satellite.client import Client
 from satellite.api.files import FormatName, ImportAsked
 from satellite.api.turns import Turns
-from satellite.cli.files import FileFormat as CliFormat
-from satellite.cli.files import ImportFormat as CliImportFormat
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter

@@ -12,8 +12,8 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from mock_lightstep_satellite.calls import Missed
+from mock_lightstep_satellite.cli import app, tables
 from mock_lightstep_satellite.client import Client, Project
-from satellite.cli import app, tables
 from satellite.intake.arrivals import Arrivals
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo

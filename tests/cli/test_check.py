@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from satellite.cli.check import check
+from mock_lightstep_satellite.cli.check import check
 from satellite.intake.arrivals import Arrivals
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from satellite import cli
+from mock_lightstep_satellite import cli
 from satellite.query.plan import ALL
 from tests import bookinfo
 from tests.store.conformance import NOW_NS, one, tagged

@@ -6,7 +6,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.cli import files
+from mock_lightstep_satellite.cli import files
 from satellite.intake.arrivals import Arrivals
 from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore

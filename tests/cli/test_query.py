@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from satellite.cli import durations, files, query, tables
+from mock_lightstep_satellite.cli import durations, files, query, tables
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder

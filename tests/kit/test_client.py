@@ -9,8 +9,9 @@ import httpx
 import pytest
 
 from mock_lightstep_satellite.async_client import AsyncClient
-from mock_lightstep_satellite.calls import Count, Unreachable, count_range
+from mock_lightstep_satellite.calls import Count, count_range
 from mock_lightstep_satellite.client import Client, Project
+from mock_lightstep_satellite.errors import Unreachable
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span

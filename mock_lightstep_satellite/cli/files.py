@@ -15,8 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
 from mock_lightstep_satellite.calls import DEFAULT_URL
-from satellite.cli.query import ProjectName, Query, Since, Url, asking, oldest_us, show_notes
-from satellite.query import parse
+from mock_lightstep_satellite.cli.query import ProjectName, Query, Since, Url, asking, canonical, oldest_us
 
 PORTION_BYTES = 1 << 18
 
@@ -60,13 +59,14 @@ def export(
 ) -> None:
     """Write the spans that match a query to a file, however many they are."""
     with asking(url, project) as asked, _writing(output) as file, _progress("written", None) as advance:
-        for piece in asked.export_stream(query, format=format_.value, oldest_us=oldest_us(since)):
+        for piece in asked.export_stream(
+            canonical(asked, query), format=format_.value, oldest_us=oldest_us(since)
+        ):
             try:
                 file.write(piece)
             except OSError as error:
                 raise _cannot("write", output, error) from error
             advance(len(piece))
-    show_notes(parse(query).notes)
 
 
 def import_(

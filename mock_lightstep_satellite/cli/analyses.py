@@ -14,8 +14,8 @@ import msgspec
 import typer
 
 from mock_lightstep_satellite.calls import DEFAULT_URL, Missed
-from satellite.cli.durations import seconds
-from satellite.cli.query import (
+from mock_lightstep_satellite.cli.durations import seconds
+from mock_lightstep_satellite.cli.query import (
     Format,
     FormatOption,
     ProjectName,
@@ -23,13 +23,14 @@ from satellite.cli.query import (
     Since,
     Url,
     asking,
+    canonical,
     clock,
     explained,
     oldest_us,
-    strict,
     write_json,
 )
-from satellite.cli.tables import Table, latency, line, remark, share
+from mock_lightstep_satellite.cli.tables import Table, latency, line, remark, share
+from mock_lightstep_satellite.client import Project
 
 Snapshot = Annotated[
     str | None, typer.Option("--snapshot", help="Ask this snapshot in place of the live store.")
@@ -66,7 +67,7 @@ def histogram(
 ) -> None:
     """How long the matching spans took: a bar for each of 20 buckets to a power of ten, and exact percentiles."""
     with asking(url, project) as asked:
-        found = asked.histogram(_of(query, snapshot), oldest_us=oldest_us(since), snapshot=snapshot)
+        found = asked.histogram(_of(asked, query, snapshot), oldest_us=oldest_us(since), snapshot=snapshot)
         if format_ is Format.JSON:
             write_json(found)
         elif not found["count"]:
@@ -109,7 +110,7 @@ def groups(
     with asking(url, project) as asked:
         found = asked.groups(
             by,
-            _of(query, snapshot),
+            _of(asked, query, snapshot),
             oldest_us=oldest_us(since),
             snapshot=snapshot,
             whole=whole,
@@ -156,7 +157,7 @@ def correlations(
     """Tags and operations that mark slow (or failed) traces and not the others: +1 only those, −1 never those."""
     with asking(url, project) as asked:
         found = asked.correlations(
-            _of(query, snapshot),
+            _of(asked, query, snapshot),
             of=of.value,
             oldest_us=oldest_us(since),
             snapshot=snapshot,
@@ -214,10 +215,10 @@ def diagram(
     }
     with asking(url, project) as asked:
         if format_ in (DiagramFormat.TABLE, DiagramFormat.JSON):
-            found = asked.diagram(_of(query, snapshot), **bounds)
+            found = asked.diagram(_of(asked, query, snapshot), **bounds)
             text = msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n"
         else:
-            text = asked.draw_diagram(_of(query, snapshot), format=format_.value, **bounds)
+            text = asked.draw_diagram(_of(asked, query, snapshot), format=format_.value, **bounds)
         if output is not None:
             output.write_text(text)
             return
@@ -278,7 +279,7 @@ def snapshot(
             else:
                 _show_snapshots(kept)
             return
-        made = asked.run(strict(query), name=name, oldest_us=oldest_us(since))
+        made = asked.run(canonical(asked, query), name=name, oldest_us=oldest_us(since))
         found = made["snapshot"]
         if pin:
             found = asked.change_snapshot(found["id"], pinned=True)
@@ -309,7 +310,7 @@ def tail(
     with (
         asking(url, project, may_be_new=True) as asked,
         suppress(KeyboardInterrupt),
-        closing(cast("Generator[Any]", asked.tail(strict(query)))) as news,
+        closing(cast("Generator[Any]", asked.tail(canonical(asked, query)))) as news,
     ):
         for span in news:
             if isinstance(span, Missed):
@@ -321,9 +322,9 @@ def tail(
                 line(*cells, span.trace_id, style="red" if span.error else "")
 
 
-def _of(query: str, snapshot: str | None) -> str | None:
+def _of(asked: Project, query: str, snapshot: str | None) -> str | None:
     """The query; None for none to a snapshot, which then answers for its own."""
-    return None if snapshot and not query else strict(query)
+    return None if snapshot and not query else canonical(asked, query)
 
 
 def _us(duration: str | None) -> int | None:

@@ -14,21 +14,17 @@ from typing import Annotated, Any
 
 import msgspec
 import typer
-from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
 import mock_lightstep_satellite
-from mock_lightstep_satellite.calls import DEFAULT_URL, Unreachable
+from mock_lightstep_satellite.calls import DEFAULT_URL
+from mock_lightstep_satellite.cli.durations import FORMS, seconds
+from mock_lightstep_satellite.cli.exits import complain, errors, exit_code
+from mock_lightstep_satellite.cli.tables import Table, console, latency, remark, share
 from mock_lightstep_satellite.client import Client, Project
-from satellite.cli.durations import FORMS, seconds
-from satellite.cli.tables import Table, console, latency, remark, share
-from satellite.errors import BadRequest, Exceeded, NotMet, SatelliteError
-from satellite.model.span import Span
-from satellite.query import parse
-
-MET, NOT_MET, USAGE, UNREACHABLE = 0, 1, 2, 3
-"""Exit codes (testing.md §7.4)."""
+from mock_lightstep_satellite.errors import BadRequest, SatelliteError
+from mock_lightstep_satellite.span import Span
 
 
 class Format(StrEnum):
@@ -88,7 +84,7 @@ def spans(
 ) -> None:
     """Spans that match a query; all spans without one."""
     with asking(url, project) as asked:
-        found = asked.spans(strict(query), order=order, limit=limit, oldest_us=oldest_us(since))
+        found = asked.spans(canonical(asked, query), order=order, limit=limit, oldest_us=oldest_us(since))
         if not found and format_ is Format.TABLE:
             explained(asked, query)
             return
@@ -135,13 +131,15 @@ def wait(
 ) -> None:
     """Wait until spans have arrived. Exit code: 0 they did, 1 they did not, 2 usage, 3 no satellite."""
     with asking(url, project, may_be_new=True) as asked:
-        found = asked.expect(strict(query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark)
+        found = asked.expect(
+            canonical(asked, query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark
+        )
     _show_spans(found, format_, rows=50)
 
 
-def strict(query: str) -> str:
+def canonical(asked: Project, query: str) -> str:
     """The query as the API takes it: here, as in the query bar, `http.status_code IN ("500")` needs no quotes."""
-    return parse(query, lenient=True).canonical
+    return asked.client.canonical(query) if query else ""
 
 
 def oldest_us(since: str | None) -> int | None:
@@ -163,10 +161,8 @@ def asking(url: str, project: str | None, *, may_be_new: bool = False) -> Iterat
             yield client.project(project or _only_project(client, may_be_new=may_be_new))
             show_notes(client.notes)
     except SatelliteError as error:
-        _complain(error)
-        codes = {NotMet: NOT_MET, Exceeded: NOT_MET, Unreachable: UNREACHABLE}
-        default = USAGE if error.http_status == BadRequest.http_status else NOT_MET
-        raise typer.Exit(codes.get(type(error), default)) from error
+        complain(error)
+        raise typer.Exit(exit_code(error)) from error
 
 
 def _only_project(client: Client, *, may_be_new: bool) -> str:
@@ -181,22 +177,10 @@ def _only_project(client: Client, *, may_be_new: bool) -> str:
     raise BadRequest("which project?", hint=f"add --project with one of: {listed}")
 
 
-def _complain(error: SatelliteError) -> None:
-    """The message (of a query with the place) and the hint, on standard error."""
-    console = _errorconsole()
-    console.print(Text(error.message, "red"))
-    if error.hint:
-        console.print(Text(f"hint: {error.hint}"))
-
-
 def show_notes(notes: Iterable[str]) -> None:
     """What is worth knowing of a query, on standard error."""
     for note in notes:
-        _errorconsole().print(Text(f"note: {note}", "yellow"))
-
-
-def _errorconsole() -> Console:
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+        errors().print(Text(f"note: {note}", "yellow"))
 
 
 # Showing
@@ -210,7 +194,7 @@ def write_json(answer: Any) -> None:
 
 def explained(asked: Project, query: str) -> None:
     """Say why nothing matches."""
-    for line in asked.explain(strict(query))["lines"]:
+    for line in asked.explain(canonical(asked, query))["lines"]:
         remark(line)
 
 

@@ -8,7 +8,8 @@ import typer
 from rich.text import Text
 
 from mock_lightstep_satellite.calls import DEFAULT_URL
-from satellite.cli.query import (
+from mock_lightstep_satellite.cli.exits import FINDINGS
+from mock_lightstep_satellite.cli.query import (
     Format,
     FormatOption,
     ProjectName,
@@ -16,13 +17,12 @@ from satellite.cli.query import (
     Since,
     Url,
     asking,
+    canonical,
     oldest_us,
     write_json,
 )
-from satellite.cli.tables import console as _console
+from mock_lightstep_satellite.cli.tables import console as _console
 
-FINDINGS = 4
-"""Exit code of --strict when there are any (testing.md §7.4)."""
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
 
@@ -38,7 +38,7 @@ def check(
 ) -> None:
     """Look for zero and repeated ids, unusable times, unknown parents, missing names; say what to do about each."""
     with asking(url, project) as asked:
-        found = asked.checks(query, oldest_us=oldest_us(since))
+        found = asked.checks(canonical(asked, query), oldest_us=oldest_us(since))
     if format_ is Format.JSON:
         write_json({"findings": found})
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from satellite.errors import BadRequest
+from mock_lightstep_satellite.errors import BadRequest
 
 FORMS = "500ms, 30s, 1m, 2h, 1d or plain seconds"
 
