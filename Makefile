@@ -3,6 +3,7 @@
 #   make run ARGS="--http-plain-port 8080"      arguments for the command behind run, demo, unit and bench
 #   make test PYTHON=/opt/python3.12/bin/python3  another Python; the environment is made anew after `make clean`
 #   make test WORKERS=0                           tests in one process
+#   make unit EXAMPLES=1000                       how many examples each property gets
 #   make crash ROUNDS=100                         how often
 #   make fuzz SECONDS=600 TARGET="otlp zipkin"    how long for each target; which ones (all unless said)
 
@@ -14,6 +15,7 @@ WEB := $(shell find web -name node_modules -prune -o -type f ! -name types.ts -p
 WORKERS ?= auto
 SECONDS ?= 60
 ROUNDS ?= 100
+EXAMPLES ?= 25
 TARGET ?= all
 ARGS ?=
 
@@ -57,8 +59,8 @@ test: lint types check-generated ## everything that CI runs
 	$(MAKE) --no-print-directory web
 	$(MAKE) --no-print-directory interop
 
-unit: $(INSTALLED) ## the fast tests, under a minute
-	$(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
+unit: $(INSTALLED) ## the fast tests, about a minute
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
 
 web: ## types and unit tests of the pages; needs npm
 	@if ! npm --version >/dev/null 2>&1; then echo "There is no npm, so the pages are not tested." >&2; \

@@ -20,7 +20,7 @@ from typing import Any, Self
 
 import hpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.edges.http2 import PREFACE
@@ -243,7 +243,6 @@ BODIES = st.one_of(
 MESSAGES = st.builds(message, BODIES, st.sampled_from([0, 0, 0, 1]))
 
 
-@settings(max_examples=100)
 @given(
     path=st.sampled_from([METHOD, STREAM]),
     messages=st.lists(MESSAGES, min_size=1, max_size=3),

@@ -3,7 +3,7 @@ from __future__ import annotations
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from satellite.explore.correlations import Correlation, Correlations, Inside, correlations
 from satellite.model.span import Span
@@ -89,7 +89,6 @@ def test_no_contrast(store: RecallStore, query: str) -> None:
     assert (found.correlations, found.reason) == ([], "no_contrast")
 
 
-@settings(deadline=None, max_examples=60)
 @given(batches())
 def test_as_the_definition_says(batch: SpanBatch) -> None:
     with closing(RecallStore()) as store:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.explore.critical_path import CriticalPath
@@ -32,7 +32,6 @@ def test_the_worked_example(trace: int, spent_us: list[int]) -> None:
     assert (spent / 1000).tolist() == spent_us
 
 
-@settings(deadline=None, max_examples=100)
 @given(batches(traces=2), st.data())
 def test_as_the_definition_says(batch: SpanBatch, data: st.DataObject) -> None:
     weights = data.draw(st.lists(st.sampled_from([0, 0, 1, 3]), min_size=len(batch), max_size=len(batch)))
@@ -46,7 +45,6 @@ def test_as_the_definition_says(batch: SpanBatch, data: st.DataObject) -> None:
     assert (path.self_ns / 1000).tolist() == [naive.self_time(row) for row in rows]
 
 
-@settings(deadline=None)
 @given(batches(traces=1))
 def test_the_path_adds_up_to_the_root(batch: SpanBatch) -> None:
     forest, path = path_of(batch)
@@ -56,7 +54,6 @@ def test_the_path_adds_up_to_the_root(batch: SpanBatch) -> None:
         assert path.spent(weights).sum() == max(batch.column("duration_ns")[top], 0)
 
 
-@settings(deadline=None)
 @given(batches(traces=1))
 def test_segments_are_what_was_spent(batch: SpanBatch) -> None:
     forest, path = path_of(batch)

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from contextlib import closing
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from satellite.explore.diagram import Diagram, diagram
 from satellite.explore.drawings import dot, mermaid, svg
@@ -105,7 +105,6 @@ def test_a_missing_parent_is_said() -> None:
     assert node.has_missing_parent
 
 
-@settings(deadline=None, max_examples=60)
 @given(batches())
 def test_as_the_definition_says(batch: SpanBatch) -> None:
     found = drawn(batch, 'service IN ("a")')

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import SatelliteError
@@ -103,7 +103,6 @@ def mutated(draw: st.DrawFn, folder: str) -> bytes:
 
 
 @pytest.mark.parametrize("name", SUBJECTS)
-@settings(max_examples=15, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_mutated_payloads(name: str, data: st.DataObject) -> None:
     subject = SUBJECTS[name]
@@ -112,7 +111,6 @@ def test_mutated_payloads(name: str, data: st.DataObject) -> None:
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", SUBJECTS)
-@settings(max_examples=300, derandomize=True, deadline=None)
 @given(data=st.data())
 def test_mutated_payloads_at_length(name: str, data: st.DataObject) -> None:
     subject = SUBJECTS[name]

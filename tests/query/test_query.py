@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import BadQuery
@@ -179,7 +179,6 @@ def outcome(text: str, lenient: bool) -> Query | BadQuery:
         return error
 
 
-@settings(deadline=None, max_examples=300)
 @given(ANY_TEXT | SOUP, st.booleans())
 def test_any_text_is_a_query_or_a_bad_query(text: str, lenient: bool) -> None:
     result = outcome(text, lenient)
@@ -227,7 +226,6 @@ PLANS = st.lists(terms(), max_size=5, unique_by=lambda term: (term.field, term.k
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(PLANS)
 def test_a_plan_survives_its_written_forms(plan: Plan) -> None:
     text = canonical(plan)

@@ -61,7 +61,7 @@ class TestRecallInSmallSegments(StoreConformance):
 
 # The oracle
 
-COMPARED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COMPARED = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @COMPARED

@@ -20,7 +20,7 @@ from tests import bookinfo
 from tests.store.conformance import NOW_NS, batch_of, rounded
 from tests.store.strategies import Question, Step, play, questions, steps
 
-COMPARED = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+COMPARED = settings(suppress_health_check=[HealthCheck.too_slow])
 
 
 @COMPARED

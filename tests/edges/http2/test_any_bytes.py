@@ -42,7 +42,6 @@ def events_of(data: list[bytes]) -> tuple[list[Any], bytes]:
     return events, out
 
 
-@settings(max_examples=300)
 @given(st.lists(FRAMES, max_size=30), st.binary(max_size=30), st.lists(st.integers(0, 10_000), max_size=8))
 def test_any_frames_in_any_pieces(frames: list[bytes], tail: bytes, cuts: list[int]) -> None:
     data = PREFACE + f.frame(f.SETTINGS, 0, 0) + b"".join(frames) + tail
@@ -145,4 +144,4 @@ class Conversation(RuleBasedStateMachine):
 
 
 TestConversation = Conversation.TestCase
-TestConversation.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestConversation.settings = settings(stateful_step_count=30)

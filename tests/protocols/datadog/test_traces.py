@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
@@ -231,7 +231,6 @@ def test_any_bytes_give_a_report_or_bad_report(body: bytes) -> None:
     decoded.batch.spans()
 
 
-@settings(max_examples=200)
 @given(st.integers(0, len(FULL) - 1), st.integers(0, 255), st.booleans())
 def test_a_mutated_report_never_harms_its_neighbours(place: int, byte: int, cut: bool) -> None:
     mutated = FULL[:place] if cut else FULL[:place] + bytes([byte]) + FULL[place + 1 :]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
@@ -493,7 +493,6 @@ def plain(batch_spans: list[Span]) -> list[str]:
     )
 
 
-@settings(max_examples=100)
 @given(st.lists(spans(), max_size=4, unique_by=lambda span: span["span_id"]))
 def test_what_jaeger_can_hold_goes_out_and_in_without_loss(made: list[dict[str, Any]]) -> None:
     builder = SpanBuilder()
@@ -583,7 +582,6 @@ def test_any_bytes_give_a_report_or_bad_report(body: bytes) -> None:
         decoded.batch.spans()
 
 
-@settings(max_examples=200)
 @given(st.sampled_from([(decode, FULL), (decode_thrift, THRIFT), (jaeger_json.decode, UI)]), st.data())
 def test_a_mutated_report_never_harms_its_neighbours(pair: tuple[Any, bytes], data: st.DataObject) -> None:
     read, whole = pair

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.model.reporter import Reporter
@@ -64,7 +64,6 @@ def shown(spans_: list[Span]) -> list[object]:
     return sorted((repr((span.trace_id, span.span_id, span)) for span in spans_), key=str)
 
 
-@settings(max_examples=50)
 @given(st.lists(reports(), max_size=3))
 def test_what_came_by_lightstep_goes_out_without_loss(bodies: list[bytes]) -> None:
     first = decode(bodies, NOW_NS).batch

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 from google.protobuf.json_format import MessageToJson, Parse
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
@@ -116,7 +116,6 @@ def reports(draw: st.DrawFn) -> pb.ReportRequest:
     return request
 
 
-@settings(max_examples=150)
 @given(reports(), st.booleans(), st.booleans())
 def test_json_as_protobuf_writes_it_means_the_same(
     request: pb.ReportRequest, original: bool, defaults: bool
@@ -316,7 +315,6 @@ def test_any_bytes_give_a_report_or_bad_report(body: bytes) -> None:
     assert isinstance(outcome, Report | BadReport)
 
 
-@settings(max_examples=200)
 @given(st.integers(0, len(FULL) - 1), st.binary(max_size=3), st.booleans())
 def test_a_mutated_report_never_harms_its_neighbours(place: int, new: bytes, cut: bool) -> None:
     mutated = FULL[:place] + (b"" if cut else new + FULL[place + 1 :])

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
@@ -101,7 +101,6 @@ def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
     assert isinstance(last, Report)
 
 
-@settings(max_examples=200)
 @given(st.integers(0, len(JAVA) - 1), st.binary(max_size=3))
 def test_any_bytes_give_a_report_or_bad_report(place: int, new: bytes) -> None:
     for body in (new, JAVA[:place] + new + JAVA[place + 1 :]):

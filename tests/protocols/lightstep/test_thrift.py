@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
@@ -115,7 +115,6 @@ def test_any_bytes_give_a_report_or_bad_report(body: bytes, as_content: bool) ->
         assert isinstance(outcome, Report | BadReport)
 
 
-@settings(max_examples=200)
 @given(st.integers(0, len(FULL) - 1), st.integers(0, 255), st.booleans())
 def test_a_mutated_report_never_harms_its_neighbours(place: int, byte: int, cut: bool) -> None:
     mutated = FULL[:place] if cut else FULL[:place] + bytes([byte]) + FULL[place + 1 :]
@@ -129,7 +128,6 @@ def test_a_mutated_report_never_harms_its_neighbours(place: int, byte: int, cut:
     decoded.batch.spans()
 
 
-@settings(max_examples=200)
 @given(st.integers(0, len(TJSON) - 1), st.integers(0, 255), st.booleans())
 def test_mutated_tjson_gives_a_report_or_bad_report(place: int, byte: int, cut: bool) -> None:
     mutated = TJSON[:place] if cut else TJSON[:place] + bytes([byte]) + TJSON[place + 1 :]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -33,7 +33,6 @@ DATA = Path(__file__).parents[1] / "data"
 
 
 @given(requests())
-@settings(deadline=None, max_examples=50)
 def test_what_came_as_otlp_comes_back_as_it_was(made: ExportTraceServiceRequest) -> None:
     batch = decode([made.SerializeToString()], NOW_NS).batch
     again = decode([encode_request(batch)], NOW_NS).batch
@@ -207,7 +206,6 @@ def test_names_of_events(fields: list[tuple[str, Any]], name: str) -> None:
     status=st.sampled_from(Status),
     tags=st.lists(st.tuples(keys, values), max_size=4),
 )
-@settings(deadline=None, max_examples=50)
 def test_spans_of_any_protocol(
     trace: tuple[int, int],
     parent: int,

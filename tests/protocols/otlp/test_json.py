@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.json_format import MessageToDict
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -91,7 +91,6 @@ def as_json(made: ExportTraceServiceRequest) -> bytes:
 
 
 @given(requests())
-@settings(deadline=None, max_examples=50)
 def test_json_means_what_protobuf_means(made: ExportTraceServiceRequest) -> None:
     for resource in made.resource_spans:
         for scope in resource.scope_spans:
@@ -373,7 +372,6 @@ def test_any_bytes(raw: bytes) -> None:
     st.sampled_from([path.read_bytes() for path in sorted(DATA.glob("*json*"))]),
     st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 255)), min_size=1, max_size=4),
 )
-@settings(deadline=None, max_examples=50)
 def test_a_changed_body_never_harms_its_neighbours(raw: bytes, changes: list[tuple[int, int]]) -> None:
     changed = bytearray(raw)
     for place, byte in changes:

@@ -10,7 +10,7 @@ import pytest
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -149,7 +149,6 @@ def test_what_real_clients_send(name: str) -> None:
 
 
 @given(requests())
-@settings(deadline=None, max_examples=50)
 def test_any_request_reads_as_plain_protobuf_does(made: ExportTraceServiceRequest) -> None:
     check_against_plain_reading(made, made.SerializeToString())
 
@@ -600,7 +599,6 @@ def test_any_bytes(bodies: list[bytes]) -> None:
     st.sampled_from([*REAL.values(), request(span({"a": [1, "x"]}, kind=2)).SerializeToString()]),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=4),
 )
-@settings(deadline=None, max_examples=50)
 def test_a_changed_request_never_harms_its_neighbours(body: bytes, changes: list[tuple[int, int]]) -> None:
     fine = REAL["real-envoy-caller"]
     changed = bytearray(body)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed, TooLarge
@@ -558,7 +558,6 @@ def test_any_values_of_fields_are_kept_or_dropped(spans: list[Any]) -> None:
     assert len(kept) + sum(report.dropped.values()) >= len(spans)
 
 
-@settings(max_examples=200)
 @given(st.sampled_from([V2, HASKELL, V1, PROTO, THRIFT]), st.data())
 def test_a_mutated_report_never_harms_its_neighbours(whole: bytes, data: st.DataObject) -> None:
     place, byte = data.draw(st.integers(0, len(whole) - 1)), data.draw(st.integers(0, 255))
@@ -607,7 +606,6 @@ SPANS = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=200)
 @given(st.lists(SPANS, max_size=4))
 def test_what_came_by_zipkin_goes_out_without_loss(spans: list[Any]) -> None:
     first = decode([json.dumps(spans).encode()], NOW_NS).batch

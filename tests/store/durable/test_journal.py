@@ -138,7 +138,7 @@ def test_a_file_that_was_only_begun(tmp_path: Path) -> None:
     assert Journal(tmp_path).paths() == [tmp_path / f"{1:020d}.journal"]
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_record_costs_itself(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     folder = tmp_path_factory.mktemp("journal")
