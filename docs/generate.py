@@ -200,6 +200,8 @@ def api_document() -> str:
         intake=Mock(),
         writer=Mock(),
         book=Mock(),
+        log=Mock(),
+        inflate=Mock(),
         version="1",
     )
     return json.dumps(api.openapi(), indent=1, sort_keys=True) + "\n"

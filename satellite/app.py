@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 from satellite.api.explorer_service import add_explorer
 from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import Traps
+from satellite.edges.compression import inflate
 from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
 from satellite.errors import StoreFailed
@@ -40,6 +41,7 @@ from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
 from satellite.memory import MemoryGuard, fitted, limit_bytes
 from satellite.ports import PURPOSES, Ports, wants_tls
+from satellite.requests.log import RequestLog
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.storage import open_storage
 from satellite.telemetry import Metrics, Witness, get_logger, version
@@ -172,6 +174,8 @@ class App:
                 intake=self._intake,
                 writer=self._writer,
                 book=self._faults,
+                log=self._requests,
+                inflate=inflate,
                 version=version(),
                 question_seconds_max=self._settings.question_seconds_max,
                 demo_traffic=lambda: an_hour(self._clock_ns()),
@@ -207,6 +211,10 @@ class App:
         self._faults = Faults(self._clock_ns)
         if settings.faults:
             self._faults.add(profile(settings.faults), None)
+        self._requests = RequestLog(
+            bytes_per_project=settings.request_log_bytes_per_project,
+            bytes_in_total=settings.request_log_bytes,
+        )
         self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
         self._writer = Writer(
             self._store,
@@ -250,6 +258,7 @@ class App:
             trapped=self._trapped,
             services=services,
             faults=self._faults,
+            requests=self._requests if self._requests.on else None,
         )
         opened.push_async_callback(self._ports.close)
         self._ports.open()

@@ -95,15 +95,21 @@ def fitted(loaded: Loaded, limit: int) -> Loaded:
     left = int(limit * EASY) - BASE_BYTES
     waiting = max(min(256 * 2**20, left // 8), 4 * 2**20)
     snapshots = max(min(256 * 2**20, left // 8), 4 * 2**20)
+    requests = max(min(64 * 2**20, left // 16), 2**20)
     given = loaded.settings
     reserved = sum(
         proposed if loaded.origin[name] == "default" else getattr(given, name)
-        for name, proposed in (("max_waiting_bytes", waiting), ("snapshot_bytes", snapshots))
+        for name, proposed in (
+            ("max_waiting_bytes", waiting),
+            ("snapshot_bytes", snapshots),
+            ("request_log_bytes", requests),
+        )
     )
     spans = max(int((left - reserved) / OVERHEAD), 16 * 2**20)
     most = {
         "max_waiting_bytes": waiting,
         "snapshot_bytes": snapshots,
+        "request_log_bytes": requests,
         "max_msg_size_bytes": max(limit // 32, 4 * 2**20),
         "bytes_in_total": spans,
         "bytes_per_project": spans,

@@ -34,6 +34,7 @@ from satellite.errors import SatelliteError
 from satellite.faults.book import Faults
 from satellite.intake.intake import Intake
 from satellite.protocols import PROTOCOLS
+from satellite.requests.log import RequestLog
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
 from satellite.telemetry import get_logger
 
@@ -91,6 +92,7 @@ class Ports:
         clock_ns: Callable[[], int],
         trapped: OnTrap,
         faults: Faults,
+        requests: RequestLog | None = None,
         services: Services | None = None,
     ) -> None:
         """Nothing is bound before `open`.
@@ -105,6 +107,7 @@ class Ports:
             clock_ns: ns since the epoch.
             trapped: hears of connections and requests that came to nothing.
             faults: what is to go wrong on purpose.
+            requests: keeps what came to the ports for reports.
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
         """
         self._trapped = trapped
@@ -133,6 +136,8 @@ class Ports:
             budget=budget,
             on_unknown=self._unknown_method,
             faults=faults,
+            clock_ns=clock_ns,
+            log=requests,
         )
         self._grpcio: GrpcioServer | None = None
         if settings.grpc_engine == "grpcio":
@@ -142,6 +147,8 @@ class Ports:
                 services=services,
                 health=self._health,
                 message_bytes_max=settings.max_msg_size_bytes,
+                clock_ns=clock_ns,
+                log=requests,
             )
         ca_pem = _none if certificates is None else lambda: certificates.ca_pem
         reports = ReportsApp(
@@ -153,6 +160,7 @@ class Ports:
             ca_pem=ca_pem,
             on_trap=trapped,
             faults=faults,
+            log=requests,
         )
         admin = create_admin(diagnostics, exposition)
         explorer = Pages(create_explorer(diagnostics, api, ca_pem), PAGES_FOLDER, prefix=settings.path_prefix)

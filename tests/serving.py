@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from satellite.api.explorer import create_api
+from satellite.edges.compression import inflate
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
@@ -22,6 +23,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
+from satellite.requests.log import RequestLog
 from satellite.store import Store
 
 
@@ -69,6 +71,8 @@ def api_of(
         intake=intake,
         writer=writer,
         book=book,
+        log=RequestLog(bytes_per_project=1 << 20, bytes_in_total=1 << 22),
+        inflate=inflate,
         version=version,
         demo_traffic=demo_traffic,
     )

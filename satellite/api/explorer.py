@@ -25,6 +25,7 @@ from satellite.api import (
     histogram,
     projects,
     queries,
+    requests,
     services,
     snapshots,
     spans,
@@ -43,6 +44,8 @@ from satellite.faults.book import Faults
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.writer import Writer
+from satellite.requests.decoded import Inflate
+from satellite.requests.log import RequestLog
 
 
 def create_api(
@@ -54,13 +57,15 @@ def create_api(
     intake: Intake,
     writer: Writer,
     book: Faults,
+    log: RequestLog,
+    inflate: Inflate,
     version: str,
     question_seconds_max: float = 10.0,
     demo_traffic: Callable[[], Iterable[bytes]] = tuple,
 ) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store and its snapshots.
 
-    `demo_traffic`: LightStep reports of a bounded run that ends now, for whoever wants to try it.
+    `log` has the requests, `inflate` is for their bodies. `demo_traffic`: LightStep reports of a bounded run that ends now, for whoever wants to try it.
     """
     api = FastAPI(
         title="Mock LightStep Satellite",
@@ -72,7 +77,9 @@ def create_api(
     handle_errors(api)
     why = explanations.Explanations(arrivals, writer)
     resources = [
-        projects.routes(sources.store, [sources.snapshots, slots, saved, book], arrivals, writer),
+        projects.routes(
+            sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log
+        ),
         queries.routes(),
         services.routes(sources, slots),
         streams.routes(saved),
@@ -91,6 +98,7 @@ def create_api(
         expect.routes(sources.store, arrivals),
         tail.routes(sources.store, arrivals),
         faults.routes(book),
+        requests.routes(log, inflate),
     ]
     workers = Workers(seconds_max=question_seconds_max)
     for routes in resources:

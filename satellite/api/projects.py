@@ -13,6 +13,7 @@ from satellite.api.routes import Routes, json
 from satellite.explore.asked import known
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.writer import Writer
+from satellite.requests.log import RequestLog
 from satellite.store import ProjectStats, Store
 
 
@@ -42,7 +43,9 @@ class Kept(Protocol):
         ...
 
 
-def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, writer: Writer) -> Routes:
+def routes(
+    store: Store, kept: Sequence[Kept], arrivals: Arrivals, writer: Writer, requests: RequestLog
+) -> Routes:
     """Their endpoints; `kept` goes with a project that is dropped."""
     routes = Routes()
 
@@ -54,12 +57,15 @@ def routes(store: Store, kept: Sequence[Kept], arrivals: Arrivals, writer: Write
     @routes.post("/projects/{project}/mark", Mark)
     def mark(project: Project) -> Response:
         """Where the project stands in its order of arrival; also before its first span."""
-        return json(Mark(store.mark(project)))
+        place = store.mark(project)
+        requests.marked(project, place)
+        return json(Mark(place))
 
     @routes.post("/projects/{project}/reset", Removed)
     def reset(project: Project) -> Response:
-        """Remove all spans; marks go on, and the ledger counts the spans as evicted."""
+        """Remove all spans and logged requests; marks go on, and the ledger counts the spans as evicted."""
         removed = store.reset(known(store, project))
+        requests.clear(project)
         arrivals.notify(project)
         return json(Removed(removed))
 

@@ -13,9 +13,11 @@ from __future__ import annotations
 import asyncio
 import enum
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any, Protocol
 
-from satellite.edges import faulty
+from satellite.edges import faulty, noted
 from satellite.edges.budget import ReadingBudget, Share
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.http1 import UNREAD
@@ -28,6 +30,7 @@ from satellite.model.report import Receipt
 from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
+from satellite.requests.log import CUT_BYTES, RequestLog
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -88,6 +91,7 @@ class ReportsApp:
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
         faults: Faults,
+        log: RequestLog | None = None,
         pause_seconds: float = 0.1,
     ) -> None:
         """An ASGI application.
@@ -101,6 +105,7 @@ class ReportsApp:
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
             faults: what is to go wrong before a body is read.
+            log: keeps what came and what was answered.
             pause_seconds: silence in a chunked body after which it is taken apart.
         """
         self._intake = intake
@@ -110,6 +115,7 @@ class ReportsApp:
         self._ca_pem = ca_pem
         self._on_trap = on_trap
         self._faults = faults
+        self._log = log
         self._pause_seconds = pause_seconds
         self._paths = Paths(protocols)
 
@@ -125,6 +131,7 @@ class ReportsApp:
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
         request = _Request(scope, path, candidates)
+        began_ns = 0 if self._log is None else self._clock_ns()
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
             await asyncio.sleep(slow.read_delay_s if slow else 0)
@@ -139,33 +146,67 @@ class ReportsApp:
         finally:
             body.share.release()
         if receipt is None:
+            self._note(scope, request, body, began_ns, body.so_far, None)
             return
         if body.taken_apart:
             extra.append((b"connection", b"close"))  # its sender waits for that (wire-protocols.md §2.4)
         head = RequestHead(request.path, request.content_type, request.accept, request.user_agent)
         reply = request.protocol.encode(receipt, head)
         if receipt.fault is not None:
-            await self._misbehave(receipt.fault, reply, scope, send)
+            note = partial(self._note, scope, request, body, began_ns, receipt)
+            await self._misbehave(receipt.fault, reply, extra, scope, send, note)
             return
+        self._note(scope, request, body, began_ns, receipt, reply)
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
         await _answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
 
-    async def _misbehave(self, fault: Decision, right: Reply, scope: Scope, send: Send) -> None:
-        """Answer as a fault wants it."""
+    def _note(
+        self,
+        scope: Scope,
+        request: _Request,
+        body: _Body,
+        began_ns: int,
+        receipt: Receipt | None,
+        reply: Reply | None,
+    ) -> None:
+        """Keep it in the log."""
+        if self._log is not None:
+            encoding = body.encoding or ("" if request.encoding == "identity" else request.encoding)
+            entry = noted.over_http(
+                scope, request.protocol.name, began_ns, self._clock_ns(), encoding, receipt, reply
+            )
+            entry.body = request.query if request.method == "GET" else body.as_sent()
+            entry.body_bytes = body.size
+            self._log.add(entry)
+
+    async def _misbehave(
+        self,
+        fault: Decision,
+        right: Reply,
+        extra: Headers,
+        scope: Scope,
+        send: Send,
+        note: Callable[[Reply | None], None],
+    ) -> None:
+        """Answer as a fault wants it, once the answer is noted; None: there is none."""
         await asyncio.sleep(fault.delay_s)
         connection: faulty.Breakable = scope["extensions"][faulty.CONNECTION]
         if fault.connection == "reset-after":
+            note(None)
             connection.cut()
             return
-        reply, extra = faulty.reply(fault, right)
+        reply, wrong = faulty.reply(fault, right)
+        half = fault.connection == "reset-mid-body"
+        note(replace(reply, body=reply.body[: len(reply.body) // 2]) if half else reply)
         headers = [
             (b"content-type", reply.content_type.encode()),
             (b"content-length", b"%d" % len(reply.body)),
             *extra,
+            *(one for one in wrong if one not in extra),
         ]
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-        if fault.connection == "reset-mid-body":
+        if half:
             await send(
                 {"type": "http.response.body", "body": reply.body[: len(reply.body) // 2], "more_body": True}
             )
@@ -199,6 +240,7 @@ class ReportsApp:
         body.share.release()
         encoding = request.encoding if request.encoding in ENCODINGS else encoding_of(data)
         if encoding:
+            body.encoding = encoding
             data = await inflate_aside(data, encoding, self._body_bytes_max)
         return await self._submit(request, data)
 
@@ -284,10 +326,12 @@ class ReportsApp:
         """Hand over what is complete while the body grows; the receipt of all of it, None when the sender left."""
         body.taken_apart = True
         now_ns = self._clock_ns()
-        total = Receipt(now_ns, now_ns)
+        total = body.so_far = Receipt(now_ns, now_ns)
         handed_over = False
         data = body.take()
         while True:
+            if self._log is not None:
+                body.keep(data)
             piece = splitter.feed(data) if total.refusal is None else None
             if piece is not None:
                 _add(total, await self._hand_over(request, piece))
@@ -303,6 +347,7 @@ class ReportsApp:
                 data = message.get("body", b"")
                 if not message.get("more_body", False):
                     state = _State.COMPLETE
+            body.size += len(data)
         if state is _State.LEFT:
             self._on_trap("left_in_mid_report", request.port, request.peer, "")
             if not handed_over:
@@ -328,6 +373,10 @@ class ReportsApp:
         return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")
 
     async def _rest(self, scope: Scope, send: Send) -> None:
+        """What is no report."""
+        if self._log is not None:
+            now_ns = self._clock_ns()
+            send = noted.noting(self._log, noted.over_http(scope, "", now_ns, now_ns, "", None, None), send)
         method, path = scope["method"], scope["path"]
         of_agent = datadog_agent.reply(method, path) if self._paths.methods(_DATADOG_PATH) else None
         if of_agent is not None:
@@ -435,7 +484,7 @@ class _State(enum.Enum):
 class _Body:
     """A body as far as it was read."""
 
-    __slots__ = ("parts", "share", "size", "taken_apart")
+    __slots__ = ("_sent", "encoding", "parts", "share", "size", "so_far", "taken_apart")
 
     def __init__(self, share: Share) -> None:
         self.parts: list[bytes] = []
@@ -443,16 +492,32 @@ class _Body:
         self.share = share
         """What of it is counted as being in memory."""
         self.taken_apart = False
+        self.so_far: Receipt | None = None
+        """Of a body that is taken apart."""
+        self.encoding = ""
+        """How it turned out to be compressed."""
+        self._sent = b""
 
     def add(self, part: bytes) -> None:
         self.parts.append(part)
         self.size += len(part)
 
     def take(self) -> bytes:
-        """All of it; it is not kept."""
+        """All of it. The parts are not kept; a body that is not taken apart is, for as long as its request."""
         data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
         self.parts.clear()
+        if not self.taken_apart:
+            self._sent = data
         return data
+
+    def keep(self, piece: bytes) -> None:
+        """Of one that is taken apart: remember its beginning, for the log."""
+        if room := max(0, CUT_BYTES - len(self._sent)):
+            self._sent += piece[:room]
+
+    def as_sent(self) -> bytes:
+        """What is known of it still."""
+        return self._sent or b"".join(self.parts)
 
 
 class _Request:
@@ -522,6 +587,9 @@ def _add(total: Receipt, piece: Receipt) -> None:
         total.dropped[reason] = total.dropped.get(reason, 0) + number
     total.warnings += piece.warnings[: _WARNINGS_MAX - len(total.warnings)]
     total.refusal = piece.refusal
+    total.project, total.service = piece.project or total.project, piece.service or total.service
+    total.reporter_id = piece.reporter_id or total.reporter_id
+    total.mark, total.fault = piece.mark or total.mark, piece.fault or total.fault
 
 
 async def _answer(

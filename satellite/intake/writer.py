@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -125,12 +125,13 @@ class Writer:
         shares: dict[tuple[str, bool], _Share] = {}
         for place, (origin, outcome) in enumerate(zip(parcel.origins, parcel.decoded.reports, strict=True)):
             if isinstance(outcome, SatelliteError):
-                receipts[place] = self._refused(parcel, origin, outcome)
+                project = self._named_in_head(origin)
+                receipts[place] = self._refused(parcel, origin, outcome, project=project)
                 continue
             try:
                 project = origin.project or self._tokens.project(_token_of(outcome, origin))
             except SatelliteError as refusal:
-                receipts[place] = self._refused(parcel, origin, refusal, outcome.echo)
+                receipts[place] = self._refused(parcel, origin, refusal, outcome)
                 continue
             # What became of imports is counted apart from what reporters send.
             imported = origin.project is not None
@@ -142,7 +143,7 @@ class Writer:
                 continue
             decisions[place] = decision
             if (refused := decision.refusal(origin.size_bytes)) is not None:
-                receipts[place] = self._refused(parcel, origin, refused, outcome.echo, project)
+                receipts[place] = self._refused(parcel, origin, refused, outcome, project)
                 continue
             report, rows, lost = kept(decision, outcome)
             share.rows += rows
@@ -163,6 +164,15 @@ class Writer:
         for place, decision in decisions.items():
             receipts[place] = told(decision, receipts[place])
         return [receipts[place] for place in range(len(parcel.origins))]
+
+    def _named_in_head(self, origin: Origin) -> str:
+        """The project of a body that cannot be read; "" when its head names none."""
+        if origin.header_token in NO_TOKEN:
+            return ""
+        try:
+            return self._tokens.project(origin.header_token)
+        except SatelliteError:
+            return ""
 
     def _decide(self, parcel: Parcel, origin: Origin, report: Report, project: str) -> Decision | None:
         """What is to go wrong with a report."""
@@ -200,7 +210,7 @@ class Writer:
         self, parcel: Parcel, origin: Origin, report: Report, outcome: Written | SatelliteError, project: str
     ) -> Receipt:
         if isinstance(outcome, SatelliteError):
-            return self._refused(parcel, origin, outcome, report.echo, project)
+            return self._refused(parcel, origin, outcome, report, project)
         if self._observer:
             self._observer.report_received(parcel.protocol, origin.size_bytes, None, origin.peer)
         stored = report.rows.stop - report.rows.start
@@ -211,19 +221,29 @@ class Writer:
             dropped=report.dropped,
             warnings=report.warnings,
             echo=report.echo,
+            project=project,
+            service=report.reporter.service,
+            reporter_id=report.reporter.id,
+            mark=outcome.mark,
         )
 
     def _refused(
-        self, parcel: Parcel, origin: Origin, refusal: SatelliteError, echo: Any = None, project: str = ""
+        self,
+        parcel: Parcel,
+        origin: Origin,
+        refusal: SatelliteError,
+        report: Report | None = None,
+        project: str = "",
     ) -> Receipt:
+        project = origin.project or project
         self.refused(
-            parcel.protocol,
-            refusal,
-            size_bytes=origin.size_bytes,
-            peer=origin.peer,
-            project=origin.project or project,
+            parcel.protocol, refusal, size_bytes=origin.size_bytes, peer=origin.peer, project=project
         )
-        return Receipt(origin.received_ns, self._clock_ns(), refusal, echo=echo)
+        receipt = Receipt(origin.received_ns, self._clock_ns(), refusal, project=project)
+        if report is not None:
+            receipt.echo = report.echo
+            receipt.service, receipt.reporter_id = report.reporter.service, report.reporter.id
+        return receipt
 
     # Who reported
 

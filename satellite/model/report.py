@@ -62,3 +62,10 @@ class Receipt:
     """`Report.echo`; None when the body was no report."""
     fault: Decision | None = None
     """What is to go wrong with the answer; None nearly always."""
+    project: str = ""
+    """Whose it was; "" when it did not come so far that it had one."""
+    service: str = ""
+    """The reporter's, once that was read."""
+    reporter_id: int = 0
+    mark: int = 0
+    """The project's mark after its spans; 0 when nothing was written."""

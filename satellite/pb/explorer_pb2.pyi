@@ -1008,6 +1008,267 @@ class Met(_message.Message):
     notes: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., mark: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class RequestsRequest(_message.Message):
+    __slots__ = ("project", "protocol", "transport", "path", "status", "outcome", "service", "reporter", "since", "after", "limit")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    protocol: str
+    transport: str
+    path: str
+    status: str
+    outcome: str
+    service: str
+    reporter: str
+    since: int
+    after: int
+    limit: int
+    def __init__(self, project: _Optional[str] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., status: _Optional[str] = ..., outcome: _Optional[str] = ..., service: _Optional[str] = ..., reporter: _Optional[str] = ..., since: _Optional[int] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class RequestList(_message.Message):
+    __slots__ = ("requests", "total", "logged")
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    LOGGED_FIELD_NUMBER: _ClassVar[int]
+    requests: _containers.RepeatedCompositeFieldContainer[LoggedRequest]
+    total: int
+    logged: bool
+    def __init__(self, requests: _Optional[_Iterable[_Union[LoggedRequest, _Mapping]]] = ..., total: _Optional[int] = ..., logged: _Optional[bool] = ...) -> None: ...
+
+class RequestRequest(_message.Message):
+    __slots__ = ("project", "number")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    number: str
+    def __init__(self, project: _Optional[str] = ..., number: _Optional[str] = ...) -> None: ...
+
+class RequestDetail(_message.Message):
+    __slots__ = ("request", "headers", "answer_type", "answer_text", "answer_hex")
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    HEADERS_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_TYPE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_TEXT_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_HEX_FIELD_NUMBER: _ClassVar[int]
+    request: LoggedRequest
+    headers: _containers.RepeatedCompositeFieldContainer[Header]
+    answer_type: str
+    answer_text: str
+    answer_hex: str
+    def __init__(self, request: _Optional[_Union[LoggedRequest, _Mapping]] = ..., headers: _Optional[_Iterable[_Union[Header, _Mapping]]] = ..., answer_type: _Optional[str] = ..., answer_text: _Optional[str] = ..., answer_hex: _Optional[str] = ...) -> None: ...
+
+class RequestBodyRequest(_message.Message):
+    __slots__ = ("project", "number")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    number: str
+    def __init__(self, project: _Optional[str] = ..., number: _Optional[str] = ...) -> None: ...
+
+class DecodeRequestRequest(_message.Message):
+    __slots__ = ("project", "number")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    number: str
+    def __init__(self, project: _Optional[str] = ..., number: _Optional[str] = ...) -> None: ...
+
+class DecodedRequest(_message.Message):
+    __slots__ = ("protocol", "service", "attributes", "spans", "total", "dropped", "counters", "warnings", "error")
+    class AttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    protocol: str
+    service: str
+    attributes: _containers.ScalarMap[str, str]
+    spans: _containers.RepeatedCompositeFieldContainer[Span]
+    total: int
+    dropped: _containers.ScalarMap[str, int]
+    counters: _containers.ScalarMap[str, float]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    error: str
+    def __init__(self, protocol: _Optional[str] = ..., service: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., warnings: _Optional[_Iterable[str]] = ..., error: _Optional[str] = ...) -> None: ...
+
+class StrangeRequestsRequest(_message.Message):
+    __slots__ = ("protocol", "transport", "path", "status", "outcome", "service", "reporter", "since", "after", "limit")
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    protocol: str
+    transport: str
+    path: str
+    status: str
+    outcome: str
+    service: str
+    reporter: str
+    since: int
+    after: int
+    limit: int
+    def __init__(self, protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., status: _Optional[str] = ..., outcome: _Optional[str] = ..., service: _Optional[str] = ..., reporter: _Optional[str] = ..., since: _Optional[int] = ..., after: _Optional[int] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class StrangeRequestRequest(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: str
+    def __init__(self, number: _Optional[str] = ...) -> None: ...
+
+class StrangeRequestBodyRequest(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: str
+    def __init__(self, number: _Optional[str] = ...) -> None: ...
+
+class DecodeStrangeRequestRequest(_message.Message):
+    __slots__ = ("number",)
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    number: str
+    def __init__(self, number: _Optional[str] = ...) -> None: ...
+
+class AddFaultRequest(_message.Message):
+    __slots__ = ("project", "status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    INFOS_FIELD_NUMBER: _ClassVar[int]
+    NO_TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
+    SKEW_MS_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    JITTER_MS_FIELD_NUMBER: _ClassVar[int]
+    READ_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    DROP_FIELD_NUMBER: _ClassVar[int]
+    SIZE_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    FOR_MS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    status: int
+    grpc_status: str
+    retry_after_ms: int
+    body: str
+    commands: _containers.RepeatedScalarFieldContainer[str]
+    errors: _containers.RepeatedScalarFieldContainer[str]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    infos: _containers.RepeatedScalarFieldContainer[str]
+    no_timestamps: bool
+    skew_ms: int
+    delay_ms: int
+    jitter_ms: int
+    read_delay_ms: int
+    bytes_per_second: int
+    connection: str
+    streams: int
+    tls: str
+    accept: int
+    drop: float
+    size_limit_bytes: int
+    duplicate: bool
+    protocol: str
+    transport: str
+    path: str
+    port: int
+    peer: str
+    reporter: str
+    after: int
+    times: int
+    for_ms: int
+    probability: float
+    seed: int
+    name: str
+    def __init__(self, project: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+
+class FaultList(_message.Message):
+    __slots__ = ("faults", "profiles", "notes")
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    PROFILES_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    faults: _containers.RepeatedCompositeFieldContainer[Listed]
+    profiles: _containers.RepeatedScalarFieldContainer[str]
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, faults: _Optional[_Iterable[_Union[Listed, _Mapping]]] = ..., profiles: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FaultsRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class RemoveFaultRequest(_message.Message):
+    __slots__ = ("project", "fault_id")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    FAULT_ID_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    fault_id: str
+    def __init__(self, project: _Optional[str] = ..., fault_id: _Optional[str] = ...) -> None: ...
+
+class RemoveFaultsRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
 class ExportRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "format")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -1571,6 +1832,87 @@ class Range(_message.Message):
     max: int
     def __init__(self, min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
 
+class LoggedRequest(_message.Message):
+    __slots__ = ("number", "began_us", "took_us", "transport", "method", "path", "port", "peer", "protocol", "project", "service", "reporter", "status", "grpc_status", "outcome", "stored", "dropped", "error", "message", "fault", "body_bytes", "answer_bytes", "encoding", "cut")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    BEGAN_US_FIELD_NUMBER: _ClassVar[int]
+    TOOK_US_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    BODY_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    ENCODING_FIELD_NUMBER: _ClassVar[int]
+    CUT_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    began_us: int
+    took_us: int
+    transport: str
+    method: str
+    path: str
+    port: int
+    peer: str
+    protocol: str
+    project: str
+    service: str
+    reporter: str
+    status: int
+    grpc_status: str
+    outcome: str
+    stored: int
+    dropped: _containers.ScalarMap[str, int]
+    error: str
+    message: str
+    fault: FaultApplied
+    body_bytes: int
+    answer_bytes: int
+    encoding: str
+    cut: bool
+    def __init__(self, number: _Optional[int] = ..., began_us: _Optional[int] = ..., took_us: _Optional[int] = ..., transport: _Optional[str] = ..., method: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., protocol: _Optional[str] = ..., project: _Optional[str] = ..., service: _Optional[str] = ..., reporter: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., outcome: _Optional[str] = ..., stored: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., error: _Optional[str] = ..., message: _Optional[str] = ..., fault: _Optional[_Union[FaultApplied, _Mapping]] = ..., body_bytes: _Optional[int] = ..., answer_bytes: _Optional[int] = ..., encoding: _Optional[str] = ..., cut: _Optional[bool] = ...) -> None: ...
+
+class Header(_message.Message):
+    __slots__ = ("name", "value")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    value: str
+    def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class Listed(_message.Message):
+    __slots__ = ("id", "fault", "seen", "applied", "active")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    SEEN_FIELD_NUMBER: _ClassVar[int]
+    APPLIED_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    fault: Fault
+    seen: int
+    applied: int
+    active: bool
+    def __init__(self, id: _Optional[str] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., seen: _Optional[int] = ..., applied: _Optional[int] = ..., active: _Optional[bool] = ...) -> None: ...
+
 class Ledger(_message.Message):
     __slots__ = ("received", "stored", "dropped", "evicted", "duplicates")
     class DroppedEntry(_message.Message):
@@ -1768,3 +2110,81 @@ class GroupChange(_message.Message):
     avg_latency_us: Change
     error_ratio: Change
     def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Value, _Mapping]]] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+
+class FaultApplied(_message.Message):
+    __slots__ = ("rules", "did")
+    RULES_FIELD_NUMBER: _ClassVar[int]
+    DID_FIELD_NUMBER: _ClassVar[int]
+    rules: _containers.RepeatedScalarFieldContainer[str]
+    did: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rules: _Optional[_Iterable[str]] = ..., did: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Fault(_message.Message):
+    __slots__ = ("status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
+    RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
+    BODY_FIELD_NUMBER: _ClassVar[int]
+    COMMANDS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    WARNINGS_FIELD_NUMBER: _ClassVar[int]
+    INFOS_FIELD_NUMBER: _ClassVar[int]
+    NO_TIMESTAMPS_FIELD_NUMBER: _ClassVar[int]
+    SKEW_MS_FIELD_NUMBER: _ClassVar[int]
+    DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    JITTER_MS_FIELD_NUMBER: _ClassVar[int]
+    READ_DELAY_MS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_PER_SECOND_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_FIELD_NUMBER: _ClassVar[int]
+    STREAMS_FIELD_NUMBER: _ClassVar[int]
+    TLS_FIELD_NUMBER: _ClassVar[int]
+    ACCEPT_FIELD_NUMBER: _ClassVar[int]
+    DROP_FIELD_NUMBER: _ClassVar[int]
+    SIZE_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRANSPORT_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    REPORTER_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    TIMES_FIELD_NUMBER: _ClassVar[int]
+    FOR_MS_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SEED_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    status: int
+    grpc_status: str
+    retry_after_ms: int
+    body: str
+    commands: _containers.RepeatedScalarFieldContainer[str]
+    errors: _containers.RepeatedScalarFieldContainer[str]
+    warnings: _containers.RepeatedScalarFieldContainer[str]
+    infos: _containers.RepeatedScalarFieldContainer[str]
+    no_timestamps: bool
+    skew_ms: int
+    delay_ms: int
+    jitter_ms: int
+    read_delay_ms: int
+    bytes_per_second: int
+    connection: str
+    streams: int
+    tls: str
+    accept: int
+    drop: float
+    size_limit_bytes: int
+    duplicate: bool
+    protocol: str
+    transport: str
+    path: str
+    port: int
+    peer: str
+    reporter: str
+    after: int
+    times: int
+    for_ms: int
+    probability: float
+    seed: int
+    name: str
+    def __init__(self, status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...

@@ -205,6 +205,11 @@ class Settings(BaseSettings):
     oldest spans go. Not set: the container's limit, else the machine's memory. Budgets that are not set are made to fit."""
     snapshot_bytes: Bytes = 256 * 2**20
     """Memory for snapshots of all projects, beside that for spans; the oldest go first, pinned ones stay."""
+    request_log_bytes: Bytes = 64 * 2**20
+    """Memory for the log of requests of all projects, bodies and answers with them: beyond it the project with the most loses
+    its oldest. 0 keeps none."""
+    request_log_bytes_per_project: Bytes = 16 * 2**20
+    """The same for one project, and for what reached none; 0 keeps none."""
     data_dir: OptionalFile = None
     """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
     memory, and gone with the process. One satellite to a folder."""

@@ -86,6 +86,8 @@ class CallHead:
     timeout_seconds: float | None
     failure: CallFailed | None
     """Why it is answered before its first message."""
+    noted: bytes = b""
+    """Its fields for the request log; b"" without one."""
 
 
 class Call:

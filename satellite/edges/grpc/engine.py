@@ -12,12 +12,15 @@ from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import GRPC_ENCODINGS
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import Call, CallHead, Wire
+from satellite.edges.grpc.notebook import Notebook
 from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
 from satellite.faults.book import Faults, Request
 from satellite.protocols.wire import WireProtocol
+from satellite.requests.entry import packed
+from satellite.requests.log import RequestLog
 
 TOKEN = b"lightstep-access-token"
 
@@ -34,6 +37,8 @@ class Engine:
         budget: ReadingBudget,
         on_unknown: Callable[[Wire, str], None],
         faults: Faults,
+        clock_ns: Callable[[], int] = lambda: 0,
+        log: RequestLog | None = None,
     ) -> None:
         """Serves at once.
 
@@ -44,6 +49,8 @@ class Engine:
             budget: for messages that are not complete.
             on_unknown: hears of calls to methods that nobody serves.
             faults: what is to go wrong before a report is read.
+            clock_ns: ns since the epoch, for the log.
+            log: keeps what came and what was answered.
         """
         self._reports = {path.encode(): protocol for protocol in protocols for path in protocol.grpc_methods}
         self._handlers = {
@@ -55,6 +62,7 @@ class Engine:
         self._budget = budget
         self._on_unknown = on_unknown
         self._faults = faults
+        self._notebook = None if log is None else Notebook(log, clock_ns)
 
     def serves(self, path: bytes) -> bool:
         """Whether there is such a method."""
@@ -70,6 +78,8 @@ class Engine:
             if head.failure.code is grpc.StatusCode.UNIMPLEMENTED and not self.serves(stream.head.path):
                 self._on_unknown(wire, stream.head.path.decode("latin-1"))
             call = Call(wire, stream, head, **limits)
+            if self._notebook is not None:
+                self._notebook.failed(call, head.failure)
             call.fail(head.failure)
             return call
         if head.protocol is not None:
@@ -77,7 +87,7 @@ class Engine:
                 request = Request("grpc", stream.head.path.decode("latin-1"), wire.port, wire.peer)
                 slow = self._faults.of_head(request)
                 limits["read_delay_s"] = slow.read_delay_s if slow else 0.0
-            return ReportCall(wire, stream, head, protocol=head.protocol, **limits)
+            return ReportCall(wire, stream, head, protocol=head.protocol, notebook=self._notebook, **limits)
         return ServicerCall(wire, stream, head, handler=head.handler, **limits)
 
     def _read(self, head: http2.Head) -> CallHead:
@@ -111,4 +121,5 @@ class Engine:
             encoding,
             timeout,
             failure,
+            b"" if self._notebook is None else packed(head.fields),
         )

@@ -10,7 +10,7 @@ import asyncio
 import socket
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 from urllib.parse import unquote
 
 import grpc
@@ -18,16 +18,19 @@ import grpc.aio
 
 from satellite.edges import faulty
 from satellite.edges.grpc.health import Health
+from satellite.edges.grpc.metadata import to_wire
 from satellite.edges.grpc.services import Services
-from satellite.edges.grpc.status import DETAILS_TRAILER, code_of
-from satellite.errors import SatelliteError
-from satellite.faults.decision import Decision
+from satellite.edges.grpc.status import DETAILS_TRAILER, CallFailed, code_of, number
+from satellite.edges.noted import became
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
+from satellite.requests.entry import Entry, packed
+from satellite.requests.log import RequestLog
 
 TOKEN_METADATA = "lightstep-access-token"  # noqa: S105 - a name, not a token
 
+_HEAD = RequestHead()
 _STREAMS_PER_CONNECTION = 256
 _KEEPALIVE_MS = 60_000
 _KEEPALIVE_TIMEOUT_MS = 20_000
@@ -61,6 +64,8 @@ class GrpcioServer:
         services: Services,
         health: Health,
         message_bytes_max: int,
+        clock_ns: Callable[[], int] = lambda: 0,
+        log: RequestLog | None = None,
     ) -> None:
         """Nothing listens yet.
 
@@ -70,8 +75,12 @@ class GrpcioServer:
             services: what else is served, health and reflection among it.
             health: told when we stop.
             message_bytes_max: of one message, as sent and once more after decompression.
+            clock_ns: ns since the epoch, for the log.
+            log: keeps what came (inflated by gRPC's core) and what was answered; not what that core itself refuses.
         """
         self._intake = intake
+        self._clock_ns = clock_ns
+        self._log = log
         self._health = health
         self._stopping = False
         self._silent: set[asyncio.Task[Any]] = set()
@@ -132,18 +141,13 @@ class GrpcioServer:
         await self._server.stop(grace_seconds)
 
     def _handler(self, protocol: WireProtocol) -> Callable[[bytes, Any], Awaitable[bytes]]:
-        submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
+        submit = self._intake.submit
         where = Head("grpc", protocol.grpc_methods[0])
 
         async def report(body: bytes, context: _Context) -> bytes:
-            receipt = await submit(
-                protocol, body, header_token=_token(context), peer=_address(context.peer()), head=where
-            )
-            if receipt.fault is not None:
-                return await _misbehave(context, protocol, receipt, receipt.fault)
-            if receipt.refusal is not None:
-                await _refuse(context, protocol, receipt.refusal)
-            return encode(receipt, head).body
+            began_ns, token, peer = self._clock_ns(), _token(context), _address(context.peer())
+            receipt = await submit(protocol, body, header_token=token, peer=peer, head=where)
+            return await self._answer(context, protocol, receipt, began_ns, body)
 
         return report
 
@@ -152,23 +156,58 @@ class GrpcioServer:
 
         To a client that sends one message and reads one answer this is an ordinary unary call.
         """
-        submit, encode, head = self._intake.submit, protocol.encode, RequestHead()
+        submit = self._intake.submit
         where = Head("grpc", protocol.grpc_methods[0])
 
         async def reports(bodies: AsyncIterator[bytes], context: _Context) -> AsyncIterator[bytes]:
             token, peer = _token(context), _address(context.peer())
             body = await anext(bodies, None)
             while body is not None:
+                began_ns = self._clock_ns()
                 receipt = await submit(protocol, body, header_token=token, peer=peer, head=where)
-                if receipt.fault is not None:
-                    yield await _misbehave(context, protocol, receipt, receipt.fault)
-                else:
-                    if receipt.refusal is not None:
-                        await _refuse(context, protocol, receipt.refusal)
-                    yield encode(receipt, head).body
+                yield await self._answer(context, protocol, receipt, began_ns, body)
                 body = await self._next(bodies)
 
         return reports
+
+    async def _answer(
+        self, context: _Context, protocol: WireProtocol, receipt: Receipt, began_ns: int, body: bytes
+    ) -> bytes:
+        """The answer, also the one that a fault wants, as far as this engine can: it has no hold on the connection."""
+        fault = receipt.fault
+        if fault is not None:
+            await asyncio.sleep(fault.delay_s)
+        failure = _failure(protocol, receipt)
+        answer = b""
+        if failure is None:
+            answer = faulty.body(
+                None if fault is None else fault.body, protocol.encode(receipt, _HEAD).body, "protobuf"
+            )
+        if self._log is not None:
+            entry = Entry(
+                began_ns,
+                self._clock_ns(),
+                "grpc",
+                "POST",
+                protocol.grpc_methods[0],
+                0,
+                _address(context.peer()),
+                packed(_fields(context)),
+                body,
+                "",
+                "stored",
+                protocol.name,
+                status=200,
+                grpc_status=failure.code.name if failure is not None else "OK",
+                answer_type="application/grpc",
+                answer=answer,
+            )
+            became(entry, receipt, answered=True)
+            self._log.add(entry)
+        if failure is not None:
+            details = ((DETAILS_TRAILER, failure.details),) if failure.details is not None else ()
+            await context.abort(failure.code, failure.message, details)
+        return answer
 
     async def _next(self, bodies: AsyncIterator[bytes]) -> bytes | None:
         """The next message of a call; None when it ends, or when we stop while it is silent."""
@@ -203,20 +242,16 @@ def _token(context: _Context) -> str:
     return token
 
 
-async def _misbehave(context: _Context, protocol: WireProtocol, receipt: Receipt, fault: Decision) -> bytes:
-    """The answer that a fault wants, as far as this engine can: it has no hold on the connection."""
-    await asyncio.sleep(fault.delay_s)
-    if receipt.refusal is not None:
-        code = grpc.StatusCode[fault.grpc_code] if fault.grpc_code else code_of(receipt.refusal)
-        hint = faulty.details(fault, int(code.value[0]), receipt.refusal.message)
-        await context.abort(
-            code, receipt.refusal.message, ((DETAILS_TRAILER, hint),) if hint is not None else ()
-        )
-    return faulty.body(fault.body, protocol.encode(receipt, RequestHead()).body, "protobuf")
+def _fields(context: _Context) -> list[tuple[bytes, bytes]]:
+    """The call's metadata as header fields."""
+    return to_wire([(key, value) for key, value in context.invocation_metadata() or ()])
 
 
-async def _refuse(context: _Context, protocol: WireProtocol, refusal: SatelliteError) -> NoReturn:
-    details = protocol.grpc_details(refusal)
-    trailers = ((DETAILS_TRAILER, details),) if details is not None else ()
-    await context.abort(code_of(refusal), refusal.message, trailers)
-    raise AssertionError  # abort raises; its annotation does not say so in all versions
+def _failure(protocol: WireProtocol, receipt: Receipt) -> CallFailed | None:
+    """The status of a refusal, as a fault wants it."""
+    refusal, fault = receipt.refusal, receipt.fault
+    if refusal is None:
+        return None
+    code = code_of(refusal) if fault is None or fault.grpc_code is None else grpc.StatusCode[fault.grpc_code]
+    hint = None if fault is None else faulty.details(fault, number(code), refusal.message)
+    return CallFailed(code, refusal.message, hint or protocol.grpc_details(refusal))

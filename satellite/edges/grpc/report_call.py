@@ -12,6 +12,8 @@ from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate, inflat
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import HEADERS, STOPPING, Call
 from satellite.edges.grpc.messages import PREFIX_BYTES, message
+from satellite.edges.grpc.metadata import Metadata
+from satellite.edges.grpc.notebook import Notebook
 from satellite.edges.grpc.status import CallFailed
 from satellite.errors import SatelliteError
 from satellite.faults.decision import Decision
@@ -35,13 +37,33 @@ class ReportCall(Call):
     one message and reads one answer it is an ordinary unary call.
     """
 
-    __slots__ = ("_answers", "_held", "_protocol", "_waits", "answer")
+    __slots__ = (
+        "_answers",
+        "_began_ns",
+        "_encoding",
+        "_held",
+        "_message",
+        "_notebook",
+        "_protocol",
+        "_waits",
+        "answer",
+    )
 
     def __init__(
-        self, *arguments: Any, protocol: WireProtocol, read_delay_s: float = 0.0, **limits: Any
+        self,
+        *arguments: Any,
+        protocol: WireProtocol,
+        notebook: Notebook | None = None,
+        read_delay_s: float = 0.0,
+        **limits: Any,
     ) -> None:
         super().__init__(*arguments, **limits)
         self._protocol = protocol
+        self._notebook = notebook
+        self._began_ns = 0 if notebook is None else notebook.clock_ns()
+        self._message = b""
+        """The message in hand, as sent, for the notebook."""
+        self._encoding = ""
         self._held: list[tuple[bytes, bool]] | None = None
         """What came while a fault has us wait before we read."""
         if read_delay_s:
@@ -63,7 +85,8 @@ class ReportCall(Call):
         self.done = ended
         if ended and self._is_whole(data):
             self._waits = True
-            self._submit(data[PREFIX_BYTES:])
+            self._message = body = data[PREFIX_BYTES:]
+            self._submit(body)
             return
         try:
             self.feed(data)
@@ -103,6 +126,17 @@ class ReportCall(Call):
                 self.ended()
         self.wire.write_soon()
 
+    def reset(self) -> None:
+        """The client is gone, perhaps in the middle."""
+        if self._notebook is not None and self._began_ns and not (self.over or self._is_silent):
+            self._notebook.aborted(self, self._began_ns, self._message, self._encoding)
+        super().reset()
+
+    @property
+    def _is_silent(self) -> bool:
+        """Whether a call with streams only waits for another message."""
+        return bool(self._answers) and not self._waits and self.messages.is_empty
+
     def release(self) -> None:
         """It is over: nobody waits for the message in hand any more, and the intake may leave it."""
         super().release()
@@ -139,10 +173,11 @@ class ReportCall(Call):
 
     def _take(self) -> None:
         compressed, body = self.take()
+        self._message, self._encoding = body, ""
         if not compressed:
             self._submit(body)
             return
-        encoding = self.encoding()
+        encoding = self._encoding = self.encoding()
         if len(body) <= INFLATE_IN_THREAD_BYTES:
             self._submit(inflate(body, encoding, self.messages.limit_bytes))
         elif self.wire.start(self._inflate(body, encoding)) is None:
@@ -170,13 +205,15 @@ class ReportCall(Call):
             self.wire.start(self._misbehave(receipt, receipt.fault))
             return
         if receipt.refusal is not None:
-            self._fail(receipt.refusal)
+            self._fail(receipt.refusal, receipt=receipt)
             return
+        right = self._protocol.encode(receipt, _HEAD).body
+        self._note(receipt, right)
         connection = self.wire.http2
         if not self.sent_headers:
             self.sent_headers = True
             connection.send_block(self.stream, _HEADERS)
-        connection.send_data(self.stream, message(self._protocol.encode(receipt, _HEAD).body))
+        connection.send_data(self.stream, message(right))
         self._answers += 1
         if not self._protocol.grpc_streams or (self.done and self.messages.is_empty):
             self._finish()
@@ -184,11 +221,20 @@ class ReportCall(Call):
             self.wire.write_soon()
             self._next()
 
+    def _note(self, receipt: Receipt, answer: bytes) -> None:
+        if self._notebook is not None:
+            self._notebook.answered(self, self._began_ns, self._message, self._encoding, receipt, answer)
+            self._began_ns = self._notebook.clock_ns() if self._protocol.grpc_streams else 0
+            self._message = b""
+
     async def _misbehave(self, receipt: Receipt, fault: Decision) -> None:
         """Answer as a fault wants it."""
         await asyncio.sleep(fault.delay_s)
         self._waits = False
         if fault.connection == "reset-after":
+            if self._notebook is not None:
+                self._notebook.aborted(self, self._began_ns, self._message, self._encoding, receipt)
+                self._began_ns = 0
             self.wire.cut()
         elif self.over:
             return
@@ -196,7 +242,8 @@ class ReportCall(Call):
             code = grpc.StatusCode[fault.grpc_code] if fault.grpc_code else status.code_of(receipt.refusal)
             text = receipt.refusal.message
             hint = faulty.details(fault, status.number(code), text)
-            self.fail(CallFailed(code, text, hint or self._protocol.grpc_details(receipt.refusal)))
+            failure = CallFailed(code, text, hint or self._protocol.grpc_details(receipt.refusal))
+            self._fail_with(failure, receipt)
         else:
             await self._answer_wrongly(receipt, fault)
         if fault.connection == "goaway":
@@ -214,6 +261,7 @@ class ReportCall(Call):
             data = message(right)[: PREFIX_BYTES + len(right) // 2]
         elif fault.connection == "reset-mid-body":
             data = data[: PREFIX_BYTES + len(right) // 2]
+        self._note(receipt, data[PREFIX_BYTES:])
         async for piece in faulty.slices(fault, data):
             if self.over:
                 return
@@ -240,6 +288,20 @@ class ReportCall(Call):
         self.wire.refused(self._protocol.name, refusal)
         self._fail(refusal, code)
 
-    def _fail(self, refusal: SatelliteError, code: grpc.StatusCode | None = None) -> None:
+    def _fail(
+        self, refusal: SatelliteError, code: grpc.StatusCode | None = None, receipt: Receipt | None = None
+    ) -> None:
         details = self._protocol.grpc_details(refusal) if code is None else None
-        self.fail(CallFailed(code or status.code_of(refusal), refusal.message, details))
+        self._fail_with(CallFailed(code or status.code_of(refusal), refusal.message, details), receipt)
+
+    def _fail_with(self, failure: CallFailed, receipt: Receipt | None) -> None:
+        """Answer with a status that is not OK, for what the intake said."""
+        if self._notebook is not None and not self.over:
+            self._notebook.failed(self, failure, self._began_ns, self._message, self._encoding, receipt)
+            self._began_ns = 0
+        super().fail(failure)
+
+    def fail(self, failure: CallFailed, trailers: Metadata = ()) -> None:
+        """Answer with a status that is not OK, for what was wrong with the call itself."""
+        del trailers  # a report's have none
+        self._fail_with(failure, None)
