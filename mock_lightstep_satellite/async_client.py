@@ -76,6 +76,23 @@ class AsyncClient:
         predicate: str = (await self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
         return predicate
 
+    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """As `Client.requests`."""
+        found: list[dict[str, Any]] = (await self.send(calls.requests(None, **which)))["requests"]
+        return found
+
+    async def request(self, number: int) -> dict[str, Any]:
+        """As `Client.request`."""
+        return await self.send(calls.requests(None, number))
+
+    async def request_body(self, number: int) -> bytes:
+        """As `Client.request_body`."""
+        return await self.send(calls.request_body(None, number))
+
+    async def decode_request(self, number: int) -> dict[str, Any]:
+        """As `Client.decode_request`."""
+        return await self.send(calls.requests(None, f"{number}/decoded"))
+
     def project(self, name: str) -> AsyncProject:
         """As `Client.project`."""
         return AsyncProject(self, name)
@@ -246,6 +263,23 @@ class AsyncProject:
         finally:
             with suppress(NotFound):
                 await self.remove_faults(*added)
+
+    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """As `Project.requests`."""
+        found: list[dict[str, Any]] = (await self.client.send(calls.requests(self.name, **which)))["requests"]
+        return found
+
+    async def request(self, number: int) -> dict[str, Any]:
+        """As `Project.request`."""
+        return await self.client.send(calls.requests(self.name, number))
+
+    async def request_body(self, number: int) -> bytes:
+        """As `Project.request_body`."""
+        return await self.client.send(calls.request_body(self.name, number))
+
+    async def decode_request(self, number: int) -> dict[str, Any]:
+        """As `Project.decode_request`."""
+        return await self.client.send(calls.requests(self.name, f"{number}/decoded"))
 
     async def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """As `Project.checks`."""

@@ -133,6 +133,21 @@ def without_faults(project: str, fault_ids: Sequence[str]) -> list[Call[dict[str
     return [of_project(dict[str, Any], "DELETE", project, end) for end in ends]
 
 
+def requests(project: str | None, what: object = "", **params: Any) -> Call[dict[str, Any]]:
+    """The log of a project's requests, or (None) of those that reached none; `what`: one of them, by number."""
+    end = f"requests/{what}".rstrip("/")
+    if project is not None:
+        return of_project(dict[str, Any], "GET", project, end, **params)
+    given = {name: value for name, value in params.items() if value is not None}
+    return Call(dict[str, Any], "GET", f"/api/v1/{end}", given)
+
+
+def request_body(project: str | None, number: int) -> Call[bytes]:
+    """The body of one of them."""
+    call = requests(project, f"{number}/body")
+    return Call(bytes, call.method, call.path, waits_s=FILE_PATIENCE_S)
+
+
 def text_of_query(query: Query | None) -> str | None:
     """A query as a parameter."""
     return None if query is None else str(query)

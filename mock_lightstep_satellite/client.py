@@ -85,6 +85,26 @@ class Client:
         predicate: str = (self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
         return predicate
 
+    def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """What came to the ports for reports and reached no project, oldest first: status, outcome, fault and more of each.
+
+        `which`: protocol, transport, path, status, outcome, service, reporter, since (a mark), after (a number), limit.
+        """
+        found: list[dict[str, Any]] = (self.send(calls.requests(None, **which)))["requests"]
+        return found
+
+    def request(self, number: int) -> dict[str, Any]:
+        """One of them: `request`, its `headers` without secrets, `answer_text` or `answer_hex`. Raises NotFound."""
+        return self.send(calls.requests(None, number))
+
+    def request_body(self, number: int) -> bytes:
+        """Its body as it was sent; over gRPC the message. It holds what its sender put into it, tokens, too."""
+        return self.send(calls.request_body(None, number))
+
+    def decode_request(self, number: int) -> dict[str, Any]:
+        """Its body as its protocol reads it: service, attributes, spans, counters; `error` when it is no report."""
+        return self.send(calls.requests(None, f"{number}/decoded"))
+
     def project(self, name: str) -> Project:
         """One project's questions; it need not exist yet."""
         return Project(self, name)
@@ -266,6 +286,26 @@ class Project:
         finally:
             with suppress(NotFound):  # the project may be gone, and its faults with it
                 self.remove_faults(*added)
+
+    def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """What came to the ports for reports for this project, oldest first: status, outcome, fault and more of each.
+
+        `which`: protocol, transport, path, status, outcome, service, reporter, since (a mark), after (a number), limit.
+        """
+        found: list[dict[str, Any]] = (self.client.send(calls.requests(self.name, **which)))["requests"]
+        return found
+
+    def request(self, number: int) -> dict[str, Any]:
+        """One of them: `request`, its `headers` without secrets, `answer_text` or `answer_hex`. Raises NotFound."""
+        return self.client.send(calls.requests(self.name, number))
+
+    def request_body(self, number: int) -> bytes:
+        """Its body as it was sent; over gRPC the message. It holds what its sender put into it, tokens, too."""
+        return self.client.send(calls.request_body(self.name, number))
+
+    def decode_request(self, number: int) -> dict[str, Any]:
+        """Its body as its protocol reads it: service, attributes, spans, counters; `error` when it is no report."""
+        return self.client.send(calls.requests(self.name, f"{number}/decoded"))
 
     def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""

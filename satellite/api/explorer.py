@@ -77,9 +77,7 @@ def create_api(
     handle_errors(api)
     why = explanations.Explanations(arrivals, writer)
     resources = [
-        projects.routes(
-            sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log
-        ),
+        projects.routes(sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log),
         queries.routes(),
         services.routes(sources, slots),
         streams.routes(saved),

@@ -112,6 +112,7 @@ _ONLY_DIAGNOSTICS = frozenset({"diagnostics_plain_port", "diagnostic_port", "bab
 """The original's names of a port that had nothing but diagnostics; LightStep's scripts for developers set the last to 0."""
 
 Port = Annotated[int, BeforeValidator(_port), Field(ge=ANY_FREE_PORT, le=65535)]
+BytesOrNone = Annotated[int, Field(ge=0)]
 Bytes = Annotated[int, Field(ge=1)]
 Project = Annotated[str, AfterValidator(_project)]
 ProjectByToken = Annotated[dict[Annotated[str, Field(min_length=1)], Project], BeforeValidator(_map)]
@@ -205,10 +206,10 @@ class Settings(BaseSettings):
     oldest spans go. Not set: the container's limit, else the machine's memory. Budgets that are not set are made to fit."""
     snapshot_bytes: Bytes = 256 * 2**20
     """Memory for snapshots of all projects, beside that for spans; the oldest go first, pinned ones stay."""
-    request_log_bytes: Bytes = 64 * 2**20
+    request_log_bytes: BytesOrNone = 64 * 2**20
     """Memory for the log of requests of all projects, bodies and answers with them: beyond it the project with the most loses
     its oldest. 0 keeps none."""
-    request_log_bytes_per_project: Bytes = 16 * 2**20
+    request_log_bytes_per_project: BytesOrNone = 16 * 2**20
     """The same for one project, and for what reached none; 0 keeps none."""
     data_dir: OptionalFile = None
     """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
