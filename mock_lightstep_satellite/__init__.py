@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     )
     from mock_lightstep_satellite.selector import Selector, q
     from mock_lightstep_satellite.span import Span
+    from mock_lightstep_satellite.spans import AsyncSpans, Spans
     from mock_lightstep_satellite.trace import Trace, TracedSpan, assert_same_trace
 
 __all__ = [
     "AccessDenied",
     "AsyncClient",
+    "AsyncSpans",
     "BadQuery",
     "BadReport",
     "BadRequest",
@@ -47,6 +49,7 @@ __all__ = [
     "SatelliteError",
     "Selector",
     "Span",
+    "Spans",
     "StoreFailed",
     "TooLarge",
     "TookTooLong",
@@ -59,6 +62,8 @@ __all__ = [
 
 _MODULES = {
     "AsyncClient": "async_client",
+    "AsyncSpans": "spans",
+    "Spans": "spans",
     "Client": "client",
     "Selector": "selector",
     "Span": "span",

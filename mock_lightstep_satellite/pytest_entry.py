@@ -34,8 +34,14 @@ if reason := missing():
 
 else:
     from mock_lightstep_satellite.pytest_plugin import (  # noqa: F401 - pytest looks for them here
+        async_spans,
         pytest_addoption,
+        pytest_configure,
+        pytest_runtest_call,
         pytest_runtest_makereport,
         satellite,
+        satellite_env,
+        satellite_listen_address,
+        satellite_options,
         spans,
     )

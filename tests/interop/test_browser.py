@@ -13,7 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import load_pem_x509_certificate
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from tests.interop.browser import visit
 from tests.interop.matrix import Proof, keep

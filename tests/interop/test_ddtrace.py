@@ -6,7 +6,7 @@ import time
 
 import httpx
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from tests.interop.conftest import interpreter
 from tests.interop.matrix import Proof, keep

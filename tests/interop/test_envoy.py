@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite, Span
 from tests.interop.conftest import environment
 from tests.interop.envoy_proxy import (

@@ -20,7 +20,7 @@ import grpc
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.pb import lightstep_collector_pb2 as pb
 from tests.interop.envoy import Worker

@@ -21,7 +21,7 @@ import pytest
 import trustme
 import uvloop
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.grpc.engine import Engine

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from tests.interop.matrix import Proof, keep

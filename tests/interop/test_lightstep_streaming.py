@@ -8,7 +8,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from tests.interop.gate import nobody_home

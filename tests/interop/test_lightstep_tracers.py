@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from tests.interop.gate import Gate, nobody_home
 from tests.interop.matrix import Proof, keep

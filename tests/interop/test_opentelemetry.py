@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
 from satellite.intake.intake import Delivery, Intake

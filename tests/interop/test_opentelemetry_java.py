@@ -11,7 +11,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from mock_lightstep_satellite.pytest_plugin import Spans
+from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.settings import ANY_FREE_PORT
 from tests.interop.matrix import Proof, keep

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from mock_lightstep_satellite.pytest_plugin import Spans, _token
+from mock_lightstep_satellite.spans import Spans, token_of
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.tokens import Tokens
 from satellite.pb import lightstep_collector_pb2 as pb
@@ -182,10 +182,10 @@ def test_nobody_there(pytester: pytest.Pytester) -> None:
 @pytest.mark.parametrize("test", ["test_a", "test_b[200 OK/é-x]", "test_" + "long" * 50, "[]", "..", ""])
 @pytest.mark.parametrize("worker", ["main", "gw12"])
 def test_a_token_is_its_projects_name(test: str, worker: str) -> None:
-    token = _token(test, worker)
+    token = token_of(test, worker)
     assert Tokens.open().project(token) == token
     assert worker in token
-    assert _token(test, worker) != token
+    assert token_of(test, worker) != token
 
 
 def test_a_run_that_does_not_use_it_loads_nothing() -> None:

@@ -1,0 +1,320 @@
+"""The spans of one test, as the fixtures `spans` and `async_spans` give them."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from mock_lightstep_satellite.async_client import AsyncClient, AsyncProject
+from mock_lightstep_satellite.calls import Count, Latency, Query
+from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.golden import compare
+from mock_lightstep_satellite.remote import PORTS, RemoteSatellite
+from mock_lightstep_satellite.trace import Trace, TracedSpan
+
+if TYPE_CHECKING:
+    from satellite.app import Satellite
+
+
+@dataclass(frozen=True)
+class Golden:
+    """Where golden traces lie, and what to do when one is missing or differs."""
+
+    folder: Path
+    """`golden` beside the test's file."""
+    update: bool
+    """Write them anew."""
+    create: bool
+    """Write the missing ones; in CI a missing file fails instead."""
+
+
+class Spans:
+    """The spans of one test: where to send them, and how to wait for them."""
+
+    def __init__(self, satellite: Satellite | RemoteSatellite, token: str, golden: Golden) -> None:
+        self._golden = golden
+        self.token = token
+        """The access token to report with; in open mode also the project's name."""
+        self.project = token
+        self.satellite = satellite
+        self.asked: Project = satellite.client.project(token)
+        """Everything else that can be asked: `spans.asked.histogram()`."""
+
+    def __repr__(self) -> str:
+        return f"<Spans of project {self.project} at {self.satellite.url}>"
+
+    @property
+    def url(self) -> str:
+        """These spans in the Explorer, for a browser."""
+        return f"{self.satellite.url}/{quote(self.project, safe='')}/explorer"
+
+    @property
+    def grpc_target(self) -> str:
+        """host:port of gRPC with TLS; its certificate is signed by `ca_file`."""
+        return self._address("grpc_target")
+
+    @property
+    def grpc_plain_target(self) -> str:
+        """host:port of gRPC without TLS."""
+        return self._address("grpc_plain_target")
+
+    @property
+    def http_url(self) -> str:
+        """Base URL for reports over HTTP."""
+        return self._address("http_url")
+
+    @property
+    def https_url(self) -> str:
+        """Base URL for reports over HTTP with TLS."""
+        return self._address("https_url")
+
+    @property
+    def plain_target(self) -> str:
+        """host:port of any protocol without TLS: gRPC and HTTP."""
+        return self._address("plain_target")
+
+    @property
+    def secure_target(self) -> str:
+        """host:port of any protocol with TLS."""
+        return self._address("secure_target")
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority that signed the satellite's certificate, PEM."""
+        file = self.satellite.ca_file
+        if file is None:
+            raise LookupError(f"the satellite at {self.satellite.url} serves no TLS")
+        return Path(file)
+
+    def _address(self, name: str) -> str:
+        address = str(getattr(self.satellite, name) or "")
+        if not address:
+            raise LookupError(f"the satellite at {self.satellite.url} has no {name} that answers from here")
+        return address
+
+    def env(self) -> dict[str, str]:
+        """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
+
+        LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
+        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers.
+        """
+        found = {name: str(getattr(self.satellite, name) or "") for name in PORTS}
+        host, _, port = found["grpc_target"].rpartition(":")
+        ca_file = str(self.satellite.ca_file or "")
+        env = {
+            "LIGHTSTEP_ACCESS_TOKEN": self.token,
+            "LIGHTSTEP_HOST": host,
+            "LIGHTSTEP_PORT": port,
+            "LS_ACCESS_TOKEN": self.token,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{found['plain_target']}" if found["plain_target"] else "",
+            "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={self.token}",
+            "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
+            "SATELLITE_URL": self.satellite.url,
+            "SATELLITE_PROJECT": self.project,
+            "SATELLITE_CA_FILE": ca_file,
+            **{f"SATELLITE_{name.upper()}": address for name, address in found.items()},
+        }
+        return {name: value for name, value in env.items() if value}
+
+    def expect(
+        self,
+        query: Query = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,
+        quiet: float = 0.0,
+        since: int | None = None,
+    ) -> list[TracedSpan]:
+        """Wait until so many matching spans have arrived (see `Client`); since the test began unless `since` is set.
+
+        Raises:
+            NotMet: they did not come; its text says what did.
+            Exceeded: more came.
+        """
+        return self.asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
+
+    def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
+        """The matching spans that are there now, in order of arrival; empty before the first arrives."""
+        try:
+            return self.asked.spans(query, order="arrival", **bounds)
+        except NotFound:  # the project begins with its first report
+            return []
+
+    def mark(self) -> int:
+        """Where the test's spans stand in their order of arrival: `since` for what comes next."""
+        return self.asked.mark()
+
+    def trace(self, trace_id: str) -> Trace:
+        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+        return self.asked.trace(trace_id)
+
+    def traces(self, query: Query = "", **bounds: Any) -> list[Trace]:
+        """The traces that matching spans belong to, whole; none before the first span arrives."""
+        return [
+            self.trace(one) for one in dict.fromkeys(span.trace_id for span in self.find(query, **bounds))
+        ]
+
+    def latency(self, query: Query = "", **bounds: Any) -> Latency:
+        """Exact latency percentiles of the matching spans, in seconds. Raises NotFound before the first span."""
+        return self.asked.latency(query, **bounds)
+
+    def fault(self, profile: str | None = None, **fault: Any) -> AbstractContextManager[list[str]]:
+        """Have something go wrong for this test's reports within the block.
+
+            with spans.fault(status=503, times=2):
+                tracer.flush()
+
+        The fields of a fault, and profiles: docs/testing.md.
+        """
+        made: AbstractContextManager[list[str]] = self.asked.fault(profile, **fault)
+        return made
+
+    def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong for this test's reports: id, fault, seen, applied, active of each rule."""
+        return self.asked.faults()
+
+    def checks(self, query: Query = "") -> list[dict[str, Any]]:
+        """What is odd about the spans as they were sent; see `Project.checks`. Nothing before the first arrives."""
+        try:
+            return self.asked.checks(query)
+        except NotFound:
+            return []
+
+    def assert_sound(self) -> None:
+        """Nothing is odd about the spans as they were sent, but for what is only worth knowing (severity info)."""
+        found = [one for one in self.checks() if one["severity"] != "info"]
+        if found:
+            lines = [
+                f"  {one['severity']} {one['name']}: {one['message']} ({one['spans']} spans of {', '.join(one['services'])})"
+                for one in found
+            ]
+            raise AssertionError(
+                "\n".join([f"{len(found)} findings about the spans as they were sent", *lines])
+            )
+
+    def reset(self) -> int:
+        """Remove all of them; how many there were."""
+        try:
+            return self.asked.reset()
+        except NotFound:
+            return 0
+
+    def drop(self) -> None:
+        """Forget the project, with its faults. What is sent with its token later begins it anew."""
+        with suppress(NotFound):
+            self.asked.drop()
+
+    def match_golden(self, name: str, query: Query = "", *, ignore: Collection[str] = ()) -> None:
+        """Hold the traces of the matching spans against `golden/NAME.json` beside the test's file.
+
+        Ids, times, hosts and other things that differ from run to run are not compared; `ignore` names further tags.
+        The first run writes the file; with CI set a missing one fails; `--satellite-update-golden` writes it anew.
+
+        Raises:
+            AssertionError: they differ; its text is the difference.
+        """
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"a golden file's name has letters, digits, '.', '_' and '-' only, not {name!r}")
+        found = self.traces(query)
+        if not found:
+            raise AssertionError(f"no span is {query or 'there'}: wait for them with expect() first")
+        golden = self._golden
+        compare(
+            golden.folder / f"{name}.json", found, ignore=ignore, update=golden.update, create=golden.create
+        )
+
+
+class AsyncSpans:
+    """The same spans with methods to await, in whatever event loop runs the test: `await async_spans.expect(…)`.
+
+    What is no question (`env()`, addresses, `token`) is asked of `spans`.
+    """
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+
+    def __repr__(self) -> str:
+        return repr(self.spans).replace("<Spans", "<AsyncSpans")
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[AsyncProject]:
+        """A connection for one question: a loop may end, or a task be cancelled, with nothing left open."""
+        async with AsyncClient(self.spans.satellite.url) as client:
+            yield client.project(self.spans.project)
+
+    @property
+    def token(self) -> str:
+        """As `Spans.token`."""
+        return self.spans.token
+
+    def env(self) -> dict[str, str]:
+        """As `Spans.env`."""
+        return self.spans.env()
+
+    async def expect(
+        self,
+        query: Query = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        quiet: float = 0.0,
+        since: int | None = None,
+    ) -> list[TracedSpan]:
+        """As `Spans.expect`."""
+        async with self._asking() as asked:
+            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
+
+    async def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
+        """As `Spans.find`."""
+        async with self._asking() as asked:
+            try:
+                return await asked.spans(query, order="arrival", **bounds)
+            except NotFound:
+                return []
+
+    async def mark(self) -> int:
+        """As `Spans.mark`."""
+        async with self._asking() as asked:
+            return await asked.mark()
+
+    async def trace(self, trace_id: str) -> Trace:
+        """As `Spans.trace`."""
+        async with self._asking() as asked:
+            return await asked.trace(trace_id)
+
+    async def traces(self, query: Query = "", **bounds: Any) -> list[Trace]:
+        """As `Spans.traces`."""
+        async with self._asking() as asked:
+            try:
+                return await asked.traces(query, **bounds)
+            except NotFound:
+                return []
+
+    async def latency(self, query: Query = "", **bounds: Any) -> Latency:
+        """As `Spans.latency`."""
+        async with self._asking() as asked:
+            return await asked.latency(query, **bounds)
+
+    @asynccontextmanager
+    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
+        """As `Spans.fault`."""
+        async with self._asking() as asked, asked.fault(profile, **fault) as added:
+            yield added
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """As `Spans.faults`."""
+        async with self._asking() as asked:
+            return await asked.faults()
+
+
+def token_of(test: str, worker: str) -> str:
+    """At most 64 letters, digits, `.`, `_`, `-`: in open mode such a token is the project's name."""
+    readable = re.sub(r"[^A-Za-z0-9._-]+", "-", test)[:40].strip("-.")
+    return f"{readable}-{worker[:12]}-{secrets.token_hex(4)}"
