@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ import httpx
 from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Count, Latency, Missed, Query, T
 from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay_aside
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 
@@ -92,6 +94,19 @@ class AsyncClient:
     async def decode_request(self, number: int) -> dict[str, Any]:
         """As `Client.decode_request`."""
         return await self.send(calls.requests(None, f"{number}/decoded"))
+
+    async def replay(
+        self,
+        number: int,
+        to: str,
+        *,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - of the request, in its thread
+    ) -> Replayed:
+        """As `Client.replay`."""
+        detail, body = await self.request(number), await self.request_body(number)
+        return await replay_aside(detail, body, to, token=token, ca_file=ca_file, timeout=timeout)
 
     def project(self, name: str) -> AsyncProject:
         """As `Client.project`."""
@@ -280,6 +295,21 @@ class AsyncProject:
     async def decode_request(self, number: int) -> dict[str, Any]:
         """As `Project.decode_request`."""
         return await self.client.send(calls.requests(self.name, f"{number}/decoded"))
+
+    async def replay(
+        self,
+        number: int,
+        to: str,
+        *,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - of the request, in its thread
+    ) -> Replayed:
+        """As `Project.replay`."""
+        detail, body = await self.request(number), await self.request_body(number)
+        return await replay_aside(
+            detail, body, to, token=self.name if token is None else token, ca_file=ca_file, timeout=timeout
+        )
 
     async def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """As `Project.checks`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from mock_lightstep_satellite.calls import (
     T,
 )
 from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 
@@ -104,6 +106,19 @@ class Client:
     def decode_request(self, number: int) -> dict[str, Any]:
         """Its body as its protocol reads it: service, attributes, spans, counters; `error` when it is no report."""
         return self.send(calls.requests(None, f"{number}/decoded"))
+
+    def replay(
+        self,
+        number: int,
+        to: str,
+        *,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> Replayed:
+        """As `Project.replay`; without a token unless one is given."""
+        detail, body = self.request(number), self.request_body(number)
+        return replay(detail, body, to, token=token, ca_file=ca_file, timeout=timeout)
 
     def project(self, name: str) -> Project:
         """One project's questions; it need not exist yet."""
@@ -306,6 +321,28 @@ class Project:
     def decode_request(self, number: int) -> dict[str, Any]:
         """Its body as its protocol reads it: service, attributes, spans, counters; `error` when it is no report."""
         return self.client.send(calls.requests(self.name, f"{number}/decoded"))
+
+    def replay(
+        self,
+        number: int,
+        to: str,
+        *,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> Replayed:
+        """Send one of them again, from here, to `http(s)://host:port`, for gRPC also `host:port`; what was answered.
+
+        `token` takes the place of the access token that the log left out; None: the project's name, which it is in open mode.
+
+        Raises:
+            BadRequest: no such address, or a body that was cut.
+            Unreachable: nobody takes it there.
+        """
+        detail, body = self.request(number), self.request_body(number)
+        return replay(
+            detail, body, to, token=self.name if token is None else token, ca_file=ca_file, timeout=timeout
+        )
 
     def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
         """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""

@@ -53,6 +53,9 @@ VERBS = (
     Verb("snapshot", ASKING, "analyses", "snapshot", "Keep what a query finds, whole traces of it."),
     Verb("tail", ASKING, "analyses", "tail", "Spans as they arrive."),
     Verb("check", ASKING, "check", "check", "What is odd about spans as they were sent."),
+    Verb(
+        "requests", ASKING, "requests", "app", "What came to the ports for reports; show, save, replay one."
+    ),
     Verb("export", ASKING, "files", "export", "Write spans to a file: OTLP, Jaeger, Zipkin, LightStep."),
     Verb("import", ASKING, "files", "import_", "Read spans from a file into a satellite."),
     Verb("data", SERVING, "data", "app", "Look after a data directory: check, compact, export, import."),
