@@ -46,8 +46,9 @@ def _wake(future: asyncio.Future[None]) -> None:
 class Greeter(asyncio.Protocol):
     """Reads as much of a connection as tells HTTP/1 from HTTP/2, then lets the other protocol take over."""
 
-    def __init__(self, listener: Listener, fault: Decision | None = None) -> None:
-        """Nothing has come yet. `fault`: what is to go wrong, if that was decided before."""
+    def __init__(self, listener: Listener, fault: Decision | None = None, *, waited: bool = False) -> None:
+        """Nothing has come yet. `fault`: what is to go wrong, if that was decided before; `waited`: it had its turn."""
+        self._waited = waited
         self._fault = fault
         self._listener = listener
         self._since = asyncio.get_running_loop().time()
@@ -64,6 +65,15 @@ class Greeter(asyncio.Protocol):
         self._peer = f"{host}:{port}"
         self._listener.connections.add(self)
         self._refused = not self._listener.admit(self._peer)
+        if not self._waited:
+            seconds = self._listener.wait_seconds(self._peer)
+            if seconds is None:
+                self._cut()
+                return
+            if seconds:
+                transport.pause_reading()
+                self._since += seconds
+                asyncio.get_running_loop().call_later(seconds, self._its_turn)
         if self._fault is None and transport.get_extra_info("sslcontext") is None:
             self._fault = self._listener.fault(self._peer)
             if self._fault is not None and self._fault.connection == "refuse":
@@ -106,6 +116,8 @@ class Greeter(asyncio.Protocol):
             listener.trap(
                 "no_alpn", self._peer, "it left after TLS stood, having offered neither h2 nor http/1.1"
             )
+        if not self._let_go:
+            listener.trouble(self._peer)
         listener.connection_closed(self._peer)
 
     def tick(self, now: float) -> None:
@@ -123,6 +135,10 @@ class Greeter(asyncio.Protocol):
         """We stop."""
         self._let_go = True
         self.transport.close()
+
+    def _its_turn(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.resume_reading()
 
     def _cut(self) -> None:
         reset(self.transport.get_extra_info("socket"))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from satellite.edges.faulty import CONNECTION, reset
+from satellite.edges.turns import SLICE
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -34,6 +37,11 @@ _FIRST_LINE_BYTES = 256
 
 _LINGER_SECONDS = 1.0
 
+_HEAD_PIECE_BYTES = 4096
+_BODY_PIECE_BYTES = 32_768
+"""How much is parsed at a time, of what may be requests and of a body."""
+_WORK_OF_REQUEST = 16
+
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
@@ -46,6 +54,20 @@ _TOO_MANY = (b"503 Service Unavailable", b"too many connections, try again later
 
 class _Refused(Exception):
     """Raised in a callback of the parser, which then stops."""
+
+
+class _Flow(FlowControl):
+    """Says when reading may go on."""
+
+    def __init__(self, transport: asyncio.Transport, on_resume: Callable[[], None]) -> None:
+        super().__init__(transport)
+        self._on_resume = on_resume
+
+    def resume_reading(self) -> None:
+        paused = self.read_paused
+        super().resume_reading()
+        if paused:
+            self._on_resume()
 
 
 class Http1Connection(HttpToolsProtocol):
@@ -75,9 +97,25 @@ class Http1Connection(HttpToolsProtocol):
         self._complete: RequestResponseCycle | None = None
         """The last request whose body is complete."""
         self._write_paused_at = 0.0
+        self._host = ""
+        self._came = b""
+        """What came and waits, for a turn of the loop or for the application."""
+        self._put_off = False
+        """Whether it waits for a turn."""
+        self._begun = 0
+        """Requests in the piece that is parsed."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """It is open."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self._flow_resumed)
+        self._host = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over."""
+        """It is over; a body in hand may yet become complete."""
+        while self._came and self._is_in_body():
+            self._feed(self._next_piece())
+        self._came = b""
         super().connection_lost(exc)
         self._listener.connection_closed(self._peer())
 
@@ -88,8 +126,59 @@ class Http1Connection(HttpToolsProtocol):
         self._heard = self.loop.time()
         if len(self._began) < _FIRST_LINE_BYTES:
             self._began += data[:_FIRST_LINE_BYTES]
-        if b"pgrade:" in data and (self.cycle is None or not self.cycle.more_body):
+        if b"pgrade:" in data and not self._is_in_body():
             data = _without_upgrade(data)
+        self._came = self._came + data if self._came else data
+        if not self._put_off:
+            self._read(self._listener.turns.allowance(self._host))
+
+    def go_on(self) -> int:
+        """It is its turn again; the work that it was."""
+        self._put_off = False
+        work = self._read(SLICE)
+        if not self._put_off and not self.flow.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+        return work
+
+    def _read(self, work_max: int) -> int:
+        """Parse what came, as far as the allowance goes, and as the application takes it; the work that it was."""
+        work = 0
+        while self._came and not (self.flow.read_paused or self._lingers or self.transport.is_closing()):
+            if work >= work_max:
+                self._put_off = True
+                self._listener.turns.put_off(self._host, self)
+                self.transport.pause_reading()
+                break
+            piece = self._next_piece()
+            self._begun = 0
+            self._feed(piece)
+            work += 1 + _WORK_OF_REQUEST * self._begun + (len(piece) >> 12)
+        self._listener.turns.spend(self._host, work)
+        return work
+
+    def _flow_resumed(self) -> None:
+        """The application took what there was."""
+        if self._put_off:
+            self.transport.pause_reading()
+        elif self._came and not self.transport.is_closing():
+            self._put_off = True
+            self._listener.turns.put_off(self._host, self)
+            self.transport.pause_reading()
+
+    def _is_in_body(self) -> bool:
+        return self.cycle is not None and self.cycle.more_body
+
+    def _next_piece(self) -> bytes:
+        """Large pieces of bodies; little where thousands of requests could be."""
+        size = _BODY_PIECE_BYTES if self._is_in_body() else _HEAD_PIECE_BYTES
+        came = self._came
+        if len(came) <= size:
+            self._came = b""
+            return came
+        self._came = came[size:]
+        return came[:size]
+
+    def _feed(self, data: bytes) -> None:
         self._counts = self._quiet = True
         self._framing_bytes += len(data)
         self._read_bytes = len(data)
@@ -100,6 +189,12 @@ class Http1Connection(HttpToolsProtocol):
             self._answer_and_close(*_HEAD_TOO_LARGE)
         elif self._framing_bytes > HEAD_BYTES_MAX + self._chunks * _CHUNK_BYTES_MAX:
             self._answer_and_close(*_TOO_MUCH_FRAMING)
+
+    def shutdown(self) -> None:
+        """We stop: what has come is answered, then it closes."""
+        while self._came and not (self._lingers or self.transport.is_closing()):
+            self._feed(self._next_piece())
+        super().shutdown()
 
     def cut(self) -> None:
         """End it with a reset."""
@@ -114,6 +209,7 @@ class Http1Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
+        self._begun += 1
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
         self._framing_bytes = self._read_bytes if self._quiet else 0

@@ -11,6 +11,8 @@ from satellite.edges.faulty import reset
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.http2_request import Http2Request
+from satellite.edges.peers import FLOOD
+from satellite.edges.turns import SLICE
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Delivery
 
@@ -44,6 +46,9 @@ class Http2Connection(asyncio.Protocol):
         self._unfinished_since = 0.0
         self._write_paused_at = 0.0
         self._writable: asyncio.Event | None = None
+        self._put_off = False
+        """Whether what came waits for another turn of the loop."""
+        self._reads = True
         self._deliveries: list[Delivery] = []
         self._waiting_calls: list[ReportCall] = []
         self._later = False
@@ -58,6 +63,7 @@ class Http2Connection(asyncio.Protocol):
         self.transport = transport
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
         self.peer = f"{host}:{port}"
+        self._host = str(host)
         self._server = (transport.get_extra_info("sockname") or ("", 0))[:2]
         self._scheme = "http" if transport.get_extra_info("sslcontext") is None else "https"
         transport.set_write_buffer_limits(high=256 * 1024)
@@ -68,31 +74,16 @@ class Http2Connection(asyncio.Protocol):
         """Some frames."""
         self._heard = self._loop.time()
         self._asked = False
-        for event in self.http2.receive(data):
-            kind = type(event)
-            if kind is http2.Data:
-                event.stream.owned.data(event.data, ended=event.ended)  # type: ignore[union-attr]
-            elif kind is http2.Request:
-                self._request(event)  # type: ignore[arg-type]
-            elif kind is http2.Reset:
-                if event.stream.owned is not None:  # type: ignore[union-attr]
-                    event.stream.owned.reset()  # type: ignore[union-attr]
-            elif kind is http2.Trailers:
-                event.stream.owned.ended()  # type: ignore[union-attr]
-            elif kind is http2.Drained:
-                event.stream.owned.drained()  # type: ignore[union-attr]
-            elif kind is http2.PingAnswered:
-                if event.payload == _LAST_CALLS:  # type: ignore[union-attr]
-                    self._take_no_more()
-            elif kind is http2.Ended:
-                self._fault(event)  # type: ignore[arg-type]
-        if self._deliveries:
-            self._hand_over()
-        self._write()
-        if not self.http2.unfinished_bytes:
-            self._unfinished_since = 0.0
-        elif not self._unfinished_since:
-            self._unfinished_since = self._heard
+        self._handle(data, self._listener.turns.allowance(self._host))
+
+    def go_on(self) -> int:
+        """It is its turn again; the work that it was."""
+        self._put_off = False
+        if self.transport.is_closing() or self._writable is not None:
+            return 0
+        work = self._handle(b"", SLICE)
+        self._read_or_not()
+        return work
 
     def eof_received(self) -> bool:
         """The client says no more and may still listen; over TLS the connection ends."""
@@ -114,7 +105,7 @@ class Http2Connection(asyncio.Protocol):
         """The client reads slowly: nothing more is read from it, since what it asks for has to wait, too."""
         self._write_paused_at = self._loop.time()
         self._writable = asyncio.Event()
-        self.transport.pause_reading()
+        self._read_or_not()
 
     def resume_writing(self) -> None:
         """It caught up."""
@@ -122,8 +113,9 @@ class Http2Connection(asyncio.Protocol):
             self._writable.set()
             self._writable = None
             self._write_paused_at = 0.0
-            if not self.transport.is_closing():
-                self.transport.resume_reading()
+            if self.http2.waits:
+                self._wait_for_turn()
+            self._read_or_not()
 
     # What its calls need
 
@@ -203,7 +195,7 @@ class Http2Connection(asyncio.Protocol):
     def is_busy(self) -> bool:
         """Whether something is left to answer or send."""
         transport: Any = self.transport
-        return bool(self.http2.streams) or bool(transport.get_write_buffer_size())
+        return bool(self.http2.streams) or self.http2.waits or bool(transport.get_write_buffer_size())
 
     def shutdown(self) -> None:
         """We stop: calls in hand are answered, those on their way, too; then it closes."""
@@ -223,6 +215,55 @@ class Http2Connection(asyncio.Protocol):
         self.transport.close()
 
     # Within
+
+    def _handle(self, data: bytes, work_max: int) -> int:
+        """Frames, as far as the allowance goes; the work that it was."""
+        for event in self.http2.receive(data, work_max):
+            kind = type(event)
+            if kind is http2.Data:
+                event.stream.owned.data(event.data, ended=event.ended)  # type: ignore[union-attr]
+            elif kind is http2.Request:
+                self._request(event)  # type: ignore[arg-type]
+            elif kind is http2.Reset:
+                if event.stream.owned is not None:  # type: ignore[union-attr]
+                    event.stream.owned.reset()  # type: ignore[union-attr]
+            elif kind is http2.Trailers:
+                event.stream.owned.ended()  # type: ignore[union-attr]
+            elif kind is http2.Drained:
+                event.stream.owned.drained()  # type: ignore[union-attr]
+            elif kind is http2.PingAnswered:
+                if event.payload == _LAST_CALLS:  # type: ignore[union-attr]
+                    self._take_no_more()
+            elif kind is http2.Ended:
+                self._fault(event)  # type: ignore[arg-type]
+        work = self.http2.work
+        self._listener.turns.spend(self._host, work)
+        if self.http2.waits:
+            self._wait_for_turn()
+        if self._deliveries:
+            self._hand_over()
+        self._write()
+        if not self.http2.unfinished_bytes or self._put_off:
+            self._unfinished_since = 0.0
+        elif not self._unfinished_since:
+            self._unfinished_since = self._heard
+        return work
+
+    def _wait_for_turn(self) -> None:
+        if not self._put_off:
+            self._put_off = True
+            self._listener.turns.put_off(self._host, self)
+            self._read_or_not()
+
+    def _read_or_not(self) -> None:
+        """Nothing is read while what came waits for its turn, or our answers for the client."""
+        reads = not self._put_off and self._writable is None
+        if reads is not self._reads and not self.transport.is_closing():
+            self._reads = reads
+            if reads:
+                self.transport.resume_reading()
+            else:
+                self.transport.pause_reading()
 
     def _request(self, event: http2.Request) -> None:
         stream = event.stream
@@ -283,7 +324,12 @@ class Http2Connection(asyncio.Protocol):
         self._write()
 
     def _fault(self, event: http2.Ended) -> None:
-        self._listener.trap("http2_fault", self.peer, event.detail)
+        if event.code == http2.ErrorCode.ENHANCE_YOUR_CALM:
+            self._listener.trap("http2_flood", self.peer, event.detail)
+            self._listener.trouble(self.peer, FLOOD)
+        else:
+            self._listener.trap("http2_fault", self.peer, event.detail)
+            self._listener.trouble(self.peer)
 
     def _give_up(self, kind: str, detail: str) -> None:
         self._listener.trap(kind, self.peer, detail)

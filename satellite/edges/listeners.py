@@ -27,6 +27,8 @@ from satellite.edges.greeting import TLS_HELLO, Greeter, first_byte
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.http1 import HEAD_BYTES_MAX, Http1Connection
 from satellite.edges.http2_connection import Http2Connection
+from satellite.edges.peers import Peers
+from satellite.edges.turns import LoopTurns
 from satellite.errors import SatelliteError
 from satellite.faults.book import Faults
 from satellite.faults.decision import Decision
@@ -101,6 +103,8 @@ class Listeners:
         self.on_trap = on_trap
         self.faults = faults or Faults(clock_ns)
         self.faulty_tls = faulty_tls
+        self.turns = LoopTurns()
+        self.peers = Peers(asyncio.get_running_loop().time)
         self.tasks: asyncio.TaskGroup | None = None
         """Owns what connections start, while `run` runs."""
         self._clock_ns = clock_ns
@@ -318,9 +322,27 @@ class Listener:
         """Whether this port serves such a method, over HTTP/2."""
         return self._engine is not None and self._engine.serves(path)
 
+    @property
+    def turns(self) -> LoopTurns:
+        """Whose bytes are read when."""
+        return self.owner.turns
+
+    def trouble(self, peer: str, points: float = 1.0) -> None:
+        """A connection came to nothing, or worse."""
+        if self.owner.peers.trouble(_host(peer), points):
+            self.trap("peer_waits", peer, "its connections are served slowly for ten seconds")
+
+    def wait_seconds(self, peer: str) -> float | None:
+        """How long a new connection has to wait before anything is read of it; None: it is not to be served at all."""
+        seconds = self.owner.peers.wait_seconds(_host(peer))
+        if seconds <= self.owner.head_seconds:
+            return seconds
+        self.trap("too_many_connections", peer, "of an address that sent floods")
+        return None
+
     def admit(self, peer: str) -> bool:
         """Count a connection; False when it is one too many."""
-        host = peer.rpartition(":")[0]
+        host = _host(peer)
         self._peers[host] += 1
         if self._peers[host] > self.owner.connections_per_peer_max:
             self.trap("too_many_connections", peer, "of this client's address")
@@ -332,7 +354,7 @@ class Listener:
 
     def connection_closed(self, peer: str) -> None:
         """One that was admitted, or not, is gone."""
-        host = peer.rpartition(":")[0]
+        host = _host(peer)
         self._peers[host] -= 1
         if self._peers[host] <= 0:
             del self._peers[host]
@@ -387,6 +409,17 @@ class Listener:
             task.add_done_callback(self._shook_hands)
 
     async def _welcome(self, accepted: socket.socket, peer: str) -> None:
+        seconds = self.wait_seconds(peer)
+        if seconds is None:
+            reset(accepted)
+            accepted.close()
+            return
+        if seconds:
+            try:
+                await asyncio.sleep(seconds)
+            except asyncio.CancelledError:
+                accepted.close()
+                raise
         fault = self.fault(peer)
         if fault is not None and await self._spoilt(accepted, fault):
             return
@@ -408,13 +441,14 @@ class Listener:
             self.on_mixed(kind, self.port, peer)
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Greeter(self, fault),
+                lambda: Greeter(self, fault, waited=True),
                 accepted,
                 ssl=self._context_for(fault) if tls else None,
                 ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
             self.trap(self._trap_kind(error), peer, _reason(error))
+            self.trouble(peer)
             accepted.close()
 
     async def _spoilt(self, accepted: socket.socket, fault: Decision) -> bool:
@@ -488,6 +522,10 @@ class Listener:
         for connection in list(self.connections):
             if not (only_written and connection.is_busy):
                 connection.transport.abort()
+
+
+def _host(peer: str) -> str:
+    return peer.rpartition(":")[0]
 
 
 def _reason(error: Exception) -> str:

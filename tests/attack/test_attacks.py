@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.attack.attacks import ATTACKS, run
+from tests.attack.floods import flood
 
 REFUSED = {
     "groups": {400},
@@ -22,3 +23,18 @@ def test_an_attack(name: str) -> None:
     assert outcome.reports
     if name in REFUSED:
         assert set(outcome.statuses) <= REFUSED[name] | {429, 503}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize(
+    ("name", "trap"),
+    [
+        ("settings", "http2_flood"),
+        ("unfinished messages", None),
+        ("pipelined requests", "unknown_path"),
+    ],
+)
+def test_a_flood(name: str, trap: str | None) -> None:
+    harm = flood(name, 1)
+    assert min(map(len, harm.seconds.values())) >= 1
+    assert trap is None or harm.traps[trap]

@@ -18,6 +18,7 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.services import Services
 from satellite.edges.http2 import PREFACE
 from satellite.edges.listeners import Listeners
+from satellite.edges.peers import Peers
 from satellite.faults.book import Faults
 
 CA = trustme.CA()
@@ -309,5 +310,53 @@ def test_too_many_connections_of_one_address(run: Any) -> None:
                 assert (await ports.talk(REQUEST)).startswith(b"HTTP/1.1 503 ")
                 writer.close()
                 await writer.wait_closed()
+
+    run(main)
+
+
+def test_a_flood_is_cut_off_and_its_address_waits(run: Any) -> None:
+    async def main() -> None:
+        async with here() as ports:
+            pings = b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)
+            ports.server.peers = Peers(lambda: 0.0)
+            kinds = []
+            while "peer_waits" not in kinds:
+                with suppress(ConnectionError):
+                    await ports.talk(HELLO + pings * 3000)
+                kinds.append((await ports.traps.get())[0])
+            assert kinds == ["http2_flood"] * 4 + ["peer_waits"]
+            assert ports.server.peers.wait_seconds("127.0.0.1") > 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_requests_beyond_a_turn_of_the_loop_are_all_answered(run: Any, secure: bool) -> None:
+    async def main() -> None:
+        async with here() as ports:
+            request = REQUEST.replace(b"Connection: close\r\n", b"")
+            context = client_context() if secure else None
+            answer = await ports.talk(request * 400 + REQUEST, secure=secure, context=context)
+            assert answer.count(b"hello over") == 401
+
+    run(main)
+
+
+def test_calls_beyond_a_turn_of_the_loop_are_all_answered(run: Any) -> None:
+    async def main() -> None:
+        async with here() as ports:
+            heads = [
+                (b"\0\0\x0e\1\5" + number.to_bytes(4, "big") + b"\x83\x86\x84\x41\x09127.0.0.1")
+                for number in range(1, 401, 2)
+            ]
+            ending = b"\0\0\x08\7\0\0\0\0\0" + bytes(8)
+            reader, writer = await ports.open()
+            writer.write(HELLO + b"".join(heads) + ending)
+            found = b""
+            while found.count(b" over http") < 200:
+                piece = await reader.read(1 << 16)
+                assert piece
+                found += piece
+            writer.close()
 
     run(main)

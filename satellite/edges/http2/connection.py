@@ -21,6 +21,12 @@ from satellite.edges.http2.headers import HeaderReader
 from satellite.edges.http2.sending import Sending
 from satellite.edges.http2.stream import Stream
 
+WORK_MAX = 1 << 62
+"""All that came."""
+_WORK_OF_REQUEST = 16
+_WORK_OF_DATA = 3
+"""What the owner is thought to have of it, beside the frame's own 1."""
+
 _LONGEST_FRAME_SENT = 65_536
 """Even when the peer allows more: others want their turn."""
 
@@ -72,6 +78,13 @@ class Connection(Sending):
         """Whether the client's settings have come."""
         self._headers = HeaderReader(list_bytes_max=limits.list_bytes_max, fields_max=limits.fields_max)
         self._rest = b""
+        self._rest_at = 0
+        """Where of the rest the next frame begins."""
+        self._work_left = 0
+        self.work = 0
+        """What the last `receive` had to do, in frames; one that begins a request is worth some."""
+        self.waits = False
+        """Whether it left frames for later: `receive(b"")` goes on."""
         self._greeted = False
         self._block: tuple[int, int, list[bytes], int] | None = None
         """A header block that goes on: stream, flags, its parts, their bytes."""
@@ -80,7 +93,7 @@ class Connection(Sending):
     @property
     def unfinished_bytes(self) -> int:
         """What is held of a frame or header block that is not complete."""
-        return len(self._rest) + (self._block[3] if self._block else 0)
+        return len(self._rest) - self._rest_at + (self._block[3] if self._block else 0)
 
     def consume(self, stream: Stream, size: int) -> None:
         """The owner has dealt with so many bytes of a body; the client may send as many more."""
@@ -96,22 +109,31 @@ class Connection(Sending):
 
     # In
 
-    def receive(self, data: bytes) -> list[Event]:
-        """What these bytes meant. After `Ended` nothing is read any more."""
+    def receive(self, data: bytes, work_max: int = WORK_MAX) -> list[Event]:
+        """What these bytes meant, as far as that is not more work than allowed. After `Ended` nothing is read any more."""
         events: list[Event] = []
         if self.ended:
             return events
-        if self._rest:
-            data = self._rest + data
         at = 0
+        if self._rest:
+            if not data:
+                data, at = self._rest, self._rest_at
+            else:
+                data = self._rest[self._rest_at :] + data
+        self._work_left = work_max
+        self.waits = False
         try:
             if not self._greeted:
                 at = self._greet(data)
             at = self._read(data, at, events)
         except ConnectionFault as fault:
             self._fail(fault, events)
-            return events
-        self._rest = data[at:]
+        else:
+            if self.waits:
+                self._rest, self._rest_at = data, at
+            else:
+                self._rest, self._rest_at = data[at:], 0
+        self.work = work_max - self._work_left
         return events
 
     def _greet(self, data: bytes) -> int:
@@ -138,6 +160,10 @@ class Connection(Sending):
             begin = at + frames.HEADER_BYTES
             if end - begin < length:
                 break
+            if self._work_left <= 0:
+                self.waits = True
+                break
+            self._work_left -= 1
             at = begin + length
             payload = data[begin:at]
             stream_id &= 0x7FFFFFFF
@@ -187,6 +213,7 @@ class Connection(Sending):
         ended = bool(flags & frames.END_STREAM)
         if len(body) < patience.SMALL_DATA_BYTES and not ended:
             self._spend(patience.COST_OF_EMPTY_FRAME)
+        self._work_left -= _WORK_OF_DATA
         stream.received_bytes += len(body)
         if ended:
             stream.remote_open = False
@@ -236,6 +263,8 @@ class Connection(Sending):
             self._trailers(stream_id, block, events, ended=ended)
             return
         head = self._headers.request(block)
+        self._work_left -= _WORK_OF_REQUEST
+        self._pay_for_decoding()
         if self._goaway_at is not None:  # §6.8: as if it had never come
             self._begin(stream_id, ours=True)
             return
@@ -268,6 +297,7 @@ class Connection(Sending):
 
     def _trailers(self, stream_id: int, block: bytes, events: list[Event], *, ended: bool) -> None:
         fields, fault = self._headers.trailers(block)
+        self._pay_for_decoding()
         stream = self.streams.get(stream_id)
         if stream is None or not stream.remote_open:
             self._late(stream_id, stream, "HEADERS")
@@ -345,6 +375,7 @@ class Connection(Sending):
         if len(payload) % 6:
             raise ConnectionFault(ErrorCode.FRAME_SIZE_ERROR, "SETTINGS is not a multiple of 6 bytes long")
         self._spend(patience.COST_OF_SETTINGS + len(payload) // 60)
+        self._work_left -= len(payload) // 24
         for name, value in struct.iter_unpack(">HL", payload):
             self._set(name, value)
         self._out.append(frames.frame(frames.SETTINGS, frames.ACK, 0))
@@ -446,6 +477,13 @@ class Connection(Sending):
         if stream_id == 0 or stream_id % 2 == 0 or stream_id > self.last_stream_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} for a stream that was not begun")
 
+    def _pay_for_decoding(self) -> None:
+        """Nothing, for a block that is known."""
+        if self._headers.work:
+            self._work_left -= self._headers.work
+            self._headers.work = 0
+            self._spend(patience.COST_OF_NEW_BLOCK)
+
     def _spend(self, cost: int) -> None:
         if not self._patience.spend(cost):
             raise ConnectionFault(ErrorCode.ENHANCE_YOUR_CALM, "too many frames that bring nothing")
@@ -462,7 +500,8 @@ class Connection(Sending):
 
     def _fail(self, fault: ConnectionFault, events: list[Event]) -> None:
         self.ended = True
-        self._rest = b""
+        self.waits = False
+        self._rest, self._rest_at = b"", 0
         self._block = None
         self._out.append(frames.goaway(self.last_stream_id, fault.code, fault.detail))
         for stream in list(self.streams.values()):

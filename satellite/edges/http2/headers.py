@@ -22,6 +22,9 @@ _CACHED_BLOCK_BYTES_MAX = 2048
 _HARD_LIMIT_FACTOR = 4
 """A list up to this many times the limit is read to its end, so that its stream can be answered and the others live."""
 
+_WORK_OF_BLOCK = 16
+"""What a block costs that has to be decoded, in frames; and each two bytes of it one more."""
+
 _NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _BAD_VALUE = re.compile(rb"[\0\r\n]")
 _PSEUDO = (b":method", b":scheme", b":authority", b":path")
@@ -62,6 +65,8 @@ class HeaderReader:
     """The receiving end of one connection's header compression."""
 
     def __init__(self, *, list_bytes_max: int, fields_max: int) -> None:
+        self.work = 0
+        """What was decoded since somebody last set this to 0; a block that is known costs nothing."""
         self._decoder = hpack.Decoder(max_header_list_size=list_bytes_max * _HARD_LIMIT_FACTOR)
         self._list_bytes_max = list_bytes_max
         self._fields_max = fields_max
@@ -93,6 +98,7 @@ class HeaderReader:
         return tuple(fields), fault
 
     def _decode(self, block: bytes) -> list[tuple[bytes, bytes]]:
+        self.work += _WORK_OF_BLOCK + len(block) // 2
         try:
             decoded: Any = self._decoder.decode(block, raw=True)
         except hpack.OversizedHeaderListError as error:

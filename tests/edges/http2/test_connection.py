@@ -400,3 +400,34 @@ def test_lengths_as_hpack_writes_them(size: int) -> None:
     client = Client()
     fields = [(b"n" * max(1, size), b"v" * size)]
     assert client.decoder.decode(encode(fields), raw=True) == fields
+
+
+class TestWork:
+    """One `receive` does no more than it may; what is left is not lost."""
+
+    def test_frames_wait(self) -> None:
+        client = Client()
+        pings = [f.frame(f.PING, 0, 0, bytes((number,)) * 8) for number in range(10)]
+        client.server.receive(b"".join(pings) + pings[0][:5], work_max=4)
+        assert client.server.waits
+        assert client.server.work == 4
+        assert client.server.unfinished_bytes == 6 * len(pings[0]) + 5
+        assert [one.payload[0] for one in client.take()] == [0, 1, 2, 3]
+        client.server.receive(b"", work_max=4)
+        client.server.receive(pings[0][5:])
+        assert not client.server.waits
+        assert [one.payload[0] for one in client.take()] == [4, 5, 6, 7, 8, 9, 0]
+
+    def test_nothing_is_allowed(self) -> None:
+        client = Client()
+        assert client.server.receive(f.frame(f.PING, 0, 0, bytes(8)), work_max=0) == []
+        assert client.server.waits
+        assert client.take() == []
+
+    def test_a_block_that_is_new_is_more_work_than_one_that_is_known(self) -> None:
+        client = Client()
+        client.begin(1)
+        client.begin(3)  # from here on the table stands still
+        known = client.server.work
+        client.begin(5, *((f"x-{number}", "odd") for number in range(20)))
+        assert client.server.work > 3 * known

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import asyncio
+
+from satellite.edges.peers import FLOOD, Peers
+from satellite.edges.turns import PUT_OFF_SHARE, SHARE, SLICE, TURN, LoopTurns
+
+
+class Reader:
+    """Has so many slices of work to do, and notes when."""
+
+    def __init__(self, turns: LoopTurns, host: str, slices: int, done: list[str]) -> None:
+        self.turns, self.host, self.slices, self.done = turns, host, slices, done
+
+    def go_on(self) -> int:
+        self.done.append(self.host)
+        self.slices -= 1
+        if self.slices:
+            self.turns.put_off(self.host, self)
+        return SLICE
+
+
+def test_an_address_has_a_share_of_a_turn() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        assert turns.allowance("a") == SLICE
+        turns.spend("a", SHARE - 10)
+        assert turns.allowance("a") == 10
+        turns.spend("a", 10)
+        assert turns.allowance("a") == 0
+        assert turns.allowance("b") == SLICE
+        await asyncio.sleep(0)  # a turn
+        assert turns.allowance("a") == SLICE
+
+    asyncio.run(main())
+
+
+def test_thousands_of_addresses_have_a_bound_too() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        for number in range(TURN // SLICE):
+            turns.spend(str(number), SLICE)
+        assert turns.allowance("another") == 0
+
+    asyncio.run(main())
+
+
+def test_addresses_take_turns_and_so_do_their_connections() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        done: list[str] = []
+        for _ in range(50):
+            turns.put_off("flood", Reader(turns, "flood", 100, done))
+        turns.put_off("victim", Reader(turns, "victim", 1, done))
+        assert turns.allowance("flood") == turns.allowance("victim") == 0
+        await asyncio.sleep(0)
+        assert done[:2] == ["flood", "victim"]
+        assert len(done) == PUT_OFF_SHARE // SLICE
+        assert turns.allowance("victim") == SLICE
+        assert turns.allowance("flood") == 0
+        await asyncio.sleep(0)
+        assert len(done) == 2 * PUT_OFF_SHARE // SLICE
+
+    asyncio.run(main())
+
+
+class TestPeers:
+    def test_who_floods_waits_for_a_while(self) -> None:
+        now = [100.0]
+        peers = Peers(lambda: now[0])
+        assert [peers.trouble("a", FLOOD) for _ in range(5)] == [False, False, False, True, False]
+        waits = [peers.wait_seconds("a") for _ in range(4)]
+        assert waits == sorted(waits)
+        assert waits[-1] > waits[0] + 0.5
+        assert peers.wait_seconds("b") == 0
+        now[0] += 60
+        assert peers.wait_seconds("a") == 0
+        assert not peers.trouble("a", FLOOD)
+
+    def test_now_and_then_something_comes_to_nothing(self) -> None:
+        now = [100.0]
+        peers = Peers(lambda: now[0])
+        for _ in range(1000):
+            now[0] += 0.1
+            assert not peers.trouble("probe")
+        assert peers.wait_seconds("probe") == 0
+
+    def test_addresses_are_not_remembered_without_end(self) -> None:
+        peers = Peers(lambda: 0.0)
+        for number in range(20_000):
+            peers.trouble(str(number))
+        assert len(peers._records) <= 10_000
