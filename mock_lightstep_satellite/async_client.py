@@ -108,6 +108,31 @@ class AsyncClient:
         detail, body = await self.request(number), await self.request_body(number)
         return await replay_aside(detail, body, to, token=token, ca_file=ca_file, timeout=timeout)
 
+    async def faults(self) -> list[dict[str, Any]]:
+        """As `Client.faults`."""
+        found: list[dict[str, Any]] = (await self.send(calls.faults("GET", None)))["faults"]
+        return found
+
+    async def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
+        """As `Client.add_fault`."""
+        added = (await self.send(calls.fault(None, profile, fault)))["faults"]
+        return [one["id"] for one in added]
+
+    async def remove_faults(self, *fault_ids: str) -> None:
+        """As `Client.remove_faults`."""
+        for call in calls.without_faults(None, fault_ids):
+            await self.send(call)
+
+    @asynccontextmanager
+    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
+        """As `Client.fault`."""
+        added = await self.add_fault(profile, **fault)
+        try:
+            yield added
+        finally:
+            with suppress(NotFound):
+                await self.remove_faults(*added)
+
     def project(self, name: str) -> AsyncProject:
         """As `Client.project`."""
         return AsyncProject(self, name)
@@ -254,9 +279,7 @@ class AsyncProject:
 
     async def faults(self) -> list[dict[str, Any]]:
         """As `Project.faults`."""
-        found: list[dict[str, Any]] = (
-            await self.client.send(calls.of_project(dict, "GET", self.name, "faults"))
-        )["faults"]
+        found: list[dict[str, Any]] = (await self.client.send(calls.faults("GET", self.name)))["faults"]
         return found
 
     async def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:

@@ -6,6 +6,7 @@ Errors are those of `errors`, raised here as the satellite raised them there.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import AsyncIterable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -110,6 +111,9 @@ def expectation(
 ) -> Call[Spans]:
     """A wait for spans."""
     low, high = count_range(count)
+    for name, value in (("timeout", timeout), ("quiet", quiet)):
+        if not 0 <= value < math.inf:
+            raise BadRequest(f"{name} is a number of seconds, 0 or more, not {value!r}", parameter=name)
     body = {
         "query": str(query),
         "since": since or 0,
@@ -121,16 +125,24 @@ def expectation(
     return Call(Spans, call.method, call.path, body=body, waits_s=timeout)
 
 
-def fault(project: str, profile: str | None, fault: dict[str, Any]) -> Call[dict[str, Any]]:
+def faults(
+    method: str, project: str | None, what: str = "", body: dict[str, Any] | None = None
+) -> Call[dict[str, Any]]:
+    """A question about the faults of a project, or (None) of the whole satellite."""
+    place = "" if project is None else f"/projects/{quote(project, safe='')}"
+    return Call(dict[str, Any], method, f"/api/v1{place}/faults{what}", body=body)
+
+
+def fault(project: str | None, profile: str | None, fault: dict[str, Any]) -> Call[dict[str, Any]]:
     """Something that is to go wrong, or a profile of faults."""
-    call = of_project(dict[str, Any], "POST", project, "faults")
-    return replace(call, body={"profile": profile} if profile is not None else fault)
+    return faults("POST", project, body={"profile": profile} if profile is not None else fault)
 
 
-def without_faults(project: str, fault_ids: Sequence[str]) -> list[Call[dict[str, Any]]]:
+def without_faults(project: str | None, fault_ids: Sequence[str]) -> list[Call[dict[str, Any]]]:
     """The end of some faults, or of all."""
-    ends = [f"faults/{quote(one, safe='')}" for one in fault_ids] or ["faults"]
-    return [of_project(dict[str, Any], "DELETE", project, end) for end in ends]
+    return [
+        faults("DELETE", project, what) for what in [f"/{quote(one, safe='')}" for one in fault_ids] or [""]
+    ]
 
 
 def requests(project: str | None, what: object = "", **params: Any) -> Call[dict[str, Any]]:
@@ -278,6 +290,11 @@ def drawing(project: str, query: Query | None, format_: str, params: dict[str, A
 def count_range(count: Count) -> tuple[int, int | None]:
     """(least, most) of a Count; most None for no bound. Raises BadRequest for what is none."""
     if isinstance(count, tuple):
+        low, high = count
+        if low < 0 or (high is not None and high < low):
+            raise BadRequest(
+                f"no number of spans is in {count!r}", hint="(1, 4) is from 1 to 4, (1, None) 1 and more"
+            )
         return count
     match = re.fullmatch(r"\s*(==|>=|<=|)\s*(\d+)\s*", str(count))
     if match is None:

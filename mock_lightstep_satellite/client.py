@@ -120,6 +120,31 @@ class Client:
         detail, body = self.request(number), self.request_body(number)
         return replay(detail, body, to, token=token, ca_file=ca_file, timeout=timeout)
 
+    def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong on purpose for the whole satellite: id, fault, seen, applied, active of each rule."""
+        found: list[dict[str, Any]] = self.send(calls.faults("GET", None))["faults"]
+        return found
+
+    def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
+        """Have something go wrong for every project from now on, or what belongs to none: a connection, TLS; ids."""
+        added = self.send(calls.fault(None, profile, fault))["faults"]
+        return [one["id"] for one in added]
+
+    def remove_faults(self, *fault_ids: str) -> None:
+        """Let nothing go wrong for the whole satellite any more, or only these rules; those of projects stay."""
+        for call in calls.without_faults(None, fault_ids):
+            self.send(call)
+
+    @contextmanager
+    def fault(self, profile: str | None = None, **fault: Any) -> Iterator[list[str]]:
+        """The same within the block: `with client.fault(connection="refuse", port=8184): …`."""
+        added = self.add_fault(profile, **fault)
+        try:
+            yield added
+        finally:
+            with suppress(NotFound):
+                self.remove_faults(*added)
+
     def project(self, name: str) -> Project:
         """One project's questions; it need not exist yet."""
         return Project(self, name)
@@ -277,9 +302,7 @@ class Project:
 
     def faults(self) -> list[dict[str, Any]]:
         """What goes wrong here on purpose: id, fault, seen, applied, active of each rule."""
-        found: list[dict[str, Any]] = self.client.send(calls.of_project(dict, "GET", self.name, "faults"))[
-            "faults"
-        ]
+        found: list[dict[str, Any]] = self.client.send(calls.faults("GET", self.name))["faults"]
         return found
 
     def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:

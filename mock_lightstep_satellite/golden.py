@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,26 +81,37 @@ def compare(
             f"there is no golden file {path}: run once without CI=true, or with --satellite-update-golden"
         )
         raise AssertionError(message)
-    wanted = _read(path)
-    if wanted == got:
-        return
+    if diff := _difference(_written(_read(path)), got, path.name):
+        message = f"the traces differ from {path}; --satellite-update-golden takes them as right\n{diff}"
+        raise AssertionError(message)
+
+
+def difference(paths: Sequence[Path], traces: Iterable[Trace], *, ignore: Collection[str] = ()) -> str:
+    """How the traces differ from those of all these files together, as a unified diff; "" when they do not.
+
+    Raises BadRequest: a file is not a golden file.
+    """
+    wanted = sorted((trace for path in paths for trace in _read(path)), key=_content)
+    named = ", ".join(path.name for path in paths)
+    return _difference(_written(wanted), _written(normalised(traces, ignore=ignore)), named)
+
+
+def _difference(wanted: str, got: str, named: str) -> str:
     lines = difflib.unified_diff(
-        wanted.splitlines(), got.splitlines(), f"{path.name} (golden)", "what arrived", lineterm=""
+        wanted.splitlines(), got.splitlines(), f"{named} (golden)", "what arrived", lineterm=""
     )
-    diff = "\n".join(lines)
-    message = f"the traces differ from {path}; --satellite-update-golden takes them as right\n{diff}"
-    raise AssertionError(message)
+    return "\n".join(lines)
 
 
-def _read(path: Path) -> str:
-    """Its content as we would write it: how a person has laid it out does not matter."""
+def _read(path: Path) -> list[dict[str, Any]]:
+    """Its content; how a person has laid it out does not matter."""
     try:
         content = json.loads(path.read_text("utf-8"))
     except (ValueError, OSError) as error:
         raise BadRequest(f"{path} is no golden file: {error}") from error
     if not isinstance(content, list) or not all(isinstance(one, dict) and "tree" in one for one in content):
         raise BadRequest(f"{path} is no golden file: a list of traces, each with its `tree`, is wanted")
-    return _written(content)
+    return content
 
 
 def _written(content: list[dict[str, Any]]) -> str:

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import shlex
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import httpx
 
 from mock_lightstep_satellite.client import Client
 from mock_lightstep_satellite.errors import SatelliteError, Unreachable
+
+if TYPE_CHECKING:
+    from satellite.app import Satellite
 
 PORTS = {
     "grpc_target": "grpc_secure_port",
@@ -60,6 +65,27 @@ class RemoteSatellite:
     """A copy of its CA; None when it has none."""
 
 
+def environment(satellite: RemoteSatellite | Satellite, token: str) -> dict[str, str]:
+    """What a program is told to report to it with this token; see `Spans.env`."""
+    found = {name: str(getattr(satellite, name) or "") for name in PORTS}
+    host, _, port = found["grpc_target"].rpartition(":")
+    ca_file = str(satellite.ca_file or "")
+    env = {
+        "LIGHTSTEP_ACCESS_TOKEN": token,
+        "LIGHTSTEP_HOST": host,
+        "LIGHTSTEP_PORT": port,
+        "LS_ACCESS_TOKEN": token,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{found['plain_target']}" if found["plain_target"] else "",
+        "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={token}",
+        "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
+        "SATELLITE_URL": satellite.url,
+        "SATELLITE_PROJECT": token,
+        "SATELLITE_CA_FILE": ca_file,
+        **{f"SATELLITE_{name.upper()}": address for name, address in found.items()},
+    }
+    return {name: value for name, value in env.items() if value}
+
+
 def connect(client: Client, folder: Path) -> RemoteSatellite:
     """The satellite of this client. Its listeners are those in its diagnostics, at the host of its URL, that can be reached.
 
@@ -83,7 +109,7 @@ def connect(client: Client, folder: Path) -> RemoteSatellite:
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         scheme, _, kind = name.partition("_")
         address = f"{scheme}://{target}" if kind == "url" else target
-        addresses[name] = address if port and _answers(host, port) else ""
+        addresses[name] = address if port and _answers(host, port, tls="secure" in setting) else ""
     ca_file = None
     if ca.is_success:
         ca_file = folder / "ca.pem"
@@ -163,9 +189,13 @@ def _free_port() -> int:
     return port
 
 
-def _answers(host: str, port: int) -> bool:
+def _answers(host: str, port: int, *, tls: bool) -> bool:
+    """Whether somebody takes connections there; a whole handshake where TLS is spoken, lest it is noted as a failed one."""
     try:
-        with closing(socket.create_connection((host, port), timeout=2)):
+        with socket.create_connection((host, port), timeout=2) as connection:
+            if tls:
+                context = ssl._create_unverified_context()  # noqa: S323 - nothing is sent
+                context.wrap_socket(connection, server_hostname=host).close()
             return True
     except OSError:
         return False

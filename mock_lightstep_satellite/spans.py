@@ -16,7 +16,7 @@ from mock_lightstep_satellite.calls import Count, Latency, Query
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.golden import compare
-from mock_lightstep_satellite.remote import PORTS, RemoteSatellite
+from mock_lightstep_satellite.remote import RemoteSatellite, environment
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 if TYPE_CHECKING:
@@ -105,23 +105,7 @@ class Spans:
         LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
         OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers.
         """
-        found = {name: str(getattr(self.satellite, name) or "") for name in PORTS}
-        host, _, port = found["grpc_target"].rpartition(":")
-        ca_file = str(self.satellite.ca_file or "")
-        env = {
-            "LIGHTSTEP_ACCESS_TOKEN": self.token,
-            "LIGHTSTEP_HOST": host,
-            "LIGHTSTEP_PORT": port,
-            "LS_ACCESS_TOKEN": self.token,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{found['plain_target']}" if found["plain_target"] else "",
-            "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={self.token}",
-            "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
-            "SATELLITE_URL": self.satellite.url,
-            "SATELLITE_PROJECT": self.project,
-            "SATELLITE_CA_FILE": ca_file,
-            **{f"SATELLITE_{name.upper()}": address for name, address in found.items()},
-        }
-        return {name: value for name, value in env.items() if value}
+        return environment(self.satellite, self.token)
 
     def expect(
         self,

@@ -40,6 +40,13 @@ VERBS = (
     Verb("spans", ASKING, "query", "spans", "The spans that match a query."),
     Verb("trace", ASKING, "query", "trace", "One trace as a tree."),
     Verb("wait", ASKING, "query", "wait", "Wait for spans; the exit code says whether they came."),
+    Verb(
+        "exec",
+        ASKING,
+        "run",
+        "exec_",
+        "Run a command and wait for its spans; the exit code says whether they came.",
+    ),
     Verb("histogram", ASKING, "analyses", "histogram", "How long spans took, drawn."),
     Verb("groups", ASKING, "analyses", "groups", "Spans by the values of keys."),
     Verb(
@@ -56,6 +63,9 @@ VERBS = (
     Verb(
         "requests", ASKING, "requests", "app", "What came to the ports for reports; show, save, replay one."
     ),
+    Verb("fault", ASKING, "faults", "app", "A bad day on purpose: what is to go wrong."),
+    Verb("golden", ASKING, "golden", "app", "Hold traces against files."),
+    Verb("reset", ASKING, "run", "reset", "Remove the spans of a project."),
     Verb("export", ASKING, "files", "export", "Write spans to a file: OTLP, Jaeger, Zipkin, LightStep."),
     Verb("import", ASKING, "files", "import_", "Read spans from a file into a satellite."),
     Verb("data", SERVING, "data", "app", "Look after a data directory: check, compact, export, import."),

@@ -22,6 +22,8 @@ from mock_lightstep_satellite.cli.query import (
     write_json,
 )
 from mock_lightstep_satellite.cli.tables import console as _console
+from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.errors import NotFound
 
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -45,6 +47,18 @@ def check(
         _show(found)
     if strict and any(one["severity"] != "info" for one in found):
         raise typer.Exit(FINDINGS)
+
+
+def findings_of(asked: Project, query: str, oldest_us: int | None) -> list[dict[str, Any]]:
+    """Shows what is odd; those findings that `--strict` counts."""
+    try:
+        found = asked.checks(query, oldest_us=oldest_us)
+    except NotFound:  # nothing has arrived
+        return []
+    grave = [one for one in found if one["severity"] != "info"]
+    if grave:
+        _show(grave)
+    return grave
 
 
 def _show(found: list[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -353,3 +354,35 @@ def test_notes_on_a_query_are_told(client: Client, caplog: pytest.LogCaptureFixt
     assert "write service NOT IN" in caplog.text
     project.spans('service IN ("shop")')
     assert client.notes == []
+
+
+@pytest.mark.parametrize("count", [(4, 1), (-1, 2)])
+def test_a_range_that_holds_no_number(project: Project, count: Count) -> None:
+    with pytest.raises(BadRequest, match=r"no number of spans is in \("):
+        project.expect("", count)
+
+
+@pytest.mark.parametrize("seconds", [-1, math.nan, math.inf])
+def test_times_that_are_none(project: Project, seconds: float) -> None:
+    with pytest.raises(BadRequest, match="timeout is a number of seconds, 0 or more, not"):
+        project.expect("", timeout=seconds)
+    with pytest.raises(BadRequest, match="quiet is a number of seconds, 0 or more, not"):
+        project.expect("", quiet=seconds)
+    with pytest.raises(BadRequest, match="timeout_ms is at most 60000"):
+        project.expect("", timeout=61)
+
+
+async def _async_faults(url: str) -> None:
+    async with AsyncClient(url) as client:
+        async with client.fault(streams=3) as added:
+            assert [one["id"] for one in await client.faults()] == added
+        assert await client.faults() == []
+        assert await client.canonical('service:"a"') == 'service IN ("a")'
+
+
+def test_faults_of_the_whole_satellite(client: Client) -> None:
+    with client.fault(streams=3) as added:
+        assert [one["id"] for one in client.faults()] == added
+    assert client.faults() == []
+    assert client.canonical("http.status_code IN (200)") == '"http.status_code" IN ("200")'
+    asyncio.run(_async_faults(client.url))
