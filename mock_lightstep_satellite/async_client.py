@@ -456,10 +456,11 @@ class AsyncProject:
         timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         since: int | None = None,
+        trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
         """As `Project.expect`."""
         return (
-            await self.client.send(calls.expectation(self.name, query, count, timeout, quiet, since))
+            await self.client.send(calls.expectation(self.name, query, count, timeout, quiet, since, trace))
         ).spans
 
     async def reset(self) -> int:

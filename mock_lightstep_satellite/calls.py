@@ -107,20 +107,28 @@ def of_project(answer: type[T], method: str, project: str, what: str, **params: 
 
 
 def expectation(
-    project: str, query: Query, count: Count, timeout: float, quiet: float, since: int | None
+    project: str,
+    query: Query,
+    count: Count,
+    timeout: float,
+    quiet: float,
+    since: int | None,
+    trace: dict[str, Any] | None = None,
 ) -> Call[Spans]:
     """A wait for spans."""
     low, high = count_range(count)
     for name, value in (("timeout", timeout), ("quiet", quiet)):
         if not 0 <= value < math.inf:
             raise BadRequest(f"{name} is a number of seconds, 0 or more, not {value!r}", parameter=name)
-    body = {
+    body: dict[str, Any] = {
         "query": str(query),
         "since": since or 0,
         "count": {"min": low, "max": high},
         "timeout_ms": round(timeout * 1000),
         "quiet_ms": round(quiet * 1000),
     }
+    if trace is not None:
+        body["trace"] = trace
     call = of_project(Spans, "POST", project, "expect")
     return Call(Spans, call.method, call.path, body=body, waits_s=timeout)
 
@@ -310,7 +318,9 @@ def read(call: Call[T], reply: httpx.Response) -> T:
             if call.answer is bytes:
                 return cast("T", reply.content)
             return msgspec.json.decode(reply.content or b"null", type=call.answer)
-        raise error_of(msgspec.json.decode(reply.content)["error"])
+        raise error_of(
+            msgspec.json.decode(reply.content)["error"], str(reply.request.url).partition("/api/v1/")[0]
+        )
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         message = f"{reply.request.url} answered {reply.status_code}, but not as a satellite does"
         raise SatelliteError(message, hint="the URL is that of the Explorer, usually port 8000") from error
@@ -332,8 +342,8 @@ def notes(call: Call[Any], reply: httpx.Response, before: list[str]) -> list[str
     return notes
 
 
-def error_of(body: dict[str, Any]) -> SatelliteError:
-    """The error that a reply holds, as it was raised there."""
+def error_of(body: dict[str, Any], url: str = "") -> SatelliteError:
+    """The error that a reply holds, as it was raised there; `url`: the Explorer's, for links."""
     kinds = [SatelliteError]
     for kind in kinds:
         kinds += kind.__subclasses__()
@@ -342,6 +352,8 @@ def error_of(body: dict[str, Any]) -> SatelliteError:
     lines = [body["message"]]
     if isinstance(explanation := details.get("explanation"), dict):
         lines += [f"  {line}" for line in explanation.get("lines", ())]
+        if url and explanation.get("explorer"):
+            lines.append(f"  open: {url}{explanation['explorer']}")
     return kind("\n".join(lines), hint=body.get("hint"), **details)
 
 

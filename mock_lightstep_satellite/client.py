@@ -481,16 +481,21 @@ class Project:
         timeout: float = 5.0,
         quiet: float = 0.0,
         since: int | None = None,
+        trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
         """Wait on the satellite until that many matching spans have arrived after the mark `since`.
 
-        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`.
+        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`. `trace` wants
+        something of their traces: `{"complete": True, "path": ["gateway", "shop"]}`, one root and no missing parent, a chain of
+        calls through these services.
 
         Raises:
-            NotMet: they did not come in time; its text says what did.
+            NotMet: they did not come in time, were evicted, or their report was refused for good; its text says what did.
             Exceeded: more came.
         """
-        return self.client.send(calls.expectation(self.name, query, count, timeout, quiet, since)).spans
+        return self.client.send(
+            calls.expectation(self.name, query, count, timeout, quiet, since, trace)
+        ).spans
 
     def reset(self) -> int:
         """Remove all its spans; how many there were."""

@@ -115,6 +115,7 @@ class Spans:
         timeout: float = 5.0,
         quiet: float = 0.0,
         since: int | None = None,
+        trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
         """Wait until so many matching spans have arrived (see `Client`); since the test began unless `since` is set.
 
@@ -122,7 +123,7 @@ class Spans:
             NotMet: they did not come; its text says what did.
             Exceeded: more came.
         """
-        return self.asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
+        return self.asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
 
     def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """The matching spans that are there now, in order of arrival; empty before the first arrives."""
@@ -250,10 +251,11 @@ class AsyncSpans:
         timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         since: int | None = None,
+        trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
         """As `Spans.expect`."""
         async with self._asking() as asked:
-            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since)
+            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
 
     async def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """As `Spans.find`."""

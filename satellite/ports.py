@@ -124,7 +124,13 @@ class Ports:
                 names=certificates.names,
                 clock=lambda: datetime.fromtimestamp(clock_ns() / 1e9, UTC),
             )
-        self._listeners = Listeners(clock_ns=clock_ns, on_trap=trapped, faults=faults, faulty_tls=faulty_tls)
+        self._listeners = Listeners(
+            clock_ns=clock_ns,
+            on_trap=trapped,
+            faults=faults,
+            faulty_tls=faulty_tls,
+            on_connection=_nothing if requests is None else requests.connected,
+        )
         budget = ReadingBudget(settings.max_waiting_bytes)
         services = services or Services()
         self._health = add_standard(services, PROTOCOLS, lambda: not diagnostics.why_not_ready())
@@ -287,6 +293,10 @@ class Ports:
 
 def _none() -> None:
     return None
+
+
+def _nothing() -> None:
+    pass
 
 
 def _wanted(settings: Settings, setting: str) -> int | None:

@@ -75,7 +75,7 @@ def exec_(
         tempfile.TemporaryDirectory(prefix="satellite-") as folder,
     ):
         wanted = [canonical(asked, query) for query in queries]
-        waits = {"timeout": seconds(timeout), "quiet": seconds(quiet)}
+        timeout_s, quiet_s = seconds(timeout), seconds(quiet)
         since = asked.mark() if project else 0
         for profile in fault or ():
             asked.add_fault(profile)
@@ -83,7 +83,7 @@ def exec_(
         code = NOT_MET
         try:
             for query, number in zip(wanted, counts, strict=True):
-                asked.expect(query, number, since=since, **waits)
+                asked.expect(query, number, since=since, timeout=timeout_s, quiet=quiet_s)
             code = 0
         except (NotMet, Exceeded) as error:
             complain(error)

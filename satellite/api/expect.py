@@ -10,10 +10,11 @@ from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, with_
 from satellite.errors import BadRequest
 from satellite.explore.expect import Expectation, Met, expect
 from satellite.intake.arrivals import Arrivals
+from satellite.requests.log import RequestLog
 from satellite.store import Store
 
 
-def routes(store: Store, arrivals: Arrivals) -> Routes:
+def routes(store: Store, arrivals: Arrivals, log: RequestLog) -> Routes:
     """Its endpoint."""
     routes = Routes()
 
@@ -29,7 +30,7 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
         The answer comes with the arrival that completes it. A project that has not received anything yet will do.
         """
         wanted = await _body(request)
-        return with_notes(json(await expect(store, arrivals, project, wanted)), wanted.query)
+        return with_notes(json(await expect(store, arrivals, project, wanted, log)), wanted.query)
 
     return routes
 

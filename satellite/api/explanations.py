@@ -10,11 +10,13 @@ from fastapi import Query, Response
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
+from satellite.explore.evidence import evidence
 from satellite.explore.explanation import Explanation, explain
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.writer import Writer
 from satellite.query.plan import Plan
+from satellite.requests.log import RequestLog
 from satellite.store import Questions
 
 REFUSALS = 3
@@ -27,6 +29,7 @@ class Explanations:
 
     arrivals: Arrivals
     writer: Writer
+    log: RequestLog
 
     def of(self, source: Questions, project: str, plan: Plan) -> Explanation:
         """Why these spans are none."""
@@ -35,7 +38,8 @@ class Explanations:
             for refusal in reversed(self.writer.refusals)
             if refusal.project in ("", project)
         )
-        return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS])
+        found = evidence(self.log, project, plan.since)
+        return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found)
 
 
 def routes(sources: Sources, explanations: Explanations) -> Routes:

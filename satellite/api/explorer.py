@@ -75,7 +75,7 @@ def create_api(
         redoc_url=None,
     )
     handle_errors(api)
-    why = explanations.Explanations(arrivals, writer)
+    why = explanations.Explanations(arrivals, writer, log)
     resources = [
         projects.routes(sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log),
         queries.routes(),
@@ -93,7 +93,7 @@ def create_api(
         snapshots.routes(sources),
         files.routes(sources, intake),
         demo.routes(intake, demo_traffic),
-        expect.routes(sources.store, arrivals),
+        expect.routes(sources.store, arrivals, log),
         tail.routes(sources.store, arrivals),
         faults.routes(book),
         requests.routes(log, inflate),

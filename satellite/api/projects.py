@@ -66,7 +66,7 @@ def routes(
         """Remove all spans and logged requests; marks go on, and the ledger counts the spans as evicted."""
         removed = store.reset(known(store, project))
         requests.clear(project)
-        arrivals.notify(project)
+        arrivals.emptied(project)
         return json(Removed(removed))
 
     @routes.other("DELETE", "/projects/{project}", status=204)

@@ -79,6 +79,7 @@ class Listeners:
         http2_limits: http2.Limits | None = None,
         faults: Faults | None = None,
         faulty_tls: FaultyTls | None = None,
+        on_connection: Callable[[], None] = lambda: None,
     ) -> None:
         """Nothing listens yet.
 
@@ -93,6 +94,7 @@ class Listeners:
             http2_limits: of each connection.
             faults: what is to go wrong with connections, on purpose.
             faulty_tls: what they meet in a handshake then.
+            on_connection: hears of each connection at a port for reports, once TLS stands.
         """
         self.connections_max = connections_max
         self.connections_per_peer_max = connections_per_peer_max
@@ -105,6 +107,7 @@ class Listeners:
         self.faulty_tls = faulty_tls
         self.turns = LoopTurns()
         self.peers = Peers(asyncio.get_running_loop().time)
+        self.on_connection = on_connection
         self.tasks: asyncio.TaskGroup | None = None
         """Owns what connections start, while `run` runs."""
         self._clock_ns = clock_ns
@@ -342,6 +345,8 @@ class Listener:
 
     def admit(self, peer: str) -> bool:
         """Count a connection; False when it is one too many."""
+        if self._engine is not None:
+            self.owner.on_connection()
         host = _host(peer)
         self._peers[host] += 1
         if self._peers[host] > self.owner.connections_per_peer_max:

@@ -8,19 +8,24 @@ from typing import Annotated, NoReturn
 import msgspec
 
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
+from satellite.explore.evidence import evidence
 from satellite.explore.explanation import explain
+from satellite.explore.shape import Shape, lacking
 from satellite.explore.standing import in_worker, standing
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
 from satellite.query.plan import Plan
-from satellite.store import Store
+from satellite.requests.log import RequestLog
+from satellite.store import Page, Store
 
 TIMEOUT_MS_DEFAULT = 5_000
 TIMEOUT_MS_MAX = 60_000
 """Longer waits would outlive proxies and test runners; wait again instead (testing.md §7.3)."""
 SPANS_MAX = 1_000
 """Spans in an answer; `total` counts them all."""
+
+NO_LOG = RequestLog(bytes_per_project=0, bytes_in_total=0)
 
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**62)]
 
@@ -42,6 +47,8 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_ms: _Count = TIMEOUT_MS_DEFAULT
     quiet_ms: _Count = 0
     """The count must have held for this long without another matching span."""
+    trace: Shape | None = None
+    """What must be true of the traces of these spans."""
 
 
 class Met(msgspec.Struct, frozen=True):
@@ -54,7 +61,9 @@ class Met(msgspec.Struct, frozen=True):
     """Arrival mark of this answer: `since` for what comes next."""
 
 
-async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expectation) -> Met:
+async def expect(
+    store: Store, arrivals: Arrivals, project: str, wanted: Expectation, log: RequestLog = NO_LOG
+) -> Met:
     """The spans, as soon as their number is right and has been for `quiet_ms`.
 
     Raises:
@@ -72,8 +81,16 @@ async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expecta
     clock = asyncio.get_running_loop().time
     changed = clock()
     deadline = changed + wanted.timeout_ms / 1000
-    with standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked:
+    # Spans that complete a trace need not match.
+    news = Plan(since=wanted.since) if wanted.trace else plan
+    lacks = ""
+    with (
+        standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked,
+        standing(store, arrivals, project, news, spans_max=SPANS_MAX) as heard,
+    ):
         count = await asked.begin()
+        if heard is not asked:
+            await heard.begin()
         while True:
             now_at = clock()
             if asked.count != count:
@@ -85,19 +102,41 @@ async def expect(store: Store, arrivals: Arrivals, project: str, wanted: Expecta
             if too_many or (right and (not quiet_s or quiet_until <= min(now_at, deadline))):
                 page = await asked.page()
                 if high is not None and page.total > high:
-                    await _fail(Exceeded, store, arrivals, project, plan, wanted, page.total)
+                    await _fail(Exceeded, store, arrivals, log, project, plan, wanted, page.total)
+                if page.total < low <= count and await asked.some_were_evicted():
+                    gone = (
+                        ": enough came, but some were evicted before the last was there (bytes_per_project)"
+                    )
+                    await _fail(NotMet, store, arrivals, log, project, plan, wanted, page.total, gone)
                 if page.total != count and (quiet_s or page.total < low):
                     continue  # some have left, or more have come: judge again
-                return Met(page.spans, page.total, page.mark)
+                lacks = await _lacking(store, arrivals, project, page, wanted.trace)
+                if not lacks:
+                    return Met(page.spans, page.total, page.mark)
             if asked.watch.dropped:
                 raise NotFound(f"project {project} was dropped during the wait")
             if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
-            if now_at >= deadline:
+            refused = asked.watch.refusal if not right else ""
+            if now_at >= deadline or refused:
                 held = await in_worker(arrivals, lambda: store.count(project, plan))
-                await _fail(NotMet, store, arrivals, project, plan, wanted, held)
-            until = min(deadline, quiet_until) if right else deadline
-            await asked.news(max(until - clock(), 0))
+                why = (
+                    f": a report was refused for good: {refused}"
+                    if refused
+                    else f": {lacks}"
+                    if lacks
+                    else ""
+                )
+                await _fail(NotMet, store, arrivals, log, project, plan, wanted, held, why)
+            until = min(deadline, quiet_until) if right and not lacks else deadline
+            await heard.news(max(until - clock(), 0))
+
+
+async def _lacking(store: Store, arrivals: Arrivals, project: str, page: Page, shape: Shape | None) -> str:
+    if shape is None:
+        return ""
+    ids = [span.trace_id for span in page.spans]
+    return await in_worker(arrivals, lambda: lacking(store, project, ids, shape))
 
 
 def _check(wanted: Expectation) -> None:
@@ -119,14 +158,21 @@ async def _fail(
     error: type[SatelliteError],
     store: Store,
     arrivals: Arrivals,
+    log: RequestLog,
     project: str,
     plan: Plan,
     wanted: Expectation,
     count: int,
+    why: str = "",
 ) -> NoReturn:
-    explanation = await in_worker(arrivals, lambda: explain(store, project, plan, arrivals.latest()))
+    found = evidence(log, project, wanted.since)
+    explanation = await in_worker(
+        arrivals, lambda: explain(store, project, plan, arrivals.latest(), found=found)
+    )
     message = f"expected {_in_words(wanted.count)}, got {count}"
-    if error is NotMet:
+    if why:
+        message += why
+    elif error is NotMet:
         message += f" within {wanted.timeout_ms / 1000:g} s"
         if count >= wanted.count.min:
             message += f": enough, but never for {wanted.quiet_ms / 1000:g} s without another"

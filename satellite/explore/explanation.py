@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from urllib.parse import quote, urlencode
 
 import msgspec
+import numpy as np
 
+from satellite.checks.finding import Finding
+from satellite.checks.spans import findings
+from satellite.errors import SatelliteError
+from satellite.explore.drawn_trace import drawn
+from satellite.explore.evidence import Evidence, nothing_arrived
 from satellite.explore.suggest import suggest
+from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.query.forms import canonical
 from satellite.query.meaning import notes_on
 from satellite.query.plan import ALL, Field, Plan, Term
@@ -19,6 +27,11 @@ NEAREST = 5
 
 KEYS_LOOKED_AT = 2000
 """Keys that are compared with one that nobody has, the most frequent first."""
+
+CHECKED = 20_000
+"""Spans that are looked at for odd ones; of more the checks are asked for by themselves (ours)."""
+
+TREE_ROWS = 20
 
 _KINDS: dict[Field, SuggestionKind] = {
     Field.SERVICE: "service",
@@ -57,12 +70,29 @@ class Explanation(msgspec.Struct, frozen=True):
     """When nothing arrived: the latest reports that were refused, and why."""
     other_projects: list[str]
     """When nothing arrived: projects that did receive spans, the latest first."""
+    evidence: Evidence | None
+    """What came to the ports for reports; None when the request log is switched off."""
+    findings: list[Finding]
+    """What is odd about the spans within the bounds; none of more than CHECKED spans."""
+    traces: int | None
+    """How many traces those are of; None beyond CHECKED spans."""
+    nearest_trace: str | None
+    """A trace that came nearest: the latest with a span that every term before the failing one leaves."""
+    tree: list[str]
+    """That trace, drawn; the first TREE_ROWS."""
+    explorer: str
+    """The query in the Explorer: path and query string, below the Explorer's address."""
     lines: list[str]
     """All of this for the eye."""
 
 
 def explain(
-    source: Questions, project: str, plan: Plan, others: Sequence[str], refused: Sequence[str] = ()
+    source: Questions,
+    project: str,
+    plan: Plan,
+    others: Sequence[str],
+    refused: Sequence[str] = (),
+    found: Evidence | None = None,
 ) -> Explanation:
     """What was seen of this plan.
 
@@ -72,6 +102,7 @@ def explain(
         plan: what was asked for.
         others: projects that received spans lately.
         refused: reports that were refused lately, in words.
+        found: what came to the ports for reports.
     """
     everything, *left = source.funnel(project, plan)
     held = everything or source.count(project, ALL)
@@ -96,7 +127,9 @@ def explain(
         source.suggest(project, "service", replace(plan, terms=()), limit=NEAREST) if everything else []
     )
     elsewhere = [other for other in others if other != project] if not everything else []
-    found = Explanation(
+    whole = _whole(source, project, plan, failing) if everything else None
+    checked, traces = _checked(source, project, plan) if everything and everything <= CHECKED else ([], None)
+    made = Explanation(
         everything,
         held,
         services,
@@ -106,10 +139,45 @@ def explain(
         keys,
         list(refused) if not everything else [],
         elsewhere,
+        found,
+        checked,
+        traces,
+        whole.trace_id if whole is not None else None,
+        [] if whole is None else list(drawn(whole, rows=TREE_ROWS, key=_failing_key(plan, failing))),
+        f"/{quote(project)}/explorer?{urlencode({'query': canonical(replace(plan, since=0))})}",
         [],
     )
-    lines = [*_lines(found, plan), *(f"note: {note}" for note in notes_on(plan))]
-    return msgspec.structs.replace(found, lines=lines)
+    lines = [*_lines(made, plan), *(f"note: {note}" for note in notes_on(plan))]
+    return msgspec.structs.replace(made, lines=lines)
+
+
+def _whole(source: Questions, project: str, plan: Plan, failing: int | None) -> WholeTrace | None:
+    """The trace that came nearest; None when even that has left."""
+    near = plan if failing is None else replace(plan, terms=plan.terms[:failing])
+    page = source.find(project, near, order="-start", limit=1)
+    if not page.spans:
+        return None
+    try:
+        return whole_trace(source, project, page.spans[0].trace_id, join=False)
+    except SatelliteError:  # it has just left
+        return None
+
+
+def _failing_key(plan: Plan, failing: int | None) -> str:
+    if failing is None or plan.terms[failing].field is not Field.TAG:
+        return ""
+    return plan.terms[failing].key
+
+
+def _checked(source: Questions, project: str, plan: Plan) -> tuple[list[Finding], int]:
+    """What is odd about the spans within the bounds, and of how many traces they are."""
+    batches = list(source.batches(project, replace(plan, terms=())))
+    ids = [
+        np.stack([batch.column("trace_high"), batch.column("trace_low")], axis=1).astype(np.uint64)
+        for batch in batches
+        if len(batch)
+    ]
+    return findings(batches), len(np.unique(np.concatenate(ids), axis=0)) if ids else 0
 
 
 def _occurs(source: Questions, project: str, key: str) -> bool:
@@ -141,6 +209,10 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
     if not found.arrived:
         if found.held and plan.since == 0:
             yield f"{_spans(found.held)} held, but none within these bounds of time and latency"
+        elif found.evidence is not None:
+            yield f"no span at all arrived {since}"
+            yield from nothing_arrived(found.evidence, since)
+            return
         else:
             yield f"no span at all arrived {since}: does the program report, here, with this access token?"
         if found.refused:
@@ -163,7 +235,34 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
             yield f'    no span has the key "{key}"; did you mean ' + _listed(found.nearest_keys) + "?"
         else:
             yield f'    none of these spans has "{key}"'
-    yield f"{since}: {found.arrived} spans, from {_listed(found.services)}"
+    yield f"{since}: {found.arrived} spans{_traces(found)}, from {_listed(found.services)}"
+    if found.traces is not None and (found.findings or found.evidence is not None):
+        came = "" if found.evidence is None else _reports(found.evidence)
+        yield f"{came}protocol checks: {_findings(found.findings)}"
+    if found.evidence is not None:
+        yield from (
+            f"refused: {one.requests} x {one.protocol or 'HTTP'} {one.status}: {one.reason}"
+            for one in found.evidence.refused
+            if one.own
+        )
+    if found.tree:
+        yield f"nearest: trace {found.nearest_trace}"
+        yield from (f"  {line}" for line in found.tree)
+
+
+def _traces(found: Explanation) -> str:
+    if found.traces is None:
+        return ""
+    return f" of {found.traces} trace" + ("" if found.traces == 1 else "s")
+
+
+def _reports(found: Evidence) -> str:
+    hit = "no fault applied" if not found.faults else f"faults applied to {found.faults}"
+    return f"{found.requests} reports, {found.requests - found.stored} of them not taken, {hit}; "
+
+
+def _findings(found: Sequence[Finding]) -> str:
+    return ", ".join(f"{one.severity} {one.name} ({one.spans})" for one in found) or "nothing is odd"
 
 
 def _spans(count: int) -> str:

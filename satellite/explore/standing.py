@@ -34,6 +34,11 @@ def end_workers(arrivals: Arrivals) -> None:
         workers.shutdown(wait=False)
 
 
+def evicted(source: Store, project: str) -> int:
+    """Spans that have left a project to make room, or by a reset."""
+    return next((one.ledger.evicted for one in source.projects() if one.project == project), 0)
+
+
 class Standing:
     """One query of one project, for all who wait for it.
 
@@ -73,11 +78,21 @@ class Standing:
 
     def _count(self) -> int:
         source, project = self._crowd.source, self._crowd.project
+        if self._crowd.evicted is None:
+            self._crowd.evicted = evicted(source, project)
         mark = source.mark(project)
         self.count = count = source.count(project, replace(self._plan, until=mark))
         self._none_until = self._plan.since if count else max(self._plan.since, mark)
         self.mark = mark
         return count
+
+    async def some_were_evicted(self) -> bool:
+        """Whether spans of the project have had to make room since somebody began to wait; not after a reset."""
+        crowd = self._crowd
+        if crowd.watch.emptied:
+            return False
+        now = await in_worker(crowd.arrivals, lambda: evicted(crowd.source, crowd.project))
+        return now > (crowd.evicted or 0)
 
     def match(self, mark: int) -> bool:
         """Take in what arrived up to this mark. Whether there was anything; called in a worker."""
@@ -132,13 +147,19 @@ class _Crowd:
         self.watch.told = self._told
         self._matching = False
         self._again = False
+        self.evicted: int | None = None
+        """How many spans had left the project when the first began to wait."""
 
     def _told(self) -> None:
         """Something arrived, or nothing will any more. While one match goes on, all that arrives waits for the next."""
         if self.watch.dropped or self.watch.closed:
             for standing in self.standings.values():
                 standing.tell()
-        elif self._matching:
+            return
+        if self.watch.refusal:
+            for standing in self.standings.values():
+                standing.tell()
+        if self._matching:
             self._again = True
         else:
             self._matching, self._again = True, False

@@ -19,6 +19,10 @@ class Watch:
         """The project was dropped since the watch began; nothing more will come."""
         self.closed = False
         """The satellite stops; nothing more will come."""
+        self.emptied = False
+        """Somebody removed all spans of the project since the watch began; what arrives counts from then on."""
+        self.refusal = ""
+        """Why a report of the project was refused for good since the watch began; the first one. "" when none was."""
         self.told: Callable[[], None] | None = None
         """Called in its event loop at each arrival, for whoever would rather not `wait`."""
         self._loop = asyncio.get_running_loop()
@@ -83,6 +87,21 @@ class Arrivals:
             watches = list(self._watches.get(project, ()))
         for watch in watches:
             watch.wake()
+
+    def refused(self, project: str, reason: str) -> None:
+        """A report of this project was refused for good: its sender will not bring it again."""
+        with self._lock:
+            watches = list(self._watches.get(project, ()))
+        for watch in watches:
+            watch.refusal = watch.refusal or reason
+            watch.wake()
+
+    def emptied(self, project: str) -> None:
+        """All spans of the project were removed; whoever waits for it waits on."""
+        with self._lock:
+            for watch in self._watches.get(project, ()):
+                watch.emptied = True
+        self.notify(project)
 
     def dropped(self, project: str) -> None:
         """The project is gone; whoever waits for it stops waiting."""

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
-from satellite.errors import SatelliteError, StoreFailed
+from satellite.errors import BadReport, SatelliteError, StoreFailed, TooLarge
 from satellite.faults.book import Faults, Request
 from satellite.faults.decision import Decision
 from satellite.intake.arrivals import Arrivals
@@ -143,7 +143,7 @@ class Writer:
                 continue
             decisions[place] = decision
             if (refused := decision.refusal(origin.size_bytes)) is not None:
-                receipts[place] = self._refused(parcel, origin, refused, outcome, project)
+                receipts[place] = self._refused(parcel, origin, refused, outcome, project, wanted=True)
                 continue
             report, rows, lost = kept(decision, outcome)
             share.rows += rows
@@ -234,12 +234,17 @@ class Writer:
         refusal: SatelliteError,
         report: Report | None = None,
         project: str = "",
+        *,
+        wanted: bool = False,
     ) -> Receipt:
+        """`wanted`: a fault asked for it."""
         project = origin.project or project
         self.refused(
             parcel.protocol, refusal, size_bytes=origin.size_bytes, peer=origin.peer, project=project
         )
         receipt = Receipt(origin.received_ns, self._clock_ns(), refusal, project=project)
+        if project and not wanted and isinstance(refusal, BadReport | TooLarge):
+            self._arrivals.refused(project, refusal.message)
         if report is not None:
             receipt.echo = report.echo
             receipt.service, receipt.reporter_id = report.reporter.service, report.reporter.id

@@ -194,7 +194,7 @@ class ExplainRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("arrived", "held", "services", "terms", "failing", "nearest", "nearest_keys", "refused", "other_projects", "lines", "notes")
+    __slots__ = ("arrived", "held", "services", "terms", "failing", "nearest", "nearest_keys", "refused", "other_projects", "evidence", "findings", "traces", "nearest_trace", "tree", "explorer", "lines", "notes")
     ARRIVED_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
@@ -204,6 +204,12 @@ class Explanation(_message.Message):
     NEAREST_KEYS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     OTHER_PROJECTS_FIELD_NUMBER: _ClassVar[int]
+    EVIDENCE_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    NEAREST_TRACE_FIELD_NUMBER: _ClassVar[int]
+    TREE_FIELD_NUMBER: _ClassVar[int]
+    EXPLORER_FIELD_NUMBER: _ClassVar[int]
     LINES_FIELD_NUMBER: _ClassVar[int]
     NOTES_FIELD_NUMBER: _ClassVar[int]
     arrived: int
@@ -215,9 +221,15 @@ class Explanation(_message.Message):
     nearest_keys: _containers.RepeatedCompositeFieldContainer[Suggestion]
     refused: _containers.RepeatedScalarFieldContainer[str]
     other_projects: _containers.RepeatedScalarFieldContainer[str]
+    evidence: Evidence
+    findings: _containers.RepeatedCompositeFieldContainer[Finding]
+    traces: int
+    nearest_trace: str
+    tree: _containers.RepeatedScalarFieldContainer[str]
+    explorer: str
     lines: _containers.RepeatedScalarFieldContainer[str]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., traces: _Optional[int] = ..., nearest_trace: _Optional[str] = ..., tree: _Optional[_Iterable[str]] = ..., explorer: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChecksRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since")
@@ -981,20 +993,22 @@ class Mark(_message.Message):
     def __init__(self, mark: _Optional[int] = ...) -> None: ...
 
 class ExpectRequest(_message.Message):
-    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms")
+    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms", "trace")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     QUIET_MS_FIELD_NUMBER: _ClassVar[int]
+    TRACE_FIELD_NUMBER: _ClassVar[int]
     project: str
     query: str
     since: int
     count: Range
     timeout_ms: int
     quiet_ms: int
-    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ...) -> None: ...
+    trace: Shape
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ..., trace: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
 
 class Met(_message.Message):
     __slots__ = ("spans", "total", "mark", "notes")
@@ -1488,6 +1502,26 @@ class Step(_message.Message):
     alone: int
     def __init__(self, term: _Optional[str] = ..., spans: _Optional[int] = ..., alone: _Optional[int] = ...) -> None: ...
 
+class Evidence(_message.Message):
+    __slots__ = ("connections", "requests", "stored", "faults", "aborted", "refused", "strangers", "elsewhere")
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    FAULTS_FIELD_NUMBER: _ClassVar[int]
+    ABORTED_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    STRANGERS_FIELD_NUMBER: _ClassVar[int]
+    ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
+    connections: int
+    requests: int
+    stored: int
+    faults: int
+    aborted: int
+    refused: _containers.RepeatedCompositeFieldContainer[Refused]
+    strangers: int
+    elsewhere: _containers.RepeatedCompositeFieldContainer[Elsewhere]
+    def __init__(self, connections: _Optional[int] = ..., requests: _Optional[int] = ..., stored: _Optional[int] = ..., faults: _Optional[int] = ..., aborted: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[Refused, _Mapping]]] = ..., strangers: _Optional[int] = ..., elsewhere: _Optional[_Iterable[_Union[Elsewhere, _Mapping]]] = ...) -> None: ...
+
 class Finding(_message.Message):
     __slots__ = ("name", "severity", "message", "advice", "spans", "services", "examples")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -1832,6 +1866,14 @@ class Range(_message.Message):
     max: int
     def __init__(self, min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
 
+class Shape(_message.Message):
+    __slots__ = ("complete", "path")
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    complete: bool
+    path: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, complete: _Optional[bool] = ..., path: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class LoggedRequest(_message.Message):
     __slots__ = ("number", "began_us", "took_us", "transport", "method", "path", "port", "peer", "protocol", "project", "service", "reporter", "status", "grpc_status", "outcome", "stored", "dropped", "error", "message", "fault", "body_bytes", "answer_bytes", "encoding", "cut")
     class DroppedEntry(_message.Message):
@@ -1987,6 +2029,34 @@ class ReporterView(_message.Message):
     id: str
     attributes: _struct_pb2.Struct
     def __init__(self, id: _Optional[str] = ..., attributes: _Optional[_Union[_struct_pb2.Struct, _Mapping]] = ...) -> None: ...
+
+class Refused(_message.Message):
+    __slots__ = ("requests", "protocol", "status", "reason", "peer", "fault", "own")
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    FAULT_FIELD_NUMBER: _ClassVar[int]
+    OWN_FIELD_NUMBER: _ClassVar[int]
+    requests: int
+    protocol: str
+    status: str
+    reason: str
+    peer: str
+    fault: bool
+    own: bool
+    def __init__(self, requests: _Optional[int] = ..., protocol: _Optional[str] = ..., status: _Optional[str] = ..., reason: _Optional[str] = ..., peer: _Optional[str] = ..., fault: _Optional[bool] = ..., own: _Optional[bool] = ...) -> None: ...
+
+class Elsewhere(_message.Message):
+    __slots__ = ("project", "requests", "spans")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    REQUESTS_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    requests: int
+    spans: int
+    def __init__(self, project: _Optional[str] = ..., requests: _Optional[int] = ..., spans: _Optional[int] = ...) -> None: ...
 
 class Example(_message.Message):
     __slots__ = ("trace_id", "span_id", "service", "operation")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from satellite.requests.entry import Entry
 
@@ -28,8 +29,17 @@ IDLE_PROJECTS = 1000
 class _Project:
     entries: deque[Entry] = field(default_factory=deque)
     bytes: int = 0
-    marks: OrderedDict[int, int] = field(default_factory=OrderedDict)
-    """Mark → number of the last request before it was given out."""
+    marks: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
+    """Mark → number of the last request, and how many connections there were, before it was given out."""
+
+
+class Around(NamedTuple):
+    """What came besides a project's own requests."""
+
+    connections: int
+    """To ports for reports; those of `grpc_engine = grpcio` are not counted."""
+    others: dict[str, list[Entry]]
+    """Requests of other projects, and of NOBODY."""
 
 
 class RequestLog:
@@ -43,8 +53,13 @@ class RequestLog:
         self._lock = threading.Lock()
         self._projects: dict[str, _Project] = {}
         self._number = 0
+        self._connections = 0
         self.bytes = 0
         """What it takes, about."""
+
+    def connected(self) -> None:
+        """Somebody connected to a port for reports; told by one thread."""
+        self._connections += 1
 
     def add(self, entry: Entry) -> None:
         """One more request; the oldest go when there is no room."""
@@ -99,7 +114,7 @@ class RequestLog:
         with self._lock:
             kept = self._projects.get(project) or self._begin(project)
             kept.marks.pop(mark, None)
-            kept.marks[mark] = self._number
+            kept.marks[mark] = self._number, self._connections
             if len(kept.marks) > MARKS_REMEMBERED:
                 kept.marks.popitem(last=False)
 
@@ -110,11 +125,25 @@ class RequestLog:
             if kept is None:
                 return []
             entries = list(kept.entries)
-            number = kept.marks.get(mark) if mark else 0
+            number = kept.marks.get(mark, (None, 0))[0] if mark else 0
         if number is None:
             later = (entry.number for entry in entries if entry.mark > mark)
             number = next(later, entries[-1].number + 1 if entries else 0) - 1
         return [entry for entry in entries if entry.number > number]
+
+    def around(self, project: str, mark: int) -> Around:
+        """What came to all projects since a mark of this one was given out; since the start, when nobody heard of it."""
+        with self._lock:
+            kept = self._projects.get(project)
+            number, connections = kept.marks.get(mark, (0, 0)) if kept else (0, 0)
+            others = {
+                name: [entry for entry in one.entries if entry.number > number]
+                for name, one in self._projects.items()
+                if name != project
+            }
+            return Around(
+                self._connections - connections, {name: found for name, found in others.items() if found}
+            )
 
     def drop(self, project: str) -> None:
         """Forget all of a project."""

@@ -3,11 +3,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import numpy as np
 import pytest
 
 from satellite.errors import BadQuery, BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.expect import TIMEOUT_MS_MAX, Expectation, Met, Range, expect
+from satellite.explore.shape import Shape
 from satellite.intake.arrivals import Arrivals, Watch
 from satellite.query.plan import Plan
 from satellite.store.recall.engine import RecallStore
@@ -42,7 +45,7 @@ class Scene:
         self.store.write(project, bookinfo.batch(range(k, k + 1)), arrived_ns=1)
         self.arrivals.notify(project)
 
-    async def expect(self, query: str = "", low: int = 1, high: int | None = None, **more: int) -> Met:
+    async def expect(self, query: str = "", low: int = 1, high: int | None = None, **more: Any) -> Met:
         wanted = Expectation(query=query, count=Range(low, high), **{"timeout_ms": LONG_MS, **more})
         return await expect(self.store, self.arrivals, "q", wanted)
 
@@ -190,3 +193,52 @@ def test_what_can_never_be_met(scene: Scene, wanted: Expectation, words: str) ->
 def test_a_bad_query(scene: Scene) -> None:
     with pytest.raises(BadQuery):
         asyncio.run(scene.expect("error = true"))
+
+
+def test_a_report_that_was_refused_for_good_ends_the_wait_at_once(scene: Scene) -> None:
+    async def play() -> None:
+        wait = asyncio.create_task(scene.expect())
+        await scene.arrivals.awaited.wait()
+        scene.arrivals.refused("other", "not a report of ours")
+        scene.arrivals.refused("q", "not a report")
+        with pytest.raises(NotMet, match="refused for good: not a report"):
+            await wait
+
+    asyncio.run(play())
+
+
+class TestTraces:
+    def test_complete_and_through_a_path(self, scene: Scene) -> None:
+        scene.arrive(2)
+        shape = Shape(complete=True, path=("productpage.default", "reviews.default", "ratings.default"))
+        met = asyncio.run(scene.expect('service IN ("ratings.default")', trace=shape))
+        assert met.total == 1
+
+    def test_it_is_completed_by_a_span_that_does_not_match(self, scene: Scene) -> None:
+        whole = bookinfo.batch(range(2, 3))
+        top = whole.column("parent_id") == 0
+
+        async def play() -> Met:
+            async with asyncio.TaskGroup() as group:
+                wanted = scene.expect('service IN ("ratings.default")', trace=Shape(complete=True))
+                wait = group.create_task(wanted)
+                await scene.arrivals.awaited.wait()
+                for rows in (~top, top):
+                    part = whole.take(np.flatnonzero(rows)).compact()
+                    await asyncio.to_thread(scene.store.write, "q", part, arrived_ns=1)
+                    scene.arrivals.notify("q")
+            return wait.result()
+
+        assert asyncio.run(play()).total == 1
+
+    @pytest.mark.parametrize(
+        ("shape", "why"),
+        [
+            (Shape(path=("ratings.default", "reviews.default")), "as far as it goes: ratings.default"),
+            (Shape(path=("nobody",)), "not even the first"),
+        ],
+    )
+    def test_what_is_lacking_is_told(self, scene: Scene, shape: Shape, why: str) -> None:
+        scene.arrive(2)
+        with pytest.raises(NotMet, match=why):
+            asyncio.run(scene.expect('service IN ("ratings.default")', trace=shape, timeout_ms=1))

@@ -22,15 +22,27 @@ def test_the_funnel_with_its_failing_term_and_the_values_seen(store: RecallStore
     ]
     assert found.failing == 1
     assert found.nearest == [Suggestion("200", 19), Suggestion("500", 1)]
-    assert found.lines == [
+    assert found.lines[:4] == [
         'service IN ("reviews.default")     ->   20 spans',
         'AND "http.status_code" IN ("201")  ->    0 spans   <- fails here',
         '    values seen for "http.status_code": 200 (19), 500 (1)',
         (
-            "so far: 88 spans, from productpage.default (36), reviews.default (20), details.default (12), "
+            "so far: 88 spans of 12 traces, from productpage.default (36), reviews.default (20), details.default (12), "
             "istio-ingressgateway.istio-system (12), ratings.default (8)"
         ),
     ]
+
+
+def test_the_nearest_trace_is_drawn(store: RecallStore) -> None:
+    found = explained(store, 'service IN ("reviews.default") AND "http.status_code" IN ("201")')
+    assert found.lines[4] == f"nearest: trace {found.nearest_trace}"
+    assert [line[2:] for line in found.lines[5:]] == found.tree
+    assert found.tree[0].startswith("istio-ingressgateway.istio-system  ")
+    assert found.tree[1].startswith("└─ productpage.default  ")
+    assert any(line.lstrip("│├└─ ").startswith("reviews.default") for line in found.tree)
+    assert found.tree[0].endswith("http.status_code=200")
+    assert found.traces == 12
+    assert found.explorer.startswith("/p/explorer?query=")
 
 
 def test_a_similar_name_comes_before_frequent_ones(store: RecallStore) -> None:

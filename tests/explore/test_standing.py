@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
+from satellite.errors import NotMet
 from satellite.explore.expect import Expectation, Met, Range, expect
 from satellite.intake.arrivals import Arrivals
 from satellite.model.spans import SpanBatch
@@ -71,6 +73,27 @@ def test_a_thousand_who_wait_for_the_same() -> None:
     store.close()
 
 
+def test_what_was_evicted_meanwhile_ends_the_wait() -> None:
+    store, arrivals = Counting(), Arrivals()
+
+    async def play() -> None:
+        wait = asyncio.create_task(
+            expect(store, arrivals, "q", Expectation(count=Range(5), timeout_ms=60_000))
+        )
+        await until(lambda: store.counted)
+        store.write("q", some(0, 3), arrived_ns=1)
+        arrivals.notify("q")
+        await until(lambda: store.counted[-1][1] == 3)
+        store.reset("q")  # counts as evicted, as if memory were short
+        store.write("q", some(1, 3), arrived_ns=1)
+        arrivals.notify("q")
+        with pytest.raises(NotMet, match="evicted before the last"):
+            await wait
+
+    asyncio.run(play())
+    store.close()
+
+
 def test_what_left_meanwhile_is_noticed_in_the_end() -> None:
     store, arrivals = Counting(), Arrivals()
 
@@ -84,7 +107,7 @@ def test_what_left_meanwhile_is_noticed_in_the_end() -> None:
             arrivals.notify("q")
             await until(lambda: store.counted[-1][1] == 3)
             store.reset("q")
-            arrivals.notify("q")
+            arrivals.emptied("q")
             store.write("q", some(1, 3), arrived_ns=1)
             arrivals.notify("q")
             await until(lambda: store.found)

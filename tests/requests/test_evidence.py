@@ -1,0 +1,102 @@
+"""What a failed wait says when no span came: each cause in its own words, from a real satellite."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.errors import NotMet
+from satellite import Satellite
+from tests.faults.test_misbehaviour import PATH, post, report
+
+
+@pytest.fixture
+def satellite() -> Iterator[Satellite]:
+    with Satellite() as started:
+        yield started
+
+
+def failure(project: Project, query: str = "", since: int | None = None) -> str:
+    with pytest.raises(NotMet) as caught:
+        project.expect(query, timeout=0.01, since=since)
+    return caught.value.message
+
+
+def test_cause_after_cause(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    assert "nobody connected to a port for reports so far" in failure(project)
+
+    host, _, port = satellite.http_url.rpartition("//")[2].partition(":")
+    with socket.create_connection((host, int(port))) as connection:
+        connection.sendall(b"POST ")
+        text = failure(project)
+        while "1 connection came so far, but no report on it" not in text:
+            text = failure(project)
+
+    httpx.post(f"{satellite.http_url}/nowhere", trust_env=False)
+    httpx.post(
+        satellite.http_url + PATH,
+        content=b"\xff",
+        headers={"content-type": "application/octet-stream"},
+        trust_env=False,
+    )
+    with project.fault(status=503):
+        post(satellite, report(project))
+    post(satellite, report(satellite.client.project("other"), spans=2))
+    text = failure(project)
+    assert "refused: 1 request of lightstep from 127.0.0.1 with 503 (a fault asked for it)" in text
+    assert "with 400: not a ReportRequest" in text
+    assert "with 404: no report: POST /nowhere" in text
+    assert "with another access token: 1 report with 2 spans came for project other" in text
+
+
+def test_since_a_mark_and_with_a_link(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    post(satellite, report(project))
+    mark = project.mark()
+    post(satellite, report(project))
+    text = failure(project, since=mark)
+    assert f"1 report of this project came since mark {mark}, and none of them brought a new span" in text
+    text = failure(project, 'service IN ("shop") AND "k" IN ("v")')
+    assert "2 reports, 0 of them not taken, no fault applied; protocol checks: nothing is odd" in text
+    assert "nearest: trace 0000000000000001" in text
+    assert f"open: {satellite.url}/p/explorer?query=" in text
+
+
+def test_a_report_that_is_refused_for_good_ends_the_wait(satellite: Satellite) -> None:
+    import threading
+
+    project = satellite.client.project("p")
+    headers = {"content-type": "application/x-protobuf", "lightstep-access-token": "p"}
+
+    def send_until_heard() -> None:
+        while waiting.is_alive():
+            httpx.post(
+                f"{satellite.http_url}/v1/traces", content=b"\xff\xff", headers=headers, trust_env=False
+            )
+
+    found: list[str] = []
+
+    def wait() -> None:
+        try:
+            project.expect("", timeout=60)
+        except NotMet as error:
+            found.append(error.message)
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    send_until_heard()
+    waiting.join()
+    assert "a report was refused for good" in found[0]
+
+
+def test_traces_that_are_wanted(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    post(satellite, report(project))
+    assert len(project.expect("", trace={"complete": True, "path": ["shop"]})) == 1
+    with pytest.raises(NotMet, match="goes nowhere; as far as it goes: not even the first"):
+        project.expect("", timeout=0.01, trace={"path": ["nowhere"]})
