@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TooLarge,
         Unreachable,
     )
+    from mock_lightstep_satellite.frames import to_arrow, to_pandas
     from mock_lightstep_satellite.selector import Selector, q
     from mock_lightstep_satellite.span import Span
     from mock_lightstep_satellite.spans import AsyncSpans, Spans
@@ -58,6 +59,8 @@ __all__ = [
     "Unreachable",
     "assert_same_trace",
     "q",
+    "to_arrow",
+    "to_pandas",
 ]
 
 _MODULES = {
@@ -71,6 +74,8 @@ _MODULES = {
     "Trace": "trace",
     "TracedSpan": "trace",
     "assert_same_trace": "trace",
+    "to_arrow": "frames",
+    "to_pandas": "frames",
 }
 """Module of each public name; the others are errors."""
 
