@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from satellite.api.guard import Guard
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
 from satellite.api.pages import Pages
+from satellite.edges import http2
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.faulty_tls import FaultyTls
 from satellite.edges.greeting import ALPN
@@ -127,6 +128,17 @@ class Ports:
         self._listeners = Listeners(
             clock_ns=clock_ns,
             on_trap=trapped,
+            connections_max=settings.connections_per_port_max,
+            connections_per_peer_max=settings.connections_per_peer_max,
+            head_seconds=settings.handshake_seconds_max,
+            idle_seconds=settings.idle_seconds_max,
+            slow_seconds=settings.slow_seconds_max,
+            least_bytes_per_second=settings.body_bytes_per_second_min,
+            http2_limits=http2.Limits(
+                streams_max=settings.streams_per_connection_max,
+                list_bytes_max=settings.header_list_bytes_max,
+                block_bytes_max=settings.header_list_bytes_max,
+            ),
             faults=faults,
             faulty_tls=faulty_tls,
             on_connection=_nothing if requests is None else requests.connected,

@@ -28,6 +28,8 @@ HINTS: Mapping[str, str] = {
     "http2_flood": "the client sent a flood of frames that bring nothing, and was cut off; after some of these its address waits",
     "peer_waits": "an address whose connections came to nothing or brought floods: five of its new ones are served a second",
     "too_many_connections": "more connections than a port takes, of all clients or of one address",
+    "no_descriptors": "the process has nearly all the files open that it may: raise the limit, or find who opens so many connections; "
+    "ports for reports take no more, and idle connections are closed",
     "slow_reader": "the client did not take its answers, and was let go",
     "slow_body": "what the client sends comes too slowly, and was given up",
     "client_vanished": "the client gave no sign of life for more than a minute",

@@ -29,10 +29,12 @@ def serve(loaded: Loaded) -> None:
     # gRPC's core logs to stderr in a form of its own; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from satellite.app import App, run
+    from satellite.edges.descriptors import raise_limit
     from satellite.memory import tune_allocator
     from satellite.telemetry import logs_to
 
     tune_allocator()
+    raise_limit()
 
     settings = loaded.settings
     level = "debug" if settings.logging_verbose else settings.logging_level

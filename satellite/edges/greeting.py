@@ -126,6 +126,10 @@ class Greeter(asyncio.Protocol):
         if now - self._since > limit:
             self.shutdown()
 
+    def idle_seconds(self, now: float) -> float:
+        """For how long nothing was asked of us, and nothing is on its way; 0: it is busy."""
+        return 0.0 if self._began else max(0.0, now - self._since)
+
     @property
     def is_busy(self) -> bool:
         """Never: there is nothing to answer yet."""

@@ -21,6 +21,7 @@ from satellite.edges import faulty, noted
 from satellite.edges.budget import ReadingBudget, Share
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.http1 import UNREAD
+from satellite.edges.pace import PACE, Pace
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.faults.book import Faults, Request
@@ -234,7 +235,7 @@ class ReportsApp:
         if state is not _State.COMPLETE and splitter is not None:
             return await self._take_apart(splitter(self._body_bytes_max), request, body, receive, state)
         if state is _State.LEFT:
-            self._on_trap("left_in_mid_report", request.port, request.peer, "")
+            self._left(request)
             return None
         data = body.take()
         body.share.release()
@@ -320,6 +321,10 @@ class ReportsApp:
             if not message.get("more_body", False):
                 return _State.COMPLETE
 
+    def _left(self, request: _Request) -> None:
+        if not request.pace.given_up:  # that has a line of its own
+            self._on_trap("left_in_mid_report", request.port, request.peer, "")
+
     async def _take_apart(
         self, splitter: BodySplitter, request: _Request, body: _Body, receive: Receive, state: _State
     ) -> Receipt | None:
@@ -336,6 +341,7 @@ class ReportsApp:
             if piece is not None:
                 _add(total, await self._hand_over(request, piece))
                 handed_over = True
+                request.pace.progressed(rests=not splitter.unfinished_bytes)
             if splitter.fault is not None or state is not _State.GROWING:
                 break
             body.share.hold(splitter.unfinished_bytes)
@@ -349,7 +355,7 @@ class ReportsApp:
                     state = _State.COMPLETE
             body.size += len(data)
         if state is _State.LEFT:
-            self._on_trap("left_in_mid_report", request.port, request.peer, "")
+            self._left(request)
             if not handed_over:
                 return None
         fault = splitter.fault
@@ -531,6 +537,7 @@ class _Request:
         "expects_continue",
         "length",
         "method",
+        "pace",
         "path",
         "peer",
         "port",
@@ -552,6 +559,7 @@ class _Request:
         client = scope["client"]
         self.peer = f"{client[0]}:{client[1]}" if client else ""
         self.port: int = scope["server"][1]
+        self.pace: Pace = scope["extensions"][PACE]
         self.unread: Callable[[], tuple[bytes, bool]] = scope["extensions"][UNREAD]
         for name, value in scope["headers"]:
             if name == b"content-type":

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from satellite.edges.faulty import CONNECTION, reset
+from satellite.edges.pace import PACE, Pace
 from satellite.edges.turns import SLICE
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _HEAD_TOO_LARGE = (b"431 Request Header Fields Too Large", b"the head of the req
 _TOO_MUCH_FRAMING = (b"400 Bad Request", b"too much of the body is chunk extensions and trailers\n")
 _NOT_ONE_HOST = (b"400 Bad Request", b"a request has one Host field (RFC 9112, 3.2)\n")
 _GRPC_PATH = (b"505 HTTP Version Not Supported", b"this path is a gRPC method, which needs HTTP/2\n")
+_TOO_SLOW = (b"408 Request Timeout", b"the body comes too slowly\n")
 _TOO_MANY = (b"503 Service Unavailable", b"too many connections, try again later\n")
 
 
@@ -102,6 +104,7 @@ class Http1Connection(HttpToolsProtocol):
         """What came and waits, for a turn of the loop or for the application."""
         self._put_off = False
         """Whether it waits for a turn."""
+        self._pace = Pace(loop.time)
         self._begun = 0
         """Requests in the piece that is parsed."""
 
@@ -210,10 +213,11 @@ class Http1Connection(HttpToolsProtocol):
         """A request begins."""
         super().on_message_begin()
         self._begun += 1
+        self._pace = Pace(self.loop.time)
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
         self._framing_bytes = self._read_bytes if self._quiet else 0
-        self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self}  # type: ignore[dict-item]
+        self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self, PACE: self._pace}  # type: ignore[dict-item]
 
     def on_url(self, url: bytes) -> None:
         """Its target, or a part of it."""
@@ -251,6 +255,7 @@ class Http1Connection(HttpToolsProtocol):
         self._quiet = False
         if self._counts:
             self._framing_bytes -= len(body)
+        self._pace.came(len(body))
         super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
@@ -297,6 +302,10 @@ class Http1Connection(HttpToolsProtocol):
         elif self._write_paused_at and now - self._write_paused_at > self._listener.owner.slow_seconds:
             self._listener.trap("slow_reader", self._peer(), "the client does not take its answer")
             self.transport.abort()
+        elif self._is_too_slow(now):
+            self._pace.given_up = True
+            self._listener.slow_body(self._peer(), self.scope["path"])
+            self._answer_and_close(*_TOO_SLOW)
 
     def is_overdue(self, now: float) -> bool:
         """Whether it is the peer's turn, and has been for too long."""
@@ -305,6 +314,17 @@ class Http1Connection(HttpToolsProtocol):
             return now - self._head_since > owner.head_seconds
         ours = self.cycle is not None and not self.cycle.response_complete and not self.cycle.more_body
         return not ours and not self.flow.read_paused and now - self._heard > owner.idle_seconds
+
+    def _is_too_slow(self, now: float) -> bool:
+        if not self._is_in_body() or self._lingers or self._came or self.flow.read_paused:
+            return False
+        return not self.cycle.response_started and self._listener.is_too_slow(self._pace, now)
+
+    def idle_seconds(self, now: float) -> float:
+        """For how long nothing was asked of us, and nothing is on its way; 0: it is busy."""
+        done = self.cycle is None or (self.cycle.response_complete and not self.cycle.more_body)
+        idle = done and self._head_since is None and not self._came and not self.is_busy
+        return now - self._heard if idle else 0.0
 
     @property
     def is_busy(self) -> bool:

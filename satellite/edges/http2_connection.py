@@ -11,6 +11,7 @@ from satellite.edges.faulty import reset
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.http2_request import Http2Request
+from satellite.edges.pace import Pace
 from satellite.edges.peers import FLOOD
 from satellite.edges.turns import SLICE
 from satellite.errors import SatelliteError
@@ -136,6 +137,14 @@ class Http2Connection(asyncio.Protocol):
         """A report that was refused before it could be delivered."""
         self._listener.intake.refuse(protocol, refusal, peer=self.peer)
 
+    def is_too_slow(self, pace: Pace, now: float) -> bool:
+        """Whether a body comes below the least rate."""
+        return self._listener.is_too_slow(pace, now)
+
+    def slow_body(self, path: str) -> None:
+        """One was given up."""
+        self._listener.slow_body(self.peer, path)
+
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
         """Run it; None when nothing is begun any more."""
         tasks = self._listener.tasks
@@ -190,6 +199,10 @@ class Http2Connection(asyncio.Protocol):
             self._asked = True
             self.http2.ping(_SIGN_OF_LIFE)
         self._write()
+
+    def idle_seconds(self, now: float) -> float:
+        """For how long nothing was asked of us, and nothing is on its way; 0: it is busy."""
+        return 0.0 if self.is_busy else now - self._heard
 
     @property
     def is_busy(self) -> bool:

@@ -13,6 +13,7 @@ from satellite.edges import http2
 from satellite.edges.faulty import CONNECTION
 from satellite.edges.grpc.call import Wire
 from satellite.edges.http1 import UNREAD
+from satellite.edges.pace import PACE, Pace
 
 _PENDING_BYTES_MAX = 256 * 1024
 _NO_BODY = {204, 304}
@@ -44,6 +45,7 @@ class Http2Request:
         self._every_answer = headers
         self._parts: deque[bytes] = deque()
         self._complete = not stream.remote_open
+        self._pace = Pace(asyncio.get_running_loop().time)
         self._left = False
         self._told_to_continue = True
         self._started = False
@@ -53,6 +55,7 @@ class Http2Request:
         self._timer: asyncio.TimerHandle | None = None
         head = stream.head
         path, _, query = head.path.partition(b"?")
+        self._path = unquote(path.decode("latin-1"))
         fields = list(head.fields)
         if head.authority:
             fields = [
@@ -70,12 +73,12 @@ class Http2Request:
             "scheme": scheme,
             "method": head.method.decode("latin-1"),
             "root_path": "",
-            "path": unquote(path.decode("latin-1")),
+            "path": self._path,
             "raw_path": path,
             "query_string": query,
             "headers": fields,
             "state": {},
-            "extensions": {UNREAD: self._unread, CONNECTION: wire},
+            "extensions": {UNREAD: self._unread, CONNECTION: wire, PACE: self._pace},
         }
 
     def begin(self) -> None:
@@ -111,6 +114,7 @@ class Http2Request:
         """A piece of the body."""
         if data:
             self._parts.append(data)
+            self._pace.came(len(data))
         self._complete = ended
         self._arrived.set()
         if self._timer is not None and (ended or len(self._parts) >= _PARTS):
@@ -136,7 +140,16 @@ class Http2Request:
         """We stop: what is in hand is answered."""
 
     def tick(self, now: float) -> None:
-        """A second passed; the application has its own limits."""
+        """A second passed: a body that is too slow is given up, unless it is the application that takes its time."""
+        waits = not (self._complete or self._left or self._parts)
+        if waits and self._stream.local_open and self._wire.is_too_slow(self._pace, now):
+            self._pace.given_up = True
+            self._wire.slow_body(self._path)
+            if self._started:
+                self._wire.http2.reset(self._stream, http2.ErrorCode.ENHANCE_YOUR_CALM)
+            else:
+                self.refuse(408, b"the body comes too slowly\n")
+            self.reset()
 
     # What the application does
 

@@ -15,18 +15,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from email.utils import formatdate
+from itertools import islice
 from typing import Any, Protocol
 
 import uvicorn
 from uvicorn.server import ServerState
 
 from satellite.edges import http2
+from satellite.edges.descriptors import Descriptors
 from satellite.edges.faulty import reset
 from satellite.edges.faulty_tls import HANDSHAKE_FAILURE, FaultyTls
 from satellite.edges.greeting import TLS_HELLO, Greeter, first_byte
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.http1 import HEAD_BYTES_MAX, Http1Connection
 from satellite.edges.http2_connection import Http2Connection
+from satellite.edges.pace import LEAST_BYTES_PER_SECOND, SLOW_SECONDS, Pace
+from satellite.edges.paths import shown
 from satellite.edges.peers import Peers
 from satellite.edges.turns import LoopTurns
 from satellite.errors import SatelliteError
@@ -47,6 +51,9 @@ _BACKLOG = 2048
 _ACCEPT_AGAIN_SECONDS = 0.1
 _LINGER_SECONDS = 0.05
 """How long a TLS peer may take to say goodbye when we stop and it has all its answers."""
+_IDLE_SECONDS = 1.0
+_LET_GO = 16
+"""Connections of each port that are closed at a time, when descriptors are short and they were idle for so long."""
 _REFUSED_MAX = 64
 """Connections over the limit of a port that are told so; beyond it they are closed without a word."""
 
@@ -75,7 +82,8 @@ class Listeners:
         connections_per_peer_max: int = 1024,
         head_seconds: float = 10,
         idle_seconds: float = 75,
-        slow_seconds: float = 30,
+        slow_seconds: float = SLOW_SECONDS,
+        least_bytes_per_second: float = LEAST_BYTES_PER_SECOND,
         http2_limits: http2.Limits | None = None,
         faults: Faults | None = None,
         faulty_tls: FaultyTls | None = None,
@@ -90,7 +98,8 @@ class Listeners:
             connections_per_peer_max: of one listener from one address, so that one client cannot take all of them.
             head_seconds: for a TLS handshake, for a request's headers once they began, for HTTP/2's settings.
             idle_seconds: without a byte between requests or within a body of HTTP/1; a streaming tracer is silent for 7 s.
-            slow_seconds: how long a client may leave its answers untaken, or a frame unfinished.
+            slow_seconds: how long a client may leave its answers untaken, or a frame unfinished, or be below the least rate.
+            least_bytes_per_second: of a body or message, on average; 0: any rate will do.
             http2_limits: of each connection.
             faults: what is to go wrong with connections, on purpose.
             faulty_tls: what they meet in a handshake then.
@@ -101,11 +110,13 @@ class Listeners:
         self.head_seconds = head_seconds
         self.idle_seconds = idle_seconds
         self.slow_seconds = slow_seconds
+        self.least_bytes_per_second = least_bytes_per_second
         self.http2_limits = http2_limits or http2.Limits()
         self.on_trap = on_trap
         self.faults = faults or Faults(clock_ns)
         self.faulty_tls = faulty_tls
         self.turns = LoopTurns()
+        self.descriptors = Descriptors(asyncio.get_running_loop().time)
         self.peers = Peers(asyncio.get_running_loop().time)
         self.on_connection = on_connection
         self.tasks: asyncio.TaskGroup | None = None
@@ -164,6 +175,7 @@ class Listeners:
                 listener.begin(self.tasks)
             while not self._stopping.is_set():
                 self._show_date()
+                self.descriptors.measure()
                 now = asyncio.get_running_loop().time()
                 for listener in self._listeners:
                     listener.tick(now)
@@ -208,6 +220,15 @@ class Listeners:
                 while any(listener.open_connections for listener in self._listeners):
                     self._idle.clear()
                     await self._idle.wait()
+
+    def let_go_of_idle(self) -> None:
+        """Close some connections for reports that have nothing to do: others need their descriptors."""
+        now = asyncio.get_running_loop().time()
+        for listener in self._listeners:
+            if listener.takes_http2:
+                idle = (one for one in listener.connections if one.idle_seconds(now) > _IDLE_SECONDS)
+                for connection in list(islice(idle, _LET_GO)):
+                    connection.shutdown()
 
     def connection_closed(self) -> None:
         """A listener's word that one is gone."""
@@ -335,8 +356,21 @@ class Listener:
         if self.owner.peers.trouble(_host(peer), points):
             self.trap("peer_waits", peer, "its connections are served slowly for ten seconds")
 
+    def is_too_slow(self, pace: Pace, now: float) -> bool:
+        """Whether a body comes below the least rate."""
+        return pace.is_too_slow(now, self.owner.slow_seconds, self.owner.least_bytes_per_second)
+
+    def slow_body(self, peer: str, path: str) -> None:
+        """One was given up."""
+        self.trap("slow_body", peer, shown(f"at {path}"))
+
     def wait_seconds(self, peer: str) -> float | None:
         """How long a new connection has to wait before anything is read of it; None: it is not to be served at all."""
+        if self.takes_http2 and not self.owner.descriptors.take():
+            limit = self.owner.descriptors.limit
+            self.trap("no_descriptors", peer, f"the process may open {limit} files (ulimit -n {limit})")
+            self.owner.let_go_of_idle()
+            return None
         seconds = self.owner.peers.wait_seconds(_host(peer))
         if seconds <= self.owner.head_seconds:
             return seconds

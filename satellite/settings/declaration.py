@@ -246,6 +246,25 @@ class Settings(BaseSettings):
     question_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
     """How long a question of the Explorer may take before it is given up."""
 
+    connections_per_port_max: Annotated[int, Field(ge=1)] = 4096
+    """Open connections of one port; more are told to try later."""
+    connections_per_peer_max: Annotated[int, Field(ge=1)] = 1024
+    """Open connections of one port from one address, so that one client cannot take all of them."""
+    streams_per_connection_max: Annotated[int, Field(ge=1, le=2**31 - 1)] = 256
+    """Calls and requests at a time on one connection of HTTP/2; clients are told, and wait with more."""
+    header_list_bytes_max: Annotated[int, Field(ge=4096, le=2**20)] = 65_536
+    """The headers of a request over HTTP/2, as RFC 9113 counts them; more are answered 431. HTTP/1 has 64 KiB."""
+    handshake_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    """For a TLS handshake, for the head of a request once it began, for the first settings of HTTP/2."""
+    idle_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 75.0
+    """Silence after which a connection of HTTP/1 is closed, between requests or within a body. Over HTTP/2 a client that is
+    silent is asked for a sign of life instead."""
+    slow_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    """How long a client may leave its answers untaken, or send a body below `body_bytes_per_second_min`."""
+    body_bytes_per_second_min: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 500.0
+    """The least rate of a body or message that is not complete, on average since it began; 0: any. Over HTTP a slower one is
+    answered 408, over gRPC UNAVAILABLE. Streams whose spans come one by one are not meant."""
+
     logging_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important log lines that are written."""
     logging_format: Literal["auto", "json", "text"] = "auto"

@@ -105,12 +105,14 @@ class Here:
     async def talk(self, *parts: bytes, **how: Any) -> bytes:
         """Everything that comes back before the connection ends."""
         reader, writer = await self.open(**how)
-        for part in parts:
-            writer.write(part)
-            await writer.drain()
-            await asyncio.sleep(0)
-        answer: bytes = await reader.read()
-        writer.close()
+        try:
+            for part in parts:
+                writer.write(part)
+                await writer.drain()
+                await asyncio.sleep(0)
+            answer: bytes = await reader.read()
+        finally:
+            writer.close()
         return answer
 
 
@@ -357,6 +359,79 @@ def test_calls_beyond_a_turn_of_the_loop_are_all_answered(run: Any) -> None:
                 piece = await reader.read(1 << 16)
                 assert piece
                 found += piece
+            writer.close()
+
+    run(main)
+
+
+POST_HEAD = b"POST /x HTTP/1.1\r\nHost: here\r\nContent-Length: 50\r\n\r\nhel"
+"""A body of which three bytes come."""
+
+
+def test_a_body_below_the_least_rate_is_given_up(run: Any) -> None:
+    async def main() -> None:
+        async with here(slow_seconds=0.01) as ports:
+            answer = await ports.talk(POST_HEAD)
+            assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
+            kind, port, _, detail = await ports.traps.get()
+            assert (kind, port, detail) == ("slow_body", ports.plain, "at /x")
+
+    run(main)
+
+
+def test_a_body_below_the_least_rate_over_http2(run: Any) -> None:
+    async def main() -> None:
+        async with here(slow_seconds=0.01) as ports:
+            head = b"\0\0\x0e\1\4\0\0\0\1\x83\x86\x44\x02/x\x41\x06here.x"
+            reader, writer = await ports.open()
+            writer.write(HELLO + head[:2] + bytes((len(head) - 9,)) + head[3:] + b"\0\0\3\0\0\0\0\0\1hel")
+            found = b""
+            while b"the body comes too slowly" not in found:
+                found += await reader.read(1 << 16)
+            assert b"408" in found
+            assert (await ports.traps.get())[0] == "slow_body"
+            writer.close()
+
+    run(main)
+
+
+def test_any_rate_will_do_where_none_is_asked_for(run: Any) -> None:
+    async def main() -> None:
+        async with here(slow_seconds=0.0, least_bytes_per_second=0) as ports:
+            reader, writer = await ports.open()
+            writer.write(POST_HEAD)
+            ports.server._listeners[0].tick(asyncio.get_running_loop().time() + 70)
+            writer.write(b"l" * 47)
+            assert b"200" in await reader.readuntil(b"\r\n")
+            writer.close()
+
+    run(main)
+
+
+def test_descriptors_run_short(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What brings reports is let go, the newest at once and idle ones, too; other ports go on."""
+
+    async def main() -> None:
+        async with here() as ports:
+            pages = ports.server.listen(http_app, "127.0.0.1", 0)
+            await ports.server._listeners[-1].start()
+            idle_reader, idle_writer = await ports.open()
+            idle_writer.write(REQUEST.replace(b"Connection: close\r\n", b""))
+            await idle_reader.readuntil(b"hello over http")
+            monkeypatch.setattr("satellite.edges.listeners._IDLE_SECONDS", 0.0)
+            ports.server.descriptors.take = lambda: False  # type: ignore[method-assign]
+            for secure in (False, True):
+                with suppress(OSError):
+                    context = client_context() if secure else None
+                    assert await ports.talk(REQUEST, secure=secure, context=context) == b""
+                kind, _, _, detail = await ports.traps.get()
+                assert kind == "no_descriptors"
+                assert f"ulimit -n {ports.server.descriptors.limit}" in detail
+            assert await idle_reader.read() == b""
+            idle_writer.close()
+            reader, writer = await asyncio.open_connection("127.0.0.1", pages)
+            writer.write(REQUEST)
+            assert b"hello over http" in await reader.read()
             writer.close()
 
     run(main)

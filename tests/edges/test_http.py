@@ -15,6 +15,7 @@ from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES
 from satellite.edges.http import ReportsApp, ReportsElsewhere
 from satellite.edges.http1 import UNREAD
+from satellite.edges.pace import PACE, Pace
 from satellite.edges.paths import Paths
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.faults.book import Faults
@@ -103,7 +104,7 @@ class Edge:
             "query_string": query,
             "client": ("10.1.2.3", 4567),
             "server": ("10.9.9.9", 8181),
-            "extensions": {UNREAD: lambda: unread},
+            "extensions": {UNREAD: lambda: unread, PACE: Pace(lambda: 0.0)},
         }
         sent: list[MutableMapping[str, Any]] = []
 
@@ -402,7 +403,7 @@ class Stream:
             "query_string": b"",
             "client": ("10.1.2.3", 4567),
             "server": ("10.9.9.9", 8181),
-            "extensions": {UNREAD: lambda: self.unread},
+            "extensions": {UNREAD: lambda: self.unread, PACE: Pace(lambda: 0.0)},
         }
         await self.edge.app(pause_seconds=0.001)(scope, receive, send)
 

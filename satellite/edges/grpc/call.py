@@ -16,6 +16,7 @@ from satellite.edges.grpc import status
 from satellite.edges.grpc.messages import Messages
 from satellite.edges.grpc.metadata import Metadata, to_wire
 from satellite.edges.grpc.status import CallFailed
+from satellite.edges.pace import Pace
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Delivery
 from satellite.protocols.wire import WireProtocol
@@ -24,11 +25,6 @@ CONTENT_TYPE = (b"content-type", b"application/grpc")
 ACCEPT_ENCODING = (b"grpc-accept-encoding", ",".join(("identity", *GRPC_ENCODINGS)).encode())
 HEADERS = ((b":status", b"200"), CONTENT_TYPE, ACCEPT_ENCODING)
 """What every answer begins with."""
-
-SLOW_SECONDS = 30.0
-BYTES_PER_SECOND_MIN = 500
-"""A message or body that is slower than this on average, once it took SLOW_SECONDS, is given up (ours): a phone on a
-bad line is faster, and what is slower only holds memory."""
 
 STOPPING = "the satellite is stopping; send again"
 
@@ -53,6 +49,14 @@ class Wire(Protocol):
 
     def refused(self, protocol: str, refusal: SatelliteError) -> None:
         """A report that was refused before it could be delivered."""
+        ...
+
+    def is_too_slow(self, pace: Pace, now: float) -> bool:
+        """Whether a message or body comes below the least rate."""
+        ...
+
+    def slow_body(self, path: str) -> None:
+        """One was given up."""
         ...
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
@@ -96,8 +100,8 @@ class Call:
     __slots__ = (
         "_deadline",
         "_owed_bytes",
+        "_pace",
         "_share",
-        "_slow_since",
         "done",
         "head",
         "messages",
@@ -128,7 +132,8 @@ class Call:
         self._share = budget.share()
         self._owed_bytes = 0
         """What the client may send again, once a message that waits is taken."""
-        self._slow_since = 0.0
+        self._pace: Pace | None = None
+        """Of a message that is not complete."""
         self._deadline: asyncio.TimerHandle | None = None
         if head.timeout_seconds is not None:
             self._deadline = asyncio.get_running_loop().call_later(head.timeout_seconds, self._expired)
@@ -153,9 +158,8 @@ class Call:
 
     def tick(self, now: float) -> None:
         """A second passed."""
-        seconds = now - self._slow_since
-        slow = self._slow_since and seconds > SLOW_SECONDS
-        if slow and self.messages.unfinished_bytes < seconds * BYTES_PER_SECOND_MIN:
+        if self._pace is not None and not self.over and self.wire.is_too_slow(self._pace, now):
+            self.wire.slow_body(self.stream.head.path.decode("latin-1"))
             self.fail(CallFailed(grpc.StatusCode.UNAVAILABLE, "the message comes too slowly"))
 
     # For those that are one
@@ -169,9 +173,11 @@ class Call:
         if len(messages.whole) <= 1:
             self.consume()
         if not messages.unfinished_bytes:
-            self._slow_since = 0.0
-        elif not self._slow_since:
-            self._slow_since = asyncio.get_running_loop().time()
+            self._pace = None
+        else:
+            if self._pace is None:
+                self._pace = Pace(asyncio.get_running_loop().time)
+            self._pace.came(len(data))
 
     def take(self) -> tuple[bool, bytes]:
         """The first message that waits: (compressed, message)."""
