@@ -1,7 +1,8 @@
 """What real clients proved: one line of JSON for each test that passed, and the table made of them.
 
-`python -m tests.interop.matrix` prints the table of what ran here; with `--write` it also puts that on record in
-proven.jsonl, from where the docs take it (they are made where no client runs).
+`python -m tests.interop.matrix` prints the table of what ran here; with `--write` it adds that to the record,
+proven.jsonl, from where the docs take it (they are made where no client runs). A version that is tried no more is taken
+out by hand.
 """
 
 from __future__ import annotations
@@ -46,7 +47,14 @@ class Proof:
 def keep(proof: Proof, folder: Path = RESULTS) -> None:
     """Write it down; the same proof again changes nothing."""
     folder.mkdir(parents=True, exist_ok=True)
-    words = (proof.client, proof.protocol, proof.transport, "tls" if proof.tls else "plain", proof.aspect)
+    words = (
+        proof.client,
+        proof.version,
+        proof.protocol,
+        proof.transport,
+        "tls" if proof.tls else "plain",
+        proof.aspect,
+    )
     name = "-".join("".join(c if c.isalnum() else "-" for c in word).strip("-") for word in words)
     folder.joinpath(f"{name}.json").write_text(_line(proof))
 
@@ -62,8 +70,9 @@ def recorded(file: Path = RECORD) -> list[Proof]:
 
 
 def record(proofs: Iterable[Proof], file: Path = RECORD) -> None:
-    """Put it on record, in place of what was."""
-    file.write_text("".join(_line(proof) for proof in sorted(proofs)))
+    """Add it to the record."""
+    on_record = recorded(file) if file.exists() else []
+    file.write_text("".join(_line(proof) for proof in sorted({*on_record, *proofs})))
 
 
 def _line(proof: Proof) -> str:

@@ -93,6 +93,7 @@ PYTHON_TEXT = {**JS_TEXT, "retry": "True"}
 CHECKOUT_TAGS = {
     "go-grpc": TYPED,
     "go-http": TYPED,
+    "go-0.15-http": TYPED,
     "java-grpc": TYPED,
     "java-http": TYPED,
     "js-proto": JS_TEXT,
@@ -103,6 +104,7 @@ CHECKOUT_TAGS = {
 ERROR = {
     "go-grpc": True,
     "go-http": True,
+    "go-0.15-http": True,
     "java-grpc": True,
     "java-http": True,
     "python-thrift": "True",
@@ -110,6 +112,7 @@ ERROR = {
 """The tag of the failed span; "true" where it is not said."""
 BASKET = {
     "lightstep-go": '{"tea":3}',
+    "lightstep-go-0.15": '{"tea":3}',
     "lightstep-java": '"[tea, 3]"',
     "lightstep-js": '{\n  "tea": 3\n}',
     "lightstep-python": "{'tea': 3}",
@@ -117,6 +120,7 @@ BASKET = {
 """A log field that is no scalar."""
 PLATFORM = {
     "lightstep-go": {"lightstep.tracer_platform": "go"},
+    "lightstep-go-0.15": {"lightstep.tracer_platform": "go"},
     "lightstep-java": {"lightstep.tracer_platform": "jre"},
     "lightstep-js": {"lightstep.tracer_platform": "node"},
     "lightstep-python": {"lightstep.tracer_platform": "python"},

@@ -19,7 +19,9 @@ def test_a_row_for_each_mode_of_each_client(tmp_path: Path) -> None:
     for proof in PROOFS * 2:
         keep(proof, tmp_path)
     assert kept(tmp_path) == sorted(PROOFS)
-    record(kept(tmp_path), tmp_path / "proven.jsonl")
+    record(PROOFS[:2], tmp_path / "proven.jsonl")
+    record(PROOFS[1:], tmp_path / "proven.jsonl")
+    assert recorded(tmp_path / "proven.jsonl") == kept(tmp_path)
     assert table(recorded(tmp_path / "proven.jsonl")) == (
         "| client | version | protocol | transport | every field | restart |\n"
         "| --- | --- | --- | --- | --- | --- |\n"

@@ -68,12 +68,14 @@ class Client:
             **self.options,
             **options,
         }
-        command, trust = getattr(self, f"_{self.environment.replace('-', '_')}")(told, ca_file)
+        program = self.environment.removesuffix("-0.15").replace("-", "_")  # one program, two versions
+        command, trust = getattr(self, f"_{program}")(told, ca_file)
         return Program(command, told, **trust)
 
     def _lightstep_go(self, told: dict[str, Any], ca_file: Path | None) -> tuple[list[Any], dict[str, str]]:
         told["ca_file"] = str(ca_file or "")
-        return [installed(self.environment) / "lightstep-go"], {}
+        trust = {"SSL_CERT_FILE": str(ca_file)} if ca_file else {}  # for 0.15, which has no setting for it
+        return [installed(self.environment) / self.environment], trust
 
     def _lightstep_java(self, told: dict[str, Any], ca_file: Path | None) -> tuple[list[Any], dict[str, str]]:
         trust = []
@@ -225,6 +227,15 @@ _PYTHON = Client(
 CLIENTS = [
     _GO,
     replace(_GO, name="go-http", transport="HTTP", options={"transport": "http"}),
+    # Over TLS it knows HTTP/2 only.
+    replace(
+        _GO,
+        name="go-0.15-http",
+        version="0.15.6",
+        transport="HTTP",
+        environment="lightstep-go-0.15",
+        options={"transport": "http"},
+    ),
     _JAVA,
     replace(_JAVA, name="java-http", transport="HTTP", options=_JAVA.options | {"transport": "http"}),
     _JS,

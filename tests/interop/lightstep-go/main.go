@@ -170,11 +170,9 @@ func main() {
 	for key, value := range given.Tags {
 		tags[key] = value
 	}
-	tracer, err := lightstep.CreateTracer(lightstep.Options{
-		AccessToken: given.AccessToken,
-		Collector: lightstep.Endpoint{
-			Host: given.Host, Port: given.Port, Plaintext: given.CAFile == "", CustomCACertFile: given.CAFile,
-		},
+	tracer := lightstep.NewTracer(lightstep.Options{
+		AccessToken:        given.AccessToken,
+		Collector:          endpoint(given),
 		UseGRPC:            given.Transport == "grpc",
 		UseHttp:            given.Transport == "http",
 		MaxBufferedSpans:   given.MaxSpans,
@@ -182,7 +180,9 @@ func main() {
 		MinReportingPeriod: least,
 		Tags:               tags,
 	})
-	must(err)
+	if tracer == nil { // it has said why on stderr
+		os.Exit(1)
+	}
 	told := &program{tracer: tracer, events: watched}
 	for lines.Scan() {
 		answer, err := json.Marshal(map[string]any{"answer": told.do(lines.Bytes())})

@@ -1,0 +1,1 @@
+../lightstep-go/main.go
