@@ -13,17 +13,20 @@ from satellite.store import Histogram, Questions
 
 
 class AmongOperation(msgspec.Struct, frozen=True):
-    """A span's duration among those of all held spans of its service and operation, itself included."""
+    """A span's duration among those of all held spans of its service and operation."""
 
     query: str
     """Which spans those are."""
     spans: int
+    """How many, itself included."""
     faster: int
     """Those that took less time."""
     slower_than: float
-    """Their share: 0.994 is «slower than 99.4 %»."""
+    """Their share of the others: 0.994 is «slower than 99.4 %»."""
     p50_us: int
     histogram: Histogram
+    slower: int
+    """Those that took more time."""
 
 
 class SpanDetail(msgspec.Struct, frozen=True):
@@ -59,12 +62,16 @@ def span_detail(
     # Durations compare as they are shown, in whole µs.
     least_ns = span.duration_us * 1000
     faster = source.count(project, plan.bounded(oldest_ns=oldest_ns, max_duration_ns=least_ns))
+    slower = source.count(project, plan.bounded(oldest_ns=oldest_ns, min_duration_ns=least_ns + 1000))
+    itself = oldest_ns is None or int(tree.start[row]) >= oldest_ns
+    others = histogram.count - itself
     comparison = AmongOperation(
         canonical(plan),
         histogram.count,
         faster,
-        faster / histogram.count if histogram.count else 0.0,
+        faster / others if others > 0 else 0.0,
         histogram.percentiles.get("p50", 0),
         histogram,
+        slower,
     )
     return SpanDetail(span, tree.row(place), comparison)

@@ -13,12 +13,15 @@ from satellite.explore.critical_path import CriticalPath
 from satellite.explore.operations import kind_text, services_of
 from satellite.explore.whole_trace import WholeTrace
 from satellite.model.ids import hex_digits
-from satellite.model.spans import Kind, Marks, Status, id_text, trace_text
+from satellite.model.logs import decode_log
+from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text, trace_text
 from satellite.model.tags import key_prefix, texts_of
 from satellite.store.assembled import Ints, Weights
 
 ROWS_MAX = 4000
 """Rows of a page, as many as Explorer loaded at once."""
+LOGS_MAX = 50
+"""Marks on the bar of one span: more cannot be told apart."""
 
 
 class Pair(msgspec.Struct, frozen=True):
@@ -80,6 +83,8 @@ class TreeRow(msgspec.Struct, frozen=True):
     """Only this tag, equal on both, says that it belongs below its parent."""
     duration_ns: int | None = None
     """The same as `duration_us`, where it is no whole number of µs."""
+    logs_us: list[int] = []
+    """When it logged, from the start of the trace: its first LOGS_MAX."""
 
 
 class TraceService(msgspec.Struct, frozen=True):
@@ -346,7 +351,17 @@ class Tree:
             pair=self._pair(row),
             joined_by=self.whole.joined_by.get(row),
             duration_ns=int(self.duration[row]) if self.duration[row] % 1000 else None,
+            logs_us=self._logs_us(row),
         )
+
+    def _logs_us(self, row: int) -> list[int]:
+        batch = self.whole.batch
+        logs = batch.rows.column("logs")[row].values[:LOGS_MAX].to_pylist()
+        if not logs:
+            return []
+        extra = decode_extra(batch.extras[batch.rows.column("extra")[row].as_py()].as_py())
+        origin_us = self.zero // 1000
+        return [decode_log(one, extra.get("offset_us", 0)).time_us - origin_us for one in logs]
 
     def _skew_ns(self, row: int) -> int:
         above = int(self.whole.parent[row])

@@ -1713,7 +1713,7 @@ class TraceService(_message.Message):
     def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ...) -> None: ...
 
 class TreeRow(_message.Message):
-    __slots__ = ("row", "parent", "depth", "children", "below", "errors_below", "trace_id", "span_id", "service", "operation", "kind", "component", "start_us", "offset_us", "duration_us", "error", "missing", "path_us", "path_share", "segments", "self_us", "self_share", "skew_us", "shift_us", "pair", "joined_by", "duration_ns")
+    __slots__ = ("row", "parent", "depth", "children", "below", "errors_below", "trace_id", "span_id", "service", "operation", "kind", "component", "start_us", "offset_us", "duration_us", "error", "missing", "path_us", "path_share", "segments", "self_us", "self_share", "skew_us", "shift_us", "pair", "joined_by", "duration_ns", "logs_us")
     ROW_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
     DEPTH_FIELD_NUMBER: _ClassVar[int]
@@ -1741,6 +1741,7 @@ class TreeRow(_message.Message):
     PAIR_FIELD_NUMBER: _ClassVar[int]
     JOINED_BY_FIELD_NUMBER: _ClassVar[int]
     DURATION_NS_FIELD_NUMBER: _ClassVar[int]
+    LOGS_US_FIELD_NUMBER: _ClassVar[int]
     row: int
     parent: int
     depth: int
@@ -1768,23 +1769,26 @@ class TreeRow(_message.Message):
     pair: Pair
     joined_by: str
     duration_ns: int
-    def __init__(self, row: _Optional[int] = ..., parent: _Optional[int] = ..., depth: _Optional[int] = ..., children: _Optional[int] = ..., below: _Optional[int] = ..., errors_below: _Optional[int] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., component: _Optional[str] = ..., start_us: _Optional[int] = ..., offset_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., missing: _Optional[bool] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ..., segments: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., self_us: _Optional[float] = ..., self_share: _Optional[float] = ..., skew_us: _Optional[int] = ..., shift_us: _Optional[int] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., joined_by: _Optional[str] = ..., duration_ns: _Optional[int] = ...) -> None: ...
+    logs_us: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, row: _Optional[int] = ..., parent: _Optional[int] = ..., depth: _Optional[int] = ..., children: _Optional[int] = ..., below: _Optional[int] = ..., errors_below: _Optional[int] = ..., trace_id: _Optional[str] = ..., span_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., component: _Optional[str] = ..., start_us: _Optional[int] = ..., offset_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., error: _Optional[bool] = ..., missing: _Optional[bool] = ..., path_us: _Optional[float] = ..., path_share: _Optional[float] = ..., segments: _Optional[_Iterable[_Union[_struct_pb2.ListValue, _Mapping]]] = ..., self_us: _Optional[float] = ..., self_share: _Optional[float] = ..., skew_us: _Optional[int] = ..., shift_us: _Optional[int] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., joined_by: _Optional[str] = ..., duration_ns: _Optional[int] = ..., logs_us: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class AmongOperation(_message.Message):
-    __slots__ = ("query", "spans", "faster", "slower_than", "p50_us", "histogram")
+    __slots__ = ("query", "spans", "faster", "slower_than", "p50_us", "histogram", "slower")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
     FASTER_FIELD_NUMBER: _ClassVar[int]
     SLOWER_THAN_FIELD_NUMBER: _ClassVar[int]
     P50_US_FIELD_NUMBER: _ClassVar[int]
     HISTOGRAM_FIELD_NUMBER: _ClassVar[int]
+    SLOWER_FIELD_NUMBER: _ClassVar[int]
     query: str
     spans: int
     faster: int
     slower_than: float
     p50_us: int
     histogram: Histogram
-    def __init__(self, query: _Optional[str] = ..., spans: _Optional[int] = ..., faster: _Optional[int] = ..., slower_than: _Optional[float] = ..., p50_us: _Optional[int] = ..., histogram: _Optional[_Union[Histogram, _Mapping]] = ...) -> None: ...
+    slower: int
+    def __init__(self, query: _Optional[str] = ..., spans: _Optional[int] = ..., faster: _Optional[int] = ..., slower_than: _Optional[float] = ..., p50_us: _Optional[int] = ..., histogram: _Optional[_Union[Histogram, _Mapping]] = ..., slower: _Optional[int] = ...) -> None: ...
 
 class Page(_message.Message):
     __slots__ = ("spans", "total", "next_cursor", "mark")

@@ -362,7 +362,12 @@ def test_a_trace_that_is_gone(store: RecallStore) -> None:
 def test_how_unusual_a_span_is(store: RecallStore) -> None:
     whole = whole_trace(store, "p", "b00c0005")
     found = span_detail(store, "p", whole, "0000000b00c00058")
-    assert (found.comparison.spans, found.comparison.faster, found.comparison.slower_than) == (8, 6, 0.75)
+    among = found.comparison
+    assert (among.spans, among.faster, among.slower, among.slower_than) == (8, 6, 1, 6 / 7)
+    fastest = span_detail(store, "p", whole_trace(store, "p", "b00c0008"), "0000000b00c00088").comparison
+    assert (fastest.spans, fastest.faster, fastest.slower, fastest.slower_than) == (8, 0, 7, 0)
+    later = span_detail(store, "p", whole, "0000000b00c00058", oldest_ns=found.span.start_us * 1000 + 1000)
+    assert (later.comparison.spans, later.comparison.slower_than) == (4, 3 / 4)
     assert (found.span.duration_us, found.row.path_us) == (800_000, 800_000)
     with pytest.raises(NotFound):
         span_detail(store, "p", whole, "1")

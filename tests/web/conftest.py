@@ -52,11 +52,11 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens an address of the satellite; what its console or another host sees fails the test."""
+    """Opens an address of the satellite, or of another; what its console or another host sees fails the test."""
     wrong: list[str] = []
     contexts = []
 
-    def open_(path: str, *, expects: tuple[str, ...] = (), **how: Any) -> Page:
+    def open_(path: str, *, origin: str = served.url, expects: tuple[str, ...] = (), **how: Any) -> Page:
         context = browser.new_context(
             **({"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"} | how)
         )
@@ -76,11 +76,11 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
             "request",
             lambda request: (
                 None
-                if request.url.startswith((served.url, "data:", "blob:"))
+                if request.url.startswith((origin, "data:", "blob:"))
                 else wrong.append(f"{path} asks {request.url}")
             ),
         )
-        page.goto(served.url + path)
+        page.goto(origin + path)
         return page
 
     yield open_

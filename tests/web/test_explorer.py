@@ -43,6 +43,8 @@ def test_the_session_in_words(open_page: Open) -> None:
     page.get_by_role("button", name="Run").click()
     counted(page, "12")
 
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     plot = page.locator("rect.hit").bounding_box()
     assert plot
     page.mouse.move(plot["x"] + plot["width"] * 0.75, plot["y"] + 40)
@@ -56,6 +58,8 @@ def test_the_session_in_words(open_page: Open) -> None:
     expect(correlations).to_contain_text("istio.canonical_revision = v3")
     expect(correlations).to_contain_text("+0.80")
     expect(correlations).to_contain_text("+0.60")
+
+    assert not [url for url in asked if "/histogram" in url], "a range is a part of what is there"
 
     page.get_by_role("button", name="Actions for istio.canonical_revision = v3").click()
     page.get_by_role("menuitem", name="Group by istio.canonical_revision").click()

@@ -77,6 +77,22 @@ def test_menus_and_sheets_too(open_page: Callable[..., Page]) -> None:
     serious(page)
 
 
+@pytest.mark.parametrize("name", ["explorer", "diagram", "empty", "trace", "services", "snapshots", "status"])
+def test_links_stay_below_the_prefix(served: Satellite, open_page: Callable[..., Page], name: str) -> None:
+    page = open_page(
+        f"/behind/mesh/pages/{PAGES[name]}", extra_http_headers={"X-Forwarded-Prefix": "/behind/mesh"}
+    )
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.reload()
+    expect(page.locator("h1").first).to_be_attached()
+    settled(page)
+    paths = page.locator("a[href]").evaluate_all("all => all.map(one => one.pathname)")
+    assert paths
+    assert not [path for path in paths if not path.startswith("/behind/mesh/")]
+    assert not [url for url in asked if not url.startswith((f"{served.url}/behind/mesh/", "data:", "blob:"))]
+
+
 def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Page]) -> None:
     page = open_page("/arriving/explorer")
     expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()

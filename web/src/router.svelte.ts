@@ -46,16 +46,47 @@ export function readable(search: URLSearchParams): string {
   return search.toString().replaceAll("%2C", ",").replaceAll("%3A", ":").replaceAll("%2F", "/").replaceAll("%28", "(").replaceAll("%29", ")");
 }
 
+/** All parameters that pages read. */
+const NAMES = [
+  "a", "anchor", "b", "columns", "corr", "errors", "filter", "find", "form", "group_by", "guide", "layers",
+  "node", "oldest", "only", "open", "pairs", "path", "preset", "query", "range", "selected_span_guid", "skew",
+  "snapshot_id", "sort", "span", "span_guid", "tab", "trace_handle", "whole", "window", "youngest", "zoom",
+] as const;
+type Name = (typeof NAMES)[number];
+
+class Param {
+  value: string | null = $state(null);
+}
+
+/** The parameters of an address, each by itself: what depends on one does not change with the others. */
+class Watched {
+  readonly #named = Object.fromEntries(NAMES.map((name) => [name, new Param()])) as Record<Name, Param>;
+  constructor(all: URLSearchParams) {
+    this.change(all);
+  }
+  get(name: Name): string | null {
+    return this.#named[name].value;
+  }
+  has(name: Name): boolean {
+    return this.get(name) !== null;
+  }
+  change(all: URLSearchParams): void {
+    for (const name of NAMES) this.#named[name].value = all.get(name);
+  }
+}
+
 class Router {
   place: Place = $state.raw(current());
+  /** A question that reads one of these is asked anew when that one changes; `place` changes with every step. */
+  readonly params = new Watched(this.place.params);
+  readonly project: string = $derived(this.place.project);
   /** Counts what was gone to, not what was adjusted: focus and scrolling begin anew. */
   visits = $state(0);
 
-  get project(): string {
-    return this.place.project;
-  }
-  get params(): URLSearchParams {
-    return this.place.params;
+  /** Show what the address says. */
+  follow(): void {
+    this.place = current();
+    this.params.change(this.place.params);
   }
 
   /** Go somewhere (a new entry of the history), or adjust where we are (`replace`). */
@@ -63,7 +94,7 @@ class Router {
     if (replace) history.replaceState(null, "", to);
     else history.pushState(null, "", to);
     const before = this.place;
-    this.place = current();
+    this.follow();
     if (before.page !== this.place.page || before.project !== this.place.project || before.rest.join("/") !== this.place.rest.join("/")) {
       this.visits++;
       scrollTo(0, 0);
@@ -96,7 +127,7 @@ export const router = new Router();
 
 if (typeof addEventListener !== "undefined") {
   addEventListener("popstate", () => {
-    router.place = current();
+    router.follow();
     router.visits++;
   });
   // Links are links: what the browser does with modifier keys and other buttons stays as it is.

@@ -33,7 +33,7 @@ describe("the latency axis", () => {
 
 const row = (over: Partial<Row>): Row => ({
   id: "", traceId: "", parent: -1, depth: 0, below: 0, errorsBelow: 0, missing: false, service: "s", operation: "o", kind: null, component: null, startUs: 0, durationUs: 100,
-  error: false, pathUs: 0, segments: [], selfUs: 0, skewUs: 0, shiftUs: 0, pair: -1, betweenUs: 0, joined: "", ...over,
+  error: false, pathUs: 0, segments: [], selfUs: 0, skewUs: 0, shiftUs: 0, pair: -1, betweenUs: 0, joined: "", logsUs: [], ...over,
 });
 const rows = [
   row({ below: 4 }),

@@ -108,7 +108,7 @@ export class ExplorerState {
 
   // What is in the address
 
-  get params(): URLSearchParams {
+  get params(): typeof router.params {
     return router.params;
   }
   get snapshot(): string {

@@ -32,6 +32,8 @@ export interface Row {
   readonly betweenUs: number;
   /** The tag that alone says that it belongs below its parent; "" when it names its parent. */
   readonly joined: string;
+  /** When it logged, absolute µs. */
+  readonly logsUs: readonly number[];
 }
 
 /** «productpage.default: proxy client»: the service, then component and kind. */
@@ -117,9 +119,9 @@ export interface Extent {
   readonly to: number;
 }
 
-/** From the earliest start to the latest end. */
-export function extentOf(rows: readonly Row[]): Extent {
-  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+/** From the earliest start to the latest end: `known` of the whole trace, of which these rows may be a part. */
+export function extentOf(rows: readonly Row[], known?: Extent): Extent {
+  let [from, to] = known ? [known.from, known.to] : [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const row of rows) {
     if (row.missing) continue;
     from = Math.min(from, row.startUs);

@@ -1,7 +1,8 @@
 /* What the trace page shows, read off the address, and how it is changed. */
 
+import { untrack } from "svelte";
 import { Ask } from "../../api/ask.svelte.ts";
-import { get } from "../../api/client.ts";
+import { Failure, get, post } from "../../api/client.ts";
 import type { Page, Span, SpanDetail, Trace, TraceTree } from "../../api/types.ts";
 import { duration } from "../../format.ts";
 import { router } from "../../router.svelte.ts";
@@ -9,6 +10,9 @@ import { predicate, term } from "../../query/terms.ts";
 import { text } from "../../value.ts";
 import { extentOf, isClientHalf, labelOf, linesOf, type Extent, type Line, type Row } from "./rows.ts";
 import { rowsOf } from "./tree.ts";
+
+/** So many rows are there without being asked for; what lies below is asked for by hand. */
+const BY_THEMSELVES = 20_000;
 
 export class TraceState {
   readonly answer: Ask<TraceTree>;
@@ -24,29 +28,37 @@ export class TraceState {
   service: string | null = $state(null);
   /** The panel of a narrow page is open. */
   sheet = $state(false);
+  /** More rows are on their way, or why they did not come. */
+  loading = $state(false);
+  unloaded: string = $state("");
 
   constructor() {
     this.answer = new Ask(() => {
-      const named = this.#named;
-      return named && ((signal) => wholeTree(named, this.#source, signal));
+      const [named, source] = [this.#named, this.#source];
+      return named && ((signal) => get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, source, signal));
+    });
+    // The first rows are drawn at once, the others come behind; a link to a span brings all up to that.
+    $effect(() => {
+      const rows = this.answer.value?.next_cursor ? this.rows.length : Number.POSITIVE_INFINITY;
+      if (rows < BY_THEMSELVES || (rows < Number.POSITIVE_INFINITY && !this.found)) untrack(() => void this.more());
     });
     this.detail = new Ask(() => {
-      const [project, row] = [router.project, this.rows[this.selected]];
-      return row ? (signal) => get("/api/v1/projects/{project}/traces/{trace_id}/spans/{span_id}", { project, trace_id: this.#named?.trace_id ?? row.traceId, span_id: row.id }, this.#source, signal) : null;
+      const [named, source, span_id] = [this.#named, this.#source, this.#selectedId];
+      return named && span_id ? (signal) => get("/api/v1/projects/{project}/traces/{trace_id}/spans/{span_id}", { ...named, span_id }, source, signal) : null;
     });
     this.spans = new Ask(() => {
-      const named = this.#named;
-      return named && this.find.trim() && !isQuery(this.find) ? (signal) => allSpans(named, this.#source, signal) : null;
+      const [named, source] = [this.#named, this.#source];
+      return named && this.#searching ? (signal) => allSpans(named, source, signal) : null;
     });
     this.matching = new Ask(() => {
-      const [named, find] = [this.#named, this.find];
-      return named && isQuery(find) ? (signal) => spansOf(named, find, this.#source, signal) : null;
+      const [named, find, source] = [this.#named, this.find, this.#source];
+      return named && isQuery(find) ? (signal) => spansOf(named, find, source, signal) : null;
     });
   }
 
+  readonly #asked: string = $derived(router.place.rest[0] ?? "");
   get #named(): Named | null {
-    const trace_id = router.place.rest[0];
-    return trace_id ? { project: router.project, trace_id } : null;
+    return this.#asked ? { project: router.project, trace_id: this.#asked } : null;
   }
   get #source(): { snapshot?: string } {
     const snapshot = router.params.get("snapshot_id");
@@ -54,14 +66,17 @@ export class TraceState {
   }
 
   readonly rows: readonly Row[] = $derived.by(() => (this.answer.value ? rowsOf(this.answer.value) : []));
-  readonly extent: Extent = $derived(extentOf(this.rows));
+  readonly extent: Extent = $derived.by(() => {
+    const tree = this.answer.value;
+    return extentOf(this.rows, tree && { from: tree.start_us, to: tree.start_us + Math.max(1, tree.duration_us) });
+  });
   readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded));
   /** The row that offsets are told from. */
   readonly root: Row | undefined = $derived.by(() => this.rows[this.answer.value?.root ?? -1] ?? this.rows.find((row) => !row.missing));
   readonly pathTotal: number = $derived.by(() => Math.max(1, (this.answer.value?.services ?? []).reduce((sum, one) => sum + one.path_us, 0)));
 
   get id(): string {
-    return this.answer.value?.trace_id ?? router.place.rest[0] ?? "";
+    return this.answer.value?.trace_id ?? this.#asked;
   }
   get folded(): boolean {
     return router.params.get("pairs") === "folded";
@@ -80,15 +95,18 @@ export class TraceState {
     const said = /^(\d+)-(\d+)$/.exec(router.params.get("zoom") ?? "");
     return said && Number(said[1]) < Number(said[2]) ? [Number(said[1]), Number(said[2])] : null;
   }
-  /** The row selected: the one of the address, else the first. -1 for none. */
-  readonly selected: number = $derived.by(() => {
-    const wanted = router.params.get("span");
-    if (wanted) {
-      const at = this.rows.findIndex((row) => row.id === wanted.toLowerCase().padStart(16, "0") && !row.missing);
-      if (at >= 0) return at;
-    }
-    return this.rows.findIndex((row) => !row.missing);
+  readonly #wanted: number | null = $derived.by(() => {
+    const wanted = router.params.get("span")?.toLowerCase().padStart(16, "0");
+    return wanted ? this.rows.findIndex((row) => row.id === wanted && !row.missing) : null;
   });
+  /** Whether the span of the address is among the rows that are here; true when it names none. */
+  get found(): boolean {
+    return this.#wanted !== -1;
+  }
+  /** The row selected: the one of the address, else the first. -1 for none. */
+  readonly selected: number = $derived.by(() => (this.#wanted !== null && this.#wanted >= 0 ? this.#wanted : this.rows.findIndex((row) => !row.missing)));
+  readonly #selectedId: string = $derived(this.rows[this.selected]?.id ?? "");
+  readonly #searching: boolean = $derived(this.find.trim() !== "" && !isQuery(this.find));
   /** Rows that the search finds; null while there is none. */
   readonly hits: ReadonlySet<number> | null = $derived.by(() => {
     const needle = this.find.trim().toLowerCase();
@@ -97,6 +115,35 @@ export class TraceState {
     const spans = this.spans.value;
     return new Set(this.rows.flatMap((row, at) => (!row.missing && (byQuery ? byQuery.has(row.id) : matches(row, spans?.get(row.id), needle)) ? [at] : [])));
   });
+
+  /** The next page of rows. */
+  async more(): Promise<void> {
+    const [named, tree] = [this.#named, this.answer.value];
+    if (!named || !tree?.next_cursor || this.loading) return;
+    this.loading = true;
+    this.unloaded = "";
+    try {
+      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor });
+      // Only below the rows that it was asked for.
+      if (this.answer.value === tree) this.answer.value = { ...tree, rows: [...tree.rows, ...page.rows], next_cursor: page.next_cursor };
+    } catch (error) {
+      if (!(error instanceof Failure)) throw error;
+      this.unloaded = error.message;
+    } finally {
+      this.loading = false;
+    }
+  }
+  /** Keep the trace, pinned, and show what is kept: the address lasts when its spans have left memory. */
+  async keep(): Promise<void> {
+    const tree = this.answer.value;
+    if (!tree) return;
+    const project = router.project;
+    const query = `lightstep.trace_id IN (${tree.trace_ids.map((id) => `"${id}"`).join(", ")})`;
+    const name = `Trace of ${this.root?.operation ?? tree.trace_id}`.slice(0, 200);
+    const run = await post("/api/v1/projects/{project}/snapshots", { project }, {}, { query, name, limit: 1 });
+    await post("/api/v1/projects/{project}/snapshots/{identifier}", { project, identifier: run.snapshot.id }, {}, { pinned: true });
+    router.set({ snapshot_id: run.snapshot.id }, { replace: true });
+  }
 
   shift(row: Row): number {
     return this.correctSkew ? row.shiftUs : 0;
@@ -154,6 +201,10 @@ export class TraceState {
       if (beyond) this.select(beyond.at, true);
     } else this.select(to.at, true);
   }
+  /** Whether what is shown is a kept copy. */
+  get kept(): boolean {
+    return router.params.has("snapshot_id");
+  }
   readonly pairs: number = $derived.by(() => this.rows.filter((_, at) => isClientHalf(this.rows, at)).length);
 }
 
@@ -162,18 +213,6 @@ interface Named {
   readonly trace_id: string;
 }
 type Source = { snapshot?: string };
-
-/** All pages of the tree: the page counts on whole rows, and a row is small. */
-async function wholeTree(named: Named, source: Source, signal: AbortSignal): Promise<TraceTree> {
-  const first = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, source, signal);
-  const rows = [...first.rows];
-  for (let cursor = first.next_cursor; cursor; ) {
-    const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...source, cursor }, signal);
-    rows.push(...page.rows);
-    cursor = page.next_cursor;
-  }
-  return { ...first, rows, next_cursor: null };
-}
 
 async function allSpans(named: Named, source: Source, signal: AbortSignal): Promise<ReadonlyMap<string, Span>> {
   const spans = new Map<string, Span>();

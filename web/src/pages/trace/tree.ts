@@ -30,5 +30,6 @@ export function rowsOf(tree: TraceTree): Row[] {
     pair: row.pair?.row ?? -1,
     betweenUs: row.pair?.between_us ?? 0,
     joined: row.joined_by ?? "",
+    logsUs: (row.logs_us ?? []).map((us) => tree.start_us + us),
   }));
 }

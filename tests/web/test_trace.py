@@ -1,0 +1,114 @@
+"""The trace page with much to show: it scrolls without gaps, brings the rest when asked, keeps what it shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from satellite.app import Satellite
+from satellite.model.reporter import Reporter
+from satellite.model.spans import SpanBuilder, encode_log
+from satellite.protocols.otlp.export import encode_request
+from tests import bookinfo
+from tests.web.conftest import picture, settled
+
+pytestmark = pytest.mark.interop
+expect.set_options(timeout=60_000)
+SPANS = 20_500
+"""More than come by themselves."""
+COVERED = """() => {
+  const body = document.querySelector(".waterfall .body").getBoundingClientRect();
+  const tops = [...document.querySelectorAll(".waterfall .line")].map((line) => line.getBoundingClientRect());
+  const [from, to] = [Math.max(0, body.top), Math.min(innerHeight, body.bottom)];
+  let reached = from;
+  for (const line of tops.sort((a, b) => a.top - b.top)) if (line.top <= reached + 0.5) reached = Math.max(reached, line.bottom);
+  return reached >= to - 0.5;
+}"""
+"""Whether lines follow each other from the top of the window to its end."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def spans(served: Satellite) -> None:
+    """A root and its children, and a trace with logs."""
+    builder = SpanBuilder()
+    reporter = Reporter(protocol="otlp", service="batch", id=1, attributes=())
+    start_ns = bookinfo.START_US * 1000
+    for n in range(SPANS):
+        builder.add(
+            reporter=reporter,
+            operation="import" if n == 0 else f"row {n}",
+            trace_low=0xB16,
+            span_id=n + 1,
+            parent_id=1 if n else 0,
+            start_ns=start_ns + n * 1000,
+            duration_ns=SPANS * 1000 if n == 0 else 5_000,
+            tags=(),
+            logs=[encode_log(start_ns + 2_000_000, [("event", "half way")])] if n == 0 else (),
+        )
+    served.client.project("large").import_(encode_request(builder.build()), format="otlp-protobuf")
+    served.client.project("kept").import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
+
+
+def test_a_large_trace_scrolls_without_gaps(open_page: Callable[..., Page]) -> None:
+    page = open_page("/large/trace/0000000000000b16")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    left = page.get_by_role("status").filter(has_text="20,000 of 20,500 rows")
+    expect(left).to_be_visible()
+    expect(page.locator(".facts")).to_contain_text("20,500")
+    expect(page.locator(".waterfall .log")).to_have_count(1)
+    for at in (0.0, 0.1, 0.37, 0.5, 0.501, 0.93, 1.0, 0.2):
+        page.evaluate(f"scrollTo(0, document.documentElement.scrollHeight * {at})")
+        page.wait_for_function(COVERED)
+    assert page.locator(".waterfall .line").count() < 200
+    page.get_by_role("button", name="More", exact=True).click()
+    expect(left).to_have_count(0)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_function(COVERED)
+    page.get_by_role("row", selected=True).press("End")
+    expect(page.get_by_role("row", selected=True)).to_contain_text(f"row {SPANS - 1}")
+    page.wait_for_function(COVERED)
+    settled(page)
+    assert sum("/tree" in url for url in asked) <= 6, "what is selected changes no tree"
+
+
+def test_a_link_brings_the_rows_up_to_its_span(open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/large/trace/0000000000000b16?span={SPANS:x}", color_scheme="dark")
+    expect(page.get_by_role("row", selected=True)).to_contain_text(f"row {SPANS - 1}")
+    expect(page.get_by_role("complementary", name="Selected span")).to_contain_text(f"row {SPANS - 1}")
+    settled(page)
+    picture(page, "trace-large-dark")
+
+
+def test_what_is_kept_stays(served: Satellite, open_page: Callable[..., Page]) -> None:
+    page = open_page("/kept/trace/00000000b00c0008?span=0000000b00c00088")
+    # The fastest of eight is faster than the seven others.
+    expect(page.get_by_role("region", name="Against the same operation")).to_contain_text(
+        "faster than 100\u202f% of 7 other spans"
+    )
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("Kept: this address lasts")).to_be_visible()
+    served.client.project("kept").reset()
+    page.reload()
+    expect(page.get_by_text("from a snapshot")).to_be_visible()
+    expect(page.get_by_role("treegrid")).to_contain_text("ratings.default: proxy server")
+    [kept] = served.client.project("kept").snapshots()
+    assert kept["pinned"]
+
+
+def test_the_names_take_the_width_they_are_given(open_page: Callable[..., Page]) -> None:
+    page = open_page("/large/trace/0000000000000b16")
+    name = page.locator(".waterfall .line .name").first
+    before = name.bounding_box()
+    grip = page.get_by_role("separator", name="Width of the names")
+    grip.focus()
+    page.keyboard.press("End")
+    expect(grip).to_have_attribute("aria-valuenow", "75")
+    after = name.bounding_box()
+    assert before is not None
+    assert after is not None
+    assert after["width"] > before["width"]
+    page.reload()
+    expect(grip).to_have_attribute("aria-valuenow", "75")
