@@ -76,11 +76,21 @@ class Envoy:
     """Serves within the block. `tracer` is one of the functions above; TLS to the satellite when there is a CA."""
 
     def __init__(
-        self, binary: Path, tracer: Any, satellite: str, token: str, application: str, *, ca_file: Path | None
+        self,
+        binary: Path,
+        tracer: Any,
+        satellite: str,
+        token: str,
+        application: str,
+        *,
+        ca_file: Path | None,
+        http2: bool = False,
     ) -> None:
-        """`satellite` is host:port, `application` the URL of what is behind the sidecars."""
+        """`satellite` is host:port, `application` the URL of what is behind the sidecars; with `http2` the satellite's
+        cluster speaks that, as it does for gRPC."""
         self._binary = binary
-        self._setup = (tracer, satellite, token, application, ca_file)
+        over_http2 = http2 or tracer is opentelemetry_over_grpc
+        self._setup = (tracer, satellite, token, application, ca_file, over_http2)
         self._said: list[str] = []
         self._changed = threading.Condition()
         self._ended = False
@@ -164,7 +174,13 @@ class Envoy:
 
 
 def _bootstrap(
-    tracer: Any, satellite: str, token: str, application: str, ca_file: Path | None, inside: Json
+    tracer: Any,
+    satellite: str,
+    token: str,
+    application: str,
+    ca_file: Path | None,
+    over_http2: bool,
+    inside: Json,
 ) -> Json:
     soon = {f"tracing.{name}.flush_interval_ms": SOON_MS for name in ("opentelemetry", "zipkin")}
     at_once = {f"tracing.{name}.min_flush_spans": 1 for name in ("opentelemetry", "zipkin")}
@@ -173,7 +189,6 @@ def _bootstrap(
         _listener("outbound", _address("127.0.0.1:0"), tracer(token, CALLER), token, "called"),
         _listener("inbound", inside, tracer(token, CALLED), token, "application"),
     ]
-    over_http2 = tracer is opentelemetry_over_grpc
     clusters = [
         _cluster("satellite", _address(satellite), over_http2=over_http2, ca_file=ca_file),
         _cluster("called", inside),

@@ -63,13 +63,18 @@ def start(binary: Path, application: str) -> Iterator[Start]:
     """Starts an Envoy whose tracer reports to a satellite."""
     with ExitStack() as started:
 
-        def start(tracer: Any, satellite: Any, token: str, *, tls: bool = False) -> Envoy:
-            if tracer is opentelemetry_over_grpc:
+        def start(
+            tracer: Any, satellite: Any, token: str, *, tls: bool = False, http2: bool = False
+        ) -> Envoy:
+            if http2:
+                target = satellite.secure_target if tls else satellite.plain_target
+            elif tracer is opentelemetry_over_grpc:
                 target = satellite.grpc_target if tls else satellite.grpc_plain_target
             else:
                 target = (satellite.https_url if tls else satellite.http_url).partition("//")[2]
             ca_file = satellite.ca_file if tls else None
-            return started.enter_context(Envoy(binary, tracer, target, token, application, ca_file=ca_file))
+            envoy = Envoy(binary, tracer, target, token, application, ca_file=ca_file, http2=http2)
+            return started.enter_context(envoy)
 
         yield start
 
@@ -178,6 +183,17 @@ def test_after_a_restart_it_reports_again(start: Start, tmp_path: Path, tracer: 
     expected = {"received": 2, "stored": 2, "dropped": {}, "evicted": 0, "duplicates": 0}
     assert project["ledger"] == expected
     proven(tracer, "restart", tls=True)
+
+
+@pytest.mark.parametrize(("tracer", "tls"), [(opentelemetry_over_http, False), (zipkin, True)])
+def test_a_cluster_with_http2(start: Start, spans: Spans, tracer: Any, tls: bool) -> None:
+    """Reports that are not gRPC over HTTP/2, at a port for any protocol."""
+    envoy = start(tracer, spans.satellite, spans.token, tls=tls, http2=True)
+    assert get(envoy, "/reviews/0").status_code == 200
+    assert {span.kind for span in spans.expect(count=2)} == {"client", "server"}
+    nothing_failed(envoy, tracer, reports=2)
+    assert envoy.stats()["cluster.satellite.http2.tx_reset"] == 0
+    assert envoy.stats()["cluster.satellite.upstream_cx_http2_total"] >= 1
 
 
 def proven(tracer: Any, aspect: str, *, tls: bool) -> None:

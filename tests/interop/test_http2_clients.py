@@ -253,3 +253,20 @@ def test_curl_with_http2(spans: Spans, tmp_path: Path) -> None:
         upgrade = extra == ["--http2"]  # which is not taken, and HTTP/1 goes on
         assert done.stdout == ("1.1 200" if upgrade else "2 200")
     assert len(spans.expect('operation IN ("by curl")', count=1)) == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_h2load(spans: Spans, tmp_path: Path, tls: bool) -> None:
+    """Of nghttp2: four connections of ten streams."""
+    if shutil.which("h2load") is None:
+        pytest.skip("there is no h2load")
+    body = tmp_path / "spans.json"
+    body.write_text(json.dumps([{"traceId": "a" * 16, "id": "b" * 16, "name": "by h2load"}]))
+    target = spans.satellite.secure_target if tls else spans.satellite.plain_target
+    url = f"{'https' if tls else 'http'}://{target}/api/v2/spans"
+    command = ["h2load", "-n", "400", "-c", "4", "-m", "10", "-d", str(body), url]
+    command += ["-H", "content-type: application/json", "-H", f"lightstep-access-token: {spans.token}"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert "400 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, done.stdout
+    assert "status codes: 400 2xx" in done.stdout, done.stdout
+    assert len(spans.expect('operation IN ("by h2load")', count=1)) == 1

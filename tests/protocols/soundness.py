@@ -17,6 +17,9 @@ from pathlib import Path
 import msgspec
 
 from satellite.edges.compression import gunzip
+from satellite.edges.http2 import PREFACE, Connection, Limits
+from satellite.edges.http2.connection import WORK_MAX
+from satellite.edges.http2.frames import HEADER_BYTES, SETTINGS, frame, head_of
 from satellite.errors import (
     AccessDenied,
     BadQuery,
@@ -313,10 +316,39 @@ CODECS: Mapping[str, Codec] = {
 }
 """One per WireProtocol, and the reader of Jaeger's files."""
 
+
+def _check_http2(data: bytes) -> None:
+    """The same events and answers in one piece, byte by byte and a little at a time; our own frames are whole."""
+    data = PREFACE + frame(SETTINGS, 0, 0) + data
+    whole = _spoken([data], WORK_MAX)
+    assert whole == _spoken([data[at : at + 1] for at in range(len(data))], WORK_MAX), "pieces matter"
+    assert whole == _spoken([data], 1), "turns matter"
+
+
+def _spoken(pieces: Sequence[bytes], work_max: int) -> tuple[list[str], bytes]:
+    """What a server makes of these pieces, and says."""
+    server = Connection(Limits())
+    events: list[str] = []
+    out = server.take()
+    for piece in pieces:
+        found = server.receive(piece, work_max)
+        while server.waits:
+            found += server.receive(b"", work_max)
+        events += [type(event).__name__ for event in found]
+        out += server.take()
+    at = 0
+    while at < len(out):
+        high, low, *_ = head_of(out, at)
+        at += HEADER_BYTES + (high << 8 | low)
+    assert at == len(out), "a frame of ours is cut off"
+    return events, out
+
+
 SUBJECTS: Mapping[str, Subject] = {
     **{name: Subject(codec.folder, codec.check) for name, codec in CODECS.items()},
     "lightstep_stream": Subject("lightstep", _check_stream),
     "lightstep_file": Subject("lightstep_file", _check_file),
     "query": Subject("query", _check_query),
     "gzip": Subject("gzip", _check_gzip),
+    "http2": Subject("http2", _check_http2),
 }
