@@ -31,7 +31,8 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 	$(patsubst tests/interop/%/package-lock.json,.interop/%/.installed,$(wildcard tests/interop/*/package-lock.json)) \
 	$(patsubst tests/interop/%/go.sum,.interop/%/.installed,$(wildcard tests/interop/*/go.sum)) \
 	$(patsubst tests/interop/%/pom.xml,.interop/%/.installed,$(wildcard tests/interop/*/pom.xml)) \
-	.interop/lightstep-streaming/.installed
+	.interop/lightstep-streaming/.installed \
+	$(patsubst examples/%/requirements.lock,.interop/example-%/.installed,$(wildcard examples/*/requirements.lock))
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -111,7 +112,7 @@ lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and te
 	$(PIP) install uv
 	$(UV_COMPILE) --upgrade pyproject.toml --extra server -o requirements.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --extra server --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
-	for wanted in tests/interop/*.in tests/fuzz/*.in; do \
+	for wanted in tests/interop/*.in tests/fuzz/*.in examples/*/*.in; do \
 		test ! -e "$$wanted" || $(UV_COMPILE) --upgrade "$$wanted" -o "$${wanted%.in}.lock" || exit 1; \
 	done
 
@@ -161,7 +162,7 @@ web/node_modules/.installed: web/package-lock.json
 
 # Clients that cannot live beside our own dependencies; tests/interop/<name>.lock says what is in .interop/<name>.
 # Without the package index there is no client, and a note that lets its tests skip.
-.interop/%/.installed: tests/interop/%.lock | $(INSTALLED)
+define PYTHON_CLIENT
 	@echo "Installing the real client $*" >&2
 	@rm -rf $(@D) $(@D).unreachable
 	@$(BIN)/python -m venv --without-pip $(@D)
@@ -172,6 +173,13 @@ web/node_modules/.installed: web/package-lock.json
 		echo "The package index is not reachable, so there is no client $* and its tests skip." >&2; \
 		touch $(@D).unreachable; exit 0; }
 	@test -e $(@D).unreachable || touch $@
+endef
+.interop/%/.installed: tests/interop/%.lock | $(INSTALLED)
+	$(PYTHON_CLIENT)
+
+# And the programs of examples/, each in an environment as its own readers would have.
+.interop/example-%/.installed: examples/%/requirements.lock | $(INSTALLED)
+	$(PYTHON_CLIENT)
 
 # The same for npm: tests/interop/<name>/package-lock.json (no registry's address in it) into .interop/<name>/node_modules.
 .interop/%/.installed: tests/interop/%/package-lock.json

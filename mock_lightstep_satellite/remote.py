@@ -195,6 +195,7 @@ def _answers(host: str, port: int, *, tls: bool) -> bool:
         with socket.create_connection((host, port), timeout=2) as connection:
             if tls:
                 context = ssl._create_unverified_context()  # noqa: S323 - nothing is sent
+                context.set_alpn_protocols(["http/1.1"])
                 context.wrap_socket(connection, server_hostname=host).close()
             return True
     except OSError:
