@@ -23,7 +23,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-PAGES = frozenset({"explorer", "trace", "services", "streams", "live", "snapshots", "reporters", "status"})
+PAGES = frozenset(
+    {"explorer", "trace", "services", "streams", "live", "snapshots", "reporters", "requests", "status"}
+)
 """The second segments of a page's address; the first is the project."""
 LIGHTSTEPS_PAGES = frozenset(
     {"stream", "operation", "service-directory", "monitoring", "notebooks", "developer-mode"}

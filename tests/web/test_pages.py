@@ -42,6 +42,7 @@ PAGES = {
     "live": "live",
     "snapshots": "snapshots",
     "reporters": "reporters",
+    "requests": "requests",
     "status": "status",
 }
 LOOKS: dict[str, dict[str, Any]] = {

@@ -22,5 +22,6 @@ export const PAGES: readonly Page[] = [
   { slug: "live", title: "Live", key: "l", load: async () => (await import("./live/Live.svelte")).default },
   { slug: "snapshots", title: "Snapshots", key: "n", load: async () => (await import("./snapshots/Snapshots.svelte")).default },
   { slug: "reporters", title: "Reporters", key: "r", load: async () => (await import("./reporters/Reporters.svelte")).default },
+  { slug: "requests", title: "Requests", key: "q", load: async () => (await import("./requests/Requests.svelte")).default },
   { slug: "status", title: "Status", key: "t", load: async () => (await import("./status/Status.svelte")).default },
 ];
