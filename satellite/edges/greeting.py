@@ -10,7 +10,7 @@ from satellite.edges.faulty import reset
 from satellite.edges.http2 import PREFACE
 
 if TYPE_CHECKING:
-    from satellite.edges.listeners import Listener
+    from satellite.edges.listener import Listener
     from satellite.faults.decision import Decision
 
 TLS_HELLO = b"\x16"

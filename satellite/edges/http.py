@@ -2,7 +2,7 @@
 
 Owns the size limits and decompression; what it hands to the intake is still bytes. No framework stands between,
 since a tracer's report of a few spans should cost little more than HTTP itself. Listeners, TLS and time limits are
-in `http_listeners`.
+in `listeners`.
 
 A chunked body that pauses is taken apart from then on (`WireProtocol.splitter`): its spans are handed over as they
 become complete. One that does not pause stays one report, however many chunks it has.
@@ -11,17 +11,15 @@ become complete. One that does not pause stays one report, however many chunks i
 from __future__ import annotations
 
 import asyncio
-import enum
 from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol
 
 from satellite.edges import faulty, noted
-from satellite.edges.budget import ReadingBudget, Share
+from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
-from satellite.edges.http1 import UNREAD
-from satellite.edges.pace import PACE, Pace
+from satellite.edges.http_request import Body, BodyState, ReportRequest, Scope, media_type
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.faults.book import Faults, Request
@@ -31,9 +29,8 @@ from satellite.model.report import Receipt
 from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
-from satellite.requests.log import CUT_BYTES, RequestLog
+from satellite.requests.log import RequestLog
 
-Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
@@ -131,12 +128,12 @@ class ReportsApp:
     async def _report(
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        request = _Request(scope, path, candidates)
+        request = ReportRequest(scope, path, candidates)
         began_ns = 0 if self._log is None else self._clock_ns()
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
             await asyncio.sleep(slow.read_delay_s if slow else 0)
-        body = _Body(self._budget.share())
+        body = Body(self._budget.share())
         extra: Headers = []
         try:
             receipt = await self._receipt(candidates, request, body, receive)
@@ -165,8 +162,8 @@ class ReportsApp:
     def _note(
         self,
         scope: Scope,
-        request: _Request,
-        body: _Body,
+        request: ReportRequest,
+        body: Body,
         began_ns: int,
         receipt: Receipt | None,
         reply: Reply | None,
@@ -220,7 +217,7 @@ class ReportsApp:
             connection.end_soon()
 
     async def _receipt(
-        self, candidates: Sequence[WireProtocol], request: _Request, body: _Body, receive: Receive
+        self, candidates: Sequence[WireProtocol], request: ReportRequest, body: Body, receive: Receive
     ) -> Receipt | None:
         """What became of the report; None when nobody is left to hear it.
 
@@ -232,9 +229,9 @@ class ReportsApp:
             return await self._submit(request, request.query)
         splitter = request.protocol.splitter if request.encoding in ("", "identity") else None
         state = await self._read(body, request, receive, may_pause=splitter is not None and request.chunked)
-        if state is not _State.COMPLETE and splitter is not None:
+        if state is not BodyState.COMPLETE and splitter is not None:
             return await self._take_apart(splitter(self._body_bytes_max), request, body, receive, state)
-        if state is _State.LEFT:
+        if state is BodyState.LEFT:
             self._left(request)
             return None
         data = body.take()
@@ -245,7 +242,7 @@ class ReportsApp:
             data = await inflate_aside(data, encoding, self._body_bytes_max)
         return await self._submit(request, data)
 
-    def _check(self, candidates: Sequence[WireProtocol], request: _Request) -> None:
+    def _check(self, candidates: Sequence[WireProtocol], request: ReportRequest) -> None:
         """Raises BadReport for a form or a compression that the path does not take."""
         if request.method == "GET":
             return
@@ -261,7 +258,7 @@ class ReportsApp:
             self._on_trap("wrong_content_encoding", request.port, request.peer, shown(came), expected)
             raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {expected}")
 
-    async def _submit(self, request: _Request, data: bytes) -> Receipt:
+    async def _submit(self, request: ReportRequest, data: bytes) -> Receipt:
         receipt = await self._intake.submit(
             request.protocol,
             data,
@@ -273,7 +270,7 @@ class ReportsApp:
             self._explain(request, data)
         return receipt
 
-    def _explain(self, request: _Request, data: bytes) -> None:
+    def _explain(self, request: ReportRequest, data: bytes) -> None:
         """Name what came to nothing because it is of another protocol than its path's."""
         if request.protocol.name not in _EXPLAINED or (found := recognised(data)) is None:
             return
@@ -283,12 +280,14 @@ class ReportsApp:
         right = _RIGHT.get(title, "") if reader is None else _route(reader)
         self._on_trap("wrong_protocol", request.port, request.peer, f"{title} at {request.path}", right)
 
-    def _refused(self, request: _Request, refusal: SatelliteError, size_bytes: int = 0) -> Receipt:
+    def _refused(self, request: ReportRequest, refusal: SatelliteError, size_bytes: int = 0) -> Receipt:
         self._intake.refuse(request.protocol.name, refusal, size_bytes=size_bytes, peer=request.peer)
         now_ns = self._clock_ns()
         return Receipt(now_ns, now_ns, refusal)
 
-    async def _read(self, body: _Body, request: _Request, receive: Receive, *, may_pause: bool) -> _State:
+    async def _read(
+        self, body: Body, request: ReportRequest, receive: Receive, *, may_pause: bool
+    ) -> BodyState:
         """Fill the body as sent.
 
         Raises:
@@ -306,27 +305,27 @@ class ReportsApp:
                     async with asyncio.timeout_at(min(loop.time() + self._pause_seconds, whole_until)):
                         message = await receive()
                 except TimeoutError:
-                    return _State.GROWING
+                    return BodyState.GROWING
             else:
                 message = await receive()
             if message["type"] == "http.disconnect":
                 chunk, complete = request.unread()
                 body.add(chunk)
-                return _State.COMPLETE if complete else _State.LEFT
+                return BodyState.COMPLETE if complete else BodyState.LEFT
             chunk = message.get("body", b"")
             if body.size + len(chunk) > self._body_bytes_max:
                 raise self._too_large()
             body.add(chunk)
             body.share.hold(body.size)
             if not message.get("more_body", False):
-                return _State.COMPLETE
+                return BodyState.COMPLETE
 
-    def _left(self, request: _Request) -> None:
+    def _left(self, request: ReportRequest) -> None:
         if not request.pace.given_up:  # that has a line of its own
             self._on_trap("left_in_mid_report", request.port, request.peer, "")
 
     async def _take_apart(
-        self, splitter: BodySplitter, request: _Request, body: _Body, receive: Receive, state: _State
+        self, splitter: BodySplitter, request: ReportRequest, body: Body, receive: Receive, state: BodyState
     ) -> Receipt | None:
         """Hand over what is complete while the body grows; the receipt of all of it, None when the sender left."""
         body.taken_apart = True
@@ -342,19 +341,19 @@ class ReportsApp:
                 _add(total, await self._hand_over(request, piece))
                 handed_over = True
                 request.pace.progressed(rests=not splitter.unfinished_bytes)
-            if splitter.fault is not None or state is not _State.GROWING:
+            if splitter.fault is not None or state is not BodyState.GROWING:
                 break
             body.share.hold(splitter.unfinished_bytes)
             message = await receive()
             if message["type"] == "http.disconnect":
                 data, complete = request.unread()
-                state = _State.COMPLETE if complete else _State.LEFT
+                state = BodyState.COMPLETE if complete else BodyState.LEFT
             else:
                 data = message.get("body", b"")
                 if not message.get("more_body", False):
-                    state = _State.COMPLETE
+                    state = BodyState.COMPLETE
             body.size += len(data)
-        if state is _State.LEFT:
+        if state is BodyState.LEFT:
             self._left(request)
             if not handed_over:
                 return None
@@ -365,9 +364,9 @@ class ReportsApp:
             _add(total, await self._hand_over(request, rest))
         if total.refusal is None and fault is not None:
             total.refusal = self._refused(request, fault, splitter.unfinished_bytes).refusal
-        return None if state is _State.LEFT else total
+        return None if state is BodyState.LEFT else total
 
-    async def _hand_over(self, request: _Request, piece: bytes) -> Receipt:
+    async def _hand_over(self, request: ReportRequest, piece: bytes) -> Receipt:
         for seconds in _HAND_OVER_SECONDS:
             receipt = await self._submit(request, piece)
             if not isinstance(receipt.refusal, Overloaded):
@@ -423,7 +422,7 @@ class ReportsApp:
 def _came(scope: Scope) -> str:
     """A request in words, without its query string, which may hold a token."""
     content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    told = f" ({_media_type(content_type)})" if content_type else ""
+    told = f" ({media_type(content_type)})" if content_type else ""
     return f"{scope['method']} {scope['path']}{told}"
 
 
@@ -476,116 +475,6 @@ class ReportsElsewhere:
         peer = f"{client[0]}:{client[1]}" if client else ""
         self._on_trap("report_at_wrong_port", scope["server"][1], peer, shown(_came(scope)), right)
         await _answer(send, 404, _TEXT, f"this port takes no reports: {right}\n".encode())
-
-
-class _State(enum.Enum):
-    """How far a body has come."""
-
-    GROWING = enum.auto()
-    COMPLETE = enum.auto()
-    LEFT = enum.auto()
-    """Its sender is gone, the end of it did not come."""
-
-
-class _Body:
-    """A body as far as it was read."""
-
-    __slots__ = ("_sent", "encoding", "parts", "share", "size", "so_far", "taken_apart")
-
-    def __init__(self, share: Share) -> None:
-        self.parts: list[bytes] = []
-        self.size = 0
-        self.share = share
-        """What of it is counted as being in memory."""
-        self.taken_apart = False
-        self.so_far: Receipt | None = None
-        """Of a body that is taken apart."""
-        self.encoding = ""
-        """How it turned out to be compressed."""
-        self._sent = b""
-
-    def add(self, part: bytes) -> None:
-        self.parts.append(part)
-        self.size += len(part)
-
-    def take(self) -> bytes:
-        """All of it. The parts are not kept; a body that is not taken apart is, for as long as its request."""
-        data = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
-        self.parts.clear()
-        if not self.taken_apart:
-            self._sent = data
-        return data
-
-    def keep(self, piece: bytes) -> None:
-        """Of one that is taken apart: remember its beginning, for the log."""
-        if room := max(0, CUT_BYTES - len(self._sent)):
-            self._sent += piece[:room]
-
-    def as_sent(self) -> bytes:
-        """What is known of it still."""
-        return self._sent or b"".join(self.parts)
-
-
-class _Request:
-    """What matters of a request, its headers read in one pass."""
-
-    __slots__ = (
-        "accept",
-        "chunked",
-        "content_type",
-        "encoding",
-        "expects_continue",
-        "length",
-        "method",
-        "pace",
-        "path",
-        "peer",
-        "port",
-        "protocol",
-        "query",
-        "token",
-        "unread",
-        "user_agent",
-    )
-
-    def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol]) -> None:
-        self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
-        self.length = 0
-        self.expects_continue = False
-        self.chunked = scope.get("http_version") == "2"  # or as good as: its length is not known before
-        self.method: str = scope["method"]
-        self.path = path
-        self.query: bytes = scope["query_string"]
-        client = scope["client"]
-        self.peer = f"{client[0]}:{client[1]}" if client else ""
-        self.port: int = scope["server"][1]
-        self.pace: Pace = scope["extensions"][PACE]
-        self.unread: Callable[[], tuple[bytes, bool]] = scope["extensions"][UNREAD]
-        for name, value in scope["headers"]:
-            if name == b"content-type":
-                self.content_type = _media_type(value)
-            elif name == b"lightstep-access-token":
-                self.token = value.decode("latin-1").strip()
-            elif name == b"content-length":
-                self.length = int(value)  # the parser took digits only
-                self.chunked = False
-            elif name == b"content-encoding":
-                self.encoding = value.decode("latin-1").strip().lower()
-            elif name == b"transfer-encoding":
-                self.chunked = True
-            elif name == b"accept":
-                self.accept = _media_type(value)
-            elif name == b"user-agent":
-                self.user_agent = value.decode("latin-1")
-            elif name == b"expect":
-                self.expects_continue = True
-        self.protocol = next(
-            (one for one in candidates if self.content_type in one.content_types), candidates[0]
-        )
-
-
-def _media_type(value: bytes) -> str:
-    return value.split(b";", 1)[0].split(b",", 1)[0].strip().lower().decode("latin-1")
 
 
 def _add(total: Receipt, piece: Receipt) -> None:

@@ -17,7 +17,7 @@ from satellite.edges.turns import SLICE
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-    from satellite.edges.listeners import Listener
+    from satellite.edges.listener import Listener
 
 HEAD_BYTES_MAX = 65_536
 """A request's line and headers (ours)."""

@@ -18,7 +18,7 @@ from satellite.errors import SatelliteError
 from satellite.intake.intake import Delivery
 
 if TYPE_CHECKING:
-    from satellite.edges.listeners import Listener
+    from satellite.edges.listener import Listener
 
 _PING_SECONDS = 60.0
 """Without a byte after which the client is asked for a sign of life; it may be idle for ever if it answers."""

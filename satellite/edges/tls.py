@@ -7,10 +7,8 @@ private key except to the TLS libraries, and no message holds one.
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import os
-import re
 import ssl
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -20,10 +18,8 @@ from pathlib import Path
 from typing import Literal, cast
 
 import grpc
-import msgspec
-import yaml
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from satellite.edges.certificates import (
@@ -46,14 +42,14 @@ from satellite.edges.certificates import (
     tighten,
     write,
 )
+from satellite.edges.contexts import grpc_configuration, server_context
+from satellite.edges.described import Certificate, described
 from satellite.errors import BadRequest
 
 __all__ = [
     "NAMES",
     "BadCertificates",
-    "Certificate",
     "CertificateStore",
-    "kubernetes_secret",
 ]
 
 NAMES = (
@@ -72,53 +68,7 @@ NAMES_MAX = 100
 
 RENEW_BEFORE = timedelta(days=30)
 
-_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
-
 _FileState = tuple[int, int, int] | None
-
-
-class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What diagnostics show of one certificate."""
-
-    role: Literal["server", "intermediate", "ca"]
-    subject: str
-    """As RFC 4514 writes it: `CN=lightstep-satellite,O=…`."""
-    issuer: str
-    names: tuple[str, ...]
-    """DNS names and IP addresses it is for; empty for a CA."""
-    not_before: datetime
-    not_after: datetime
-    sha256: str
-    """Fingerprint in the form of `openssl x509 -fingerprint -sha256`: upper-case hex bytes with colons."""
-    source: Literal["made", "own"]
-    """Made by the satellite, or the user's own (`tls_cert_prefix`)."""
-    file: str
-
-
-def kubernetes_secret(ca_pem: bytes, namespace: str) -> str:
-    """The Secret `lightstep.cacert` that Istio's injector mounts into sidecars, as one YAML document.
-
-    Its shape is that of Istio's LightStep task (type Opaque, label, key `cacert.pem`), its base64 in one line: the
-    page's own command wraps it, which breaks the YAML.
-
-    Raises:
-        BadRequest: `namespace` is no Kubernetes name.
-    """
-    if not _NAMESPACE.fullmatch(namespace):
-        raise BadRequest(
-            f"not a Kubernetes namespace: {namespace!r}",
-            hint="lower-case letters, digits and '-', at most 63, no '-' at either end",
-        )
-    if b"PRIVATE KEY" in ca_pem:
-        raise ValueError("a private key does not belong into this Secret")
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "lightstep.cacert", "namespace": namespace, "labels": {"app": "lightstep"}},
-        "type": "Opaque",
-        "data": {"cacert.pem": base64.b64encode(ca_pem).decode("ascii")},
-    }
-    return yaml.safe_dump(secret, explicit_start=True, sort_keys=False)
 
 
 @dataclass(frozen=True)
@@ -232,11 +182,11 @@ class CertificateStore:
             if material is None or material.pair is given:
                 return None
             given = material.pair
-            return _grpc_configuration(given)
+            return grpc_configuration(given)
 
         # The stubs do not know of None, grpc's own documentation does.
         fetcher = cast(Callable[[], grpc.ServerCertificateConfiguration], changed)
-        return grpc.dynamic_ssl_server_credentials(_grpc_configuration(given), fetcher)
+        return grpc.dynamic_ssl_server_credentials(grpc_configuration(given), fetcher)
 
     @property
     def ca_pem(self) -> bytes | None:
@@ -283,7 +233,7 @@ class CertificateStore:
         if not own and material.ca is not None:
             shown.append(("ca", material.ca, self._ca_file))
         return [
-            _described(role, certificate, "own" if own else "made", file) for role, certificate, file in shown
+            described(role, certificate, "own" if own else "made", file) for role, certificate, file in shown
         ]
 
     @property
@@ -506,19 +456,8 @@ class CertificateStore:
 
     def _context(self, alpn: tuple[str, ...], material: _Material) -> ssl.SSLContext:
         """A context of the files as they are now, whose connections use the newest one instead when they begin."""
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        context.set_alpn_protocols(list(alpn))
-        try:
-            if material.kept:
-                context.load_cert_chain(self._bundle_file, self._key_file, password=_no_password)
-            else:
-                _load_from_memory(context, material.pair)
-        except (ssl.SSLError, OSError) as failure:
-            reason = getattr(failure, "reason", None) or failure.strerror
-            raise BadCertificates(
-                f"{self._bundle_file} and {self._key_file} cannot be used for TLS: {reason}"
-            ) from failure
+        pair = None if material.kept else material.pair
+        context = server_context(alpn, self._bundle_file, self._key_file, pair)
 
         # Not `load_cert_chain` on a context in use: a pair that fails half way would leave it without a key.
         # OpenSSL calls this for each handshake, also for one without a server name.
@@ -542,42 +481,3 @@ class CertificateStore:
             except OSError:
                 states.append(None)
         return tuple(states)
-
-
-def _described(
-    role: Literal["server", "intermediate", "ca"],
-    certificate: x509.Certificate,
-    source: Literal["made", "own"],
-    file: Path,
-) -> Certificate:
-    return Certificate(
-        role=role,
-        subject=certificate.subject.rfc4514_string(),
-        issuer=certificate.issuer.rfc4514_string(),
-        names=names_of(certificate),
-        not_before=certificate.not_valid_before_utc,
-        not_after=certificate.not_valid_after_utc,
-        sha256=certificate.fingerprint(hashes.SHA256()).hex(":").upper(),
-        source=source,
-        file=str(file),
-    )
-
-
-def _grpc_configuration(pair: Pair) -> grpc.ServerCertificateConfiguration:
-    chain = b"".join(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
-    return grpc.ssl_server_certificate_configuration([(key_pem(pair.key), chain)])
-
-
-def _load_from_memory(context: ssl.SSLContext, pair: Pair) -> None:
-    """OpenSSL by way of Python reads files only: this one has no name and ends with its descriptor."""
-    descriptor = os.memfd_create("certificate")
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key_pem(pair.key))
-        file.writelines(certificate.public_bytes(serialization.Encoding.PEM) for certificate in pair.chain)
-        file.flush()
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}")
-
-
-def _no_password() -> str:
-    """For OpenSSL, which would ask at the terminal."""
-    return ""

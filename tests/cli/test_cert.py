@@ -19,7 +19,7 @@ from typer.testing import CliRunner, Result
 from satellite import Satellite
 from satellite.cli import cert
 from satellite.cli.cert import app
-from satellite.edges.tls import Certificate
+from satellite.edges.described import Certificate
 from tests.serving import silent_url
 
 

@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from satellite.edges.certificates import BACKDATED, issue_ca, issue_server
-from satellite.edges.tls import NAMES, NAMES_MAX, BadCertificates, CertificateStore, kubernetes_secret
+from satellite.edges.kubernetes import kubernetes_secret
+from satellite.edges.tls import NAMES, NAMES_MAX, BadCertificates, CertificateStore
 from satellite.errors import BadRequest
 
 DAY = timedelta(days=1)
