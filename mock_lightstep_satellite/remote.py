@@ -86,8 +86,10 @@ def environment(satellite: RemoteSatellite | Satellite, token: str) -> dict[str,
     return {name: value for name, value in env.items() if value}
 
 
-def connect(client: Client, folder: Path) -> RemoteSatellite:
+def connect(client: Client, folder: Path, *, mapped: Mapping[int, int] | None = None) -> RemoteSatellite:
     """The satellite of this client. Its listeners are those in its diagnostics, at the host of its URL, that can be reached.
+
+    `mapped` has the ports by which they are reached, where these are others; a copy of its CA goes to the folder.
 
     Raises:
         Unreachable: nothing answers.
@@ -105,7 +107,7 @@ def connect(client: Client, folder: Path) -> RemoteSatellite:
     ports = {listener["setting"]: listener["port"] for listener in found.get("listeners", ())}
     addresses = {}
     for name, setting in PORTS.items():
-        port = ports.get(setting)
+        port = ports.get(setting) if mapped is None else mapped.get(ports.get(setting, 0))
         target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         scheme, _, kind = name.partition("_")
         address = f"{scheme}://{target}" if kind == "url" else target
