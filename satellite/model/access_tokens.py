@@ -60,9 +60,10 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
     """
     batch = decoded.batch
     reports = [report for report in decoded.reports if isinstance(report, Report)]
-    for report in reports:
-        _take(report, report.reporter.attributes, bare=bare)
-        report.reporter = _clean_reporter(report.reporter)
+    if _may_hold(b"".join([report.reporter.encode() for report in reports])):
+        for report in reports:
+            _take(report, report.reporter.attributes, bare=bare)
+            report.reporter = _clean_reporter(report.reporter)
     if len(hits := _holding(batch.reporters)):
         found = {int(hit): decode_reporter(batch.reporters[hit].as_py()).attributes for hit in hits}
         codes = batch.column("reporter")
@@ -96,14 +97,17 @@ def _take(report: Report, attributes: Any, *, bare: bool) -> None:
 def _holding(values: pa.BinaryArray) -> npt.NDArray[np.int64]:
     """Positions of the entries in whose bytes such a key may be; nearly always none, which is told at once."""
     data = values.buffers()[2]
-    if data is None or not data.size:
-        return np.empty(0, np.int64)
-    lower = (np.frombuffer(data, np.uint8) | 0x20).tobytes()
-    if b"access" not in lower or b"token" not in lower:
+    if data is None or not _may_hold(data):
         return np.empty(0, np.int64)
     return np.flatnonzero(
         pc.match_substring_regex(values, _NAME, ignore_case=True).to_numpy(zero_copy_only=False)
     )
+
+
+def _may_hold(data: bytes | pa.Buffer) -> bool:
+    """Whether the letters of such a key are anywhere in these bytes."""
+    lower = (np.frombuffer(data, np.uint8) | 0x20).tobytes()
+    return b"access" in lower and b"token" in lower
 
 
 # Entries

@@ -91,6 +91,7 @@ SCHEMA = pa.schema(
 )
 """One row a span; none of the columns holds nulls."""
 
+_PLACES = {name: i for i, name in enumerate(SCHEMA.names)}
 _DICTIONARIES = {"tags": "tags", "names": "name", "reporters": "reporter", "extras": "extra"}
 
 
@@ -121,11 +122,12 @@ class SpanBatch:
 
     def array(self, name: str) -> pa.Array:
         """A column as Arrow has it, without copying."""
-        return self.rows.column(name)
+        return self.rows.column(_PLACES[name])
 
     def column(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers, without copying."""
-        return np.asarray(self.array(name))
+        numbers: npt.NDArray[Any] = self.array(name).to_numpy()
+        return numbers
 
     def slice(self, start: int, stop: int) -> SpanBatch:
         """Rows start … stop, without copying."""

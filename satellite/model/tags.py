@@ -238,8 +238,9 @@ def _classify(
     length = np.where(long, (first & 0x7F) | (second << 7), first)
     is_text = (kind == _STRING) | (kind == _JSON)
     text = is_text & (~long | ((second > 0) & (second < 128))) & (at + header + length == end)
-    high = np.concatenate([[0], np.cumsum(data >= 0x80)])
-    low_bytes = size - (high[end] - high[np.minimum(at + 1, end)])
+    high = np.flatnonzero(data >= 0x80)  # few: looked up where a running count would be over every byte
+    high_before_end = np.searchsorted(high, end)
+    low_bytes = size - (high_before_end - np.searchsorted(high, np.minimum(at + 1, end)))
     last = padded[np.maximum(end - 1, start)]
     integer = (kind == _INT) & (size >= 1) & (low_bytes == 1) & (last < 128) & ((size == 1) | (last > 0))
     integer &= (size < 10) | ((size == 10) & (last == 1))
@@ -248,7 +249,8 @@ def _classify(
     none = at == end
     regular = keyed & (none | ((at < end) & (text | integer | double | boolean)))
     value_at = np.where(text, np.minimum(at + header, end), end)
-    dubious = (high[at] - high[np.minimum(start + 2, at)]) + (high[end] - high[value_at]) > 0
+    in_key = np.searchsorted(high, at) - np.searchsorted(high, np.minimum(start + 2, at))
+    dubious = in_key + high_before_end - np.searchsorted(high, value_at) > 0
     return regular, dubious
 
 

@@ -7,7 +7,7 @@ public collector interface and of its tracers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -25,7 +25,7 @@ from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
-from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, normalise, text_of
+from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, layout, normalise, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.stream import ReportSplitter
@@ -34,7 +34,7 @@ from satellite.protocols.readers.columns import (
     ColumnReader,
     holds_more,
     is_crowded,
-    joined_bytes,
+    joined_bytes_of_each,
     messages_in,
 )
 from satellite.protocols.rows import STATUS_TAG, says_error
@@ -52,17 +52,6 @@ _CACHED_BYTES = 4096
 MESSAGE_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
 """A body may hold one span or reference for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
 memory), and one tag or log for each 8. Ours."""
-
-_LIMIT_US = 86_400_000_000
-"""Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
-
-LONG_BYTES = 2**20
-SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 16, 4
-"""A body may hold one span for each 16 of its bytes (an empty one of 2 would become a hundred), and one tag, log or
-reference for each 4. Ours."""
-
-_FREE = 1000
-"""So many spans and tags go uncounted, so that small bodies with little in them are fine."""
 
 _LIMIT_US = (2**63 - 1) // 1000
 _LIMIT_S = (2**63 - 1) // 1_000_000_000 - 1
@@ -84,12 +73,12 @@ def decode_as_sent(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     outcomes: list[Report | SatelliteError]
     try:
         columns = _parse(bodies)
-        outcomes = [_report(columns, i) for i in range(len(bodies))]
+        outcomes = list(_reports(columns))
     except (BadReport, TooLarge):
         # One of them is bad; the others must not notice. Each is tried alone, the good ones then decoded together.
         faults = [_fault(body) for body in bodies]
         columns = _parse([body for body, fault in zip(bodies, faults, strict=True) if fault is None])
-        good = iter([_report(columns, i) for i in range(columns.num_rows)])
+        good = _reports(columns)
         outcomes = [next(good) if fault is None else fault for fault in faults]
     reports = [outcome for outcome in outcomes if isinstance(outcome, Report)]
     return Decoded(_Columns(columns, reports, received_ns).batch(), outcomes)
@@ -116,19 +105,16 @@ def _spans_and_references(body: bytes) -> Iterator[object]:
 
 def _fault(body: bytes) -> BadReport | TooLarge | None:
     try:
-        _report(_parse([body]), 0)
+        _ = list(_reports(_parse([body])))
     except (BadReport, TooLarge) as fault:
         return fault
     return None
 
 
-def _report(columns: pa.RecordBatch, i: int) -> Report:
-    return Report(
-        token=_token(joined_bytes(columns.column("auth"), i)),
-        reporter=_reporter(joined_bytes(columns.column("reporter"), i)),
-        rows=slice(0, 0),
-        counters=_counters(joined_bytes(columns.column("internal_metrics"), i)),
-    )
+def _reports(columns: pa.RecordBatch) -> Iterator[Report]:
+    parts = [joined_bytes_of_each(columns.column(name)) for name in ("auth", "reporter", "internal_metrics")]
+    for auth, reporter, metrics in zip(*parts, strict=True):
+        yield Report(_token(auth), _reporter(reporter), slice(0, 0), counters=_counters(metrics))
 
 
 def _token(encoded: bytes) -> str:
@@ -336,14 +322,15 @@ class _Columns:
                 codes, row = codes[present], row[present]
                 offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(spans)))])
         kind, status = np.zeros(len(spans), np.uint8), np.zeros(len(spans), np.uint8)
+        places = _places(clean.tags, codes, _KEYS)
         for key, target in (("span.kind", kind), (STATUS_TAG, status), ("error", status)):
-            hits, values = _occurrences(clean.tags, codes, key, _READ[key])
-            target[row[hits]] = values
-        hits, values = _occurrences(clean.tags, codes, META_EVENT_TAG, _is_true)
-        self._mark_rows(row[hits[values > 0]], Marks.META_EVENT)
-        if len(orphans := np.flatnonzero(parent == 0)):
-            hits, ids = _occurrences(clean.tags, codes, PARENT_TAG, _hex_id, orphans=np.isin(row, orphans))
-            parent[row[hits]] = ids
+            hits = places[key]
+            target[row[hits]] = _meanings(clean.tags, codes[hits], _READ[key])
+        hits = places[META_EVENT_TAG]
+        self._mark_rows(row[hits[_meanings(clean.tags, codes[hits], _is_true) > 0]], Marks.META_EVENT)
+        hits = places[PARENT_TAG]
+        hits = hits[parent[row[hits]] == 0]
+        parent[row[hits]] = _meanings(clean.tags, codes[hits], _hex_id)
         tag_lists = pa.ListArray.from_arrays(
             pa.array(offsets.astype(np.int32)), pa.array(codes.astype(np.int32))
         )
@@ -398,23 +385,30 @@ def _numbers(struct: pa.StructArray, name: str) -> npt.NDArray[Any]:
     return np.where(np.asarray(struct.is_valid()), numbers, 0) if struct.null_count else numbers
 
 
-def _occurrences(
-    tags: pa.BinaryArray, codes: npt.NDArray[np.int32], key: str, read: Any, orphans: Mask | None = None
-) -> tuple[Ints, npt.NDArray[Any]]:
-    """(places in `codes` of tags with this key, what `read` makes of each value); only those, of `orphans` only."""
-    found = np.flatnonzero(np.asarray(pc.starts_with(tags, pattern=key_prefix(key))))
-    dtype = np.uint64 if key == PARENT_TAG else np.uint8
-    if not len(found):
-        return np.empty(0, np.int64), np.empty(0, dtype)
-    slots = np.full(len(tags), -1, np.int32)
-    slots[found] = np.arange(len(found))
-    slot = slots[codes]
-    hits = np.flatnonzero(slot >= 0 if orphans is None else (slot >= 0) & orphans)
-    slot = slot[hits]
-    meaning = np.zeros(len(found), dtype)
-    for i in np.flatnonzero(np.bincount(slot)).tolist():
-        meaning[i] = read(decode_tag(tags[int(found[i])].as_py())[1])
-    return hits, meaning[slot]
+def _places(tags: pa.BinaryArray, codes: npt.NDArray[np.int32], keys: Sequence[str]) -> dict[str, Ints]:
+    """Where in `codes` the tags with each of these keys are, which are shorter than 128 bytes."""
+    start, _, data = layout(tags)
+    key_bytes = data[
+        np.minimum(start + 1, len(data) - 1)
+    ]  # canonical tags begin with a mark and the key's length
+    likely = np.flatnonzero(np.isin(key_bytes, [len(key) for key in keys]))
+    few = tags.take(pa.array(likely))
+    key_of = np.full(len(tags), -1, np.int8)
+    for i, key in enumerate(keys):
+        key_of[likely[np.asarray(pc.starts_with(few, pattern=key_prefix(key)))]] = i
+    found = key_of[codes]
+    hits = np.flatnonzero(found >= 0)
+    return {key: hits[found[hits] == i] for i, key in enumerate(keys)}
+
+
+def _meanings(
+    tags: pa.BinaryArray, codes: npt.NDArray[np.int32], read: Callable[[TagValue], int]
+) -> npt.NDArray[np.uint64]:
+    """What `read` makes of the value of each of these tags; each distinct one is read once."""
+    meaning = np.zeros(len(tags), np.uint64)
+    for code in np.flatnonzero(np.bincount(codes)).tolist():
+        meaning[code] = read(decode_tag(tags[code].as_py())[1])
+    return meaning[codes]
 
 
 def _is_true(value: TagValue) -> int:
@@ -435,6 +429,7 @@ def _hex_id(value: TagValue) -> int:
         return 0
 
 
+_KEYS = ("span.kind", STATUS_TAG, "error", META_EVENT_TAG, PARENT_TAG)
 _READ = {
     "span.kind": _kind,
     STATUS_TAG: lambda value: int(Status.ERROR) if says_error(value) else int(Status.UNSET),

@@ -94,7 +94,10 @@ def holds_more(
     if limit > len(body) // 2:
         return False
     bare = np.frombuffer(body, np.uint8) & 0x7F
-    if sum(int(np.count_nonzero(bare == (number << 3 | 2))) for number in fields) <= limit:
+    beginnings = 0
+    for number in fields:
+        beginnings += int(np.count_nonzero(bare == number << 3 | 2))
+    if beginnings <= limit:
         return False
     return any(seen >= limit for seen, _ in enumerate(messages(body)))
 
@@ -126,6 +129,16 @@ def joined_bytes(lists: pa.ListArray, i: int) -> bytes:
         return bytes(lists.values[first].as_py()) if last > first else b""
     start, end, data = layout(lists.values.slice(first, last - first))
     return data[start[0] : end[-1]].tobytes()
+
+
+def joined_bytes_of_each(lists: pa.ListArray) -> list[bytes]:
+    """The same for each list; none is looked at by itself unless one has several values."""
+    offsets = lists.offsets.to_numpy()
+    counts = np.diff(offsets)
+    if not len(counts) or counts.max() > 1:
+        return [joined_bytes(lists, i) for i in range(len(lists))]
+    values = iter(lists.values.slice(offsets[0], offsets[-1] - offsets[0]).to_pylist())
+    return [next(values) if count else b"" for count in counts.tolist()]
 
 
 Range = tuple[int, int]

@@ -201,14 +201,13 @@ class Segment:
         """Bytes of memory it keeps from others; a mapped one keeps none that count."""
         if self.file is not None:
             return 0
-        made = [self.bucket, self.trace_order, *self.trace_numbers, *self.trace_uppers, self.is_error]
-        arrays = (*(made if self.sealed else ()), *(() if self.steps is None else (self.steps,)))
-        return (
-            OVERHEAD_BYTES
-            + self.batch.nbytes
-            + self.index.nbytes
-            + sum(int(part.nbytes) for part in (*arrays, *filter(None, self.tallies.values())))
-        )
+        nbytes = OVERHEAD_BYTES + self.batch.nbytes + self.index.nbytes
+        if self.steps is not None:
+            nbytes += self.steps.nbytes
+        if self.sealed:  # before that nothing is made unless a question needs it
+            made = (self.bucket, self.trace_order, *self.trace_numbers, *self.trace_uppers, self.is_error)
+            nbytes += sum(int(part.nbytes) for part in (*made, *filter(None, self.tallies.values())))
+        return nbytes
 
     def stored_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What a file of it holds beside the spans."""
