@@ -107,8 +107,10 @@ def check(document: dict[str, Any], schema: dict[str, Any], value: Any, at: str 
             if isinstance(inner, dict):
                 check(document, inner, part, f"{at}.{name}")
     if isinstance(value, list):
+        tuples = schema.get("prefixItems")
+        assert tuples is None or len(value) == len(tuples), at
         for i, part in enumerate(value):
-            check(document, schema.get("items", {}), part, f"{at}[{i}]")
+            check(document, tuples[i] if tuples else schema.get("items", {}), part, f"{at}[{i}]")
 
 
 @pytest.fixture
