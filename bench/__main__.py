@@ -14,6 +14,7 @@ from bench import (
     ingest,
     keeping,
     memory,
+    pages,
     protocols,
     queries,
     start,
@@ -34,6 +35,7 @@ QUESTIONS = {
     "engine": engine,
     "duplicates": duplicates,
     "keeping": keeping,
+    "pages": pages,
 }
 
 

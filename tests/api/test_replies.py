@@ -52,7 +52,9 @@ def test_a_reply_is_what_its_file_says(api: Api, name: str) -> None:
     if reply != before:
         FILES.mkdir(exist_ok=True)
         file.write_text(reply, "utf-8")
-    assert reply == before, f"{file.name} was written anew: look at the difference, and at what the pages make of it"
+    assert reply == before, (
+        f"{file.name} was written anew: look at the difference, and at what the pages make of it"
+    )
 
 
 def test_every_file_has_its_question() -> None:
