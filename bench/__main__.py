@@ -17,6 +17,7 @@ from bench import (
     pages,
     protocols,
     queries,
+    receivers,
     start,
     transport,
     wakeup,
@@ -26,6 +27,7 @@ from bench.workbench import Workbench
 QUESTIONS = {
     "start": start,
     "ingest": ingest,
+    "receivers": receivers,
     "protocols": protocols,
     "edges": edges,
     "transport": transport,

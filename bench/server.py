@@ -126,20 +126,28 @@ class Server:
     # What the system says
 
     def cpu_seconds(self) -> float:
-        """Processor time it has used so far; NaN where there is no /proc."""
+        """Processor time it has used so far, with its receivers; NaN where there is no /proc."""
+        used = 0
         try:
-            fields = Path(f"/proc/{self._process.pid}/stat").read_text("ascii").rpartition(")")[2].split()
+            for pid in self._processes():
+                fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
+                used += int(fields[11]) + int(fields[12])
         except OSError:
             return float("nan")
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return used / os.sysconf("SC_CLK_TCK")
 
     def resident_bytes(self) -> float:
-        """Its memory; NaN where there is no /proc."""
+        """Its memory, with its receivers'; NaN where there is no /proc."""
         try:
-            status = Path(f"/proc/{self._process.pid}/status").read_text("ascii")
+            texts = [Path(f"/proc/{pid}/status").read_text("ascii") for pid in self._processes()]
         except OSError:
             return float("nan")
-        return float(status.partition("VmRSS:")[2].split()[0]) * 1024
+        return sum(float(text.partition("VmRSS:")[2].split()[0]) * 1024 for text in texts)
+
+    def _processes(self) -> list[int]:
+        own = self._process.pid
+        texts = [task.read_text("ascii") for task in Path(f"/proc/{own}/task").glob("*/children")]
+        return [own, *(int(pid) for text in texts for pid in text.split())]
 
     # What it says itself
 

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, suppress
-from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -26,6 +23,7 @@ from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import Traps
 from satellite.edges.compression import inflate
 from satellite.edges.grpc.services import Services
+from satellite.edges.loop import run
 from satellite.edges.tls import CertificateStore
 from satellite.errors import StoreFailed
 from satellite.explore.asked import Sources
@@ -39,8 +37,11 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
-from satellite.memory import MemoryGuard, fitted, limit_bytes
-from satellite.ports import PURPOSES, Ports, wants_tls
+from satellite.memory import MemoryGuard, fitted, limit_bytes, resident_bytes
+from satellite.page_ports import PagePorts
+from satellite.ports import PURPOSES, CannotListen, SpanPorts, certificates_of
+from satellite.receivers.page import STORE, Page
+from satellite.receivers.receivers import Receivers, receivers_of
 from satellite.requests.log import RequestLog
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, load
 from satellite.storage import open_storage
@@ -103,6 +104,7 @@ class App:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._told = asyncio.Event()
         self._certificates: CertificateStore | None = None
+        self._receivers: Receivers | None = None
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES; from `started` on."""
 
@@ -119,29 +121,36 @@ class App:
         async with AsyncExitStack() as opened:
             await self._open(opened)
             await self._listen(opened)
-            async with asyncio.TaskGroup() as tasks:
-                await self._ports.start()
-                serving = tasks.create_task(self._ports.serve())
-                making = tasks.create_task(self._api.make())
-                if not signals:
-                    # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
-                    # process's warning filters for a moment while it makes routes.
-                    await making
-                chores = [
-                    tasks.create_task(chore())
-                    for chore in (self._follow_readiness, self._renew, self._gather_streams)
-                ]
-                if signals:
-                    self._obey_signals(opened)
-                self._state = ""
-                self._announce()
-                started()
-                await self._told.wait()
-                await self._stop()
-                await serving
-                for chore in chores:
-                    chore.cancel()
+            try:
+                await self._serve(opened, started, signals=signals)
+            except ExceptionGroup as group:  # a start that failed says why, not how it was put together
+                raise next(
+                    (one for one in group.exceptions if isinstance(one, CannotListen)), group
+                ) from None
         log.info("satellite.stopped")
+
+    async def _serve(self, opened: AsyncExitStack, started: Callable[[], None], *, signals: bool) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            making = tasks.create_task(self._api.make())
+            await self._spans.start(tasks)
+            await self._pages.start(tasks)
+            if not signals:
+                # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
+                # process's warning filters for a moment while it makes routes.
+                await making
+            chores = [
+                tasks.create_task(chore())
+                for chore in (self._follow_readiness, self._renew, self._gather_streams)
+            ]
+            if signals:
+                self._obey_signals(opened)
+            self._state = ""
+            self._announce()
+            started()
+            await self._told.wait()
+            await self._stop()
+            for chore in chores:
+                chore.cancel()
 
     def stop(self) -> None:
         """Tell it to stop; from any thread, more than once if you like."""
@@ -185,10 +194,17 @@ class App:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         settings = self._settings
+        self._page = page = Page.create()
+        opened.callback(page.close)
         self._store, self._kept = await asyncio.to_thread(open_storage, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
         opened.callback(self._kept.close)
-        self._memory = MemoryGuard(self._memory_limit, self._store)
+        self._memory = MemoryGuard(
+            self._memory_limit,
+            self._store,
+            resident=self._resident_bytes,
+            tell=partial(setattr, page, "spare_bytes"),
+        )
         self._memory.start()
         opened.push_async_callback(asyncio.to_thread, self._memory.close)
         snapshots = Snapshots(
@@ -208,7 +224,7 @@ class App:
         )
         self._arrivals = Arrivals()
         opened.callback(end_workers, self._arrivals)
-        self._faults = Faults(self._clock_ns)
+        self._faults = Faults(self._clock_ns, tell=partial(setattr, page, "early"))
         if settings.faults:
             self._faults.add(profile(settings.faults), None)
         self._requests = RequestLog(
@@ -234,43 +250,73 @@ class App:
             clock_ns=self._clock_ns,
             max_waiting_bytes=settings.max_waiting_bytes,
             short_of_memory=self._memory.refuses,
+            elsewhere_bytes=lambda: page.waiting_bytes(but=STORE),
+            tell=lambda waiting_bytes, full: page.tell(STORE, waiting_bytes, full=full),
         )
         opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
-        self._metrics.watch_waiting(lambda: self._intake.waiting_bytes, max_bytes=settings.max_waiting_bytes)
+        self._metrics.watch_waiting(page.waiting_bytes, max_bytes=settings.max_waiting_bytes)
 
     async def _listen(self, opened: AsyncExitStack) -> None:
-        self._certificates = self._open_certificates() if wants_tls(self._settings) else None
+        self._certificates = certificates_of(self._settings, self._clock_ns)
         if self._certificates is not None:
             await asyncio.to_thread(self._certificates.refresh)
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
         self._api = _Later(self._make_api)
-        services = Services()
-        add_explorer(services, self._api)
-        self._ports = Ports(
+        self._spans = self._make_span_ports(diagnostics.notes.append)
+        opened.push_async_callback(self._spans.close)
+        self._spans.open()
+        self._pages = PagePorts(
             self._loaded,
-            intake=self._intake,
             diagnostics=diagnostics,
             exposition=self._metrics.exposition,
             api=self._api,
             certificates=self._certificates,
             clock_ns=self._clock_ns,
             trapped=self._trapped,
-            services=services,
             faults=self._faults,
-            requests=self._requests if self._requests.on else None,
+            span_listeners=lambda: self._spans.listeners,
+            on_left_out=diagnostics.notes.append,
         )
-        opened.push_async_callback(self._ports.close)
-        self._ports.open()
-        self.listeners = diagnostics.listeners = self._ports.listeners
+        opened.callback(self._pages.close)
+        self._pages.open()
+        self.listeners = diagnostics.listeners = [*self._spans.listeners, *self._pages.listeners]
 
-    def _open_certificates(self) -> CertificateStore:
-        return CertificateStore(
-            self._settings.cert_dir,
-            clock=lambda: datetime.fromtimestamp(self._clock_ns() / 1e9, UTC),
-            host_name=socket.gethostname(),
-            names=self._settings.san,
-            prefix=self._settings.tls_cert_prefix,
+    def _make_span_ports(self, on_left_out: Callable[[str], None]) -> SpanPorts | Receivers:
+        """What serves the ports that take reports: this process, or others that hand on what they decoded."""
+        common: Any = {
+            "trapped": self._trapped,
+            "mixed": self._mixed if self._serves_mixed else None,
+            "faults": self._faults,
+            "ready": lambda: not self._why_not_ready(),
+            "on_left_out": on_left_out,
+            "requests": self._requests if self._requests.on else None,
+        }
+        kept = self._certificates is None or self._certificates.kept
+        number = receivers_of(self._settings, self._memory_limit) if kept else 0
+        if number:
+            receivers = Receivers(
+                self._loaded,
+                number,
+                writer=self._writer,
+                witness=self._witness,
+                api=self._api,
+                short_of_memory=self._memory.refuses,
+                page=self._page,
+                **common,
+            )
+            self._receivers = receivers
+            self._metrics.watch_receivers(lambda: receivers.running)
+            return receivers
+        services = Services()
+        add_explorer(services, self._api)
+        return SpanPorts(
+            self._loaded,
+            intake=self._intake,
+            certificates=self._certificates,
+            clock_ns=self._clock_ns,
+            services=services,
+            **common,
         )
 
     def _diagnostics(self) -> Diagnostics:
@@ -282,7 +328,7 @@ class App:
             why_not_ready=self._why_not_ready,
             projects=self._store.projects,
             writer=self._writer,
-            waiting_bytes=lambda: self._intake.waiting_bytes,
+            waiting_bytes=self._page.waiting_bytes,
             waiting_bytes_max=self._settings.max_waiting_bytes,
             token_mode=self._tokens.mode,
             certificates=certificates.describe if certificates else list,
@@ -312,8 +358,12 @@ class App:
     # Run
 
     def _why_not_ready(self) -> str:
-        full = "" if self._intake.ready else "too many reports are waiting"
+        full = "too many reports are waiting" if self._page.full else ""
         return self._state or self._store.problem or self._memory.problem or full
+
+    def _resident_bytes(self) -> int:
+        """What all processes of this satellite take."""
+        return resident_bytes() + (self._receivers.resident_bytes if self._receivers is not None else 0)
 
     async def _follow_readiness(self) -> None:
         told, problem = 0, ""
@@ -325,7 +375,7 @@ class App:
             if self._store.problem != problem:
                 problem = self._store.problem
                 log.warning("data.problem", reason=problem) if problem else log.info("data.recovered")
-            self._ports.show_readiness()
+            self._spans.show_readiness()
             await asyncio.sleep(_READINESS_SECONDS)
 
     async def _gather_streams(self) -> None:
@@ -348,6 +398,8 @@ class App:
         while self._certificates is not None:
             if await asyncio.to_thread(self._certificates.refresh):
                 log.info("certificate.reloaded")
+                if self._receivers is not None:
+                    self._receivers.show_certificates()
             warnings = [*self._certificates.warnings, *self._certificates.notes]
             if warnings != told:
                 for text in warnings:
@@ -359,6 +411,14 @@ class App:
     def _trapped(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
         self._traps.note(kind, port, peer, detail, right)
         self._witness.connection_failed(kind, port, peer, detail, right)
+
+    def _mixed(self, kind: str, port: int, peer: str) -> None:
+        self._traps.note(f"{kind}_served", port, peer, "")
+
+    @property
+    def _serves_mixed(self) -> bool:
+        chosen = self._settings.mixed_tls
+        return self._tokens.mode in ("open", "single") if chosen is None else chosen
 
     def _obey_signals(self, opened: AsyncExitStack) -> None:
         loop = asyncio.get_running_loop()
@@ -383,21 +443,10 @@ class App:
         self._state = "stopping"
         log.info("satellite.stopping")
         self._arrivals.close()
-        await self._ports.stop(self._settings.shutdown_grace_seconds)
-
-
-def run(main: Callable[[], Any]) -> None:
-    """Run a coroutine in an event loop of its own, uvloop where there is one."""
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(main())
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    if sys.platform == "win32":
-        return None
-    import uvloop
-
-    return uvloop.new_event_loop
+        grace_seconds = self._settings.shutdown_grace_seconds
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._spans.stop(grace_seconds))
+            tasks.create_task(self._pages.stop(grace_seconds))
 
 
 class Satellite:
@@ -432,6 +481,7 @@ class Satellite:
                 **dict.fromkeys(PURPOSES, ANY_FREE_PORT),
                 **dict.fromkeys(("developer_plain_port", "admin_secure_port", *NEIGHBOURS_PORTS), OFF),
                 "shutdown_grace_seconds": 5.0,
+                "receivers": 0,
             }
             self._app = App(load(defaults | self._given, {}))
             started: Future[None] = Future()

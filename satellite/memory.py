@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import pyarrow as pa
 
@@ -78,10 +78,10 @@ def _parents(path: str) -> list[str]:
     return ["/".join(parts[: i + 1]) for i in range(len(parts))]
 
 
-def resident_bytes() -> int:
-    """What this process takes now; 0 where that cannot be known."""
+def resident_bytes(process: int | Literal["self"] = "self") -> int:
+    """What this process, or another, takes now; 0 where that cannot be known."""
     try:
-        with open("/proc/self/statm", "rb") as file:  # noqa: PTH123 - asked for every report
+        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123 - asked for every report
             return int(file.read().split()[1]) * _PAGE
     except OSError:
         return 0
@@ -168,8 +168,16 @@ class Holder(Protocol):
 class MemoryGuard:
     """Watches what the process takes, beside everything else, in a thread of its own."""
 
-    def __init__(self, limit: int, holder: Holder, *, resident: Callable[[], int] = resident_bytes) -> None:
-        """Guard `limit` bytes; `start` begins."""
+    def __init__(
+        self,
+        limit: int,
+        holder: Holder,
+        *,
+        resident: Callable[[], int] = resident_bytes,
+        tell: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """Guard `limit` bytes; `start` begins. `tell` hears again and again how much more may be taken."""
+        self._tell = tell
         self.limit = limit
         self._holder = holder
         self._resident = resident
@@ -181,6 +189,7 @@ class MemoryGuard:
 
     def start(self) -> None:
         """Begin."""
+        self._tell_spare()
         self._thread.start()
 
     @property
@@ -211,6 +220,10 @@ class MemoryGuard:
                 self._holder.shrink(over)
                 give_back()
         self._tight = self._tight and self._resident() > (easy + self.limit * TIGHT) / 2
+        self._tell_spare()
+
+    def _tell_spare(self) -> None:
+        self._tell(int(self.limit * TIGHT) - self._resident())
 
     def _work(self) -> None:
         while True:

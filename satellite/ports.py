@@ -1,6 +1,6 @@
-"""The ports of one satellite: what answers at which, opening them, serving, letting go of them.
+"""The ports of one satellite: which there are, and those that take reports (`SpanPorts`): open, serve, let go of.
 
-App puts together what stands behind them; sockets and what is spoken on them are the edges' business.
+What stands behind them is put together elsewhere; sockets and what is spoken on them are the edges' business.
 """
 
 from __future__ import annotations
@@ -8,16 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any
 
-from starlette.types import ASGIApp
-
-from satellite.api.guard import Guard
-from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
-from satellite.api.pages import Pages
+from satellite.api.operations import Listener
 from satellite.edges import http2
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.faulty_tls import FaultyTls
@@ -27,15 +21,15 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.grpcio import GrpcioServer
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.standard import add_standard
-from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp, ReportsElsewhere
+from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp
+from satellite.edges.listener import OnMixed
 from satellite.edges.listeners import Listeners
-from satellite.edges.paths import Paths
-from satellite.edges.tls import NAMES, CertificateStore
+from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
-from satellite.faults.book import Faults
+from satellite.faults.book import EarlyFaults
 from satellite.intake.intake import Intake
 from satellite.protocols import PROTOCOLS
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import EntryTaker
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
 from satellite.telemetry import get_logger
 
@@ -63,8 +57,8 @@ PURPOSES = {
 }
 """What answers at the port of each setting, in the order they are shown."""
 
-PAGES_FOLDER = Path(__file__).parent / "ui"
-"""What `web/` is built into; not there in a checkout on a machine without Node.js."""
+SPANS = GRPC, HTTP, ANY
+PAGES = ADMIN, EXPLORER
 
 
 class CannotListen(SatelliteError):
@@ -78,74 +72,115 @@ def wants_tls(settings: Settings) -> bool:
     return any(_wanted(settings, name) is not None for name in PURPOSES if "secure" in name)
 
 
-class Ports:
-    """All ports of a satellite; made, opened, started, served and stopped in one event loop."""
+def certificates_of(settings: Settings, clock_ns: Callable[[], int]) -> CertificateStore | None:
+    """What the ports with TLS need; None when there are none. No file is touched yet."""
+    if not wants_tls(settings):
+        return None
+    return CertificateStore(
+        settings.cert_dir,
+        clock=lambda: datetime.fromtimestamp(clock_ns() / 1e9, UTC),
+        host_name=socket.gethostname(),
+        names=settings.san,
+        prefix=settings.tls_cert_prefix,
+    )
+
+
+OnLeftOut = Callable[[str], None]
+"""Hears of a port that is done without, and why."""
+
+
+def open_ports(
+    loaded: Loaded, purposes: tuple[str, ...], bind: Callable[[str, int], int], on_left_out: OnLeftOut
+) -> list[Listener]:
+    """Bind the ports of these purposes, in the order of PURPOSES; those of neighbours that are taken and were not asked for are left out.
+
+    Args:
+        loaded: which ports.
+        purposes: GRPC and others.
+        bind: (setting, port or 0 for any free one) → the port.
+        on_left_out: hears of those.
+
+    Raises:
+        CannotListen: a port is taken, or not allowed.
+    """
+    host, opened = loaded.settings.host, []
+    for setting, purpose in PURPOSES.items():
+        port = _wanted(loaded.settings, setting)
+        if port is None or purpose not in purposes:
+            continue
+        try:
+            bound = bind(setting, port)
+        except OSError as error:
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            message = f"cannot listen at {_address(host, port)} ({setting}): {reason}"
+            if setting not in NEIGHBOURS_PORTS or loaded.origin[setting] != "default":
+                hint = f"choose another port with --set {setting}=PORT, or turn it off with 0"
+                raise CannotListen(message, hint=hint) from error
+            log.warning("listener.left_out", setting=setting, reason=message)
+            on_left_out(f"left out: {message}")
+            continue
+        opened.append(Listener(setting, purpose, _address(host, bound), bound, "secure" in setting))
+    return opened
+
+
+class SpanPorts:
+    """The ports that take reports; made, opened, started, served and stopped in one event loop."""
 
     def __init__(
         self,
         loaded: Loaded,
         *,
         intake: Intake,
-        diagnostics: Diagnostics,
-        exposition: Callable[[str], tuple[bytes, str]],
-        api: ASGIApp,
         certificates: CertificateStore | None,
         clock_ns: Callable[[], int],
         trapped: OnTrap,
-        faults: Faults,
-        requests: RequestLog | None = None,
+        mixed: OnMixed | None,
+        faults: EarlyFaults,
+        ready: Callable[[], bool],
+        requests: EntryTaker | None = None,
         services: Services | None = None,
+        on_left_out: OnLeftOut = lambda _: None,
+        processes: int = 1,
     ) -> None:
         """Nothing is bound before `open`.
 
         Args:
             loaded: which ports, and their limits.
             intake: takes the reports.
-            diagnostics: shown at the Explorer's port; answers `/_ready`. Learns what was left out.
-            exposition: the metrics (`Accept` header → body, content type).
-            api: Explorer's API.
             certificates: for ports with TLS; None when all of them are off.
             clock_ns: ns since the epoch.
             trapped: hears of connections and requests that came to nothing.
-            faults: what is to go wrong on purpose.
-            requests: keeps what came to the ports for reports.
+            mixed: hears of clients that are served though they speak TLS where none is expected, or the other way
+                round; None: they are not.
+            faults: what is to go wrong on purpose before a report is read.
+            ready: what gRPC's health service answers.
+            requests: keeps what came in and what was answered.
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
+            on_left_out: hears of ports that are done without.
+            processes: that serve these ports and share the bounds of what is being read, and of connections.
         """
         self._trapped = trapped
+        self._on_mixed = mixed
+        self._on_left_out = on_left_out
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES."""
         self._loaded = loaded
         self._settings = settings = loaded.settings
-        self._diagnostics = diagnostics
         self._certificates = certificates
-        faulty_tls = None
-        if certificates is not None:
-            faulty_tls = FaultyTls(
-                issuer=certificates.issuer,
-                names=certificates.names,
-                clock=lambda: datetime.fromtimestamp(clock_ns() / 1e9, UTC),
-            )
-        self._listeners = Listeners(
+        self._listeners = listeners_with(
+            settings,
+            certificates,
             clock_ns=clock_ns,
-            on_trap=trapped,
-            connections_max=settings.connections_per_port_max,
-            connections_per_peer_max=settings.connections_per_peer_max,
-            head_seconds=settings.handshake_seconds_max,
-            idle_seconds=settings.idle_seconds_max,
-            slow_seconds=settings.slow_seconds_max,
-            least_bytes_per_second=settings.body_bytes_per_second_min,
-            http2_limits=http2.Limits(
-                streams_max=settings.streams_per_connection_max,
-                list_bytes_max=settings.header_list_bytes_max,
-                block_bytes_max=settings.header_list_bytes_max,
-            ),
+            trapped=trapped,
             faults=faults,
-            faulty_tls=faulty_tls,
             on_connection=_nothing if requests is None else requests.connected,
+            processes=processes,
         )
-        budget = ReadingBudget(settings.max_waiting_bytes)
+        budget = ReadingBudget(
+            max(settings.max_waiting_bytes // processes, settings.max_msg_size_bytes if processes > 1 else 0)
+        )
         services = services or Services()
-        self._health = add_standard(services, PROTOCOLS, lambda: not diagnostics.why_not_ready())
+        self._health = add_standard(services, PROTOCOLS, ready)
         self._intake = intake
         self._engine = Engine(
             protocols=PROTOCOLS,
@@ -168,121 +203,60 @@ class Ports:
                 clock_ns=clock_ns,
                 log=requests,
             )
-        ca_pem = _none if certificates is None else lambda: certificates.ca_pem
-        reports = ReportsApp(
+        self._app = ReportsApp(
             intake,
             protocols=PROTOCOLS,
             clock_ns=clock_ns,
             body_bytes_max=settings.max_msg_size_bytes,
             budget=budget,
-            ca_pem=ca_pem,
+            ca_pem=no_ca if certificates is None else lambda: certificates.ca_pem,
             on_trap=trapped,
             faults=faults,
             log=requests,
         )
-        admin = create_admin(diagnostics, exposition)
-        explorer = Pages(create_explorer(diagnostics, api, ca_pem), PAGES_FOLDER, prefix=settings.path_prefix)
-
-        def guarded(app: ASGIApp) -> Guard:
-            return Guard(app, self._names, settings.allowed_hosts)
-
-        paths = Paths(PROTOCOLS)
-        self._apps: dict[str, Any] = {
-            GRPC: reports,
-            HTTP: reports,
-            ANY: reports,
-            ADMIN: guarded(ReportsElsewhere(admin, paths, trapped, self._where_reports_go)),
-            EXPLORER: guarded(ReportsElsewhere(explorer, paths, trapped, self._where_reports_go)),
-        }
 
     def open(self) -> None:
-        """Bind all of them; those of neighbours that are taken and were not asked for are left out.
+        """Bind all of them; see `open_ports`."""
+        self.listeners = open_ports(self._loaded, SPANS, self._bind, self._on_left_out)
 
-        Raises:
-            CannotListen: a port is taken, or not allowed.
-        """
-        for setting, purpose in PURPOSES.items():
-            port = _wanted(self._settings, setting)
-            if port is None:
-                continue
-            try:
-                bound = self._bind(setting, port)
-            except CannotListen as error:
-                if setting not in NEIGHBOURS_PORTS or self._loaded.origin[setting] != "default":
-                    raise
-                log.warning("listener.left_out", setting=setting, reason=error.message)
-                self._diagnostics.notes.append(f"left out: {error.message}")
-                continue
-            address = _address(self._settings.host, bound)
-            self.listeners.append(Listener(setting, purpose, address, bound, "secure" in setting))
+    def answer_at(self, sockets: Mapping[str, socket.socket]) -> None:
+        """Instead of `open`: the sockets of these settings, which somebody bound."""
+        for setting, bound in sockets.items():
+            self._bind(setting, 0, bound)
 
-    def _bind(self, setting: str, port: int) -> int:
+    def _bind(self, setting: str, port: int, bound: socket.socket | None = None) -> int:
         host, tls, purpose = self._settings.host, "secure" in setting, PURPOSES[setting]
-        app = self._apps[purpose]
-        try:
-            if purpose == GRPC and self._grpcio is not None:
-                return self._grpcio.listen(host, port, self._tls.grpc_credentials() if tls else None)
-            if app is not self._apps[ANY]:
-                return self._listeners.listen(app, host, port, self._tls.ssl_context() if tls else None)
-            mixed = self._mixed if purpose == ANY and self._serves_mixed else None
-            has_context = tls or (mixed is not None and self._certificates is not None)
-            return self._listeners.listen(
-                app,
-                host,
-                port,
-                self._tls.ssl_context(ALPN) if has_context else None,
-                headers=EVERY_ANSWER,
-                intake=self._intake,
-                engine=self._engine,
-                expects_tls=tls,
-                on_mixed=mixed,
-            )
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno else str(error)
-            raise CannotListen(
-                f"cannot listen at {_address(host, port)} ({setting}): {reason}",
-                hint=f"choose another port with --set {setting}=PORT, or turn it off with 0",
-            ) from error
+        if purpose == GRPC and self._grpcio is not None:
+            return self._grpcio.listen(host, port, self._tls.grpc_credentials() if tls else None)
+        mixed = self._on_mixed if purpose == ANY else None
+        has_context = tls or (mixed is not None and self._certificates is not None)
+        return self._listeners.listen(
+            self._app,
+            host,
+            port,
+            self._tls.ssl_context(ALPN) if has_context else None,
+            headers=EVERY_ANSWER,
+            intake=self._intake,
+            engine=self._engine,
+            expects_tls=tls,
+            on_mixed=mixed,
+            bound=bound,
+        )
 
     @property
     def _tls(self) -> CertificateStore:
         assert self._certificates is not None
         return self._certificates
 
-    @property
-    def _serves_mixed(self) -> bool:
-        chosen = self._settings.mixed_tls
-        return self._diagnostics.token_mode in ("open", "single") if chosen is None else chosen
-
-    def _names(self) -> Sequence[str]:
-        """What the satellite is called: as its certificate says, or would say."""
-        if self._certificates is not None:
-            return self._certificates.names
-        return (*NAMES, socket.gethostname().lower(), *map(str.lower, self._settings.san))
-
-    def _where_reports_go(self) -> str:
-        ports = [str(one.port) for one in self.listeners if one.purpose in (HTTP, ANY)]
-        return (
-            f"reports over HTTP go to port {' or '.join(ports)}"
-            if ports
-            else "no port takes reports over HTTP"
-        )
-
-    def _mixed(self, kind: str, port: int, peer: str) -> None:
-        self._diagnostics.traps.note(f"{kind}_served", port, peer, "")
-
     def _unknown_method(self, wire: Wire, path: str) -> None:
         self._trapped("unknown_grpc_method", wire.port, wire.peer, path[:200])
 
-    async def start(self) -> None:
-        """Answer; `serve` must follow."""
+    async def start(self, tasks: asyncio.TaskGroup) -> None:
+        """Answer; `tasks` owns the connections until `stop`."""
         await self._listeners.start()
+        tasks.create_task(self._listeners.run())
         if self._grpcio is not None:
             await self._grpcio.start()
-
-    async def serve(self) -> None:
-        """Own the connections until `stop`."""
-        await self._listeners.run()
 
     def show_readiness(self) -> None:
         """Tell those who watch the health service, should readiness have changed; to be called now and then."""
@@ -303,12 +277,51 @@ class Ports:
         self._listeners.close()
 
 
-def _none() -> None:
-    return None
+def listeners_with(
+    settings: Settings,
+    certificates: CertificateStore | None,
+    *,
+    clock_ns: Callable[[], int],
+    trapped: OnTrap,
+    faults: EarlyFaults,
+    on_connection: Callable[[], None] = lambda: None,
+    processes: int = 1,
+) -> Listeners:
+    """None yet; for ports within these bounds, of which this is one of so many processes, that meet these faults."""
+    faulty_tls = None
+    if certificates is not None:
+        faulty_tls = FaultyTls(
+            issuer=certificates.issuer,
+            names=certificates.names,
+            clock=lambda: datetime.fromtimestamp(clock_ns() / 1e9, UTC),
+        )
+    return Listeners(
+        clock_ns=clock_ns,
+        on_trap=trapped,
+        connections_max=-(-settings.connections_per_port_max // processes),
+        connections_per_peer_max=settings.connections_per_peer_max,
+        head_seconds=settings.handshake_seconds_max,
+        idle_seconds=settings.idle_seconds_max,
+        slow_seconds=settings.slow_seconds_max,
+        least_bytes_per_second=settings.body_bytes_per_second_min,
+        http2_limits=http2.Limits(
+            streams_max=settings.streams_per_connection_max,
+            list_bytes_max=settings.header_list_bytes_max,
+            block_bytes_max=settings.header_list_bytes_max,
+        ),
+        faults=faults,
+        faulty_tls=faulty_tls,
+        on_connection=on_connection,
+    )
 
 
 def _nothing() -> None:
     pass
+
+
+def no_ca() -> None:
+    """What there is for download where no port has TLS."""
+    return
 
 
 def _wanted(settings: Settings, setting: str) -> int | None:

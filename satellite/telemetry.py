@@ -198,6 +198,12 @@ class Metrics:
         self._failures = Counter(
             "satellite_failures", "What should not happen: see the log.", ["what"], registry=registry
         )
+        self._receivers_lost = Counter(
+            "satellite_receivers_lost", "Receivers that died and were replaced.", registry=registry
+        )
+        self._receivers = Gauge(
+            "satellite_receivers", "Processes that take reports; 0: the satellite is one.", registry=registry
+        )
         self._waiting_bytes = Gauge(
             "satellite_waiting_bytes", "Size of reports that wait to be stored.", registry=registry
         )
@@ -229,6 +235,14 @@ class Metrics:
     def count_failure(self, what: str) -> None:
         """Something that should not happen did. `what` is one of a few words."""
         self._failures.labels(what).inc()
+
+    def count_lost_receiver(self) -> None:
+        """A receiver died."""
+        self._receivers_lost.inc()
+
+    def watch_receivers(self, running: Callable[[], int]) -> None:
+        """At each scrape, ask how many receivers run."""
+        self._receivers.set_function(running)
 
     def watch_waiting(self, waiting_bytes: Callable[[], float], *, max_bytes: int) -> None:
         """At each scrape, ask how many bytes wait to be stored."""
@@ -293,6 +307,11 @@ class Witness:
         self._warn(
             "connection.failed", (kind, str(port)), kind=kind, port=port, peer=peer, detail=detail, **more
         )
+
+    def receiver_lost(self, code: int) -> None:
+        """A receiver died, with this exit code (negative: a signal's number); another one is started."""
+        self._metrics.count_lost_receiver()
+        self._log.error("receiver.lost", exit_code=code)
 
     def failed(self, what: str, error: Exception) -> None:
         """Something that should not happen did."""

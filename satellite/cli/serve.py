@@ -28,8 +28,9 @@ def serve(loaded: Loaded) -> None:
     """Take spans and answer questions, until Ctrl-C or SIGTERM."""
     # gRPC's core logs to stderr in a form of its own; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    from satellite.app import App, run
+    from satellite.app import App
     from satellite.edges.descriptors import raise_limit
+    from satellite.edges.loop import run
     from satellite.memory import tune_allocator
     from satellite.telemetry import logs_to
 

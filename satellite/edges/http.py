@@ -22,14 +22,14 @@ from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
 from satellite.edges.http_request import Body, BodyState, ReportRequest, Scope, media_type
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
-from satellite.faults.book import Faults, Request
+from satellite.faults.book import EarlyFaults, Request
 from satellite.faults.decision import Decision
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import EntryTaker
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -88,8 +88,8 @@ class ReportsApp:
         budget: ReadingBudget,
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
-        faults: Faults,
-        log: RequestLog | None = None,
+        faults: EarlyFaults,
+        log: EntryTaker | None = None,
         pause_seconds: float = 0.1,
     ) -> None:
         """An ASGI application.

@@ -24,7 +24,7 @@ from satellite.edges.listener import DeliveryTaker, Headers, Listener, OnMixed, 
 from satellite.edges.pace import LEAST_BYTES_PER_SECOND, SLOW_SECONDS
 from satellite.edges.peers import Peers
 from satellite.edges.turns import LoopTurns
-from satellite.faults.book import Faults
+from satellite.faults.book import EarlyFaults, Faults
 
 _LINGER_SECONDS = 0.05
 """How long a TLS peer may take to say goodbye when we stop and it has all its answers."""
@@ -48,7 +48,7 @@ class Listeners:
         slow_seconds: float = SLOW_SECONDS,
         least_bytes_per_second: float = LEAST_BYTES_PER_SECOND,
         http2_limits: http2.Limits | None = None,
-        faults: Faults | None = None,
+        faults: EarlyFaults | None = None,
         faulty_tls: FaultyTls | None = None,
         on_connection: Callable[[], None] = lambda: None,
     ) -> None:
@@ -76,7 +76,7 @@ class Listeners:
         self.least_bytes_per_second = least_bytes_per_second
         self.http2_limits = http2_limits or http2.Limits()
         self.on_trap = on_trap
-        self.faults = faults or Faults(clock_ns)
+        self.faults: EarlyFaults = faults or Faults(clock_ns)
         self.faulty_tls = faulty_tls
         self.turns = LoopTurns()
         self.descriptors = Descriptors(asyncio.get_running_loop().time)
@@ -101,6 +101,7 @@ class Listeners:
         engine: Engine | None = None,
         expects_tls: bool | None = None,
         on_mixed: OnMixed | None = None,
+        bound: socket.socket | None = None,
     ) -> int:
         """Bind a port; returns it. It is answered once `start` ran.
 
@@ -114,11 +115,12 @@ class Listeners:
             engine: serves gRPC. Without it (and the intake) the port takes HTTP/1 only.
             expects_tls: whether clients should speak TLS; by default when there is a context.
             on_mixed: those that do otherwise are served, too, and this hears of them.
+            bound: a socket that somebody bound; host and port do not count then.
 
         Raises:
             OSError: the address cannot be bound.
         """
-        listening = _bound(host, port)
+        listening = bound or bound_socket(host, port)
         listener = Listener(self, app, listening, context, headers, intake=intake, engine=engine)
         listener.expects_tls = context is not None if expects_tls is None else expects_tls
         listener.on_mixed = on_mixed
@@ -203,13 +205,20 @@ class Listeners:
             listener.state.default_headers = [(b"date", date), *listener.headers]
 
 
-def _bound(host: str, port: int) -> socket.socket:
+def bound_socket(host: str, port: int, *, shared: bool = False) -> socket.socket:
+    """A TCP socket, bound and not listening yet; `shared`: others may bind the same port, and take connections in turn.
+
+    Raises:
+        OSError: the address cannot be bound.
+    """
     family, kind, proto, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     listening = socket.socket(family, kind, proto)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if shared:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6 and host == "::":
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listening.bind(address)

@@ -7,8 +7,7 @@ from typing import Any
 
 from satellite.model.report import Receipt
 from satellite.protocols.wire import Reply
-from satellite.requests.entry import Entry, packed, without_secrets
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import Entry, EntryTaker, packed, without_secrets
 
 SERVICE_CHARACTERS = 200
 """What is kept of a service's name (ours)."""
@@ -64,7 +63,7 @@ def became(entry: Entry, receipt: Receipt, *, answered: bool) -> None:
     entry.service, entry.reporter_id = receipt.service[:SERVICE_CHARACTERS], receipt.reporter_id
 
 
-def noting(log: RequestLog, entry: Entry, send: Send) -> Send:
+def noting(log: EntryTaker, entry: Entry, send: Send) -> Send:
     """The same `send`, which keeps the entry with the answer that it sends in two events."""
 
     async def note(event: MutableMapping[str, Any]) -> None:

@@ -207,6 +207,15 @@ class CertificateStore:
         """
         return tuple(dict.fromkeys((*self._names, *names_of(self._loaded().pair.chain[0]))))
 
+    @property
+    def kept(self) -> bool:
+        """Whether other processes find what is served in its files.
+
+        Raises:
+            BadCertificates: there is nothing to serve.
+        """
+        return self._loaded().kept
+
     # What diagnostics show
 
     def issuer(self) -> Issuer | None:

@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -71,11 +71,30 @@ class _Shelf:
     added: int = 0
 
 
+class EarlyFaults(Protocol):
+    """What an edge asks before it reads a report."""
+
+    @property
+    def early(self) -> bool:
+        """Whether there is any rule to be asked about."""
+        ...
+
+    def of_connection(self, port: int, peer: str) -> Decision | None:
+        """What to do wrong with a connection that begins."""
+        ...
+
+    def of_head(self, request: Request) -> Decision | None:
+        """What to do wrong with a request whose body was not read yet."""
+        ...
+
+
 class Faults:
     """All rules of a satellite; any thread may ask."""
 
-    def __init__(self, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, clock_ns: Callable[[], int], *, tell: Callable[[bool], None] = lambda _: None) -> None:
+        """No rules. `tell` hears of `early` whenever rules change."""
         self._clock_ns = clock_ns
+        self._tell = tell
         self._lock = threading.Lock()
         self._everywhere = _Shelf()
         self._projects: dict[str, _Shelf] = {}
@@ -183,6 +202,7 @@ class Faults:
     def _note(self) -> None:
         everywhere = [rule.fault for rule in self._everywhere.rules.values()]
         self.early = any(fault.early for fault in everywhere)
+        self._tell(self.early)
         self.late = bool(self._projects) or not all(fault.early for fault in everywhere)
 
 

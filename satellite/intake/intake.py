@@ -56,6 +56,8 @@ class Intake:
         clock_ns: Callable[[], int],
         max_waiting_bytes: int,
         short_of_memory: Callable[[int], str] = lambda _: "",
+        elsewhere_bytes: Callable[[], int] = lambda: 0,
+        tell: Callable[[int, bool], None] = lambda _bytes, _full: None,
     ) -> None:
         """Start the threads; `close` ends them.
 
@@ -64,7 +66,11 @@ class Intake:
             clock_ns: ns since the epoch.
             max_waiting_bytes: bound of the queue; what does not fit is refused with Overloaded.
             short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
+            elsewhere_bytes: what waits at other intakes of this satellite, which have the bound together.
+            tell: hears what waits here, and whether more is refused, whenever that changes.
         """
+        self._elsewhere_bytes = elsewhere_bytes
+        self._tell = tell
         self._short_of_memory = short_of_memory
         self._destination = destination
         self._clock_ns = clock_ns
@@ -131,6 +137,7 @@ class Intake:
                     self._waiting_bytes += len(item.body)
                 else:
                     refused.append((item, refusal))
+            self._tell(self._waiting_bytes, self._full)
             if len(refused) < len(items):
                 self._changed.notify_all()
         for item, refusal in refused:
@@ -162,7 +169,7 @@ class Intake:
             return Overloaded(reason, hint="retry with back-off")
         if not queue:
             return None
-        if self._waiting_bytes + len(item.body) > self._max_waiting_bytes:
+        if self._waiting_bytes + self._elsewhere_bytes() + len(item.body) > self._max_waiting_bytes:
             self._full = True
             return Overloaded("too many reports are waiting; send again later", hint="retry with back-off")
         if queue.wait_seconds_of(item.sender, queue.seconds(item)) > WAIT_SECONDS_MAX:
@@ -221,6 +228,7 @@ class Intake:
         with self._changed:
             self._waiting_bytes -= sum(len(item.body) for item in items)
             self._full = self._full and not self._relieved()
+            self._tell(self._waiting_bytes, self._full)
 
     def _relieved(self) -> bool:
         waits = max(self._small.wait_seconds, self._large.wait_seconds)

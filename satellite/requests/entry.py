@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -69,6 +69,18 @@ class Entry(msgspec.Struct, gc=False):
     body_bytes: int = 0
     """Of the whole body; more than `body` when that was cut."""
     answer_bytes: int = 0
+
+
+class EntryTaker(Protocol):
+    """Where edges leave entries."""
+
+    def connected(self) -> None:
+        """Somebody connected to a port for reports."""
+        ...
+
+    def add(self, entry: Entry) -> None:
+        """One more request; from any thread."""
+        ...
 
 
 def packed(fields: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -21,6 +21,8 @@ ANY_FREE_PORT = -1
 """As a port (ours): the system picks a free one; written `free`."""
 
 
+RECEIVERS_MAX = 63
+
 CERTIFICATES = Path("mock-lightstep-satellite", "certs")
 """The default of `cert_dir` below the user's folder for state (XDG Base Directory Specification 0.8)."""
 
@@ -153,6 +155,9 @@ class Settings(BaseSettings):
     grpc_engine: Literal["edge", "grpcio"] = "edge"
     """What serves gRPC: the satellite's own edge, on every port for reports; or grpcio's server, on the ports for gRPC
     only, which then take nothing else."""
+    receivers: Annotated[int | None, Field(ge=0, le=RECEIVERS_MAX)] = None
+    """Processes that take and decode reports, in front of the one that stores and answers; 0: all in one process. Not set:
+    by the processors that may be used, none on two or fewer or with little memory."""
     mixed_tls: bool | None = None
     """Whether the ports for any protocol serve clients that speak TLS where none is expected, and the other way round;
     diagnostics name them. Not set: unless access tokens are listed. TLS needs at least one secure port."""

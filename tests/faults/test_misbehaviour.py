@@ -23,16 +23,23 @@ METHOD = "/lightstep.collector.CollectorService/Report"
 PATH = "/api/v2/reports"
 
 
-@pytest.fixture(scope="module", params=["edge", "grpcio"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param({"grpc_engine": "edge"}, id="edge"),
+        pytest.param({"grpc_engine": "grpcio"}, id="grpcio"),
+        pytest.param({"receivers": 2}, id="receivers", marks=pytest.mark.thorough),
+    ],
+)
 def satellite(request: pytest.FixtureRequest) -> Iterator[Satellite]:
-    with Satellite(grpc_engine=request.param) as started:
+    with Satellite(**request.param) as started:
         yield started
 
 
 @pytest.fixture
 def edge(satellite: Satellite) -> Satellite:
     """The engine that has a hold on its connections."""
-    if satellite._given["grpc_engine"] != "edge":
+    if satellite._given.get("grpc_engine") == "grpcio":
         pytest.skip("grpcio has no hold on its connections")
     return satellite
 

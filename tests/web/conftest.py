@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from satellite.app import Satellite
-from satellite.ports import PAGES_FOLDER
+from satellite.page_ports import PAGES_FOLDER
 from tests.chromium import ARGUMENTS, installed_browser
 
 PICTURES = Path(__file__).parents[2] / "screenshots"

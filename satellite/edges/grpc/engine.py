@@ -17,10 +17,9 @@ from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
-from satellite.faults.book import Faults, Request
+from satellite.faults.book import EarlyFaults, Request
 from satellite.protocols.wire import WireProtocol
-from satellite.requests.entry import packed
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import EntryTaker, packed
 
 TOKEN = b"lightstep-access-token"
 
@@ -36,9 +35,9 @@ class Engine:
         message_bytes_max: int,
         budget: ReadingBudget,
         on_unknown: Callable[[Wire, str], None],
-        faults: Faults,
+        faults: EarlyFaults,
         clock_ns: Callable[[], int] = lambda: 0,
-        log: RequestLog | None = None,
+        log: EntryTaker | None = None,
     ) -> None:
         """Serves at once.
 

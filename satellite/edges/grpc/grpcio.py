@@ -25,8 +25,7 @@ from satellite.edges.noted import became
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
-from satellite.requests.entry import Entry, packed
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import Entry, EntryTaker, packed
 
 TOKEN_METADATA = "lightstep-access-token"  # noqa: S105 - a name, not a token
 
@@ -65,7 +64,7 @@ class GrpcioServer:
         health: Health,
         message_bytes_max: int,
         clock_ns: Callable[[], int] = lambda: 0,
-        log: RequestLog | None = None,
+        log: EntryTaker | None = None,
     ) -> None:
         """Nothing listens yet.
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from satellite.edges.grpc.status import CallFailed
 from satellite.edges.noted import became
 from satellite.model.report import Receipt
-from satellite.requests.entry import Entry
-from satellite.requests.log import RequestLog
+from satellite.requests.entry import Entry, EntryTaker
 
 if TYPE_CHECKING:
     from satellite.edges.grpc.call import Call
@@ -22,7 +21,7 @@ class Notebook:
 
     __slots__ = ("_add", "clock_ns")
 
-    def __init__(self, log: RequestLog, clock_ns: Callable[[], int]) -> None:
+    def __init__(self, log: EntryTaker, clock_ns: Callable[[], int]) -> None:
         self._add = log.add
         self.clock_ns = clock_ns
 
