@@ -33,6 +33,7 @@ from satellite.explore.standing import end_workers
 from satellite.explore.streams import Streams
 from satellite.faults.book import Faults
 from satellite.faults.profiles import profile
+from satellite.faults.rule import Fault
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
@@ -227,6 +228,8 @@ class App:
         self._faults = Faults(self._clock_ns, tell=partial(setattr, page, "early"))
         if settings.faults:
             self._faults.add(profile(settings.faults), None)
+        if settings.strict_checks:
+            self._faults.add([Fault(strict=True, name="strict_checks")], None)
         self._requests = RequestLog(
             bytes_per_project=settings.request_log_bytes_per_project,
             bytes_in_total=settings.request_log_bytes,

@@ -76,6 +76,7 @@ class Decision:
     """Which spans are lost: the same for the same request of a seeded rule."""
     size_limit_bytes: int | None = None
     duplicate: bool = False
+    strict: bool = False
 
     def refusal(self, size_bytes: int) -> SatelliteError | None:
         """Why nothing of a report is to be kept; None when it is kept.

@@ -76,6 +76,8 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     """Larger reports are refused as too large."""
     duplicate: bool = False
     """The report's spans are delivered twice."""
+    strict: bool = False
+    """A report with spans that a protocol check calls an error is refused, in the protocol's words."""
 
     # When
     protocol: _Name | None = None
@@ -144,7 +146,7 @@ def checked(fault: Fault, *, project: bool) -> Fault:
     refuses = fault.status is not None or fault.grpc_status is not None
     if fault.retry_after_ms is not None and not refuses:
         raise BadRequest("retry_after_ms goes with status or grpc_status", parameter="retry_after_ms")
-    for name in ("accept", "drop", "duplicate"):
+    for name in ("accept", "drop", "duplicate", "strict"):
         if refuses and getattr(fault, name) not in {None, False}:
             raise BadRequest(f"{name} needs a report that is kept; a status refuses it", parameter=name)
     if fault.early:

@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from satellite.checks.spans import findings
+from satellite.errors import BadReport
 from satellite.faults.decision import Decision
 from satellite.model.report import Receipt, Report
+from satellite.model.spans import SpanBatch
 
 REASON = "fault"
 """Under which the ledger counts what a fault lost."""
@@ -42,6 +45,15 @@ def kept(decision: Decision, report: Report) -> Kept:
         written = [slice(row, row + 1) for row in (np.flatnonzero(stays) + rows.start).tolist()]
         lost = int(np.count_nonzero(~stays))
     return Kept(report, written * 2 if decision.duplicate else written, lost)
+
+
+def refused_as_odd(batch: SpanBatch) -> BadReport | None:
+    """Why a report with these spans is refused where odd ones are: the findings that are errors; None when there are none."""
+    found = [one for one in findings([batch]) if one.severity == "error"]
+    if not found:
+        return None
+    said = "; ".join(f"{one.name}: {one.message} ({one.spans} of its spans), {one.advice}" for one in found)
+    return BadReport(f"strict checks refuse this report: {said}")
 
 
 def told(decision: Decision, receipt: Receipt) -> Receipt:

@@ -13,7 +13,7 @@ from satellite.errors import BadReport, SatelliteError, StoreFailed, TooLarge
 from satellite.faults.book import Faults, Request
 from satellite.faults.decision import Decision
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.faulted import REASON, kept, told
+from satellite.intake.faulted import REASON, kept, refused_as_odd, told
 from satellite.intake.parcel import Origin, Parcel
 from satellite.intake.refusals import Refusal, Refusals
 from satellite.intake.reporters import Reporters, ReporterStatus
@@ -144,6 +144,9 @@ class Writer:
             decisions[place] = decision
             if (refused := decision.refusal(origin.size_bytes)) is not None:
                 receipts[place] = self._refused(parcel, origin, refused, outcome, project, wanted=True)
+                continue
+            if decision.strict and (odd := refused_as_odd(_rows(parcel.decoded.batch, [outcome.rows]))):
+                receipts[place] = self._refused(parcel, origin, odd, outcome, project)
                 continue
             report, rows, lost = kept(decision, outcome)
             share.rows += rows

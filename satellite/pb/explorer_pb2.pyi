@@ -1182,7 +1182,7 @@ class DecodeStrangeRequestRequest(_message.Message):
     def __init__(self, number: _Optional[str] = ...) -> None: ...
 
 class AddFaultRequest(_message.Message):
-    __slots__ = ("project", "status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
+    __slots__ = ("project", "status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "strict", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -1205,6 +1205,7 @@ class AddFaultRequest(_message.Message):
     DROP_FIELD_NUMBER: _ClassVar[int]
     SIZE_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
@@ -1239,6 +1240,7 @@ class AddFaultRequest(_message.Message):
     drop: float
     size_limit_bytes: int
     duplicate: bool
+    strict: bool
     protocol: str
     transport: str
     path: str
@@ -1251,7 +1253,7 @@ class AddFaultRequest(_message.Message):
     probability: float
     seed: int
     name: str
-    def __init__(self, project: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class FaultList(_message.Message):
     __slots__ = ("faults", "profiles", "notes")
@@ -2194,7 +2196,7 @@ class FaultApplied(_message.Message):
     def __init__(self, rules: _Optional[_Iterable[str]] = ..., did: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Fault(_message.Message):
-    __slots__ = ("status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
+    __slots__ = ("status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "strict", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
     STATUS_FIELD_NUMBER: _ClassVar[int]
     GRPC_STATUS_FIELD_NUMBER: _ClassVar[int]
     RETRY_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
@@ -2216,6 +2218,7 @@ class Fault(_message.Message):
     DROP_FIELD_NUMBER: _ClassVar[int]
     SIZE_LIMIT_BYTES_FIELD_NUMBER: _ClassVar[int]
     DUPLICATE_FIELD_NUMBER: _ClassVar[int]
+    STRICT_FIELD_NUMBER: _ClassVar[int]
     PROTOCOL_FIELD_NUMBER: _ClassVar[int]
     TRANSPORT_FIELD_NUMBER: _ClassVar[int]
     PATH_FIELD_NUMBER: _ClassVar[int]
@@ -2249,6 +2252,7 @@ class Fault(_message.Message):
     drop: float
     size_limit_bytes: int
     duplicate: bool
+    strict: bool
     protocol: str
     transport: str
     path: str
@@ -2261,4 +2265,4 @@ class Fault(_message.Message):
     probability: float
     seed: int
     name: str
-    def __init__(self, status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...

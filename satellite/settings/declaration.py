@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     faults: Annotated[str, AfterValidator(_profile)] = ""
     """A profile of faults for every project from the start: flaky-network, overloaded, rolling-restart, wrong-token,
     kill-switch, typical, slow_succeed, slow_fail."""
+    strict_checks: bool = False
+    """Refuse reports with spans that a protocol check calls an error (zero or repeated ids, unusable times), in the protocol's
+    words; for one project: the fault `strict`."""
     grpc_engine: Literal["edge", "grpcio"] = "edge"
     """What serves gRPC: the satellite's own edge, on every port for reports; or grpcio's server, on the ports for gRPC
     only, which then take nothing else."""

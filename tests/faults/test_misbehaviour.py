@@ -231,6 +231,21 @@ def test_acceptance(satellite: Satellite, project: Project) -> None:
     assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
 
 
+def test_strict_checks_refuse_what_is_odd(satellite: Satellite, project: Project) -> None:
+    repeated = pb.ReportRequest.FromString(report(project))
+    repeated.spans.add().CopyFrom(repeated.spans[0])
+    repeated.spans[1].operation_name = "another"
+    with project.fault(strict=True):
+        answer = post(satellite, repeated.SerializeToString())
+        assert answer.status_code == 400
+        assert "repeated-id" in str(pb.ReportResponse.FromString(answer.content).errors)
+        error = refused(satellite, repeated.SerializeToString())
+        assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+        assert post(satellite, report(project)).status_code == 200
+    assert held(project) == 1
+    assert project.requests(outcome="refused")[0]["fault"]["did"] == ["strict=True"]
+
+
 def test_before_a_request_is_read(edge: Satellite, project: Project) -> None:
     client = edge.client
     port = int(edge.http_url.rpartition(":")[2])
