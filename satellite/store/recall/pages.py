@@ -16,8 +16,8 @@ from satellite.errors import BadRequest
 from satellite.model.span import Span
 from satellite.query.plan import Plan
 from satellite.store import Order, Page
-from satellite.store.recall.matches import matches
-from satellite.store.recall.segment import Segment
+from satellite.store.recall.matches import matches, size
+from satellite.store.recall.segment import Mask, Segment
 
 Ints = npt.NDArray[np.int64]
 
@@ -26,15 +26,31 @@ Ints = npt.NDArray[np.int64]
 class _Sorting:
     """An order as columns to compare ascending, before span id and mark."""
 
-    keys: Callable[[Segment], tuple[Ints, Ints]]
+    primary: Callable[[Segment, Ints], Ints]
+    """The first key of these rows."""
+    secondary: Callable[[Segment, Ints], Ints]
+    least: Callable[[Segment], int | None] = lambda _: None
+    """A number that no row's first key is below; None: not known without a look at the rows."""
 
 
 _ORDERS: dict[str, _Sorting] = {
-    "-latency": _Sorting(lambda s: (-s.duration_ns, -s.start_ns)),
-    "latency": _Sorting(lambda s: (s.duration_ns, s.start_ns)),
-    "-start": _Sorting(lambda s: (-s.start_ns, -s.duration_ns)),
-    "start": _Sorting(lambda s: (s.start_ns, s.duration_ns)),
-    "arrival": _Sorting(lambda s: (s.marks, np.zeros(len(s), np.int64))),
+    "-latency": _Sorting(lambda s, rows: -s.duration_ns[rows], lambda s, rows: -s.start_ns[rows]),
+    "latency": _Sorting(lambda s, rows: s.duration_ns[rows], lambda s, rows: s.start_ns[rows]),
+    "-start": _Sorting(
+        lambda s, rows: -s.start_ns[rows],
+        lambda s, rows: -s.duration_ns[rows],
+        least=lambda s: -s.start_bounds_ns[1],
+    ),
+    "start": _Sorting(
+        lambda s, rows: s.start_ns[rows],
+        lambda s, rows: s.duration_ns[rows],
+        least=lambda s: s.start_bounds_ns[0],
+    ),
+    "arrival": _Sorting(
+        lambda s, rows: s.marks_of(rows),
+        lambda _, rows: np.zeros(len(rows), np.int64),
+        least=lambda s: s.first_mark,
+    ),
 }
 
 Place = tuple[int, int, int, int]
@@ -56,12 +72,8 @@ def find(
         read = _read_cursor(cursor, order)
         after, mark = read.after, read.until
     pinned = replace(plan, until=mark if plan.until is None else min(plan.until, mark))
-    parts: list[tuple[Segment, Ints]] = []
-    total = 0
-    for segment, mask in matches(segments, pinned):
-        rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
-        total += len(rows)
-        parts.append((segment, rows))
+    parts = [*matches(segments, pinned)]
+    total = sum(size(segment, mask) for segment, mask in parts)
     places, owners = _first_places(parts, _ORDERS[order], limit + 1, after)
     chosen = list(zip(places, owners, strict=True))[:limit]
     spans = _render(parts, [owner for _, owner in chosen])
@@ -87,21 +99,36 @@ def _read_cursor(text: str, order: Order) -> _Cursor:
 
 
 def _first_places(
-    parts: Sequence[tuple[Segment, Ints]], sorting: _Sorting, most: int, after: Place | None
+    parts: Sequence[tuple[Segment, Mask | None]], sorting: _Sorting, most: int, after: Place | None
 ) -> tuple[list[Place], list[tuple[int, int]]]:
-    """The first `most` places after one, and (part, row) of each."""
+    """The first `most` places after one, and (part, row) of each.
+
+    Parts are looked at in the order of what their rows may begin with; those that begin behind all that is wanted are not.
+    """
     candidates: list[tuple[npt.NDArray[Any], ...]] = []
-    for number, (segment, rows) in enumerate(parts):
-        primary = sorting.keys(segment)[0][rows]
+    least = {number: sorting.least(segment) for number, (segment, _) in enumerate(parts)}
+    first = np.empty(0, np.int64)
+    """The least primary keys so far behind `after`, `most` of them at most."""
+    for number in sorted(least, key=lambda number: least[number] or 0):
+        segment, mask = parts[number]
+        begins = least[number]
+        if begins is not None and len(first) == most and begins > first.max():
+            break
+        rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
+        primary = sorting.primary(segment, rows)
+        equal = 0
         if after is not None:
             later = primary >= after[0]
-            rows, primary = rows[later], primary[later]  # noqa: PLW2901 - the part that is left
+            rows, primary = rows[later], primary[later]
+            equal = int(np.count_nonzero(primary == after[0]))
         # Of each part only what could be among the first: everything up to its own `most`-th key, ties included.
-        bound = most + (0 if after is None else int(np.count_nonzero(primary == after[0])))
+        bound = most + equal
         if len(rows) > bound:
             near = primary <= np.partition(primary, bound - 1)[bound - 1]
-            rows, primary = rows[near], primary[near]  # noqa: PLW2901
-        secondary = sorting.keys(segment)[1][rows]
+            rows, primary = rows[near], primary[near]
+        behind = primary if after is None else primary[primary > after[0]]
+        first = np.sort(np.concatenate([first, behind]))[:most]
+        secondary = sorting.secondary(segment, rows)
         ids = segment.batch.column("span_id")[rows]
         candidates.append((primary, secondary, ids, segment.marks_of(rows), np.full(len(rows), number), rows))
     if not candidates:
@@ -123,7 +150,7 @@ def _first_places(
     return places, owners
 
 
-def _render(parts: Sequence[tuple[Segment, Ints]], owners: Sequence[tuple[int, int]]) -> list[Span]:
+def _render(parts: Sequence[tuple[Segment, Mask | None]], owners: Sequence[tuple[int, int]]) -> list[Span]:
     """The spans at (part, row), in that order."""
     by_part: dict[int, list[int]] = {}
     for number, row in owners:
