@@ -81,8 +81,11 @@ def _parents(path: str) -> list[str]:
 def resident_bytes(process: int | Literal["self"] = "self") -> int:
     """What this process, or another, takes now; 0 where that cannot be known."""
     try:
-        with open(f"/proc/{process}/statm", "rb") as file:  # noqa: PTH123 - asked for every report
-            return int(file.read().split()[1]) * _PAGE
+        file = os.open(f"/proc/{process}/statm", os.O_RDONLY)  # asked for whatever a read brings
+        try:
+            return int(os.read(file, 256).split()[1]) * _PAGE
+        finally:
+            os.close(file)
     except OSError:
         return 0
 

@@ -128,10 +128,11 @@ class Intake:
             for one in deliveries
         ]
         refused: list[tuple[Waiting, Overloaded]] = []
+        short = bool(self._short_of_memory(sum(len(one.body) for one in deliveries)))
         with self._changed:
             for item in items:
                 queue = self._queue_of(item)
-                refusal = self._refuse_full(item, queue)
+                refusal = self._refuse_full(item, queue, short=short)
                 if refusal is None:
                     queue.put(item)
                     self._waiting_bytes += len(item.body)
@@ -162,10 +163,11 @@ class Intake:
         """Remember a report that an edge had to refuse before it was one (too large, wrong content type)."""
         self._destination.refused(protocol, error, size_bytes=size_bytes, peer=peer, project="")
 
-    def _refuse_full(self, item: Waiting, queue: Queue) -> Overloaded | None:
+    def _refuse_full(self, item: Waiting, queue: Queue, *, short: bool) -> Overloaded | None:
+        """Why it cannot wait here. `short`: memory is, for all that came with it, though perhaps not for it alone."""
         if not self._open:
             return Overloaded("the satellite is stopping; send again", hint="retry")
-        if reason := self._short_of_memory(len(item.body)):
+        if short and (reason := self._short_of_memory(len(item.body))):
             return Overloaded(reason, hint="retry with back-off")
         if not queue:
             return None
