@@ -51,6 +51,7 @@ FIELDS: dict[str, tuple[Any, str]] = {
     "drop": (float, "This share of the spans is lost, from 0 to 1."),
     "size_limit_bytes": (int, "Larger reports are refused."),
     "duplicate": (bool, "Spans are delivered twice."),
+    "strict": (bool, "Reports with spans that a check calls an error are refused."),
     "protocol": (str, "Only this wire protocol: lightstep, otlp, zipkin …"),
     "transport": (str, "Only grpc or http."),
     "path": (str, "Only this HTTP path or gRPC method; * at its end is any rest."),
