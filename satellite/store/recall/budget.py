@@ -41,15 +41,11 @@ class Budget:
 
     def exceeded(self, size: Size) -> bool:
         """Whether some of it must go for good."""
-        return not self.allows(size, 0)
+        return self.share(size) > self.bytes
 
-    def allows(self, size: Size, more: int) -> bool:
-        """Whether it may take so many bytes more."""
-        return self.share(size) + more <= self.bytes
-
-    def with_room(self, more: int = 0) -> Budget:
-        """A little less, and so many bytes less besides."""
-        return self.of_bytes(max(int(self.bytes * _ROOM) - more, 0))
+    def with_room(self) -> Budget:
+        """A little less."""
+        return self.of_bytes(int(self.bytes * _ROOM))
 
 
 @dataclass(frozen=True, slots=True)

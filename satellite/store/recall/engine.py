@@ -25,7 +25,6 @@ from satellite.store.recall.keeper import Keeper
 from satellite.store.recall.project import Account, Plan, Project
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.records import Emptied, Forgotten, Kept
-from satellite.store.recall.row import Segments
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 from satellite.store.recall.segment_file import DamagedFile
 from satellite.store.recall.tally import prepare
@@ -212,14 +211,14 @@ class RecallStore(RecallQuestions):
             return
         if going < max(len(segment) * fairness.WORTHWHILE, 1):
             return
-        parts: Segments = (segment,)
+        parts: row.Segments = (segment,)
         left = segment.picked(turn.keeps(segment))
         at = home.segments.index(segment) if segment in home.segments else 0
         for elder in reversed(home.segments[:at]):
             if (
                 elder.sealed != left.sealed
                 or len(elder) > fairness.GROWTH * len(left)
-                or len(elder) + len(left) > self._segment_spans
+                or len(elder) + len(left) > self._spans_of(home, (elder, left))
                 or left.last_mark - elder.first_mark >= 2**32
             ):
                 break
@@ -312,7 +311,7 @@ class RecallStore(RecallQuestions):
                 self._busy = True
             try:
                 self._merge(home)
-                self._evict(home)  # a file may be larger than what went into it
+                self._evict(home)  # what is sealed takes a little more
                 self._evict_largest()
             except DamagedFile as damaged:
                 self.lose(home.name, damaged)
@@ -334,36 +333,14 @@ class RecallStore(RecallQuestions):
                 if sealed:
                     prepare(merged)
                 # Unless a part is evicted, or a row of it replaced, meanwhile; then we look again.
-                if self._keeper is None or not any(part.file for part in parts):
-                    self._swap(home, parts, merged)
-                elif not self._keeper.swap_filed(home, parts, merged):
-                    return
-
-    def _swap(self, home: Project, parts: Segments, merged: Segment) -> None:
-        """Put one segment in the place of its parts, unless they change meanwhile.
-
-        It may take more than they did, sealed above all: there is room for that first, so that what a writer has left
-        within the budget stays within it.
-        """
-        more = merged.nbytes - sum(part.nbytes for part in parts)
-        budget, whole = self._budgets.of(home.name), self._budgets.whole
-        before: Segments | None = None
-        while True:
-            with home.lock:
-                now = row.swapped(home.segments, parts, merged)
-                if now is None:
-                    return
-                fits = budget.allows(home, more) and whole.allows(self._account, more)
-                if (
-                    fits or home.segments is before
-                ):  # or nothing else can go: the newest stays whatever its size
-                    home.place(now)
-                    return
-                before = home.segments
-            if not budget.allows(home, more):
-                self._make_room(home, budget.with_room(more))
-            if not whole.allows(self._account, more):
-                self._evict_until(whole.with_room(more))
+                if self._keeper is not None and any(part.file for part in parts):
+                    if not self._keeper.swap_filed(home, parts, merged):
+                        return
+                    continue
+                with home.lock:
+                    now = row.swapped(home.segments, parts, merged)
+                    if now is not None:
+                        home.place(now)
 
     def _spans_of(self, home: Project, loose: Sequence[Segment]) -> int:
         """Rows of a full segment: fewer where 65,536 would be a large part of the budget.
