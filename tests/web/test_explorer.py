@@ -42,6 +42,7 @@ def test_the_session_in_words(open_page: Open) -> None:
     add(page, "reviews", bookinfo.REVIEWS_CALL)
     page.get_by_role("button", name="Run").click()
     counted(page, "12")
+    page.wait_for_load_state("networkidle")
 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))

@@ -47,7 +47,7 @@ OFFSET_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
 
 _CACHED_BYTES = 4096
-"""Larger reporters are read again each time, so that the cache is bounded in bytes."""
+"""Larger reporters and tokens are read again each time, so that the cache is bounded in bytes."""
 
 MESSAGE_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
 """A body may hold one span or reference for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
@@ -118,7 +118,14 @@ def _reports(columns: pa.RecordBatch) -> Iterator[Report]:
 
 
 def _token(encoded: bytes) -> str:
+    return _cached_token(encoded) if len(encoded) <= _CACHED_BYTES else _read_token(encoded)
+
+
+def _read_token(encoded: bytes) -> str:
     return str(_read(shallow.Auth, encoded, "auth").access_token.decode("utf-8", "replace"))
+
+
+_cached_token = lru_cache(maxsize=1024)(_read_token)
 
 
 def _reporter(encoded: bytes) -> Reporter:
