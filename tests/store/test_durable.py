@@ -196,6 +196,7 @@ def test_spans_beyond_the_memory_s_budget_are_in_files_and_answer_alike(tmp_path
         for i in range(40):
             for each in (expected, store):
                 each.write("p", some(30, 1 + 30 * i), arrived_ns=NOW_NS + i)
+        store.settle()
         found = stats(store)
         assert found.spans == 1200
         assert found.bytes <= 100_000 < found.disk_bytes
@@ -206,6 +207,7 @@ def test_beyond_the_disk_s_budget_the_oldest_go(tmp_path: Path) -> None:
     store = opened(tmp_path, segment_spans=50, disk_bytes_per_project=300_000)
     for i in range(60):
         store.write("p", some(30, 1 + 30 * i), arrived_ns=NOW_NS + i)
+    store.settle()
     found = stats(store)
     assert 0 < found.spans < 1800
     assert found.bytes + found.disk_bytes <= 300_000

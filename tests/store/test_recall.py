@@ -169,6 +169,7 @@ def test_the_largest_project_gives_way_when_all_together_are_too_large() -> None
         for i in range(0, len(whole), 500):
             for project in ("a", "b"):
                 store.write(project, whole.slice(i, i + 500).compact(), arrived_ns=NOW_NS)
+            store.settle()
             assert sum(found.bytes for found in store.projects()) <= 3 * MIB
         assert stats(store, "quiet").spans == 88
         for project in ("a", "b"):

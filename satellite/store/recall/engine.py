@@ -191,16 +191,20 @@ class RecallStore(RecallQuestions):
         """Let go of spans by the rule of `fairness`, until the budget holds; the newest segment stays whatever its size."""
         with home.evicting:
             for turn in fairness.turns(home.segments, budget.bytes):
-                for segment in home.segments[:-1]:
-                    if not budget.exceeded(home):
-                        return
-                    try:
-                        self._give_up(home, segment, turn)
-                    except DamagedFile as damaged:
-                        self.lose(home.name, damaged)
-                    except OSError:  # no room on the disk for what should be left of it
-                        if home.give_up((segment,), None):
-                            self._let_go(home, (segment,))
+                seen: row.Segments = ()
+                # Again while others merge what we look at, or the next kind of rows would go in the place of this one.
+                while seen is not home.segments:
+                    seen = home.segments
+                    for segment in seen[:-1]:
+                        if not budget.exceeded(home):
+                            return
+                        try:
+                            self._give_up(home, segment, turn)
+                        except DamagedFile as damaged:
+                            self.lose(home.name, damaged)
+                        except OSError:  # no room on the disk for what should be left of it
+                            if home.give_up((segment,), None):
+                                self._let_go(home, (segment,))
 
     def _give_up(self, home: Project, segment: Segment, turn: fairness.Turn) -> None:
         """What of a segment is to go now; what is left of it joins its neighbour, or few questions would meet many."""
