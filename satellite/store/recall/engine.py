@@ -190,6 +190,8 @@ class RecallStore(RecallQuestions):
     def _make_room(self, home: Project, budget: Budget) -> None:
         """Let go of spans by the rule of `fairness`, until the budget holds; the newest segment stays whatever its size."""
         with home.evicting:
+            if not budget.exceeded(home):  # somebody else has made room meanwhile
+                return
             for turn in fairness.turns(home.segments, budget.bytes):
                 seen: row.Segments = ()
                 # Again while others merge what we look at, or the next kind of rows would go in the place of this one.

@@ -67,7 +67,7 @@ def bytes_of_services(segments: Iterable[Segment]) -> dict[str, int]:
 
 
 def over_share(totals: Mapping[str, int], budget: int) -> frozenset[str]:
-    """The services that have more than their share of a budget that all together exceed."""
+    """The services that have more than their share of a budget that all together exceed; else the one that takes most."""
     left, others = budget, len(totals)
     for size in sorted(totals.values()):
         if size * others > left:
@@ -75,7 +75,7 @@ def over_share(totals: Mapping[str, int], budget: int) -> frozenset[str]:
             return frozenset(name for name, total in totals.items() if total > share)
         left -= size
         others -= 1
-    return frozenset(totals)
+    return frozenset(sorted(totals, key=lambda name: totals[name])[-1:])
 
 
 def windows(segments: Sequence[Segment], most: int) -> list[ServiceWindow]:
