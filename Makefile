@@ -60,7 +60,7 @@ test: lint types check-generated ## everything that CI runs
 	$(MAKE) --no-print-directory web
 	$(MAKE) --no-print-directory interop
 
-unit: $(INSTALLED) ## the fast tests, about a minute
+unit: $(INSTALLED) ## the fast tests: no other client, no real process
 	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
 
 web: ## types and unit tests of the pages; needs npm

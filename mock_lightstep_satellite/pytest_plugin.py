@@ -23,7 +23,7 @@ import pytest
 if TYPE_CHECKING:
     from mock_lightstep_satellite.remote import RemoteSatellite
     from mock_lightstep_satellite.spans import AsyncSpans, Spans
-    from satellite.app import Satellite
+    from satellite.embedded import Satellite
 
 _FAILED = pytest.StashKey[bool]()
 _SPANS = pytest.StashKey["Spans"]()
@@ -227,7 +227,7 @@ def satellite(
 def _server() -> type[Satellite]:
     """The satellite's class. Fails with words when it is not installed, or this project's own package hides it."""
     try:
-        from satellite.app import Satellite
+        from satellite.embedded import Satellite
     except ModuleNotFoundError as error:
         from mock_lightstep_satellite.errors import NoServer
 

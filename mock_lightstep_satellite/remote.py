@@ -20,7 +20,7 @@ from mock_lightstep_satellite.client import Client
 from mock_lightstep_satellite.errors import SatelliteError, Unreachable
 
 if TYPE_CHECKING:
-    from satellite.app import Satellite
+    from satellite.embedded import Satellite
 
 PORTS = {
     "grpc_target": "grpc_secure_port",

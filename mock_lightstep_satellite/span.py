@@ -70,3 +70,13 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True):
     def exact_duration_us(self) -> float:
         """With the part of a microsecond that `duration_us` leaves out; for showing."""
         return self.duration_us if self.duration_ns is None else self.duration_ns / 1000
+
+
+def latency(duration_us: float) -> str:
+    """A duration in the unit that suits it; what is less than a microsecond in ns, so that only 0 is shown as such."""
+    if 0 < abs(duration_us) < 1:
+        return f"{duration_us * 1000:.4g} ns"
+    for unit, size in (("s", 1_000_000), ("ms", 1000)):
+        if abs(duration_us) >= size:
+            return f"{duration_us / size:.4g} {unit}"
+    return f"{duration_us:.4g} µs"

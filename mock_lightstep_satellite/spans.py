@@ -20,7 +20,7 @@ from mock_lightstep_satellite.remote import RemoteSatellite, environment
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 if TYPE_CHECKING:
-    from satellite.app import Satellite
+    from satellite.embedded import Satellite
 
 
 @dataclass(frozen=True)

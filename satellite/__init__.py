@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     )
     from mock_lightstep_satellite.selector import q
     from mock_lightstep_satellite.span import Span
-    from satellite.app import Satellite
+    from satellite.embedded import Satellite
 
     __version__: str
 
@@ -63,7 +63,7 @@ __all__ = [
 ]
 
 _ELSEWHERE = {
-    "Satellite": "satellite.app",
+    "Satellite": "satellite.embedded",
     "AsyncClient": "mock_lightstep_satellite.async_client",
     "Client": "mock_lightstep_satellite.client",
     "q": "mock_lightstep_satellite.selector",

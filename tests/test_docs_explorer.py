@@ -16,7 +16,7 @@ from google.protobuf import json_format
 
 from mock_lightstep_satellite.client import Client
 from satellite.api.explorer_service import METHODS, SERVICE
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from satellite.pb import explorer_pb2
 from satellite.protocols.files.formats import FILE_FORMATS
 from tests import bookinfo

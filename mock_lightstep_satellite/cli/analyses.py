@@ -29,8 +29,9 @@ from mock_lightstep_satellite.cli.query import (
     oldest_us,
     write_json,
 )
-from mock_lightstep_satellite.cli.tables import Table, latency, line, remark, share
+from mock_lightstep_satellite.cli.tables import Table, line, remark, share
 from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.span import latency
 
 Snapshot = Annotated[
     str | None, typer.Option("--snapshot", help="Ask this snapshot in place of the live store.")

@@ -21,10 +21,10 @@ import mock_lightstep_satellite
 from mock_lightstep_satellite.calls import DEFAULT_URL
 from mock_lightstep_satellite.cli.durations import FORMS, seconds
 from mock_lightstep_satellite.cli.exits import complain, errors, exit_code
-from mock_lightstep_satellite.cli.tables import Table, console, latency, remark, share
+from mock_lightstep_satellite.cli.tables import Table, console, remark, share
 from mock_lightstep_satellite.client import Client, Project
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError
-from mock_lightstep_satellite.span import Span
+from mock_lightstep_satellite.span import Span, latency
 
 
 class Format(StrEnum):

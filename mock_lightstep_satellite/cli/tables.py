@@ -69,16 +69,6 @@ def _one_line(cell: str) -> str:
     return cell.translate({9: " ", 10: " ", 13: " "})
 
 
-def latency(duration_us: float) -> str:
-    """A duration in the unit that suits it; what is less than a microsecond in ns, so that only 0 is shown as such."""
-    if 0 < abs(duration_us) < 1:
-        return f"{duration_us * 1000:.4g} ns"
-    for unit, size in (("s", 1_000_000), ("ms", 1000)):
-        if abs(duration_us) >= size:
-            return f"{duration_us / size:.4g} {unit}"
-    return f"{duration_us:.4g} µs"
-
-
 def share(part: float) -> str:
     """A share in percent."""
     return f"{100 * part:.3g} %"

@@ -10,11 +10,10 @@ from typing import Annotated, Literal
 import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
 
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json
+from satellite.api.streaming import LongAnswer
 from satellite.api.turns import Turns
 from satellite.errors import BadReport, BadRequest, Overloaded, SatelliteError, TooLarge
 from satellite.explore.asked import Sources
@@ -28,8 +27,6 @@ PORTION_BYTES = 1 << 20
 """Of an uploaded file, read at once."""
 TOGETHER_BYTES, TOGETHER = 8 << 20, 256
 """Bodies that are handed to the intake at once, which decodes them together (ours)."""
-STALLED_SECONDS = 60
-"""Who takes no byte of an export for so long is cut off: others wait for their turn (ours)."""
 WARNINGS_MAX = 100
 _AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Pauses before a full intake is asked again."""
@@ -127,8 +124,8 @@ def routes(sources: Sources, intake: Intake) -> Routes:
 # Out
 
 
-class _Export(StreamingResponse):
-    """Sends pieces that a thread makes one by one; whoever does not read them is cut off."""
+class _Export(LongAnswer):
+    """Sends pieces that a thread makes one by one."""
 
     def __init__(
         self, pieces: Iterator[bytes], *, then: Callable[[], None], media_type: str, headers: dict[str, str]
@@ -137,15 +134,8 @@ class _Export(StreamingResponse):
         super().__init__(_from_thread(pieces), media_type=media_type, headers=headers)
         self._then = then
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await send(message)
-
-        try:
-            await super().__call__(scope, receive, send_in_time)
-        finally:
-            self._then()
+    async def over(self) -> None:
+        self._then()
 
 
 async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:

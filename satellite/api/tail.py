@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated, Literal
 
 import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import StreamingResponse
-from starlette.types import Message, Receive, Scope, Send
 
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes
+from satellite.api.streaming import LongAnswer
 from satellite.errors import Overloaded
 from satellite.explore.tail import SPANS, News, tail
 from satellite.explore.window import plan_of
@@ -22,9 +20,6 @@ from satellite.store import Store
 
 READERS_MAX = 100
 """Tails at once (ours)."""
-
-STALLED_SECONDS = 60
-"""Who takes no byte for so long is cut off (ours)."""
 
 _ENCODER = msgspec.json.Encoder()
 
@@ -82,7 +77,7 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
     return routes
 
 
-class _Tail(StreamingResponse):
+class _Tail(LongAnswer):
     def __init__(
         self,
         write: Callable[[News], bytes],
@@ -98,16 +93,9 @@ class _Tail(StreamingResponse):
         )
         self._then = then
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_in_time(message: Message) -> None:
-            async with asyncio.timeout(STALLED_SECONDS):
-                await send(message)
-
-        try:
-            await super().__call__(scope, receive, send_in_time)
-        finally:
-            self._then(self)
-            await self._news.aclose()
+    async def over(self) -> None:
+        self._then(self)
+        await self._news.aclose()
 
 
 async def _written(write: Callable[[News], bytes], news: AsyncIterator[News]) -> AsyncIterator[bytes]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, TreeRow
 from satellite.explore.whole_trace import WholeTrace
-from satellite.model.span import Span
+from satellite.model.span import Span, latency
 from satellite.model.tags import text_of
 
 _VALUE_MAX = 10_000
@@ -121,16 +121,6 @@ def _cut(text: str) -> str:
 
 def _text(text: str) -> str:
     return escape(text.replace("\0", "\ufffd"))
-
-
-def latency(duration_us: float) -> str:
-    """A duration in the unit that suits it; what is less than a microsecond in ns, so that only 0 is shown as such."""
-    if 0 < abs(duration_us) < 1:
-        return f"{duration_us * 1000:.4g} ns"
-    for unit, size in (("s", 1_000_000), ("ms", 1000)):
-        if abs(duration_us) >= size:
-            return f"{duration_us / size:.4g} {unit}"
-    return f"{duration_us:.4g} µs"
 
 
 def _clock(start_us: int) -> str:

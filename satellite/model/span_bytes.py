@@ -18,12 +18,6 @@ from satellite.model.spans import SCHEMA, SpanBatch
 DICTIONARIES = ("tags", "names", "reporters", "extras")
 ROWS = "rows"
 
-_STRUCT = pa.struct(list(SCHEMA))
-BATCH_SCHEMA = pa.schema(
-    [pa.field(ROWS, pa.list_(_STRUCT)), *(pa.field(name, pa.list_(pa.binary())) for name in DICTIONARIES)]
-)
-"""Of a SpanBatch alone."""
-
 
 def pack(batch: SpanBatch, beside: Mapping[str, npt.NDArray[Any]] | None = None) -> pa.RecordBatch:
     """A batch and the arrays beside it as one row; nothing is copied."""

@@ -13,7 +13,7 @@ from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from satellite.api.explorer_service import ERROR_TRAILER, METHODS, SERVICE
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from satellite.pb import explorer_pb2 as pb
 from satellite.protocols.files.formats import FILE_FORMATS
 from tests import bookinfo

@@ -10,7 +10,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from mock_lightstep_satellite.cli import durations, files, query, tables
+from mock_lightstep_satellite.cli import durations, files, query
+from mock_lightstep_satellite.span import latency
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -206,7 +207,7 @@ def test_which_project(served: SimpleNamespace) -> None:
     ],
 )
 def test_latency(duration_us: float, text: str) -> None:
-    assert tables.latency(duration_us) == text
+    assert latency(duration_us) == text
 
 
 @pytest.mark.parametrize(

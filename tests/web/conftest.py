@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from satellite.page_ports import PAGES_FOLDER
 from tests.chromium import ARGUMENTS, installed_browser
 

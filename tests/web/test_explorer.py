@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import Page, expect
 
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
 from tests.web.conftest import picture

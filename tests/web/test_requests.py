@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from tests.faults.test_misbehaviour import post, report
 from tests.web.conftest import picture, settled
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from satellite.app import Satellite
+from satellite.embedded import Satellite
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder, encode_log
 from satellite.protocols.otlp.export import encode_request

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote_to_bytes
 
 import grpc
 
@@ -61,8 +60,3 @@ def timeout_seconds(value: bytes) -> float | None:
 def percent_encoded(message: str) -> bytes:
     """A message as `grpc-message` carries it."""
     return _ESCAPED.sub(lambda found: b"%%%02X" % found[0][0], message.encode("utf-8", "replace"))
-
-
-def percent_decoded(value: bytes) -> str:
-    """The message that a `grpc-message` is."""
-    return unquote_to_bytes(value).decode("utf-8", "replace")
