@@ -17,6 +17,13 @@ from satellite.model.spans import SCHEMA, SpanBatch
 
 DICTIONARIES = ("tags", "names", "reporters", "extras")
 ROWS = "rows"
+PACKED = pa.schema(
+    [
+        pa.field(ROWS, pa.list_(pa.struct(list(SCHEMA)))),
+        *(pa.field(name, pa.list_(pa.binary())) for name in DICTIONARIES),
+    ]
+)
+"""What `pack` makes of a SpanBatch alone."""
 
 
 def pack(batch: SpanBatch, beside: Mapping[str, npt.NDArray[Any]] | None = None) -> pa.RecordBatch:

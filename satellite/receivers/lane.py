@@ -1,7 +1,6 @@
 """Parcels from a receiver to the store's process, and receipts back: frames on a pair of Unix sockets.
 
-A frame is a number (which parcel), a pickled head, and for a parcel its spans as two Arrow record batches: the rows, and
-one row with their four dictionaries. Both ends are one program on one machine and one user's, of the same release; what
+A frame is a number (which parcel), a pickled head, and for a parcel its spans as one Arrow record batch. Both ends are one program on one machine and one user's, of the same release; what
 clients sent is inside as text and bytes.
 """
 
@@ -17,11 +16,9 @@ import pyarrow as pa
 
 from satellite.intake.parcel import Parcel
 from satellite.model.report import Decoded
-from satellite.model.spans import SCHEMA, SpanBatch
+from satellite.model.span_bytes import PACKED, pack, unpack
 
-_PREFIX = struct.Struct("<QQQQ")
-_DICTIONARIES = ("tags", "names", "reporters", "extras")
-_DICTIONARY_SCHEMA = pa.schema([pa.field(name, pa.list_(pa.binary())) for name in _DICTIONARIES])
+_PREFIX = struct.Struct("<QQQ")
 
 
 class Frame(NamedTuple):
@@ -29,16 +26,13 @@ class Frame(NamedTuple):
 
     number: int
     head: Any
-    rows: pa.Buffer
-    dictionaries: pa.Buffer
+    spans: pa.Buffer
 
     def parcel(self) -> Parcel:
         """The parcel that it is."""
         protocol, arrived_ns, origins, reports = self.head
-        rows = pa.ipc.read_record_batch(self.rows, SCHEMA)
-        joint = pa.ipc.read_record_batch(self.dictionaries, _DICTIONARY_SCHEMA)
-        found = {name: joint.column(name).values for name in _DICTIONARIES}
-        return Parcel(protocol, arrived_ns, origins, Decoded(SpanBatch(rows, **found), reports))
+        batch = unpack(pa.ipc.read_record_batch(self.spans, PACKED))
+        return Parcel(protocol, arrived_ns, origins, Decoded(batch, reports))
 
 
 class Lane:
@@ -61,23 +55,16 @@ class Lane:
 
     def send_parcel(self, number: int, parcel: Parcel) -> None:
         """Send a parcel; waits while the other end is slow. Raises OSError when it is gone."""
-        batch = parcel.decoded.batch
         head = pickle.dumps((parcel.protocol, parcel.arrived_ns, parcel.origins, parcel.decoded.reports), 5)
-        dictionaries = [getattr(batch, name) for name in _DICTIONARIES]
-        whole = [
-            pa.ListArray.from_arrays(pa.array([0, len(values)], pa.int32()), values)
-            for values in dictionaries
-        ]
-        joint = pa.RecordBatch.from_arrays(whole, schema=_DICTIONARY_SCHEMA)
-        self._send(number, head, batch.rows.serialize(), joint.serialize())
+        self._send(number, head, pack(parcel.decoded.batch).serialize())
 
     def send(self, number: int, head: Any) -> None:
         """Send what is no parcel."""
         self._send(number, pickle.dumps(head, 5))
 
-    def _send(self, number: int, head: bytes, rows: Any = b"", dictionaries: Any = b"") -> None:
-        prefix = _PREFIX.pack(number, len(head), len(rows), len(dictionaries))
-        left = [memoryview(part) for part in (prefix + head, rows, dictionaries) if len(part)]
+    def _send(self, number: int, head: bytes, spans: Any = b"") -> None:
+        prefix = _PREFIX.pack(number, len(head), len(spans))
+        left = [memoryview(part) for part in (prefix + head, spans) if len(part)]
         while left:
             sent = self._socket.sendmsg(left)
             while left and sent >= len(left[0]):
@@ -90,11 +77,11 @@ class Lane:
         prefix = self._exactly(_PREFIX.size)
         if prefix is None:
             return None
-        number, head_size, *sizes = _PREFIX.unpack(prefix)
-        head, rows, dictionaries = (self._exactly(size) for size in (head_size, *sizes))
-        if head is None or rows is None or dictionaries is None:
+        number, *sizes = _PREFIX.unpack(prefix)
+        head, spans = (self._exactly(size) for size in sizes)
+        if head is None or spans is None:
             return None
-        return Frame(number, pickle.loads(head), rows, dictionaries)  # noqa: S301 - see the module
+        return Frame(number, pickle.loads(head), spans)  # noqa: S301 - see the module
 
     def _exactly(self, size: int) -> pa.Buffer | None:
         buffer = pa.allocate_buffer(size)
@@ -122,7 +109,7 @@ class Lane:
         self._came += data
         found = []
         while len(self._came) >= _PREFIX.size:
-            number, size, _, _ = _PREFIX.unpack_from(self._came)
+            number, size, _ = _PREFIX.unpack_from(self._came)
             end = _PREFIX.size + size
             if len(self._came) < end:
                 break
