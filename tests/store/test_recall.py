@@ -10,6 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satellite.errors import Overloaded
+from satellite.model.reporter import Reporter
+from satellite.model.spans import SpanBuilder
 from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
 from satellite.store.recall.engine import RecallStore
@@ -146,6 +148,28 @@ def test_a_batch_larger_than_the_budget_is_kept_until_the_next() -> None:
         assert stats(store).ledger.evicted == 44
         assert store.traces("p", [(None, bookinfo.trace_low(0))]) == [[]]
         assert_balanced(store)
+
+
+def test_no_segment_is_a_large_part_of_the_budget() -> None:
+    """Sealing and letting go take several times a segment for a moment, which no budget counts."""
+    with closing(RecallStore(bytes_per_project=16 * MIB)) as store:
+        for report in range(60):
+            builder = SpanBuilder()
+            for i in range(50 * report, 50 * report + 50):
+                builder.add(
+                    reporter=Reporter("lightstep", "shop", 7),
+                    operation="buy",
+                    trace_low=i + 1,
+                    span_id=i + 1,
+                    start_ns=NOW_NS,
+                    duration_ns=1,
+                    tags=[(f"key{t}", f"{i}-{t}-" * 100) for t in range(10)],
+                )
+            store.write("p", builder.build(), arrived_ns=NOW_NS)
+        store.settle()
+        segments, _ = store.moment("p")
+        assert len(segments) > 4
+        assert max(segment.nbytes for segment in segments) < 16 * MIB // 6
 
 
 def test_some_projects_have_budgets_of_their_own() -> None:

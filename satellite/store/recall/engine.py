@@ -35,8 +35,8 @@ MOST_LOOSE = 256
 SEGMENTS_LEAST = 12
 """So many segments a full budget has at least, unless they would be smaller than SPANS_LEAST (ours)."""
 
-SPANS_LEAST = 4096
-"""Rows of a full segment at least, or every question would look at too many (ours)."""
+SPANS_LEAST = 64
+"""Rows of a full segment at least, whatever they weigh, or nothing would ever be sealed under a small budget (ours)."""
 
 MOST_PROJECTS = 10_000
 """In open mode any token makes a project, and each holds some kilobytes whatever its budget (ours)."""
