@@ -195,7 +195,7 @@ class App:
         opened.callback(page.close)
         self._store, self._kept = await asyncio.to_thread(open_storage, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
-        opened.callback(self._kept.close)
+        opened.push_async_callback(asyncio.to_thread, _save, self._kept.close)
         self._memory = MemoryGuard(
             self._memory_limit,
             self._store,
@@ -207,9 +207,9 @@ class App:
         snapshots = Snapshots(
             self._store, self._clock_ns, bytes_max=settings.snapshot_bytes, state=self._kept
         )
-        opened.push_async_callback(asyncio.to_thread, snapshots.close)
+        opened.push_async_callback(asyncio.to_thread, _save, snapshots.close)
         self._sources = Sources(self._store, snapshots)
-        self._slots = Slots()
+        self._slots = Slots(self._kept)
         self._streams = Streams(self._store, self._clock_ns, state=self._kept)
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
@@ -242,7 +242,7 @@ class App:
             faults=self._faults,
         )
         self._writer.restore(self._kept)
-        opened.push_async_callback(asyncio.to_thread, self._keep_reporters)
+        opened.push_async_callback(asyncio.to_thread, self._writer.keep, self._kept)
         opened.callback(self._writer.close)
         self._intake = Intake(
             self._writer,
@@ -380,17 +380,8 @@ class App:
     async def _gather_streams(self) -> None:
         while True:
             await asyncio.sleep(_STREAMS_SECONDS)
-            try:
-                await asyncio.to_thread(self._streams.gather)
-                await asyncio.to_thread(self._writer.keep, self._kept)
-            except StoreFailed as error:
-                log.warning("streams.not_saved", reason=error.message)
-
-    def _keep_reporters(self) -> None:
-        try:
-            self._writer.keep(self._kept)
-        except StoreFailed as error:
-            log.warning("reporters.not_saved", reason=error.message)
+            await asyncio.to_thread(self._streams.gather)
+            await asyncio.to_thread(self._writer.keep, self._kept)
 
     async def _renew(self) -> None:
         told: Sequence[str] = ()
@@ -446,3 +437,11 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._spans.stop(grace_seconds))
             tasks.create_task(self._pages.stop(grace_seconds))
+
+
+def _save(close: Callable[[], None]) -> None:
+    """Close what hands its things to the disk; one that does not take them must not keep the others from closing."""
+    try:
+        close()
+    except StoreFailed as error:
+        log.warning("data.not_saved", reason=error.message)

@@ -36,7 +36,7 @@ class Slots:
     """The slots that were given, of all projects. Safe for several threads."""
 
     def __init__(self, state: State | None = None) -> None:
-        """Those that the state holds, none without; it learns of new ones at once."""
+        """Those that the state holds, none without; it learns of new ones soon."""
         self._state = state
         self._lock = threading.Lock()
         self._given: dict[str, dict[str, int]] = {}
@@ -53,7 +53,7 @@ class Slots:
             for service in sorted(new, key=lambda service: _first_mark(source, project, service)):
                 given[service] = _free(service, set(given.values()))
             if new and self._state is not None:
-                self._state.write(_KIND, project, {_NAME: msgspec.json.encode(given)})
+                self._state.write_soon(_KIND, project, {_NAME: msgspec.json.encode(given)})
             return {
                 service: given[service] if service in given else slot_of_name(service) for service in wanted
             }
@@ -63,7 +63,7 @@ class Slots:
         with self._lock:
             self._given.pop(project, None)
             if self._state is not None:
-                self._state.remove(_KIND, project, _NAME)
+                self._state.remove_soon(_KIND, project, _NAME)
 
 
 def _first_mark(source: Questions, project: str, service: str) -> int:

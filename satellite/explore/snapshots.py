@@ -224,7 +224,7 @@ class Snapshots:
         del self._entries[snapshot.project, snapshot.id]
         self._gone.append((snapshot.project, snapshot.id))
         if self._state is not None:
-            self._state.remove(_KIND, snapshot.project, snapshot.id)
+            self._state.remove_soon(_KIND, snapshot.project, snapshot.id)
 
     def of(self, project: str) -> list[Snapshot]:
         """A project's snapshots, the newest first."""
@@ -353,7 +353,7 @@ class Snapshots:
             self._state.write(_KIND, entry.snapshot.project, {entry.snapshot.id: content})
 
     def close(self) -> None:
-        """Hand all of them to the state."""
+        """Hand all of them to the state. Raises StoreFailed."""
         for entry in self._entries.values():
             self._save(entry)
 

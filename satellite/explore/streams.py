@@ -183,7 +183,7 @@ class Streams:
         with self._lock:
             self._streams.pop((project, identifier), None)
         if self._state is not None:
-            self._state.remove(_KIND, project, identifier)
+            self._state.remove_soon(_KIND, project, identifier)
 
     # Gathering
 
@@ -192,7 +192,7 @@ class Streams:
         for gathering in list(self._streams.values()):
             self._gather(gathering)
             if self._clock_ns() // 1000 - gathering.saved_us >= _SAVED_EVERY_US:
-                self._save(gathering)
+                self._save(gathering, soon=True)
 
     def _gather(self, gathering: _Gathering) -> None:
         with gathering.lock:
@@ -273,7 +273,7 @@ class Streams:
             sum(point.errors for point in points),
         )
 
-    def _save(self, gathering: _Gathering) -> None:
+    def _save(self, gathering: _Gathering, *, soon: bool = False) -> None:
         if self._state is None:
             return
         with gathering.lock:
@@ -281,13 +281,14 @@ class Streams:
             content = msgspec.msgpack.encode(saved)
             gathering.saved_us = self._clock_ns() // 1000
         stream = gathering.stream
-        self._state.write(_KIND, stream.project, {stream.id: content})
+        write = self._state.write_soon if soon else self._state.write
+        write(_KIND, stream.project, {stream.id: content})
 
     def close(self) -> None:
         """Take in what is left, and hand all of them to the state."""
         for gathering in list(self._streams.values()):
             self._gather(gathering)
-            self._save(gathering)
+            self._save(gathering, soon=True)
 
 
 def _minutes(source: Questions, project: str, plan: Plan) -> dict[int, Column]:

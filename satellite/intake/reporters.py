@@ -85,7 +85,7 @@ class Reporters:
                 self._forget(*next(iter(self._heard)))
 
     def keep(self, state: State) -> None:
-        """Write all that changed since the last time. Raises StoreFailed."""
+        """Write all that changed since the last time."""
         with self._lock:
             changed, self._changed = self._changed, set()
             values = {
@@ -93,7 +93,7 @@ class Reporters:
                 for project in changed
             }
         for project, value in values.items():
-            state.write(_KIND, project, {_KIND: value})
+            state.write_soon(_KIND, project, {_KIND: value})
 
     def restore(self, state: State) -> None:
         """Remember what was written before a restart."""

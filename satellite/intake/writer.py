@@ -264,7 +264,7 @@ class Writer:
         self._reporters.drop(project)
 
     def keep(self, state: State) -> None:
-        """Write down who reported, as far as it changed. Raises StoreFailed."""
+        """Write down who reported, as far as it changed."""
         self._reporters.keep(state)
 
     def restore(self, state: State) -> None:

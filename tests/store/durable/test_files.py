@@ -144,3 +144,55 @@ def test_state_that_cannot_be_written(tmp_path: Path) -> None:
         with pytest.raises(StoreFailed, match="does not take this now"):
             state.write("stream", "p", {"a": b"2"})
         assert state.read("stream", "p") == {"a": b"1"}
+
+
+def test_what_is_written_soon_is_there_after_a_close(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(State(path)) as state:
+        state.write("stream", "p", {"gone": b"1"})
+        state.write_soon("stream", "p", {"a": b"1", "b": b"1"})
+        state.write_soon("stream", "p", {"a": b"2"})
+        state.remove_soon("stream", "p", "gone")
+        state.write_soon("fault", "q", {"a": b"1"})
+        assert state.read("stream", "p") == {"a": b"2", "b": b"1"}
+        assert state.projects("fault") == ["q"]
+        state.remove_soon("fault", "q", "a")
+        assert state.projects("fault") == []
+    with closing(State(path)) as state:
+        assert state.read("stream", "p") == {"a": b"2", "b": b"1"}
+
+
+def test_what_is_written_at_once_is_the_last_word(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    with closing(State(path)) as state:
+        with state._lock:  # as while the disk is slow
+            state.write_soon("stream", "p", {"a": b"1"})
+            state.write_soon("stream", "q", {"a": b"1"})
+        state.write("stream", "p", {"a": b"2"})
+        state.drop("q")
+    with closing(State(path)) as state:
+        assert state.read("stream", "p") == {"a": b"2"}
+        assert state.projects("stream") == ["p"]
+
+
+def test_what_is_written_soon_waits_for_a_disk_that_does_not_take_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("satellite.store.durable.state.RETRY_SECONDS", 0.001)
+    path = tmp_path / "state.sqlite"
+    with closing(State(path)) as state:
+        state._connection.execute("PRAGMA query_only = 1")
+        state.write_soon("stream", "p", {"a": b"1"})
+        with pytest.raises(StoreFailed):
+            state.write("stream", "p", {"b": b"1"})
+        state._connection.execute("PRAGMA query_only = 0")
+    with closing(State(path)) as state:
+        assert state.read("stream", "p") == {"a": b"1"}
+
+
+def test_a_state_that_cannot_be_saved_says_so_at_its_end(tmp_path: Path) -> None:
+    state = State(tmp_path / "state.sqlite")
+    state._connection.execute("PRAGMA query_only = 1")
+    state.write_soon("stream", "p", {"a": b"1"})
+    with pytest.raises(StoreFailed, match="does not take this now"):
+        state.close()

@@ -1,0 +1,99 @@
+"""A disk that stalls, or takes nothing: it holds up the senders, and nobody who asks."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from satellite import Satellite
+from satellite.store.durable.state import State
+
+QUESTIONS = [
+    "/api/v1/projects",
+    "/api/v1/projects/default/spans?query=",
+    "/api/v1/projects/default/histogram?query=",
+    "/api/v1/projects/default/groups?by=service",
+    "/api/v1/projects/default/services",
+    "/api/v1/projects/default/diagram",
+    "/api/v1/projects/default/suggest?kind=key",
+    "/api/v1/projects/default/streams",
+    "/api/v1/projects/default/snapshots",
+]
+
+
+def report(number: int, service: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "traceId": f"{number:032x}",
+            "id": f"{number:016x}",
+            "name": "buy",
+            "timestamp": 1_700_000_000_000_000,
+            "duration": 1000,
+            "localEndpoint": {"serviceName": service},
+        }
+    ]
+
+
+@contextmanager
+def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing that is written gets to the disk while this lasts."""
+    goes_on = threading.Event()
+    sync, run = os.fdatasync, State._run
+
+    def wait(descriptor: int) -> None:
+        goes_on.wait()
+        sync(descriptor)
+
+    def wait_to_run(self: State, step: Any) -> Any:
+        goes_on.wait()
+        return run(self, step)
+
+    with monkeypatch.context() as disk:
+        disk.setattr(os, "fdatasync", wait)
+        disk.setattr(State, "_run", wait_to_run)
+        try:
+            yield
+        finally:
+            goes_on.set()
+
+
+def test_while_it_stalls_senders_wait_and_everybody_else_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A run makes room for itself among the snapshots every time, and the last report brings a service that needs a colour.
+    with (
+        Satellite(data_dir=tmp_path / "data", snapshot_bytes=20_000) as satellite,
+        httpx.Client(timeout=60) as client,
+        ThreadPoolExecutor(1) as sender,
+    ):
+
+        def send(number: int, service: str) -> int:
+            url = satellite.http_url + "/api/v2/spans"
+            return httpx.post(url, json=report(number, service), timeout=60).status_code
+
+        def ask(path: str) -> int:
+            return client.get(satellite.url + path).status_code
+
+        def run() -> int:
+            url = f"{satellite.url}/api/v1/projects/default/snapshots"
+            return client.post(url, json={"query": ""}).status_code
+
+        assert send(1, "shop") == 200
+        assert [run() for _ in range(3)] == [200] * 3
+        assert send(2, "bank") == 200
+        with stalled(monkeypatch):
+            waits = sender.submit(send, 3, "mint")
+            assert {path: ask(path) for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
+            assert [run() for _ in range(3)] == [200] * 3
+            assert httpx.get(satellite.admin_url + "/_live").status_code == 200
+            assert not waits.done()
+        assert waits.result() == 200
+        satellite.client.project("default").expect("", count=3)
