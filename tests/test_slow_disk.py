@@ -43,12 +43,13 @@ def report(number: int, service: str) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing that is written gets to the disk while this lasts."""
-    goes_on = threading.Event()
+def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
+    """Nothing that is written gets to the disk while this lasts; tells when the journal waits for it."""
+    waits, goes_on = threading.Event(), threading.Event()
     sync, run = os.fdatasync, State._run
 
     def wait(descriptor: int) -> None:
+        waits.set()
         goes_on.wait()
         sync(descriptor)
 
@@ -60,7 +61,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         disk.setattr(os, "fdatasync", wait)
         disk.setattr(State, "_run", wait_to_run)
         try:
-            yield
+            yield waits
         finally:
             goes_on.set()
 
@@ -89,11 +90,17 @@ def test_while_it_stalls_senders_wait_and_everybody_else_is_answered(
         assert send(1, "shop") == 200
         assert [run() for _ in range(3)] == [200] * 3
         assert send(2, "bank") == 200
-        with stalled(monkeypatch):
+        with stalled(monkeypatch) as disk_waits:
             waits = sender.submit(send, 3, "mint")
             assert {path: ask(path) for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
             assert [run() for _ in range(3)] == [200] * 3
             assert httpx.get(satellite.admin_url + "/_live").status_code == 200
+            disk_waits.wait()
+            monkeypatch.setattr("satellite.intake.intake.STALLED_SECONDS", 0.0)
+            assert send(4, "mint") == 503
+            assert httpx.get(satellite.admin_url + "/_ready").status_code == 503
             assert not waits.done()
         assert waits.result() == 200
-        satellite.client.project("default").expect("", count=3)
+        monkeypatch.undo()
+        assert send(5, "mint") == 200
+        satellite.client.project("default").expect("", count=4)

@@ -27,6 +27,9 @@ LARGE_BYTES = 2**20
 WAIT_SECONDS_MAX = 2.0
 """What would wait longer is refused at once: senders give up after a few seconds, and send again. Ours."""
 
+STALLED_SECONDS = 5.0
+"""When the call in hand takes longer, as when the disk has stalled, nothing more joins those that wait. Ours."""
+
 STACK_BYTES = 32 * 2**20
 """Of the threads that decode, which decoders of deep bodies count on (`readers.columns`); taken as far as it is used."""
 
@@ -169,6 +172,12 @@ class Intake:
             return Overloaded("the satellite is stopping; send again", hint="retry")
         if short and (reason := self._short_of_memory(len(item.body))):
             return Overloaded(reason, hint="retry with back-off")
+        if queue.busy_seconds(time.monotonic()) > STALLED_SECONDS:
+            self._full = True
+            return Overloaded(
+                f"reports before this one have been in hand for over {STALLED_SECONDS:g} s; send again later",
+                hint="retry with back-off",
+            )
         if not queue:
             return None
         if self._waiting_bytes + self._elsewhere_bytes() + len(item.body) > self._max_waiting_bytes:
@@ -216,10 +225,11 @@ class Intake:
             if len(items) < len(taken):
                 self._give_up([item for item in taken if item not in items])
             if items:
-                began = time.perf_counter()
+                queue.began = time.monotonic()
                 self._process(items)
                 with self._changed:
-                    queue.measured(items, time.perf_counter() - began)
+                    queue.measured(items, queue.busy_seconds(time.monotonic()))
+                    queue.began = None
 
     def _give_up(self, abandoned: Sequence[Waiting]) -> None:
         for item in abandoned:

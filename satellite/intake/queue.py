@@ -70,6 +70,13 @@ class Queue:
         self._seconds = 0.0
         self._pace: dict[str, float] = {}
         self.waiting_bytes = 0
+        self.began: float | None = None
+        """When the call in hand was begun, by the clock of its owner; None: there is none."""
+
+    def busy_seconds(self, now: float) -> float:
+        """How long the call in hand has lasted."""
+        began = self.began
+        return 0.0 if began is None else now - began
 
     def __bool__(self) -> bool:
         """Whether anything waits."""
