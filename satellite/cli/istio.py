@@ -11,7 +11,6 @@ import typer
 from satellite.errors import BadRequest
 from satellite.mesh.istio import (
     GENERATIONS,
-    TOKEN,
     Generation,
     default_address,
     generation_for,
@@ -20,6 +19,7 @@ from satellite.mesh.istio import (
     settings_for,
     traps_of,
 )
+from satellite.mesh.target import TOKEN
 from satellite.protocols import PROTOCOLS
 
 

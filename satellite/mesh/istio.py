@@ -7,7 +7,6 @@ Sources: Istio's task pages and charts of each release, istiod's and Envoy's cod
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
 from collections.abc import Callable
@@ -15,40 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from satellite.errors import BadRequest
-
-HOST = "lightstep-satellite.lightstep"
-"""The satellite's Service in `deploy/satellite.yaml`, by the short name that Istio's pages always used."""
-TLS_PORT = 9292
-PLAIN_PORT = 8184
-CA_FILE = "/etc/lightstep/cacert.pem"
-"""In the proxies: the Secret `lightstep.cacert` has the key `cacert.pem`, the injector mounts it at this directory."""
-TOKEN = "default"  # noqa: S105 - no secret: with open access it names the project that Explorer shows first
-MESH_NAMESPACE = "istio-system"
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What the settings point at."""
-
-    address: str
-    """`host:port`."""
-    token: str
-    """The access token; istiod's validation refuses an empty one from 1.10 on."""
-    tls: bool
-    ca_file: str
-
-    @property
-    def host(self) -> str:
-        return self.address.rpartition(":")[0]
-
-    @property
-    def port(self) -> int:
-        return int(self.address.rpartition(":")[2])
-
-    @property
-    def service(self) -> str:
-        """The host as istiod's registry knows it: the short name of our own Service in full."""
-        return f"{HOST}.svc.cluster.local" if self.host == HOST else self.host
+from satellite.mesh import documents
+from satellite.mesh.target import CA_FILE, HOST, PLAIN_PORT, TLS_PORT, TOKEN, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,208 +169,6 @@ def _comments(generation: Generation, target: Target) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in lines)
 
 
-def _quoted(text: str) -> str:
-    """As a YAML scalar, whatever it holds: a JSON string is one."""
-    return json.dumps(text)
-
-
-def _helm_values(target: Target) -> str:
-    tls = (
-        f"      secure: true\n      cacertPath: {_quoted(target.ca_file)}\n"
-        if target.tls
-        else "      secure: false\n"
-    )
-    return f"""\
-#
-# Apply (this text saved as lightstep.yaml):
-#   1.1 to 1.3   helm template install/kubernetes/helm/istio --values lightstep.yaml … | kubectl apply -f -
-#   1.4 and 1.5  each value as --set values.<path>=<value> of `istioctl manifest apply`
-global:
-  proxy:
-    tracer: lightstep
-  tracer:
-    lightstep:
-      address: {_quoted(target.address)}
-      accessToken: {_quoted(target.token)}
-{tls}pilot:
-  traceSampling: 100
-"""
-
-
-_OVERLAY = """\
-  components:
-    ingressGateways:
-      - name: istio-ingressgateway
-        enabled: true
-        k8s:
-          overlays: # sidecars mount the CA by themselves, gateways do not
-            - kind: Deployment
-              name: istio-ingressgateway
-              patches:
-                - path: spec.template.spec.containers[0].volumeMounts[-1]
-                  value: |
-                    name: lightstep-certs
-                    mountPath: {directory}
-                    readOnly: true
-                - path: spec.template.spec.volumes[-1]
-                  value: |
-                    name: lightstep-certs
-                    secret:
-                      secretName: lightstep.cacert
-                      optional: true
-"""
-
-
-def _tls_settings(target: Target) -> str:
-    tls = f"""\
-        tlsSettings:
-          mode: SIMPLE
-          caCertificates: {_quoted(target.ca_file)}
-"""
-    return f"""\
-#
-# Apply (this text saved as lightstep.yaml): istioctl install -f lightstep.yaml
-apiVersion: install.istio.io/v1alpha1
-kind: IstioOperator
-spec:
-  meshConfig:
-    enableTracing: true
-    defaultConfig:
-      tracing:
-        sampling: 100
-{tls if target.tls else ""}  values:
-    pilot:
-      traceSampling: 100
-    global:
-      proxy:
-        tracer: lightstep
-      tracer:
-        lightstep:
-          address: {_quoted(target.address)}
-          accessToken: {_quoted(target.token)}
-{_overlay(target)}"""
-
-
-def _mesh_config(target: Target) -> str:
-    tls = f"""\
-        tlsSettings:
-          mode: SIMPLE
-          caCertificates: {_quoted(target.ca_file)}
-"""
-    return f"""\
-#
-# Apply (this text saved as lightstep.yaml): istioctl install -f lightstep.yaml
-apiVersion: install.istio.io/v1alpha1
-kind: IstioOperator
-spec:
-  meshConfig:
-    enableTracing: true
-    defaultConfig:
-      tracing:
-        sampling: 100
-        lightstep:
-          address: {_quoted(target.address)}
-          accessToken: {_quoted(target.token)}
-{tls if target.tls else ""}  values:
-    global:
-      proxy:
-        tracer: lightstep # still needed: the sidecar template mounts the CA only then
-{_overlay(target)}"""
-
-
-def _overlay(target: Target) -> str:
-    return _OVERLAY.format(directory=_quoted(target.ca_file.rpartition("/")[0])) if target.tls else ""
-
-
-def _lightstep_provider(target: Target) -> str:
-    return f"""\
-#
-# Apply (each part through its own program; the first is istioctl's, the others are kubectl's):
-#   satellite istio --version … --part istioctl > lightstep.yaml && istioctl install -f lightstep.yaml
-#   satellite istio --version … --part kubectl | kubectl apply -f -
-apiVersion: install.istio.io/v1alpha1
-kind: IstioOperator
-spec:
-  meshConfig:
-    enableTracing: true
-    extensionProviders:
-      - name: lightstep
-        lightstep:
-          service: {_quoted(target.service)}
-          port: {target.port}
-          accessToken: {_quoted(target.token)}
-          maxTagLength: 256
----
-{_telemetry("lightstep", "telemetry.istio.io/v1alpha1")}{_destination_rule(target)}"""
-
-
-def _opentelemetry(target: Target) -> str:
-    return f"""\
-#
-# Apply (each part through its own program; the first is istioctl's, the others are kubectl's):
-#   satellite istio --version … --part istioctl > lightstep.yaml && istioctl install -f lightstep.yaml
-#   satellite istio --version … --part kubectl | kubectl apply -f -
-apiVersion: install.istio.io/v1alpha1
-kind: IstioOperator
-spec:
-  meshConfig:
-    enableTracing: true
-    extensionProviders:
-      - name: lightstep-satellite
-        opentelemetry:
-          service: {_quoted(target.service)}
-          port: {target.port}
-          grpc:
-            timeout: 10s
-            initialMetadata:
-              - name: lightstep-access-token
-                value: {_quoted(target.token)}
----
-{_telemetry("lightstep-satellite", "telemetry.istio.io/v1")}{_destination_rule(target)}"""
-
-
-def _telemetry(provider: str, version: str) -> str:
-    return f"""\
-apiVersion: {version}
-kind: Telemetry
-metadata:
-  name: mesh-default
-  namespace: {MESH_NAMESPACE}
-spec:
-  tracing:
-    - providers:
-        - name: {provider}
-      randomSamplingPercentage: 100
-"""
-
-
-def _destination_rule(target: Target) -> str:
-    """Makes the proxies speak TLS to a provider's cluster; nothing for a plain port.
-
-    Without verification: a CA file would have to be mounted in every proxy, and a proxy without it goes silent.
-    """
-    if not target.tls:
-        return ""
-    return f"""\
----
-apiVersion: networking.istio.io/v1alpha3
-kind: DestinationRule
-metadata:
-  name: lightstep-satellite
-  namespace: {MESH_NAMESPACE}
-spec:
-  host: {_quoted(target.service)}
-  trafficPolicy:
-    portLevelSettings:
-      - port:
-          number: {target.port}
-        tls:
-          mode: SIMPLE
-          sni: {_quoted(target.service)}
-          insecureSkipVerify: true # or caCertificates: <file>, once every proxy has it
-"""
-
-
 _CA_EVERYWHERE = (
     "The Secret lightstep.cacert belongs in every namespace with injected pods. A pod without it starts all the same "
     "and its spans are lost in silence: the mount is optional."
@@ -439,7 +204,7 @@ GENERATIONS: tuple[Generation, ...] = (
             "The access token can be read in each pod's spec.",
             _RESTART,
         ),
-        render=_helm_values,
+        render=documents.helm_values,
     ),
     Generation(
         name="tls-settings",
@@ -459,7 +224,7 @@ GENERATIONS: tuple[Generation, ...] = (
             ),
             _RESTART,
         ),
-        render=_tls_settings,
+        render=documents.tls_settings,
     ),
     Generation(
         name="mesh-config",
@@ -483,7 +248,7 @@ GENERATIONS: tuple[Generation, ...] = (
             ),
             _RESTART,
         ),
-        render=_mesh_config,
+        render=documents.mesh_config,
     ),
     Generation(
         name="lightstep-provider",
@@ -502,7 +267,7 @@ GENERATIONS: tuple[Generation, ...] = (
             "Only the first provider of a Telemetry is used.",
             "Take the provider out of every Telemetry before an upgrade to 1.27, where it is gone.",
         ),
-        render=_lightstep_provider,
+        render=documents.lightstep_provider,
     ),
     Generation(
         name="opentelemetry",
@@ -518,7 +283,7 @@ GENERATIONS: tuple[Generation, ...] = (
             "Spans come up to 5 s late: that is the tracer's timer.",
             "A proxy counts spans as sent before it exports them; compare with what the satellite received.",
         ),
-        render=_opentelemetry,
+        render=documents.opentelemetry,
     ),
 )
 """By version; where two overlap the later is better."""

@@ -21,7 +21,7 @@ from packaging.requirements import Requirement
 
 from satellite import ports
 from satellite.memory import OVERHEAD, fitted
-from satellite.mesh import istio
+from satellite.mesh import target
 from satellite.ports import PURPOSES
 from satellite.settings import Settings, load
 from satellite.store.recall.disk import JOURNAL_BYTES
@@ -96,7 +96,7 @@ def test_names_are_those_of_istios_pages() -> None:
     for document in (DEPLOYMENT, SERVICE):
         assert document["metadata"]["name"] == "lightstep-satellite"
         assert document["metadata"]["namespace"] == "lightstep"
-    assert f"{SERVICE['metadata']['name']}.{SERVICE['metadata']['namespace']}" == istio.HOST
+    assert f"{SERVICE['metadata']['name']}.{SERVICE['metadata']['namespace']}" == target.HOST
     labels = POD["metadata"]["labels"]
     assert SERVICE["spec"]["selector"].items() <= labels.items()
     assert DEPLOYMENT["spec"]["selector"]["matchLabels"].items() <= labels.items()
@@ -134,8 +134,8 @@ def test_istio_takes_each_port_for_what_it_is() -> None:
         port = by_number[field.default]
         assert port["appProtocol"] == app_protocol(name)
         assert port["name"].split("-")[0] == app_protocol(name)
-    assert by_number[istio.TLS_PORT]["name"] == "grpc-secure"
-    assert by_number[istio.PLAIN_PORT]["name"] == "grpc-insecure"
+    assert by_number[target.TLS_PORT]["name"] == "grpc-secure"
+    assert by_number[target.PLAIN_PORT]["name"] == "grpc-insecure"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,6 @@ from typer.testing import CliRunner, Result
 from satellite.cli.istio import istio
 from satellite.errors import BadRequest
 from satellite.mesh.istio import (
-    CA_FILE,
     GENERATIONS,
     Generation,
     banner,
@@ -20,6 +19,7 @@ from satellite.mesh.istio import (
     settings_for,
     traps_of,
 )
+from satellite.mesh.target import CA_FILE
 from satellite.protocols.lightstep import protobuf as lightstep
 
 EVERY = pytest.mark.parametrize("generation", GENERATIONS, ids=lambda generation: generation.name)
