@@ -1,8 +1,8 @@
 """Write what comes from code in the pages of docs/: `python docs/generate.py [--check]`.
 
-settings.md is made whole. protocols.md and architecture.md are written by hand but for parts between two comments: tables,
-and the map of rooms, which is what each room says of itself first. The table of clients shows what is on record of
-them (tests/interop/matrix.py says how it gets there).
+settings.md is made whole. protocols.md, faults.md and architecture.md are written by hand but for parts between two
+comments: tables, examples, and the map of rooms, which is what each room says of itself first. The table of clients shows
+what is on record of them (tests/interop/matrix.py says how it gets there).
 """
 
 from __future__ import annotations
@@ -144,6 +144,20 @@ def _clients() -> list[str]:
     return matrix.table(matrix.recorded()).splitlines()
 
 
+def faults_page() -> str:
+    """faults.md with its examples, which are tests of real tracers, as they are now."""
+    tests = HERE.parent / "tests/interop/test_what_tracers_do.py"
+    source = tests.read_text("utf-8")
+    functions = {one.name: one for one in ast.parse(source).body if isinstance(one, ast.FunctionDef)}
+    page = (HERE / "faults.md").read_text("utf-8")
+    for name in re.findall(r"<!-- begin (test_\w+):", page):
+        test = functions[name]
+        first = min([test.lineno, *(one.lineno for one in test.decorator_list)])
+        lines = source.splitlines()[first - 1 : test.end_lineno]
+        page = _with(page, name, ["```python", *lines, "```"])
+    return page
+
+
 def architecture_page() -> str:
     """architecture.md with its map made anew, from the first line of each room and of each module beside them."""
     page = (HERE / "architecture.md").read_text("utf-8")
@@ -208,6 +222,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "../web/openapi.json": api_document,
     "settings.md": settings_page,
     "protocols.md": protocols_page,
+    "faults.md": faults_page,
     "architecture.md": architecture_page,
     "../deploy/satellite-k8s-1.11.yaml": older_manifest,
 }

@@ -77,10 +77,14 @@ def reply(decision: Decision, right: Reply) -> tuple[Reply, list[tuple[bytes, by
     return Reply(status, content_type, body(decision.body, right.body, right.content_type)), extra
 
 
-def details(decision: Decision, code: int, message: str) -> bytes | None:
-    """The google.rpc.Status with a RetryInfo that goes with a gRPC refusal; None: no such hint is wanted."""
+def details(decision: Decision, code: int, message: str, usual: bytes | None) -> bytes | None:
+    """The google.rpc.Status that goes with a gRPC refusal, with a RetryInfo; None: there is none.
+
+    `usual` is what the protocol says of the refusal. It goes only where the decision names no status of its own: of
+    details that contradict the status gRPC's clients make an INTERNAL error.
+    """
     if decision.retry_after_s is None:
-        return None
+        return usual if decision.grpc_code is None else None
     hint = error_details_pb2.RetryInfo()
     hint.retry_delay.FromMilliseconds(round(decision.retry_after_s * 1000))
     packed = AnyMessage()

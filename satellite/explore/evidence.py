@@ -63,7 +63,7 @@ def evidence(log: RequestLog, project: str, since: int) -> Evidence | None:
     """What is known of them; None when the log is switched off."""
     if not log.on:
         return None
-    own = log.since(project, since)
+    own = log.since(project, since) if since else log.entries(project)
     around = log.around(project, since)
     strange = around.others.get(NOBODY, [])
     refused: dict[tuple[str, str, str, bool, bool], list[Entry]] = {}

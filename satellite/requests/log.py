@@ -125,7 +125,7 @@ class RequestLog:
             if kept is None:
                 return []
             entries = list(kept.entries)
-            number = kept.marks.get(mark, (None, 0))[0] if mark else 0
+            number = kept.marks.get(mark, (None if mark else 0, 0))[0]
         if number is None:
             later = (entry.number for entry in entries if entry.mark > mark)
             number = next(later, entries[-1].number + 1 if entries else 0) - 1

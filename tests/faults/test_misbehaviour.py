@@ -105,6 +105,26 @@ def held(project: Project) -> int:
         return 0
 
 
+def test_details_are_of_the_status_that_was_asked_for(satellite: Satellite, project: Project) -> None:
+    """What is overloaded says UNAVAILABLE otherwise, and clients of gRPC make an INTERNAL error of such a contradiction."""
+
+    def export() -> Any:
+        with grpc.insecure_channel(satellite.grpc_plain_target) as channel:
+            send: Any = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
+            with pytest.raises(grpc.RpcError) as failed:
+                send(b"", timeout=20, metadata=[("lightstep-access-token", project.name)])
+        error: Any = failed.value
+        trailers: dict[str, Any] = dict(error.trailing_metadata())
+        return error.code(), trailers.get("grpc-status-details-bin")
+
+    with project.fault(grpc_status="RESOURCE_EXHAUSTED"):
+        assert export() == (grpc.StatusCode.RESOURCE_EXHAUSTED, None)
+    with project.fault(status=429, retry_after_ms=250):
+        code, details = export()
+        assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert status_pb2.Status.FromString(details).code == code.value[0]
+
+
 def test_a_status_over_http_and_grpc(satellite: Satellite, project: Project) -> None:
     with project.fault(status=503, times=2, retry_after_ms=1500):
         answer = post(satellite, report(project))

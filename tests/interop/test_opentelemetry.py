@@ -65,9 +65,19 @@ class Sdk:
         return self.exporter == "otlp_grpc"
 
     def start(
-        self, target: str, token: str, *, ca_file: Path | None, delay_ms: int = SOON_MS, **more: str
+        self,
+        target: str,
+        token: str,
+        *,
+        ca_file: Path | None,
+        delay_ms: int = SOON_MS,
+        hurried: bool = False,
+        **more: str,
     ) -> Tracer:
-        """A program that reports to host:port, over TLS when there is a CA; `more` is environment for it."""
+        """A program that reports to host:port, over TLS when there is a CA; `more` is environment for it.
+
+        `hurried`: its exporter does not wait before it tries again, it only notes for how long it would (Python).
+        """
         url = f"{'http' if ca_file is None else 'https'}://{target}"
         version = "v1" if self.exporter.endswith("_v1") else "v2"
         env = {
@@ -93,7 +103,8 @@ class Sdk:
         else:
             script = "opentelemetry_python.py"
             program = interpreter("opentelemetry-zipkin-python" if self.zipkin else "opentelemetry-python")
-        return Tracer(program, script, env=env, exporter=self.exporter, delay_ms=delay_ms, resource=resource)
+        options: dict[str, Any] = {"exporter": self.exporter, "delay_ms": delay_ms, "hurried": hurried}
+        return Tracer(program, script, env=env, resource=resource, **options)
 
 
 _JS = "npm @opentelemetry/exporter"

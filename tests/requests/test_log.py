@@ -76,6 +76,15 @@ def test_marks_stand_where_they_were_given_out() -> None:
     assert kept.since("nobody", 3) == []
 
 
+def test_the_first_mark_of_all_stands_where_it_was_given_out() -> None:
+    """It is 0, also after requests that brought no span."""
+    kept = log()
+    kept.add(entry("p"))
+    kept.marked("p", 0)
+    kept.add(entry("p"))
+    assert [one.number for one in kept.since("p", 0)] == [2]
+
+
 def test_a_mark_that_nobody_was_given_is_looked_for_by_its_spans() -> None:
     kept = log()
     for mark in (2, 5, 0, 9):

@@ -252,5 +252,7 @@ def _failure(protocol: WireProtocol, receipt: Receipt) -> CallFailed | None:
     if refusal is None:
         return None
     code = code_of(refusal) if fault is None or fault.grpc_code is None else grpc.StatusCode[fault.grpc_code]
-    hint = None if fault is None else faulty.details(fault, number(code), refusal.message)
-    return CallFailed(code, refusal.message, hint or protocol.grpc_details(refusal))
+    details = protocol.grpc_details(refusal)
+    if fault is not None:
+        details = faulty.details(fault, number(code), refusal.message, details)
+    return CallFailed(code, refusal.message, details)

@@ -241,9 +241,9 @@ class ReportCall(Call):
         elif receipt.refusal is not None:
             code = grpc.StatusCode[fault.grpc_code] if fault.grpc_code else status.code_of(receipt.refusal)
             text = receipt.refusal.message
-            hint = faulty.details(fault, status.number(code), text)
-            failure = CallFailed(code, text, hint or self._protocol.grpc_details(receipt.refusal))
-            self._fail_with(failure, receipt)
+            usual = self._protocol.grpc_details(receipt.refusal)
+            details = faulty.details(fault, status.number(code), text, usual)
+            self._fail_with(CallFailed(code, text, details), receipt)
         else:
             await self._answer_wrongly(receipt, fault)
         if fault.connection == "goaway":

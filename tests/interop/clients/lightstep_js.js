@@ -2,8 +2,8 @@
 //
 // The first line of stdin is JSON (not an argument, since the tracer sends its command line along): client
 // ("lightstep-tracer" or "lightstep-opentelemetry-exporter"), component_name, access_token, host, port, tls, transport
-// ("proto" or "thrift"; the exporter has only one), max_spans, period_ms (0: only `flush` sends), tags. Each further
-// line is a JSON list, a command and its arguments; each is answered by one line of JSON. At the end the program ends
+// ("proto" or "thrift"; the exporter has only one), max_spans, period_ms (0: only `flush` sends), tags, and `stepped`:
+// the tracer's own timers do not run, and each `step` is the end of the one it waits for. Each further line is a JSON list, a command and its arguments; each is answered by one line of JSON. At the end the program ends
 // as any other, where the tracer sends what it has left.
 'use strict';
 
@@ -14,6 +14,15 @@ const NEVER_MS = 24 * 3600 * 1000;
 class Tracer {
   constructor(settings) {
     const lightstep = require('lightstep-tracer');
+    this.timers = [];
+    this.waiting = [];
+    if (settings.stepped) {
+      require('lightstep-tracer/lib/imp/util/util').detachedTimeout = (callback, delayMs) => {
+        this.timers.push({ callback, delayMs });
+        this.waiting.splice(0).forEach((resolve) => resolve());
+        return {};
+      };
+    }
     this.opentracing = require('opentracing');
     this.tracer = new lightstep.Tracer({
       component_name: settings.component_name,
@@ -69,6 +78,22 @@ class Tracer {
     return new Promise((done) => {
       this.tracer.flush((error) => done({ failed: error ? String(error.message || error) : '' }));
     });
+  }
+
+  // The time for which the tracer waits is over, at once: how long that would have been, in milliseconds. Returns when
+  // the tracer waits again, which is when its report was answered.
+  async step() {
+    const { callback, delayMs } = this.timers.shift();
+    const again = this.timers.length ? null : new Promise((resolve) => this.waiting.push(resolve));
+    callback();
+    await again;
+    return delayMs;
+  }
+
+  // As if a report had been sent, come in, answered and heard of at these times in microseconds.
+  sample(originUs, receiveUs, transmitUs, destinationUs) {
+    this.tracer._clockState.addSample(originUs, receiveUs, transmitUs, destinationUs);
+    return true;
   }
 }
 

@@ -56,6 +56,7 @@ class Program:
 
     def __init__(self, tracer) -> None:
         self.tracer = tracer
+        self.connection = None
 
     def checkout(self):
         """A trace of two nested spans with tags and logs; its ids, and carriers for others to join it."""
@@ -116,6 +117,18 @@ class Program:
         for span in spans:
             span.finish()
         return [ids(span) for span in spans]
+
+    def flush(self):
+        """Send what there is, here and now; the report's outcome, None when the tracer sends none any more.
+
+        For a tracer with `periodic_flush_seconds=0`, which has neither a thread nor a connection of its own.
+        """
+        recorder = self.tracer.recorder
+        if self.connection is None:
+            self.connection = _HTTPConnection(recorder._collector_url, recorder._timeout_seconds)
+            self.connection.open()
+        recorder.flush(self.connection)
+        return None if outcomes.empty() else outcomes.get()
 
     def outcome(self, **wanted):
         """The next report's outcome that has these values; those before it are forgotten."""

@@ -2,7 +2,7 @@
 
 Runs in an environment of its own (.interop/opentelemetry-python, with the Zipkin exporters
 .interop/opentelemetry-zipkin-python). The one argument is JSON: `exporter` (a name of EXPORTERS), `delay_ms` between
-reports, `resource` attributes. Addresses, headers and trust come from the environment, as with any program that is
+reports, `resource` attributes, `hurried`: the exporter does not wait before it tries again. Addresses, headers and trust come from the environment, as with any program that is
 instrumented by OpenTelemetry. Each line of stdin is a JSON list, a command and its arguments; each is answered by one
 line of JSON. At the end of stdin the program ends as any other, so the SDK sends what it has left.
 """
@@ -43,6 +43,18 @@ class Said(logging.Handler):
         self.texts.append(text)
         if "retrying in" in text:
             retries.put(text)
+
+
+class Hurried(threading.Event):
+    """What an exporter waits for between two tries: notes how long, in seconds, and is over at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waited_s = []
+
+    def wait(self, timeout=None):
+        self.waited_s.append(timeout)
+        return self.is_set()
 
 
 class Watched(SpanExporter):
@@ -108,8 +120,9 @@ def ids(span):
 class Program:
     """The commands."""
 
-    def __init__(self, tracer, said, provider) -> None:
+    def __init__(self, tracer, said, provider, hurried) -> None:
         self.tracer = tracer
+        self.hurried = hurried
         self.said_by_libraries = said
         self.provider = provider
 
@@ -188,6 +201,11 @@ class Program:
         """What the exporter says when it will try again; waits for it."""
         return retries.get(timeout=PATIENCE_S)
 
+    def waited(self):
+        """For how many seconds the exporter wanted to wait before each further try; forgets them."""
+        waited, self.hurried.waited_s = self.hurried.waited_s, []
+        return waited
+
     def said(self):
         """What the libraries have warned of until now."""
         return self.said_by_libraries.texts
@@ -198,14 +216,21 @@ def main():
     said = Said()
     logging.getLogger().addHandler(said)
     provider = TracerProvider(resource=Resource.create(options["resource"]))
-    exporter = Watched(EXPORTERS[options["exporter"]]())
+    sender = EXPORTERS[options["exporter"]]()
+    hurried = Hurried()
+    if options.get("hurried"):
+        if options["exporter"] == "otlp_grpc":
+            sender._shutdown_in_progress = hurried
+        else:
+            sender._client._shutdown_event = hurried
+    exporter = Watched(sender)
     provider.add_span_processor(
         BatchSpanProcessor(exporter, schedule_delay_millis=options["delay_ms"], max_queue_size=20_000)
     )
     tracer = provider.get_tracer(
         "shop.checkout", "1.2.3", schema_url="https://example.org/schema", attributes={"stage": "beta"}
     )
-    program = Program(tracer, said, provider)
+    program = Program(tracer, said, provider, hurried)
     for line in sys.stdin:
         command, *arguments = json.loads(line)
         try:

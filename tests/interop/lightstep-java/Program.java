@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.lightstep.tracer.jre.JRETracer;
+import com.lightstep.tracer.shared.AbstractTracer;
 import com.lightstep.tracer.shared.Options;
 import com.lightstep.tracer.shared.Span;
 import com.lightstep.tracer.shared.SpanContext;
@@ -14,6 +15,8 @@ import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.lang.reflect.Field;
+import java.lang.reflect.Method;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -58,6 +61,9 @@ public final class Program {
   }
 
   private static Map<String, Object> ids(io.opentracing.Span span) {
+    if (!(span instanceof Span)) {
+      return Map.of(); // the tracer was disabled
+    }
     SpanContext context = ((Span) span).context();
     Map<String, Object> ids = new LinkedHashMap<>();
     ids.put("trace_id", String.format("%016x", context.getTraceId()));
@@ -123,13 +129,24 @@ public final class Program {
     return ids(span);
   }
 
+  /** As if a report had been sent, come in, answered and heard of at these times in microseconds. */
+  private Object sample(long originUs, long receiveUs, long transmitUs, long destinationUs) throws Exception {
+    Field clock = AbstractTracer.class.getDeclaredField("clockState");
+    clock.setAccessible(true);
+    Object state = clock.get(tracer);
+    Method add = state.getClass().getDeclaredMethod("addSample", long.class, long.class, long.class, long.class);
+    add.setAccessible(true);
+    add.invoke(state, originUs, receiveUs, transmitUs, destinationUs);
+    return true;
+  }
+
   /** Sends what is there; says what the tracer said of it. */
   private Object flush() {
     Boolean sent = tracer.flush(PATIENCE_MS);
     return fields("failed", Boolean.TRUE.equals(sent) ? "" : "not sent");
   }
 
-  private Object run(JsonArray words) {
+  private Object run(JsonArray words) throws Exception {
     switch (words.get(0).getAsString()) {
       case "checkout":
         return checkout();
@@ -139,6 +156,12 @@ public final class Program {
         return many(words.get(1).getAsInt(), words.get(2).getAsString());
       case "twice":
         return twice(words.get(1).getAsString(), words.get(2).getAsLong(), words.get(3).getAsLong());
+      case "sample":
+        return sample(
+            words.get(1).getAsLong(),
+            words.get(2).getAsLong(),
+            words.get(3).getAsLong(),
+            words.get(4).getAsLong());
       case "flush":
         return flush();
       default:
