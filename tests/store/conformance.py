@@ -600,9 +600,10 @@ class StoreConformance:
             {"span_id": 3, "trace_low": 2**63 + 1},
             {"span_id": 4, "trace_low": 9, "tags": [("otlp.trace_id", full.zfill(32).upper())]},
             {"span_id": 5, "trace_low": 9, "trace_high": 0xABC},
+            {"span_id": 6, "trace_low": 9, "tags": [("otel.trace_id", full.zfill(32))]},
         ]
         store.write("p", batch_of(rows), arrived_ns=NOW_NS)
-        assert ids(store, where(Field.TRACE_ID, full)) == [1, 3, 4]
+        assert ids(store, where(Field.TRACE_ID, full)) == [1, 3, 4, 6]
         assert ids(store, where(Field.TRACE_ID, full, negated=True)) == [2, 5]
         assert ids(store, where(Field.TRACE_ID, "8000000000000001")) == [1, 2, 3]
         assert ids(store, tag("otlp.trace_id", full.zfill(32).upper())) == [4]

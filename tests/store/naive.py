@@ -176,7 +176,8 @@ class Row:
             high, low = 0, odd_id(value)
         if low == self.key[1] and (high == self.key[0] or not high or not self.key[0]):
             return True
-        return value == self.tags.get("otlp.trace_id", "").lower().lstrip("0")
+        kept = (self.tags.get(key, "") for key in ("otlp.trace_id", "otel.trace_id"))
+        return value in [text.lower().lstrip("0") for text in kept]
 
     def satisfies(self, term: Term) -> bool:
         """Whether one term holds."""

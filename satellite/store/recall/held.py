@@ -11,6 +11,7 @@ from satellite.store import Histogram
 from satellite.store.assembled import Assembled, Ints
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
+from satellite.store.recall.terms import match
 
 
 class HeldSpans(RecallQuestions):
@@ -57,7 +58,7 @@ class HeldSpans(RecallQuestions):
         matched = np.zeros(len(whole.batch), np.bool_)
         begin = 0
         for segment in self._parts:
-            mask = segment.match(plan)
+            mask = match(segment, plan)
             matched[begin : begin + len(segment)] = True if mask is None else mask
             begin += len(segment)
         wanted = np.zeros(whole.held, np.bool_)

@@ -14,6 +14,7 @@ from satellite.model.spans import SpanBatch
 from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.terms import bounded, match, satisfies
 
 
 def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, Mask | None]]:
@@ -24,7 +25,7 @@ def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, 
             plan.youngest_ns is not None and first_ns >= plan.youngest_ns
         ):
             continue
-        mask = segment.match(plan)
+        mask = match(segment, plan)
         if mask is None or mask.any():
             yield segment, mask
 
@@ -78,10 +79,10 @@ def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:
     """How many match the bounds and the first 0, 1, … all terms."""
     steps = [0] * (len(plan.terms) + 1)
     for segment in within(segments, plan):
-        left = segment.bounded(plan)
+        left = bounded(segment, plan)
         steps[0] += size(segment, left)
         for i, term in enumerate(plan.terms, 1):
-            hit = segment.term(term)
+            hit = satisfies(segment, term)
             left = hit if left is None else left & hit
             steps[i] += size(segment, left)
     return steps

@@ -10,19 +10,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from satellite.model.ids import hashed
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import Span
 from satellite.model.spans import Marks, SpanBatch, Status, decode_names
 from satellite.model.tags import texts_of
-from satellite.query.plan import Field, Plan, Term
 from satellite.store.distinct import distinct
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import RowFields, row_fields
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
-from satellite.store.recall.values import attributes_matching, matching, tags_matching
 
 if TYPE_CHECKING:
     from satellite.store.recall.segment_file import SegmentFile
@@ -34,9 +30,6 @@ SEGMENT_SPANS = 65_536
 
 OVERHEAD_BYTES = 8192
 """What a segment costs besides its buffers: Python and Arrow objects, measured at about this."""
-
-FULL_TRACE_TAG = "otlp.trace_id"
-"""Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
 
 
 class Rows(NamedTuple):
@@ -364,108 +357,6 @@ class Segment:
         """These rows as objects, same order."""
         return self.batch.spans(rows, marks=self.marks_of(np.array(rows, np.int64)).tolist())
 
-    def match(self, plan: Plan) -> Mask | None:
-        """Which live rows match; None: all rows do and none is dead."""
-        mask = self.bounded(plan)
-        for term in plan.terms:
-            hit = self.term(term)
-            mask = hit if mask is None else mask & hit
-        return mask
-
-    def bounded(self, plan: Plan) -> Mask | None:
-        """Which live rows lie within the plan's bounds, terms aside; None as for `match`."""
-        mask: Mask | None = None
-        if len(self.dead):
-            mask = np.ones(len(self), np.bool_)
-            mask[self.dead] = False
-        conditions: list[Mask] = []
-        if self.meta_events is not None and not plan.meta_events:
-            conditions.append(~self.meta_events)
-        if plan.since >= self.first_mark or (plan.until is not None and plan.until < self.last_mark):
-            marks = self.marks
-            conditions.append(marks > plan.since)
-            if plan.until is not None:
-                conditions.append(marks <= plan.until)
-        if plan.oldest_ns is not None and plan.oldest_ns > self.start_bounds_ns[0]:
-            conditions.append(self.start_ns >= plan.oldest_ns)
-        if plan.youngest_ns is not None and plan.youngest_ns <= self.start_bounds_ns[1]:
-            conditions.append(self.start_ns < plan.youngest_ns)
-        if plan.min_duration_ns is not None:
-            conditions.append(self.duration_ns >= plan.min_duration_ns)
-        if plan.max_duration_ns is not None:
-            conditions.append(self.duration_ns < plan.max_duration_ns)
-        for condition in conditions:
-            mask = condition if mask is None else mask & condition
-        return mask
-
-    def term(self, term: Term) -> Mask:
-        """Which rows, dead or not, satisfy one term."""
-        hit = self._positive(term)
-        return ~hit if term.negated else hit
-
-    def _positive(self, term: Term) -> Mask:
-        match term.field:
-            case Field.SERVICE:
-                names, of_reporter = self.services
-                wanted = matching(pa.array(names, pa.string()), term)[of_reporter]
-                return _picked(wanted, self.batch.column("reporter"))
-            case Field.OPERATION:
-                return _picked(matching(self.operations, term), self.batch.column("name"))
-            case Field.TRACER_ID:
-                ids = pa.array([_id_text(reporter.id) for reporter in self.reporters], pa.string())
-                return _picked(matching(ids, term), self.batch.column("reporter"))
-            case Field.SPAN_ID:
-                return self._has_id(term, "span_id")
-            case Field.TRACE_ID:
-                return self._has_id(term, "trace_low", "trace_high")
-            case Field.TAG:
-                return self._has_tag(term)
-
-    def _has_id(self, term: Term, column: str, upper: str | None = None) -> Mask:
-        """Ids compare as numbers; a trace id of more than 16 digits in both halves, or by its lower alone."""
-        low = self.batch.column(column)
-        if term.patterns:
-            high = self.batch.column(upper) if upper else np.zeros(len(low), np.uint64)
-            texts = [_id_text((h << 64) | i) for h, i in zip(high.tolist(), low.tolist(), strict=True)]
-            return matching(pa.array(texts, pa.string()), term)
-        hit = np.zeros(len(self), np.bool_)
-        if upper and len(codes := self.index.codes_of(FULL_TRACE_TAG)):
-            ids = pc.utf8_ltrim(pc.utf8_lower(texts_of(self.tags_at(codes), FULL_TRACE_TAG)), characters="0")
-            hit[self.index.rows_of(FULL_TRACE_TAG, codes[matching(ids, term)])] = True
-        for value in term.values:
-            try:
-                number = int(value, 16)
-            except ValueError:  # a text that some sender uses as an id
-                number = hashed(value)
-            if number >> 64 and upper is not None:
-                here = low == np.uint64(number & 0xFFFF_FFFF_FFFF_FFFF)
-                high = self.batch.column(upper)
-                hit |= here & ((high == np.uint64((number >> 64) & 0xFFFF_FFFF_FFFF_FFFF)) | (high == 0))
-            elif number >> 64 == 0:
-                hit |= low == np.uint64(number)
-        return hit
-
-    def _has_tag(self, term: Term) -> Mask:
-        hit = np.zeros(len(self), np.bool_)
-        codes = self.index.codes_of(term.key)
-        if len(codes):
-            wanted = codes[tags_matching(self.tags_at(codes), term.key, term)]
-            if len(wanted):
-                hit[self.index.rows_of(term.key, wanted)] = True
-        if self.attributes(term.key) is not None:
-            by_reporter = attributes_matching(self.reporters, term)
-            if by_reporter.any():
-                lacking = np.ones(len(self), np.bool_)
-                lacking[self.index.occurrences(term.key)[0]] = False
-                hit |= lacking & _picked(by_reporter, self.batch.column("reporter"))
-        if term.asks_for_errors:
-            hit |= self.is_error
-        if term.log_key is not None:
-            fields = self.log_fields(term.log_key)
-            wanted_fields = tags_matching(fields.tags, term.log_key, term)
-            hit[fields.rows[wanted_fields[fields.codes]]] = True
-        return hit
-
     def log_fields(self, key: str) -> RowFields:
         """The field of each log that has it."""
         return row_fields(self.batch, key)
@@ -505,18 +396,6 @@ class Segment:
             place[rows] = np.searchsorted(codes, last) + len(fallback)
             texts += texts_of(self.tags_at(codes), key).to_pylist()
         return place, texts
-
-
-def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
-    """Per row whether its code is wanted."""
-    if not wanted.any():
-        return np.zeros(len(codes), np.bool_)
-    return wanted[codes]
-
-
-def _id_text(number: int) -> str:
-    """An id as queries spell it: lower-case hex without leading zeros."""
-    return f"{number:x}"
 
 
 def held_ns(segments: Sequence[Segment]) -> int:
