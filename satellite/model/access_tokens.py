@@ -1,7 +1,7 @@
 """Access tokens that come as tags: which keys name one, and how they leave what is kept.
 
-The one rule for all protocols. It works on the distinct tags, reporters and extras of a call; logs and references are
-looked at only when the bytes of one hold such a key.
+The one rule for all protocols. It works on the distinct tags, names, reporters and extras of a call; logs and references
+are looked at only when the bytes of one hold such a key.
 """
 
 from __future__ import annotations
@@ -30,6 +30,18 @@ _SECRET = re.compile(
 )
 _NESTED_MAX = 64
 
+REMOVED = "(removed)"
+"""In a text, in place of a token."""
+
+_QUOTED = re.compile(
+    r"""(?P<quote>\\{0,8}["'])(?P<key>[^"'\\]{0,200})(?P=quote)\s{0,16}[:=]\s{0,16}(?:\[\s{0,16})?\\{0,8}["']"""
+    r"""(?P<token>[^"'\\]+)"""
+)
+_SAID = re.compile(
+    rf"""(?:lightstep|(?<![a-z0-9])ls)[^a-z0-9]{{0,4}}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}(?P<token>[^\s"'\\&,;)}}\]]+)""",
+    re.IGNORECASE,
+)
+
 
 def is_secret(key: str) -> bool:
     """Whether the value of this key is an access token, so that it is not kept.
@@ -38,6 +50,23 @@ def is_secret(key: str) -> bool:
     may stand, as where an instrumentation writes headers as tags.
     """
     return _SECRET.fullmatch(key) is not None
+
+
+def without_token(text: str) -> str:
+    """A text with `REMOVED` in place of the tokens that it tells with their names.
+
+    In JSON, or what is printed of a dict, that is the value of each key that `is_secret`; elsewhere (a URL, a list of
+    headers) what stands behind LightStep's name for it.
+    """
+
+    def quoted(found: re.Match[str]) -> str:
+        return _cut(found) if is_secret(found["key"]) else found[0]
+
+    return _SAID.sub(_cut, _QUOTED.sub(quoted, text))
+
+
+def _cut(found: re.Match[str]) -> str:
+    return found[0][: found.start("token") - found.start()] + REMOVED
 
 
 def _strength(key: str, *, bare: bool) -> int:
@@ -77,6 +106,8 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
             hits,
             lambda entry: _clean_reporter(decode_reporter(entry)).encode(),
         )
+    if len(hits := _holding(batch.names)):
+        batch = _recoded(batch, "names", "name", hits, _clean_bytes)
     if len(hits := _holding(batch.extras)):
         batch = _recoded(batch, "extras", "extra", hits, _clean_extra)
     if len(hits := _holding(batch.tags)):
@@ -125,7 +156,12 @@ def _clean(value: Any, depth: int = 0) -> Any:
         }
     if isinstance(value, list | tuple):
         return [_clean(inner, depth + 1) for inner in value if not _is_secret_pair(inner)]
-    return value
+    return without_token(value) if isinstance(value, str) else value
+
+
+def _clean_bytes(text: bytes) -> bytes:
+    said = text.decode("utf-8", "surrogateescape")
+    return without_token(said).encode("utf-8", "surrogateescape")
 
 
 def _is_secret_pair(value: Any) -> bool:
@@ -150,7 +186,11 @@ def _clean_tag(encoded: bytes) -> bytes | None:
     key, value = decode_tag(encoded)
     if is_secret(key) or key == MALFORMED_KEY:
         return None
-    return encode_tag(key, _clean(value)) if isinstance(value, dict | list) else encoded
+    if isinstance(value, dict | list):
+        return encode_tag(key, _clean(value))
+    if not isinstance(value, str) or (clean := without_token(value)) == value:
+        return encoded
+    return encode_tag(key, clean, json=pb.Tag.FromString(encoded).WhichOneof("value") == "json_value")
 
 
 def _clean_log(encoded: bytes) -> bytes:
@@ -158,6 +198,7 @@ def _clean_log(encoded: bytes) -> bytes:
     fields = [clean for field in log.fields if (clean := _clean_tag(field)) is not None]
     del log.fields[:]
     log.fields.extend(fields)
+    log.name = _clean_bytes(log.name)
     return log.SerializeToString()
 
 

@@ -15,7 +15,7 @@ import msgspec
 from google.protobuf.message import DecodeError
 
 from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
-from satellite.model.access_tokens import is_secret, without_tokens
+from satellite.model.access_tokens import is_secret, without_token, without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.model.spans import SpanBuilder
@@ -92,7 +92,7 @@ def _labels(labels: Sequence[bytes]) -> str:
         pairs = list(lightstep._fields([shallow.KeyValue.FromString(label) for label in labels]))
     except DecodeError:
         return ""
-    text = ",".join(f"{key}={text_of(value)}" for key, value in pairs if not is_secret(key))
+    text = ",".join(f"{key}={without_token(text_of(value))}" for key, value in pairs if not is_secret(key))
     return f"{{{text[:NAME_CHARACTERS_MAX]}}}" if pairs else ""
 
 

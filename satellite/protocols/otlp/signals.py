@@ -14,10 +14,9 @@ from google.protobuf.message import DecodeError
 from satellite.errors import BadReport, SatelliteError
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
-from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
 from satellite.pb import otlp_shallow_pb2 as shallow
-from satellite.protocols.otlp.json import sound
+from satellite.protocols.otlp.json import sound, to_protobuf
 from satellite.protocols.otlp.parts import read_resource
 from satellite.protocols.otlp.protobuf import JSON, PROTOBUF, grpc_details, refusal_reply, refusal_reply_json
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
@@ -30,7 +29,7 @@ class _Counted(NamedTuple):
 
     number: int
     resource: bytes
-    """The first one, serialised; b"" when there is none (or it came as JSON)."""
+    """The first one, serialised; b"" when there is none."""
 
 
 def _count_metrics(body: bytes) -> _Counted:
@@ -75,6 +74,7 @@ class _ScopeMetrics(msgspec.Struct):
 
 
 class _ResourceMetrics(msgspec.Struct, rename="camel"):
+    resource: msgspec.Raw = msgspec.Raw(b"null")
     scope_metrics: list[_ScopeMetrics] | None = None
 
 
@@ -87,6 +87,7 @@ class _ScopeLogs(msgspec.Struct, rename="camel"):
 
 
 class _ResourceLogs(msgspec.Struct, rename="camel"):
+    resource: msgspec.Raw = msgspec.Raw(b"null")
     scope_logs: list[_ScopeLogs] | None = None
 
 
@@ -102,13 +103,21 @@ def _count_metrics_json(body: bytes) -> _Counted:
             for metric in scope.metrics or ():
                 points = (getattr(metric, kind) for kind in _POINTS)
                 number += sum(len(one.data_points or ()) for one in points if one is not None)
-    return _Counted(number, b"")
+    return _Counted(number, _first_json(request.resource_metrics))
 
 
 def _count_logs_json(body: bytes) -> _Counted:
     request = msgspec.json.decode(sound(body)[0], type=_LogsRequest)
     scopes = [scope for resource in request.resource_logs or () for scope in resource.scope_logs or ()]
-    return _Counted(sum(len(scope.log_records or ()) for scope in scopes), b"")
+    return _Counted(sum(len(scope.log_records or ()) for scope in scopes), _first_json(request.resource_logs))
+
+
+def _first_json(resources: Sequence[_ResourceMetrics | _ResourceLogs] | None) -> bytes:
+    if not resources:
+        return b""
+    # Traces have the same resources, and a reader of them that forgives what clients get wrong.
+    body, _ = to_protobuf(b'{"resourceSpans":[{"resource":%b}]}' % bytes(resources[0].resource))
+    return _first(shallow.Request.FromString(body).resource_spans)
 
 
 def _decoder(signal: str, count: Callable[[bytes], _Counted]) -> Callable[[Sequence[bytes], int], Decoded]:
@@ -122,7 +131,7 @@ def _decoder(signal: str, count: Callable[[bytes], _Counted]) -> Callable[[Seque
         except (DecodeError, msgspec.MsgspecError, RecursionError) as error:
             return BadReport(f"not an OTLP request of {signal}: {error}")
         resource = read_resource(counted.resource, b"")
-        reporter = Reporter(f"otlp_{signal}", resource.reporter.service, resource.reporter.id)
+        reporter = msgspec.structs.replace(resource.reporter, protocol=f"otlp_{signal}")
         counters = {f"otlp.{signal}.received": float(counted.number)}
         return Report("", reporter, slice(0, 0), counters=counters)
 
