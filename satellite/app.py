@@ -222,8 +222,8 @@ class App:
         self._arrivals = Arrivals()
         opened.callback(end_workers, self._arrivals)
         self._faults = Faults(self._clock_ns, tell=partial(setattr, page, "early"))
-        if settings.faults:
-            self._faults.add(profile(settings.faults), None)
+        for name in filter(None, (settings.faults, settings.benchmark_mode)):
+            self._faults.add(profile(name), None)
         if settings.strict_checks:
             self._faults.add([Fault(strict=True, name="strict_checks")], None)
         self._requests = RequestLog(
@@ -240,6 +240,7 @@ class App:
             observer=self._witness,
             writers=_WRITERS if settings.data_dir is not None else 1,
             faults=self._faults,
+            count=page.count,
         )
         self._writer.restore(self._kept)
         opened.push_async_callback(asyncio.to_thread, self._writer.keep, self._kept)
@@ -315,6 +316,7 @@ class App:
             certificates=self._certificates,
             clock_ns=self._clock_ns,
             services=services,
+            spans_received=lambda: self._page.spans,
             **common,
         )
 

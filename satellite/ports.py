@@ -138,6 +138,7 @@ class SpanPorts:
         faults: EarlyFaults,
         ready: Callable[[], bool],
         requests: EntryTaker | None = None,
+        spans_received: Callable[[], int] = lambda: 0,
         services: Services | None = None,
         on_left_out: OnLeftOut = lambda _: None,
         processes: int = 1,
@@ -155,6 +156,7 @@ class SpanPorts:
             faults: what is to go wrong on purpose before a report is read.
             ready: what gRPC's health service answers.
             requests: keeps what came in and what was answered.
+            spans_received: since the start, for `GET /spans_received` when `benchmark_mode` is set.
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
             on_left_out: hears of ports that are done without.
             processes: that serve these ports and share the bounds of what is being read, and of connections.
@@ -213,6 +215,7 @@ class SpanPorts:
             on_trap=trapped,
             faults=faults,
             log=requests,
+            spans_received=spans_received if settings.benchmark_mode else None,
         )
 
     def open(self) -> None:

@@ -35,6 +35,13 @@ class Verb:
 
 VERBS = (
     Verb("serve", SERVING, "serve", "serve", "Take spans and answer questions, until Ctrl-C or SIGTERM."),
+    Verb(
+        "benchmark-mock",
+        SERVING,
+        "serve",
+        "benchmark_mock",
+        "Stand in for the mock satellite of LightStep's benchmarks.",
+    ),
     Verb("demo", SERVING, "demo", "demo", "Send Bookinfo traffic to a satellite, as Envoy would."),
     Verb("services", ASKING, "query", "services", "The services that report."),
     Verb("spans", ASKING, "query", "spans", "The spans that match a query."),

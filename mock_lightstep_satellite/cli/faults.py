@@ -37,7 +37,7 @@ FIELDS: dict[str, tuple[Any, str]] = {
     "infos": (list[str], "An info there."),
     "no_timestamps": (bool, "LightStep's answer has no times."),
     "skew_ms": (int, "Its times are shifted."),
-    "delay_ms": (int, "The answer is late."),
+    "delay_ms": (float, "The answer is late."),
     "jitter_ms": (int, "Up to so much more."),
     "read_delay_ms": (int, "The request is read late; needs --everywhere."),
     "bytes_per_second": (int, "The answer is slow."),

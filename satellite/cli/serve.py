@@ -7,17 +7,27 @@ import os
 import socket
 import ssl
 import sys
-from typing import TYPE_CHECKING
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from satellite.cli.settings import takes_settings
-from satellite.settings import Loaded, Settings, load
+from satellite.settings import OFF, Loaded, Settings, load
 
 if TYPE_CHECKING:
     from satellite.app import App
 
 HEALTHCHECK_SECONDS = 5.0
+
+
+class Mode(StrEnum):
+    """How reports are answered."""
+
+    TYPICAL = "typical"
+    SLOW_SUCCEED = "slow_succeed"
+    SLOW_FAIL = "slow_fail"
+
 
 ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - names for addresses, no binding
 """Where on this machine to find what listens at every address."""
@@ -26,6 +36,21 @@ ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 
 @takes_settings
 def serve(loaded: Loaded) -> None:
     """Take spans and answer questions, until Ctrl-C or SIGTERM."""
+    _run(loaded)
+
+
+def benchmark_mock(
+    port: Annotated[int, typer.Argument(min=1, max=65535, help="The only one that it listens at.")],
+    mode: Annotated[Mode, typer.Argument(help="How reports are answered.")],
+) -> None:
+    """Stand in for `mock_satellite.py` of LightStep's benchmarks: the same arguments, answers and `GET /spans_received`."""
+    from satellite.ports import PURPOSES
+
+    only = dict.fromkeys(PURPOSES, OFF) | {"developer_plain_port": port}
+    _run(load({**only, "benchmark_mode": mode.value, "receivers": 0}, os.environ))
+
+
+def _run(loaded: Loaded) -> None:
     # gRPC's core logs to stderr in a form of its own; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from satellite.app import App

@@ -76,7 +76,7 @@ class ReportIntake(Protocol):
 
 
 class ReportsApp:
-    """Answers every report as its protocol does, `GET /ca.pem`, and 404 or 405 for the rest."""
+    """Answers every report as its protocol does, `GET /ca.pem`, `GET /spans_received` where that is wanted, and 404 or 405 for the rest."""
 
     def __init__(
         self,
@@ -90,6 +90,7 @@ class ReportsApp:
         on_trap: OnTrap,
         faults: EarlyFaults,
         log: EntryTaker | None = None,
+        spans_received: Callable[[], int] | None = None,
         pause_seconds: float = 0.1,
     ) -> None:
         """An ASGI application.
@@ -104,6 +105,7 @@ class ReportsApp:
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
             faults: what is to go wrong before a body is read.
             log: keeps what came and what was answered.
+            spans_received: what `GET /spans_received` says; None: there is no such path.
             pause_seconds: silence in a chunked body after which it is taken apart.
         """
         self._intake = intake
@@ -114,6 +116,7 @@ class ReportsApp:
         self._on_trap = on_trap
         self._faults = faults
         self._log = log
+        self._spans_received = spans_received
         self._pause_seconds = pause_seconds
         self._paths = Paths(protocols)
 
@@ -387,6 +390,9 @@ class ReportsApp:
         if of_agent is not None:
             await _answer(send, of_agent.status, of_agent.content_type.encode(), of_agent.body)
             return
+        if path == _SPANS_PATH and method == "GET" and self._spans_received is not None:
+            await _answer(send, 200, _TEXT, b"%d" % self._spans_received())
+            return
         allowed = ["GET", "HEAD"] if path == _CA_PATH else self._paths.methods(path)
         allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
         if path == _CA_PATH and method in allowed:
@@ -427,6 +433,7 @@ def _came(scope: Scope) -> str:
 
 
 _CA_PATH = "/ca.pem"
+_SPANS_PATH = "/spans_received"
 _DATADOG_PATH = "/v0.4/traces"
 """A port that takes it answers what Datadog's tracers ask beside."""
 

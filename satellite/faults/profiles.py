@@ -22,11 +22,13 @@ PROFILES: Mapping[str, tuple[Fault, ...]] = {
     "rolling-restart": (Fault(status=503, times=3), Fault(connection="goaway", after=3, times=1)),
     "wrong-token": (Fault(status=401),),
     "kill-switch": (Fault(commands=("disable",)),),
-    "typical": (Fault(delay_ms=10, jitter_ms=40),),
-    "slow_succeed": (Fault(delay_ms=5000),),
-    "slow_fail": (Fault(delay_ms=5000, status=500),),
+    "typical": (Fault(delay_ms=1),),
+    "slow_succeed": (Fault(delay_ms=10.5),),
+    "slow_fail": (Fault(delay_ms=0.6, status=400),),
 }
-"""All of them can be added to a project. The last three are the modes of LightStep's old benchmark mock."""
+"""All of them can be added to a project. The last three are the modes of the mock satellite in LightStep's benchmarks
+(lightstep/lightstep-benchmarks `benchmark/mock_satellite.py`), with its times: half a millisecond for the network, and
+0.5, 10 and 0.1 ms for the answer."""
 
 
 def profile(name: str) -> list[Fault]:

@@ -53,7 +53,7 @@ class Fault(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     skew_ms: Annotated[int, Meta(ge=-(2**40), le=2**40)] = 0
     """Added to both of these times."""
     # Time
-    delay_ms: _Ms = 0
+    delay_ms: Annotated[float, Meta(ge=0, le=600_000)] = 0
     """Between report and answer."""
     jitter_ms: _Ms = 0
     """Up to so much more, evenly spread."""

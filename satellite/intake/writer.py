@@ -68,6 +68,7 @@ class Writer:
         observer: Observer | None = None,
         writers: int = 1,
         faults: Faults | None = None,
+        count: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Nothing was reported yet.
 
@@ -80,7 +81,9 @@ class Writer:
             observer: for metrics and logs.
             writers: projects of one parcel that are written at the same time, for a store that waits for a disk.
             faults: what is to go wrong with reports, on purpose.
+            count: hears of the spans of each report that is taken.
         """
+        self._count = count
         self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
         self._store = store
         self._tokens = tokens
@@ -217,6 +220,7 @@ class Writer:
         if self._observer:
             self._observer.report_received(parcel.protocol, origin.size_bytes, None, origin.peer)
         stored = report.rows.stop - report.rows.start
+        self._count(stored)
         return Receipt(
             origin.received_ns,
             self._clock_ns(),

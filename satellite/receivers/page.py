@@ -11,7 +11,7 @@ import sys
 import tempfile
 from typing import Self
 
-_EARLY, _READY, _SPARE = range(3)
+_EARLY, _READY, _SPARE, _SPANS = range(4)
 _HEAD = 8
 _WAITING, _FULL, _WIDTH = 0, 1, 8
 """Where a process's numbers are, and how many each process has: as many as are in a line of a processor's cache."""
@@ -71,6 +71,15 @@ class Page:
     @spare_bytes.setter
     def spare_bytes(self, value: int) -> None:
         self._cells[_SPARE] = value
+
+    @property
+    def spans(self) -> int:
+        """Spans of all reports that were taken since the start."""
+        return self._cells[_SPANS]
+
+    def count(self, spans: int) -> None:
+        """So many more."""
+        self._cells[_SPANS] += spans
 
     def tell(self, process: int, waiting_bytes: int, *, full: bool) -> None:
         """What waits at a process, and whether it refuses more."""

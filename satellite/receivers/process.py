@@ -82,6 +82,7 @@ class Receiver:
             faults=FarFaults(page, self._calls),
             ready=lambda: page.ready,
             requests=FarLog(self._calls) if begin.logs_requests else None,
+            spans_received=lambda: page.spans,
             services=services,
             processes=begin.receivers,
         )

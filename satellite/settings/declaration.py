@@ -152,6 +152,9 @@ class Settings(BaseSettings):
     faults: Annotated[str, AfterValidator(_profile)] = ""
     """A profile of faults for every project from the start: flaky-network, overloaded, rolling-restart, wrong-token,
     kill-switch, typical, slow_succeed, slow_fail."""
+    benchmark_mode: Literal["", "typical", "slow_succeed", "slow_fail"] = ""
+    """Stand in for the mock satellite of LightStep's benchmarks in this mode: reports are answered as late (1 ms, 10.5 ms) or
+    refused as it did, and `GET /spans_received` at the ports for HTTP says how many spans were taken."""
     strict_checks: bool = False
     """Refuse reports with spans that a protocol check calls an error (zero or repeated ids, unusable times), in the protocol's
     words; for one project: the fault `strict`."""

@@ -1,0 +1,43 @@
+"""`satellite benchmark-mock PORT MODE` as LightStep's benchmarks start their mock satellite, and a tracer that reports to it."""
+
+from __future__ import annotations
+
+import subprocess
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from tests.interop.processes import PATIENCE_S, SATELLITE, Tracer, environment, free_port
+
+
+def test_spans_received(lightstep_python: Path, tmp_path: Path) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with ExitStack() as started:
+        mock = subprocess.Popen(
+            [SATELLITE, "benchmark-mock", str(port), "typical"],
+            stdin=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(HOME=str(tmp_path)),
+        )
+        started.callback(mock.communicate)
+        started.callback(mock.kill)
+        assert mock.stderr is not None
+        said = iter(mock.stderr)
+        assert any("satellite.started" in line for line in said)
+        options: dict[str, Any] = {"collector_host": urlsplit(url).hostname, "collector_port": port}
+        options |= {"component_name": "shop", "access_token": "any", "collector_encryption": "none"}
+        tracer = started.enter_context(
+            Tracer(lightstep_python, "lightstep_python.py", periodic_flush_seconds=0, **options)
+        )
+        tracer.do("many", 7, "tick")
+        assert tracer.do("flush")["failed"] is None
+        answer = httpx.get(f"{url}/spans_received", trust_env=False, timeout=PATIENCE_S)
+        assert (answer.status_code, int(answer.text)) == (200, 7)
+        mock.terminate()
+        assert not [line for line in said if "Traceback" in line]
+        assert mock.wait(PATIENCE_S) == 0
