@@ -1229,7 +1229,7 @@ class AddFaultRequest(_message.Message):
     infos: _containers.RepeatedScalarFieldContainer[str]
     no_timestamps: bool
     skew_ms: int
-    delay_ms: int
+    delay_ms: float
     jitter_ms: int
     read_delay_ms: int
     bytes_per_second: int
@@ -1253,7 +1253,7 @@ class AddFaultRequest(_message.Message):
     probability: float
     seed: int
     name: str
-    def __init__(self, project: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[float] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
 
 class FaultList(_message.Message):
     __slots__ = ("faults", "profiles", "notes")
@@ -2241,7 +2241,7 @@ class Fault(_message.Message):
     infos: _containers.RepeatedScalarFieldContainer[str]
     no_timestamps: bool
     skew_ms: int
-    delay_ms: int
+    delay_ms: float
     jitter_ms: int
     read_delay_ms: int
     bytes_per_second: int
@@ -2265,4 +2265,4 @@ class Fault(_message.Message):
     probability: float
     seed: int
     name: str
-    def __init__(self, status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[int] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
+    def __init__(self, status: _Optional[int] = ..., grpc_status: _Optional[str] = ..., retry_after_ms: _Optional[int] = ..., body: _Optional[str] = ..., commands: _Optional[_Iterable[str]] = ..., errors: _Optional[_Iterable[str]] = ..., warnings: _Optional[_Iterable[str]] = ..., infos: _Optional[_Iterable[str]] = ..., no_timestamps: _Optional[bool] = ..., skew_ms: _Optional[int] = ..., delay_ms: _Optional[float] = ..., jitter_ms: _Optional[int] = ..., read_delay_ms: _Optional[int] = ..., bytes_per_second: _Optional[int] = ..., connection: _Optional[str] = ..., streams: _Optional[int] = ..., tls: _Optional[str] = ..., accept: _Optional[int] = ..., drop: _Optional[float] = ..., size_limit_bytes: _Optional[int] = ..., duplicate: _Optional[bool] = ..., strict: _Optional[bool] = ..., protocol: _Optional[str] = ..., transport: _Optional[str] = ..., path: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., reporter: _Optional[str] = ..., after: _Optional[int] = ..., times: _Optional[int] = ..., for_ms: _Optional[int] = ..., probability: _Optional[float] = ..., seed: _Optional[int] = ..., name: _Optional[str] = ...) -> None: ...
