@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -29,6 +30,9 @@ EASY, TIGHT = 0.82, 0.92
 """Shares of the limit: beyond the first memory is given back and spans are let go; beyond the second nothing is let in."""
 
 PAUSE_SECONDS = 0.25
+
+LOOK_SECONDS = 0.01
+"""For so long a look at what is taken holds, less what was let in since: asked for several times in a turn of the loop. Ours."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # of mallopt(3)
 _LARGE_BYTES = 4 * 2**20
@@ -188,6 +192,8 @@ class MemoryGuard:
         self._called = False
         self._closed = False
         self._tight = False
+        self._looked_at, self._spare = 0.0, 0
+        """When `refuses` looked last, and what could still be let in then, less what was since."""
         self._thread = threading.Thread(target=self._work, name="memory", daemon=True)
 
     def start(self) -> None:
@@ -204,7 +210,12 @@ class MemoryGuard:
 
     def refuses(self, size_bytes: int) -> str:
         """Why a report of so many bytes cannot be let in now; "" when it can."""
-        if self._resident() + DECODING * size_bytes <= self.limit * TIGHT:
+        now, needed = time.monotonic(), DECODING * size_bytes
+        if now - self._looked_at < LOOK_SECONDS and needed <= self._spare:
+            self._spare -= needed
+            return ""
+        self._looked_at, self._spare = now, int(self.limit * TIGHT) - self._resident() - needed
+        if self._spare >= 0:
             return ""
         self._tight = True
         with self._wake:

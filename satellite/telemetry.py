@@ -213,12 +213,16 @@ class Metrics:
         build = Gauge("satellite_build_info", "Always 1.", ["version", "python"], registry=registry)
         build.labels(version(), ".".join(map(str, sys.version_info[:3]))).set(1)
 
-    def count_report(self, protocol: str, size_bytes: int, refusal: str | None) -> None:
-        """One report. `refusal` is the error's code (one of a few) when nothing of it was kept."""
-        self._reports.labels(protocol, "refused" if refusal else "kept").inc()
+    def count_kept(self, protocol: str, reports: int, size_bytes: int) -> None:
+        """So many reports were kept, which have so many bytes together."""
+        self._reports.labels(protocol, "kept").inc(reports)
         self._report_bytes.labels(protocol).inc(size_bytes)
-        if refusal:
-            self._refusals.labels(protocol, refusal).inc()
+
+    def count_refused(self, protocol: str, size_bytes: int, refusal: str) -> None:
+        """One report of which nothing was kept; `refusal` is the error's code (one of a few)."""
+        self._reports.labels(protocol, "refused").inc()
+        self._report_bytes.labels(protocol).inc(size_bytes)
+        self._refusals.labels(protocol, refusal).inc()
         if refusal == AccessDenied.code:
             self._tokens_invalid.inc()
 
@@ -280,20 +284,21 @@ class Witness:
         self._lock = threading.Lock()
         self._quiet: dict[tuple[str, ...], tuple[float, int]] = {}
 
-    def report_received(
-        self, protocol: str, size_bytes: int, refusal: SatelliteError | None, peer: str
-    ) -> None:
-        """One report was kept or refused."""
-        self._metrics.count_report(protocol, size_bytes, refusal.code if refusal else None)
-        if refusal:
-            self._warn(
-                "report.refused",
-                (protocol, refusal.code),
-                protocol=protocol,
-                reason=refusal.code,
-                message=refusal.message,
-                peer=peer,
-            )
+    def reports_kept(self, protocol: str, reports: int, size_bytes: int) -> None:
+        """So many reports were kept."""
+        self._metrics.count_kept(protocol, reports, size_bytes)
+
+    def report_refused(self, protocol: str, size_bytes: int, refusal: SatelliteError, peer: str) -> None:
+        """Nothing was kept of a report."""
+        self._metrics.count_refused(protocol, size_bytes, refusal.code)
+        self._warn(
+            "report.refused",
+            (protocol, refusal.code),
+            protocol=protocol,
+            reason=refusal.code,
+            message=refusal.message,
+            peer=peer,
+        )
 
     def spans_written(self, project: str, protocol: str, stored: int, client_dropped: float) -> None:
         """Spans of one project became visible."""

@@ -106,9 +106,9 @@ def test_an_embedded_satellite_leaves_logging_to_its_host(caplog: pytest.LogCapt
 
 def test_reports_are_counted_by_protocol_and_outcome() -> None:
     metrics = Metrics()
-    metrics.count_report("lightstep", 100, None)
-    metrics.count_report("lightstep", 50, "bad_report")
-    metrics.count_report("otlp", 7, AccessDenied.code)
+    metrics.count_kept("lightstep", 1, 100)
+    metrics.count_refused("lightstep", 50, "bad_report")
+    metrics.count_refused("otlp", 7, AccessDenied.code)
     metrics.count_spans("shop", "lightstep", 9, 4)
     metrics.count_spans("shop", "lightstep", 1, -1)
     metrics.count_failed_connection("tls_client_on_plain_port", 8181)
@@ -128,7 +128,7 @@ def test_reports_are_counted_by_protocol_and_outcome() -> None:
 @pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
 def test_no_series_says_when_a_counter_began(accept: str) -> None:
     metrics = Metrics()
-    metrics.count_report("lightstep", 100, None)
+    metrics.count_kept("lightstep", 1, 100)
     body, _ = metrics.exposition(accept)
     assert b"satellite_reports_total" in body
     assert b"_created" not in body
@@ -171,7 +171,7 @@ def test_waiting_bytes_are_asked_for() -> None:
 
 def test_two_satellites_count_apart() -> None:
     one, other = Metrics(), Metrics()
-    one.count_report("lightstep", 1, None)
+    one.count_kept("lightstep", 1, 1)
     assert value(other, "satellite_reports_total", protocol="lightstep", outcome="kept") is None
 
 
@@ -197,11 +197,11 @@ class TestWitness:
         now = [100.0]
         witness = Witness(metrics, get_logger(), clock_seconds=lambda: now[0])
         for _ in range(3):
-            witness.report_received("lightstep", 5, AccessDenied("unknown access token"), "10.0.0.1:5")
-        witness.report_received("lightstep", 5, BadReport("truncated"), "10.0.0.1:5")
-        witness.report_received("lightstep", 5, None, "10.0.0.1:5")
+            witness.report_refused("lightstep", 5, AccessDenied("unknown access token"), "10.0.0.1:5")
+        witness.report_refused("lightstep", 5, BadReport("truncated"), "10.0.0.1:5")
+        witness.reports_kept("lightstep", 1, 5)
         now[0] += QUIET_SECONDS
-        witness.report_received("lightstep", 5, AccessDenied("unknown access token"), "10.0.0.2:5")
+        witness.report_refused("lightstep", 5, AccessDenied("unknown access token"), "10.0.0.2:5")
         told = [
             (line["level"], line["event"], line["reason"], line.get("unlogged")) for line in lines(stream)
         ]

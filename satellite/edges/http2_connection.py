@@ -281,14 +281,7 @@ class Http2Connection(asyncio.Protocol):
     def _request(self, event: http2.Request) -> None:
         stream = event.stream
         head = stream.head
-        content_type = next((value for name, value in head.fields if name == b"content-type"), b"")
-        is_grpc = content_type.startswith(b"application/grpc") and content_type[16:17] in {
-            b"",
-            b"+",
-            b";",
-            b" ",
-        }
-        if is_grpc and head.method == b"POST":
+        if head.meaning is not None or (head.method == b"POST" and _is_grpc(head.fields)):
             call = stream.owned = self._engine.begin(self, stream)
             if event.ended:
                 call.ended()
@@ -347,3 +340,8 @@ class Http2Connection(asyncio.Protocol):
     def _give_up(self, kind: str, detail: str) -> None:
         self._listener.trap(kind, self.peer, detail)
         self.transport.abort()
+
+
+def _is_grpc(fields: http2.Fields) -> bool:
+    content_type = next((value for name, value in fields if name == b"content-type"), b"")
+    return content_type.startswith(b"application/grpc") and content_type[16:17] in {b"", b"+", b";", b" "}

@@ -49,6 +49,14 @@ class Delivery(NamedTuple):
     head: Head = NOWHERE
 
 
+class _Lane(NamedTuple):
+    """Bodies that one thread decodes."""
+
+    queue: Queue
+    came: threading.Condition
+    """Something was put there."""
+
+
 class Intake:
     """Takes reports from any edge; see the module."""
 
@@ -81,8 +89,9 @@ class Intake:
         self._waiting_bytes = 0
         self._open = True
         self._full = False
-        self._changed = threading.Condition()
-        self._small, self._large = Queue(), Queue()
+        self._lock = threading.Lock()
+        self._small = _Lane(Queue(), threading.Condition(self._lock))
+        self._large = _Lane(Queue(), threading.Condition(self._lock))
         self._threads = [
             _start(lambda: self._work(self._small), "intake"),
             _start(lambda: self._work(self._large), "intake-large"),
@@ -132,24 +141,20 @@ class Intake:
         ]
         refused: list[tuple[Waiting, Overloaded]] = []
         short = bool(self._short_of_memory(sum(len(one.body) for one in deliveries)))
-        with self._changed:
+        with self._lock:
             for item in items:
-                queue = self._queue_of(item)
-                refusal = self._refuse_full(item, queue, short=short)
+                lane = self._large if len(item.body) > LARGE_BYTES else self._small
+                refusal = self._refuse_full(item, lane.queue, short=short)
                 if refusal is None:
-                    queue.put(item)
+                    lane.queue.put(item)
+                    lane.came.notify()
                     self._waiting_bytes += len(item.body)
                 else:
                     refused.append((item, refusal))
             self._tell(self._waiting_bytes, self._full)
-            if len(refused) < len(items):
-                self._changed.notify_all()
         for item, refusal in refused:
             item.answer.set_result(self._refused(item, refusal))
         return [item.answer for item in items]
-
-    def _queue_of(self, item: Waiting) -> Queue:
-        return self._large if len(item.body) > LARGE_BYTES else self._small
 
     def _sender(self, one: Delivery) -> str:
         """Who waits together: a project, those with one token, or those at one address."""
@@ -204,9 +209,10 @@ class Intake:
 
     def close(self, timeout_s: float) -> bool:
         """Take nothing more, finish what waits, end the thread. False when that took longer than `timeout_s`."""
-        with self._changed:
+        with self._lock:
             self._open = False
-            self._changed.notify_all()
+            self._small.came.notify()
+            self._large.came.notify()
         until = time.monotonic() + timeout_s
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
@@ -214,10 +220,11 @@ class Intake:
 
     # In the threads
 
-    def _work(self, queue: Queue) -> None:
+    def _work(self, lane: _Lane) -> None:
+        queue = lane.queue
         while True:
-            with self._changed:
-                self._changed.wait_for(lambda: queue or not self._open)
+            with self._lock:
+                lane.came.wait_for(lambda: queue or not self._open)
                 taken = queue.take()
             if not taken:
                 return
@@ -227,7 +234,7 @@ class Intake:
             if items:
                 queue.began = time.monotonic()
                 self._process(items)
-                with self._changed:
+                with self._lock:
                     queue.measured(items, queue.busy_seconds(time.monotonic()))
                     queue.began = None
 
@@ -237,13 +244,13 @@ class Intake:
         self._done(abandoned)
 
     def _done(self, items: Sequence[Waiting]) -> None:
-        with self._changed:
+        with self._lock:
             self._waiting_bytes -= sum(len(item.body) for item in items)
             self._full = self._full and not self._relieved()
             self._tell(self._waiting_bytes, self._full)
 
     def _relieved(self) -> bool:
-        waits = max(self._small.wait_seconds, self._large.wait_seconds)
+        waits = max(self._small.queue.wait_seconds, self._large.queue.wait_seconds)
         return self._waiting_bytes <= self._max_waiting_bytes // 2 and waits <= WAIT_SECONDS_MAX / 2
 
     def _process(self, items: list[Waiting]) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from satellite.model.report import Report
+from satellite.model.reporter import Reporter
 from satellite.model.spans import id_text
 from satellite.store.durable.state import State
 
@@ -58,31 +60,38 @@ class Reporters:
         self.bytes = 0
         """What they take in memory, about."""
 
-    def heard(self, project: str, report: Report, now_ns: int) -> None:
-        """A report was kept."""
-        reporter = report.reporter
+    def heard(self, project: str, reports: Iterable[Report], now_ns: int) -> None:
+        """These were kept."""
+        by_reporter: dict[int, list[Report]] = {}
+        for report in reports:
+            by_reporter.setdefault(id(report.reporter), []).append(report)
+        with self._lock:
+            for same in by_reporter.values():
+                self._heard_of(project, same[0].reporter, same, now_ns)
+            while self.bytes > self._bytes_max and len(self._heard) > 1:
+                self._forget(*next(iter(self._heard)))
+
+    def _heard_of(self, project: str, reporter: Reporter, reports: Sequence[Report], now_ns: int) -> None:
         service = reporter.service[:NAME_CHARACTERS]
         key = (reporter.protocol, reporter.id, service)
-        with self._lock:
-            known = self._projects.setdefault(project, {})
-            status = known.pop(key, None) or ReporterStatus(id_text(reporter.id), service, reporter.protocol)
-            known[key] = status
-            self._changed.add(project)
-            status.last_seen_ns = now_ns
-            status.reports += 1
+        known = self._projects.setdefault(project, {})
+        status = known.pop(key, None) or ReporterStatus(id_text(reporter.id), service, reporter.protocol)
+        known[key] = status
+        self._changed.add(project)
+        status.last_seen_ns = now_ns
+        status.reports += len(reports)
+        for report in reports:
             status.spans += report.rows.stop - report.rows.start
             for name, value in report.counters.items():
                 _put(status.counters, name, status.counters.get(name[:NAME_CHARACTERS], 0) + value)
-            gauges = reporter.detail.get("gauges")
-            for name, value in gauges.items() if isinstance(gauges, dict) else ():
-                _put(status.gauges, name, value)
-            self.bytes -= self._heard.pop((project, key), 0)
-            self._heard[project, key] = size = _size(status)
-            self.bytes += size
-            if len(known) > REPORTERS_REMEMBERED:
-                self._forget(project, next(iter(known)))
-            while self.bytes > self._bytes_max and len(self._heard) > 1:
-                self._forget(*next(iter(self._heard)))
+        gauges = reporter.detail.get("gauges")
+        for name, value in gauges.items() if isinstance(gauges, dict) else ():
+            _put(status.gauges, name, value)
+        self.bytes -= self._heard.pop((project, key), 0)
+        self._heard[project, key] = size = _size(status)
+        self.bytes += size
+        if len(known) > REPORTERS_REMEMBERED:
+            self._forget(project, next(iter(known)))
 
     def keep(self, state: State) -> None:
         """Write all that changed since the last time."""

@@ -28,10 +28,12 @@ from satellite.store.durable.state import State
 class Observer(Protocol):
     """Hears what happened, for metrics and logs; called from any thread."""
 
-    def report_received(
-        self, protocol: str, size_bytes: int, refusal: SatelliteError | None, peer: str
-    ) -> None:
-        """One report was kept or refused."""
+    def reports_kept(self, protocol: str, reports: int, size_bytes: int) -> None:
+        """So many reports were kept."""
+        ...
+
+    def report_refused(self, protocol: str, size_bytes: int, refusal: SatelliteError, peer: str) -> None:
+        """Nothing was kept of a report."""
         ...
 
     def spans_written(self, project: str, protocol: str, stored: int, client_dropped: float) -> None:
@@ -110,7 +112,7 @@ class Writer:
         """Remember a report of which nothing was kept; `project` is "" when it did not come so far that it had one."""
         self._refusals.add(Refusal(self._clock_ns(), protocol, error.code, error.message, peer, project))
         if self._observer:
-            self._observer.report_received(protocol, size_bytes, error, peer)
+            self._observer.report_refused(protocol, size_bytes, error, peer)
 
     def failed(self, what: str, error: Exception) -> None:
         """Something that should not happen did."""
@@ -126,19 +128,23 @@ class Writer:
         receipts: dict[int, Receipt] = {}
         decisions: dict[int, Decision] = {}
         shares: dict[tuple[str, bool], _Share] = {}
+        projects: dict[str, str] = {}
+        """Of tokens that several reports have."""
         for place, (origin, outcome) in enumerate(zip(parcel.origins, parcel.decoded.reports, strict=True)):
             if isinstance(outcome, SatelliteError):
                 project = self._named_in_head(origin)
                 receipts[place] = self._refused(parcel, origin, outcome, project=project)
                 continue
             try:
-                project = origin.project or self._tokens.project(_token_of(outcome, origin))
+                project = origin.project or self._project(_token_of(outcome, origin), projects)
             except SatelliteError as refusal:
                 receipts[place] = self._refused(parcel, origin, refusal, outcome)
                 continue
             # What became of imports is counted apart from what reporters send.
             imported = origin.project is not None
-            share = shares.setdefault((project, imported), _Share())
+            share = shares.get((project, imported))
+            if share is None:
+                share = shares[project, imported] = _Share()
             decision = None if imported else self._decide(parcel, origin, outcome, project)
             if decision is None:
                 share.rows.append(outcome.rows)
@@ -163,13 +169,22 @@ class Writer:
         # Projects that are written at the same time share a wait for the disk.
         apart = self._writers.map if self._writers is not None and len(due) > 1 else map
         for (project, imported, share), written in zip(due, list(apart(write, due)), strict=True):
+            now_ns = self._clock_ns()
             for place, report in share.members:
-                receipts[place] = self._receipt(parcel, parcel.origins[place], report, written, project)
+                receipts[place] = self._receipt(
+                    parcel, parcel.origins[place], report, written, project, now_ns
+                )
             if imported and isinstance(written, Written):
                 receipts[share.members[0][0]].kept_once = written.kept_once()
         for place, decision in decisions.items():
             receipts[place] = told(decision, receipts[place])
         return [receipts[place] for place in range(len(parcel.origins))]
+
+    def _project(self, token: str, known: dict[str, str]) -> str:
+        project = known.get(token)
+        if project is None:
+            project = known[token] = self._tokens.project(token)
+        return project
 
     def _named_in_head(self, origin: Origin) -> str:
         """The project of a body that cannot be read; "" when its head names none."""
@@ -204,26 +219,30 @@ class Writer:
             return StoreFailed("the store failed; see the satellite's log")
         if len(batch):
             self._arrivals.notify(project)
-        client_dropped = 0.0
-        for _, report in share.members:
-            self._reporters.heard(project, report, parcel.arrived_ns)
-            client_dropped += report.counters.get("spans.dropped", 0)
+        self._reporters.heard(project, [report for _, report in share.members], parcel.arrived_ns)
         if self._observer:
+            client_dropped = sum(report.counters.get("spans.dropped", 0.0) for _, report in share.members)
+            size_bytes = sum(parcel.origins[place].size_bytes for place, _ in share.members)
+            self._observer.reports_kept(parcel.protocol, len(share.members), size_bytes)
             self._observer.spans_written(project, parcel.protocol, written.stored, client_dropped)
         return written
 
     def _receipt(
-        self, parcel: Parcel, origin: Origin, report: Report, outcome: Written | SatelliteError, project: str
+        self,
+        parcel: Parcel,
+        origin: Origin,
+        report: Report,
+        outcome: Written | SatelliteError,
+        project: str,
+        now_ns: int,
     ) -> Receipt:
         if isinstance(outcome, SatelliteError):
             return self._refused(parcel, origin, outcome, report, project)
-        if self._observer:
-            self._observer.report_received(parcel.protocol, origin.size_bytes, None, origin.peer)
         stored = report.rows.stop - report.rows.start
         self._count(stored)
         return Receipt(
             origin.received_ns,
-            self._clock_ns(),
+            now_ns,
             stored=stored,
             dropped=report.dropped,
             warnings=report.warnings,

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.report import Decoded, Report
-from satellite.model.reporter import Reporter, decode_reporter
+from satellite.model.reporter import Reporter, decode_reporter, distinct_reporters
 from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
 from satellite.model.tags import MALFORMED_KEY, decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as pb
@@ -89,7 +89,7 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
     """
     batch = decoded.batch
     reports = [report for report in decoded.reports if isinstance(report, Report)]
-    if _may_hold(b"".join([report.reporter.encode() for report in reports])):
+    if _may_hold(b"".join(distinct_reporters(report.reporter for report in reports)[1])):
         for report in reports:
             _take(report, report.reporter.attributes, bare=bare)
             report.reporter = _clean_reporter(report.reporter)
@@ -137,7 +137,7 @@ def _holding(values: pa.BinaryArray) -> npt.NDArray[np.int64]:
 
 def _may_hold(data: bytes | pa.Buffer) -> bool:
     """Whether the letters of such a key are anywhere in these bytes."""
-    lower = (np.frombuffer(data, np.uint8) | 0x20).tobytes()
+    lower = (np.frombuffer(data, np.uint8) | np.uint8(0x20)).tobytes()
     return b"access" in lower and b"token" in lower
 
 
@@ -268,8 +268,7 @@ def _without_tags(
 
 def _cleaned_lists(batch: SpanBatch, name: str, clean: Callable[[bytes], bytes]) -> SpanBatch:
     lists = batch.array(name)
-    values = lists.flatten()
-    if not len(hits := _holding(values)):
+    if not len(_holding(lists.values)) or not len(hits := _holding(values := lists.flatten())):
         return batch
     every = values.to_pylist()
     for hit in hits.tolist():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -62,6 +63,19 @@ class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True)
     def encode(self) -> bytes:
         """The entry of `SpanBatch.reporters`; equal reporters have equal bytes."""
         return _ENCODER.encode(self)
+
+
+def distinct_reporters(reporters: Iterable[Reporter]) -> tuple[list[int], list[bytes]]:
+    """(position of each among the distinct ones, their entries of `SpanBatch.reporters`); one object is encoded once."""
+    distinct: dict[bytes, int] = {}
+    known: dict[int, int] = {}
+    places: list[int] = []
+    for reporter in reporters:
+        place = known.get(id(reporter), -1)
+        if place < 0:
+            place = known[id(reporter)] = distinct.setdefault(reporter.encode(), len(distinct))
+        places.append(place)
+    return places, list(distinct)
 
 
 _ENCODER = msgspec.msgpack.Encoder()

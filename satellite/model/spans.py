@@ -115,10 +115,9 @@ class SpanBatch:
 
     @property
     def nbytes(self) -> int:
-        """Bytes its buffers hold, shared or not."""
-        return int(
-            sum(part.nbytes for part in (self.rows, self.tags, self.names, self.reporters, self.extras))
-        )
+        """Bytes its buffers hold, shared or not; those of a slice are the buffers that it lies in."""
+        parts = (self.rows, self.tags, self.names, self.reporters, self.extras)
+        return int(sum(part.get_total_buffer_size() for part in parts))
 
     def array(self, name: str) -> pa.Array:
         """A column as Arrow has it, without copying."""

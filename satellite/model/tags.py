@@ -226,6 +226,27 @@ def _classify(
         empty = np.empty(0, np.bool_)
         return empty, empty
     padded = np.concatenate([data, np.zeros(16, np.uint8)])
+    high = (data >= 0x80).nonzero()[0]  # few: looked up where a running count would be over every byte
+    # Nearly every tag: a short text.
+    at = np.minimum(start + 2 + padded[start + 1], end)
+    length = padded[at + 1]
+    regular = (padded[start] == _KEY) & (padded[at] == _STRING) & (length < 128) & (at + 2 + length == end)
+    others = (~regular).nonzero()[0]
+    if not len(others) and not len(high):
+        return regular, np.zeros(len(start), np.bool_)
+    if not len(high):
+        regular[others] = _classify_any(start[others], end[others], padded, high)[0]
+        return regular, np.zeros(len(start), np.bool_)
+    return _classify_any(start, end, padded, high)
+
+
+def _classify_any(
+    start: npt.NDArray[np.int64],
+    end: npt.NDArray[np.int64],
+    padded: npt.NDArray[np.uint8],
+    high: npt.NDArray[np.int64],
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """The same where tags are of any kind; `high`: where the bytes over 0x7f are."""
     key_length = padded[start + 1].astype(np.int64)
     at = start + 2 + key_length
     keyed = (end - start >= 2) & (padded[start] == _KEY) & (key_length < 128) & (at <= end)
@@ -238,7 +259,6 @@ def _classify(
     length = np.where(long, (first & 0x7F) | (second << 7), first)
     is_text = (kind == _STRING) | (kind == _JSON)
     text = is_text & (~long | ((second > 0) & (second < 128))) & (at + header + length == end)
-    high = np.flatnonzero(data >= 0x80)  # few: looked up where a running count would be over every byte
     high_before_end = np.searchsorted(high, end)
     low_bytes = size - (high_before_end - np.searchsorted(high, np.minimum(at + 1, end)))
     last = padded[np.maximum(end - 1, start)]

@@ -18,6 +18,12 @@ def distinct(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return ordered[first]
 
 
+def all_differ(numbers: npt.NDArray[Number]) -> bool:
+    """Whether none is there twice."""
+    ordered = np.sort(numbers)
+    return not (ordered[1:] == ordered[:-1]).any()
+
+
 _TABLE_MAX = 1 << 22
 
 

@@ -18,6 +18,7 @@ from satellite.edges.grpc.metadata import Metadata, to_wire
 from satellite.edges.grpc.status import CallFailed
 from satellite.edges.pace import Pace
 from satellite.errors import SatelliteError
+from satellite.intake.head import NOWHERE, Head
 from satellite.intake.intake import Delivery
 from satellite.protocols.wire import WireProtocol
 
@@ -92,6 +93,8 @@ class CallHead:
     """Why it is answered before its first message."""
     noted: bytes = b""
     """Its fields for the request log; b"" without one."""
+    where: Head = NOWHERE
+    """For the intake."""
 
 
 class Call:

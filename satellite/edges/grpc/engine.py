@@ -18,6 +18,7 @@ from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
 from satellite.faults.book import EarlyFaults, Request
+from satellite.intake.head import Head
 from satellite.protocols.wire import WireProtocol
 from satellite.requests.entry import EntryTaker, packed
 
@@ -71,7 +72,7 @@ class Engine:
         """The call that this stream is."""
         head = stream.head.meaning
         if head is None:
-            head = stream.head.meaning = self._read(stream.head)
+            head = stream.head.meaning = self._read(stream.head, wire.port)
         limits: Any = {"message_bytes_max": self._message_bytes_max, "budget": self._budget}
         if head.failure is not None:
             if head.failure.code is grpc.StatusCode.UNIMPLEMENTED and not self.serves(stream.head.path):
@@ -89,7 +90,7 @@ class Engine:
             return ReportCall(wire, stream, head, protocol=head.protocol, notebook=self._notebook, **limits)
         return ServicerCall(wire, stream, head, handler=head.handler, **limits)
 
-    def _read(self, head: http2.Head) -> CallHead:
+    def _read(self, head: http2.Head, port: int) -> CallHead:
         token = encoding = ""
         timeout: float | None = None
         failure: CallFailed | None = None
@@ -121,4 +122,5 @@ class Engine:
             timeout,
             failure,
             b"" if self._notebook is None else packed(head.fields),
+            Head("grpc", head.path.decode("latin-1"), port),
         )

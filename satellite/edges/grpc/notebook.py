@@ -63,14 +63,13 @@ class Notebook:
         self._add(entry)
 
     def _entry(self, call: Call, began_ns: int, body: bytes, encoding: str) -> Entry:
-        head = call.stream.head
         protocol = call.head.protocol
         return Entry(
             began_ns,
             self.clock_ns(),
             "grpc",
             "POST",
-            head.path.decode("latin-1"),
+            call.head.where.path,
             call.wire.port,
             call.wire.peer,
             call.head.noted,

@@ -17,7 +17,6 @@ from satellite.edges.grpc.notebook import Notebook
 from satellite.edges.grpc.status import CallFailed
 from satellite.errors import SatelliteError
 from satellite.faults.decision import Decision
-from satellite.intake.head import Head
 from satellite.intake.intake import Delivery
 from satellite.model.report import Receipt
 from satellite.protocols.wire import RequestHead, WireProtocol
@@ -190,8 +189,8 @@ class ReportCall(Call):
             self._refuse(refusal, status.code_of_message(refusal))
 
     def _submit(self, body: bytes) -> None:
-        where = Head("grpc", self.stream.head.path.decode("latin-1"), self.wire.port)
-        self.wire.deliver(Delivery(self._protocol, body, self.head.token, self.wire.peer, None, where), self)
+        head = self.head
+        self.wire.deliver(Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where), self)
 
     def answered(self, answer: asyncio.Future[Receipt]) -> None:
         """What became of the message in hand."""

@@ -7,7 +7,7 @@ public collector interface and of its tracers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,28 +16,29 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
-from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
+from satellite.model.reporter import UNKNOWN_SERVICE, Reporter, distinct_reporters
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
-from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
-from satellite.model.tags import MALFORMED_KEY, decode_tag, key_prefix, layout, normalise, text_of
+from satellite.model.spans import SCHEMA, Marks, SpanBatch, encode_reference
+from satellite.model.tags import MALFORMED_KEY, normalise, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
+from satellite.protocols.lightstep.meanings import meaningful, meanings
 from satellite.protocols.lightstep.stream import ReportSplitter
 from satellite.protocols.readers.columns import (
     FREE,
+    SMALL_BYTES,
     ColumnReader,
-    holds_more,
+    hold_more,
     is_crowded,
     joined_bytes_of_each,
     messages_in,
 )
-from satellite.protocols.rows import STATUS_TAG, says_error
+from satellite.protocols.rows import STATUS_TAG
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep"
@@ -59,6 +60,9 @@ _FUTURE_NS = 86_400_000_000_000
 
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+
+_NO_BYTES = pa.array([], pa.binary())
+_NO_EXTRA = pa.array([b""], pa.binary())
 
 _READER = ColumnReader(shallow.Report, shape=shallow.ReportShape, name="a ReportRequest")
 
@@ -85,16 +89,23 @@ def decode_as_sent(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 
 def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
-    for body in bodies:
-        if holds_more(body, FREE + len(body) // MESSAGE_BYTES_MIN, (3,), _spans_and_references):
-            raise TooLarge("more spans or references than a report of this size can hold")
+    is_small = sum(map(len, bodies)) <= SMALL_BYTES
+    if not is_small and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
+        raise _too_many()
     columns = _READER.read(bodies)
     spans = columns.column("spans").flatten()
+    messages = len(spans) + len(spans.field("references").values)
+    if is_small and messages > FREE and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
+        raise _too_many()
     baggage = spans.field("span_context").field("baggage")
     elements = sum(len(lists.values) for lists in (spans.field("tags"), spans.field("logs"), baggage))
     if elements > FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
         raise TooLarge("more tags or logs than a report of this size can hold")
     return columns
+
+
+def _too_many() -> TooLarge:
+    return TooLarge("more spans or references than a report of this size can hold")
 
 
 def _spans_and_references(body: bytes) -> Iterator[object]:
@@ -193,7 +204,7 @@ class _Columns:
         body = np.repeat(np.arange(len(counts)), counts)
         context = spans.field("span_context")
         trace, span_id = _numbers(context, "trace_id"), _numbers(context, "span_id")
-        nameless = (trace == 0) & (span_id == 0)
+        nameless = (trace | span_id) == 0
         if nameless.any():
             for i, lost in enumerate(np.bincount(body[nameless], minlength=len(counts)).tolist()):
                 if lost:
@@ -202,10 +213,13 @@ class _Columns:
             keep = ~nameless
             spans, body = spans.filter(pa.array(keep)), body[keep]
             context, trace, span_id = spans.field("span_context"), trace[keep], span_id[keep]
-        ends = np.cumsum(np.bincount(body, minlength=len(counts))).tolist() if len(counts) else []
-        for report, start, end in zip(self.reports, [0, *ends], ends, strict=False):
-            report.rows = slice(start, end)
-        self.marks = np.where((trace == 0) | (span_id == 0), np.uint16(Marks.ZERO_ID), np.uint16(0))
+            counts = np.bincount(body, minlength=len(counts))
+        start = 0
+        for report, count in zip(self.reports, counts.tolist(), strict=True):
+            report.rows = slice(start, start + count)
+            start += count
+        self.marks = np.zeros(len(trace), np.uint16)
+        self._mark((trace == 0) | (span_id == 0), Marks.ZERO_ID)
 
         offsets = self._offsets()
         start_ns, duration_ns = self._times(spans, offsets[body])
@@ -213,9 +227,7 @@ class _Columns:
         tags, tag_lists, kind, status = self._tags(spans, body, parent)
         names = spans.field("operation_name").dictionary_encode()
         extra, extras = self._extras(context, body, offsets)
-        reporters = pa.array(
-            [report.reporter.encode() for report in self.reports], pa.binary()
-        ).dictionary_encode()
+        reporter_of, reporters = distinct_reporters(report.reporter for report in self.reports)
         columns = [
             pa.array(np.zeros(len(trace), np.uint64)),
             pa.array(trace),
@@ -224,7 +236,7 @@ class _Columns:
             pa.array(start_ns),
             pa.array(duration_ns),
             names.indices,
-            pa.array(reporters.indices.to_numpy()[body]),
+            pa.array(np.array(reporter_of, np.int32)[body]),
             extra,
             pa.array(kind),
             pa.array(status),
@@ -234,64 +246,77 @@ class _Columns:
             references,
         ]
         rows = pa.RecordBatch.from_arrays(
-            [c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)], schema=SCHEMA
+            [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)],
+            schema=SCHEMA,
         )
-        return SpanBatch(rows, tags, self._names(names), reporters.dictionary, extras)
+        return SpanBatch(rows, tags, self._names(names), pa.array(reporters, pa.binary()), extras)
 
     def _offsets(self) -> Ints:
         """The clock correction of each report in ns; 0 where it is absurd."""
         offsets = np.asarray(self.columns.column("timestamp_offset_micros")).copy()
-        for i in np.flatnonzero(np.abs(offsets.astype(np.float64)) > OFFSET_LIMIT_US).tolist():
-            self.reports[i].warnings.append("timestamp_offset_micros is more than a day and was not applied")
-            offsets[i] = 0
+        if offsets.any():
+            for i in np.flatnonzero(np.abs(offsets.astype(np.float64)) > OFFSET_LIMIT_US).tolist():
+                self.reports[i].warnings.append(
+                    "timestamp_offset_micros is more than a day and was not applied"
+                )
+                offsets[i] = 0
         result: Ints = offsets * 1000
         return result
 
     def _times(self, spans: pa.StructArray, offset_ns: Ints) -> tuple[Ints, Ints]:
         start = spans.field("start_timestamp")
-        seconds, nanos = _numbers(start, "seconds"), _numbers(start, "nanos").astype(np.int64)
-        usable = ((seconds != 0) | (nanos != 0)) & (np.abs(seconds.astype(np.float64)) < _LIMIT_S)
-        start_ns = np.where(
-            usable, np.where(usable, seconds, 0) * 1_000_000_000 + nanos + offset_ns, self.received_ns
-        )
-        self._mark(~usable, Marks.TIME_INVENTED)
+        seconds, nanos = _numbers(start, "seconds"), _numbers(start, "nanos")
+        usable = ((seconds | nanos) != 0) & (seconds < _LIMIT_S) & (seconds > -_LIMIT_S)
+        if usable.all():
+            start_ns = seconds * 1_000_000_000 + nanos + offset_ns
+        else:
+            start_ns = np.where(usable, seconds, 0) * 1_000_000_000 + nanos + offset_ns
+            start_ns[~usable] = self.received_ns
+            self._mark(~usable, Marks.TIME_INVENTED)
         self._mark(usable & (offset_ns != 0), Marks.OFFSET_APPLIED)
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
         # Unsigned on the wire; tracers let a negative duration wrap.
         duration_us = np.asarray(spans.field("duration_micros")).view(np.int64)
-        self._mark(duration_us < 0, Marks.NEGATIVE_DURATION)
-        self._mark((duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US), Marks.CLAMPED)
-        return start_ns, np.clip(duration_us, -_LIMIT_US, _LIMIT_US) * 1000
+        odd = (duration_us < 0) | (duration_us > _LIMIT_US)
+        if odd.any():
+            self._mark(duration_us < 0, Marks.NEGATIVE_DURATION)
+            self._mark((duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US), Marks.CLAMPED)
+            duration_us = np.clip(duration_us, -_LIMIT_US, _LIMIT_US)
+        return start_ns, duration_us * 1000
 
     def _mark(self, rows: Mask, mark: Marks) -> None:
-        self.marks[rows] |= np.uint16(mark)
+        if rows.any():
+            self.marks[rows] |= np.uint16(mark)
 
     def _references(
         self, spans: pa.StructArray, trace: npt.NDArray[np.uint64], span_id: npt.NDArray[np.uint64]
     ) -> tuple[Any, pa.ListArray]:
         """(parent of each span or 0, the references that are more than just a parent)."""
         lists = spans.field("references")
-        counts = np.diff(lists.offsets.to_numpy())
         flat = lists.flatten()
+        parent = np.zeros(len(spans), np.uint64)
+        if not len(flat):
+            return parent, _no_references(len(spans))
+        counts = np.diff(lists.offsets.to_numpy())
         row = np.repeat(np.arange(len(counts)), counts)
         context = flat.field("span_context")
         ref_trace, ref_span = _numbers(context, "trace_id"), _numbers(context, "span_id")
         child_of = np.asarray(flat.field("relationship")) == 0
-        baggage = (
-            np.diff(context.field("baggage").offsets.to_numpy()) > 0 if len(flat) else np.zeros(0, np.bool_)
-        )
+        baggage = np.diff(context.field("baggage").offsets.to_numpy()) > 0
         usable = ref_span != 0
         same = usable & (ref_span != span_id[row]) & ((ref_trace == 0) | (ref_trace == trace[row]))
-        parent = np.zeros(len(counts), np.uint64)
+        just_a_parent = same & child_of & ~baggage
+        if just_a_parent.all() and counts.max() == 1:
+            parent[row] = ref_span
+            return parent, _no_references(len(spans))
         for candidates in (same, same & child_of):  # a CHILD_OF of the same trace wins; of several the first
             picked = np.flatnonzero(candidates)[::-1]
             parent[row[picked]] = ref_span[picked]
         plain = np.ones(len(counts), np.bool_)
-        plain[row[usable & ~(same & child_of & ~baggage)]] = False
+        plain[row[usable & ~just_a_parent]] = False
         plain[np.bincount(row[usable], minlength=len(counts)) > 1] = False
         if plain.all():
-            empty = pa.array(np.zeros(len(counts) + 1, np.int32))
-            return parent, pa.ListArray.from_arrays(empty, pa.array([], pa.binary()))
+            return parent, _no_references(len(spans))
         kept: list[list[bytes]] = [[] for _ in range(len(counts))]
         for i in np.flatnonzero(usable & ~plain[row]).tolist():
             kept[row[i]].append(
@@ -309,7 +334,8 @@ class _Columns:
     ) -> tuple[pa.BinaryArray, pa.ListArray, npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """(distinct tags, their positions per span, kind, status); fills in parents that only a tag names."""
         lists = spans.field("tags")
-        offsets = lists.offsets.to_numpy() - (lists.offsets[0].as_py() if len(lists.offsets) else 0)
+        offsets = lists.offsets.to_numpy()
+        offsets = offsets - offsets[:1]
         encoded = lists.flatten().dictionary_encode()
         codes = encoded.indices.to_numpy()
         row = np.repeat(np.arange(len(spans)), np.diff(offsets))
@@ -329,15 +355,17 @@ class _Columns:
                 codes, row = codes[present], row[present]
                 offsets = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=len(spans)))])
         kind, status = np.zeros(len(spans), np.uint8), np.zeros(len(spans), np.uint8)
-        places = _places(clean.tags, codes, _KEYS)
+        places = meaningful(clean.tags, codes)
         for key, target in (("span.kind", kind), (STATUS_TAG, status), ("error", status)):
-            hits = places[key]
-            target[row[hits]] = _meanings(clean.tags, codes[hits], _READ[key])
-        hits = places[META_EVENT_TAG]
-        self._mark_rows(row[hits[_meanings(clean.tags, codes[hits], _is_true) > 0]], Marks.META_EVENT)
-        hits = places[PARENT_TAG]
-        hits = hits[parent[row[hits]] == 0]
-        parent[row[hits]] = _meanings(clean.tags, codes[hits], _hex_id)
+            if (hits := places.get(key)) is not None:
+                target[row[hits]] = meanings(key, clean.tags, codes[hits])
+        if (hits := places.get(META_EVENT_TAG)) is not None:
+            self._mark_rows(
+                row[hits[meanings(META_EVENT_TAG, clean.tags, codes[hits]) > 0]], Marks.META_EVENT
+            )
+        if (hits := places.get(PARENT_TAG)) is not None:
+            hits = hits[parent[row[hits]] == 0]
+            parent[row[hits]] = meanings(PARENT_TAG, clean.tags, codes[hits])
         tag_lists = pa.ListArray.from_arrays(
             pa.array(offsets.astype(np.int32)), pa.array(codes.astype(np.int32))
         )
@@ -359,6 +387,8 @@ class _Columns:
 
     def _extras(self, context: pa.StructArray, body: Ints, offsets: Ints) -> tuple[pa.Array, pa.BinaryArray]:
         """(position per span, distinct extras): the clock correction and the baggage, where there are any."""
+        if not offsets.any() and not len(context.field("baggage").values):
+            return pa.array(np.zeros(len(body), np.int32)), _NO_EXTRA
         per_body = [{"offset_us": offset // 1000} if offset else {} for offset in offsets.tolist()]
         packed = [msgspec.msgpack.encode(extra) if extra else b"" for extra in per_body]
         baggage = context.field("baggage")
@@ -376,6 +406,10 @@ class _Columns:
         return distinct.indices, distinct.dictionary
 
 
+def _no_references(spans: int) -> pa.ListArray:
+    return pa.ListArray.from_arrays(pa.array(np.zeros(spans + 1, np.int32)), _NO_BYTES)
+
+
 def _baggage_item(entry: bytes) -> tuple[str, str]:
     """Key and text of an entry of the baggage map, which reads like a tag with text."""
     try:
@@ -390,58 +424,6 @@ def _numbers(struct: pa.StructArray, name: str) -> npt.NDArray[Any]:
     values = struct.field(name)
     numbers = np.asarray(values)
     return np.where(np.asarray(struct.is_valid()), numbers, 0) if struct.null_count else numbers
-
-
-def _places(tags: pa.BinaryArray, codes: npt.NDArray[np.int32], keys: Sequence[str]) -> dict[str, Ints]:
-    """Where in `codes` the tags with each of these keys are, which are shorter than 128 bytes."""
-    start, _, data = layout(tags)
-    key_bytes = data[
-        np.minimum(start + 1, len(data) - 1)
-    ]  # canonical tags begin with a mark and the key's length
-    likely = np.flatnonzero(np.isin(key_bytes, [len(key) for key in keys]))
-    few = tags.take(pa.array(likely))
-    key_of = np.full(len(tags), -1, np.int8)
-    for i, key in enumerate(keys):
-        key_of[likely[np.asarray(pc.starts_with(few, pattern=key_prefix(key)))]] = i
-    found = key_of[codes]
-    hits = np.flatnonzero(found >= 0)
-    return {key: hits[found[hits] == i] for i, key in enumerate(keys)}
-
-
-def _meanings(
-    tags: pa.BinaryArray, codes: npt.NDArray[np.int32], read: Callable[[TagValue], int]
-) -> npt.NDArray[np.uint64]:
-    """What `read` makes of the value of each of these tags; each distinct one is read once."""
-    meaning = np.zeros(len(tags), np.uint64)
-    for code in np.flatnonzero(np.bincount(codes)).tolist():
-        meaning[code] = read(decode_tag(tags[code].as_py())[1])
-    return meaning[codes]
-
-
-def _is_true(value: TagValue) -> int:
-    """1 when a tag says yes: true, a number that is not 0, the text "true" in any letter case."""
-    return int(value.lower() == "true" if isinstance(value, str) else bool(value))
-
-
-def _kind(value: TagValue) -> int:
-    name = text_of(value).upper()
-    return int(Kind[name]) if name in Kind.__members__ else int(Kind.UNSPECIFIED)
-
-
-def _hex_id(value: TagValue) -> int:
-    text = text_of(value)
-    try:
-        return int(text, 16) & 0xFFFF_FFFF_FFFF_FFFF
-    except ValueError:
-        return 0
-
-
-_KEYS = ("span.kind", STATUS_TAG, "error", META_EVENT_TAG, PARENT_TAG)
-_READ = {
-    "span.kind": _kind,
-    STATUS_TAG: lambda value: int(Status.ERROR) if says_error(value) else int(Status.UNSET),
-    "error": lambda value: int(Status.ERROR) if _is_true(value) else int(Status.UNSET),
-}
 
 
 def sender(body: bytes) -> bytes:
@@ -468,8 +450,11 @@ def response_of(receipt: Receipt) -> collector.ReportResponse:
     response = collector.ReportResponse(warnings=receipt.warnings)
     fault = receipt.fault
     if fault is None or not fault.no_timestamps:
-        response.receive_timestamp.FromNanoseconds(receipt.received_ns)
-        response.transmit_timestamp.FromNanoseconds(receipt.answered_ns)
+        for timestamp, time_ns in (
+            (response.receive_timestamp, receipt.received_ns),
+            (response.transmit_timestamp, receipt.answered_ns),
+        ):
+            timestamp.seconds, timestamp.nanos = divmod(time_ns, 1_000_000_000)
     if fault is not None:
         response.errors.extend(fault.errors)
         response.infos.extend(fault.infos)

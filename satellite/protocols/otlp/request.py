@@ -14,7 +14,14 @@ from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, TooLarge
 from satellite.pb import otlp_shallow_pb2 as shallow
-from satellite.protocols.readers.columns import FREE, ColumnReader, crowded_values, holds_more, messages_in
+from satellite.protocols.readers.columns import (
+    FREE,
+    SMALL_BYTES,
+    ColumnReader,
+    crowded_values,
+    hold_more,
+    messages_in,
+)
 
 CALL_BYTES = 4 * 2**20
 """What one call of ptars reads, but for a body that is longer: an empty span of 2 bytes becomes 100 (ours)."""
@@ -69,9 +76,8 @@ def _groups(bodies: Sequence[bytes]) -> Iterable[list[bytes]]:
 
 def _read(bodies: list[bytes]) -> Requests:
     try:
-        for body in bodies:
-            if holds_more(body, FREE + len(body) // SPAN_BYTES_MIN, (1, 2), _messages):
-                raise _too_many()
+        if sum(map(len, bodies)) > SMALL_BYTES and hold_more(bodies, SPAN_BYTES_MIN, (1, 2), _messages):
+            raise _too_many()
         columns = _parse(bodies)
         crowded = _crowded(columns, bodies)
         if not any(crowded):

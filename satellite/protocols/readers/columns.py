@@ -3,7 +3,7 @@
 What costs Python an error ends a process in native code. ptars skips a group, which no client sends, by calling itself:
 enough of them inside each other end the stack. And an empty message takes two bytes on the wire and a hundred in columns,
 all of them taken before anybody can count. So each body is looked at before: how deep it may go (`ColumnReader`), and how
-many messages it may hold (`holds_more`). Both begin with bytes that there must be for it, found at the speed of memory.
+many messages it may hold (`hold_more`). Both begin with bytes that there must be for it, found at the speed of memory.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ STACK_BYTES = 8 * 2**20
 
 FREE = 1000
 """So many messages go uncounted: small bodies with little in them are fine. Ours."""
+
+SMALL_BYTES = 256 * 2**10
+"""Bodies of so many bytes together may be read before their messages are counted: at worst they take 32 MiB. Ours."""
 
 _START_GROUP = 3
 
@@ -83,20 +86,32 @@ def _groups_at_most(body: bytes) -> int:
     return int(np.count_nonzero(np.frombuffer(body, np.uint8) & 7 == _START_GROUP))
 
 
-def holds_more(
-    body: bytes, limit: int, fields: Sequence[int], messages: Callable[[bytes], Iterator[object]]
+def hold_more(
+    bodies: Sequence[bytes],
+    bytes_each: int,
+    fields: Sequence[int],
+    messages: Callable[[bytes], Iterator[object]],
 ) -> bool:
-    """Whether there are more than `limit` messages, all of these fields of 1 to 15; `messages` goes through them.
+    """Whether a body holds more than FREE messages and one for each `bytes_each` of it, all of these fields of 1 to 15.
 
-    They are gone through, in Python, only where the body has enough of the bytes that such fields begin with (or 0x80 more: a
-    number in more bytes than it needs).
+    `messages` goes through those of a body; it does, in Python, only where the body has enough of the bytes that such fields
+    begin with (or 0x80 more: a number in more bytes than it needs), which are counted for all bodies at once.
     """
-    if limit > len(body) // 2:
+    limits = [FREE + len(body) // bytes_each for body in bodies]
+    large = [i for i, body in enumerate(bodies) if len(body) // 2 >= limits[i]]
+    if not large:
         return False
-    heads = [number << 3 | 2 for number in fields]
-    if sum(body.count(head) + body.count(head | 0x80) for head in heads) <= limit:
-        return False
-    return any(seen >= limit for seen, _ in enumerate(messages(body)))
+    data = np.frombuffer(b"".join([bodies[i] for i in large]), np.uint8) & 0x7F
+    begins = data == (fields[0] << 3 | 2)
+    for number in fields[1:]:
+        begins |= data == (number << 3 | 2)
+    ends = np.cumsum([len(bodies[i]) for i in large])
+    before = [0, *np.searchsorted(begins.nonzero()[0], ends).tolist()]
+    return any(
+        any(seen >= limits[i] for seen, _ in enumerate(messages(bodies[i])))
+        for i, first, last in zip(large, before, before[1:], strict=False)
+        if last - first > limits[i]
+    )
 
 
 PART_BYTES = 2**16

@@ -171,8 +171,9 @@ class Project:
             self.remember(batch, settled.keys, marks, arrived_ns)
         arrived: list[Segment] = []
         for start in range(0, len(batch), segment_spans):
-            part = batch.slice(start, min(start + segment_spans, len(batch)))
-            part = part if len(part) == len(batch) else part.compact()
+            part = batch
+            if len(batch) > segment_spans:
+                part = batch.slice(start, min(start + segment_spans, len(batch))).compact()
             arrived.append(Segment.of(part, self.mark + 1, arrived_ns))
             self.mark += len(part)
         self.append(arrived)

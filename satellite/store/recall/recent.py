@@ -39,7 +39,8 @@ class RecentIds:
         for run in self._runs:  # oldest first: a later mark overwrites
             place = np.searchsorted(run.keys, keys, side="right") - 1
             hit = run.keys[place] == keys
-            found[hit] = run.marks[place[hit]]
+            if hit.any():
+                found[hit] = run.marks[place[hit]]
         return found
 
     def __len__(self) -> int:

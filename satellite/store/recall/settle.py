@@ -13,7 +13,7 @@ import numpy as np
 
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.spans import Marks, SpanBatch
-from satellite.store.distinct import distinct
+from satellite.store.distinct import all_differ, distinct
 from satellite.store.identity import (
     Identities,
     Keys,
@@ -68,7 +68,7 @@ def settle(batch: SpanBatch, held: Held, now_ns: int) -> Settled:
     keys = identities.keys()
     marks = held.recent.marks(keys, now_ns)
     apart = _apart(keys, identities.parts, held, now_ns)
-    if apart is None and not marks.any() and len(distinct(keys)) == len(keys):
+    if apart is None and not marks.any() and all_differ(keys):
         return Settled(batch, keys, np.empty(0, np.int64))
     marks, stored = _verified(identities, marks, held)
     if apart is None or not apart.any():

@@ -1,0 +1,78 @@
+"""Tags that mean something beyond themselves in LightStep's protocol: kind, error, status, parent, meta event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
+from satellite.model.spans import Kind, Status
+from satellite.model.tags import decode_tag, key_prefix, layout, text_of
+from satellite.protocols.rows import STATUS_TAG, says_error
+
+Places = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+
+
+def meaningful(tags: pa.BinaryArray, codes: Codes) -> dict[str, Places]:
+    """Where in `codes` (positions in `tags`, which are canonical and distinct) such tags are, by key; only keys that are there."""
+    start, _, data = layout(tags)
+    if not len(start):
+        return {}
+    # Canonical tags begin with a mark and the key's length; few have those and the first letter of one of ours.
+    last = len(data) - 1
+    likely = _BEGINS[data[np.minimum(start + 1, last)], data[np.minimum(start + 2, last)]]
+    key_of = np.full(len(tags), -1, np.int8)
+    for i in np.bincount(likely)[1:].nonzero()[0].tolist():
+        some = (likely == i + 1).nonzero()[0]
+        letters = data[np.minimum(start[some, None] + np.arange(len(_PREFIXES[i])), last)]
+        key_of[some[(letters == _PREFIXES[i]).all(axis=1)]] = i
+    found = key_of[codes]
+    hits = (found >= 0).nonzero()[0]
+    which = found[hits]
+    return {_KEYS[i]: hits[which == i] for i in np.bincount(which).nonzero()[0].tolist()}
+
+
+def meanings(key: str, tags: pa.BinaryArray, codes: Codes) -> npt.NDArray[np.uint64]:
+    """What the values of these tags mean, which all have this key; each distinct one is read once."""
+    meaning = np.zeros(len(tags), np.uint64)
+    read = _READ[key]
+    for code in np.bincount(codes).nonzero()[0].tolist():
+        meaning[code] = read(decode_tag(tags[code].as_py())[1])
+    return meaning[codes]
+
+
+def _kind(value: TagValue) -> int:
+    name = text_of(value).upper()
+    return int(Kind[name]) if name in Kind.__members__ else int(Kind.UNSPECIFIED)
+
+
+def _is_true(value: TagValue) -> int:
+    """1 when a tag says yes: true, a number that is not 0, the text "true" in any letter case."""
+    return int(value.lower() == "true" if isinstance(value, str) else bool(value))
+
+
+def _hex_id(value: TagValue) -> int:
+    text = text_of(value)
+    try:
+        return int(text, 16) & 0xFFFF_FFFF_FFFF_FFFF
+    except ValueError:
+        return 0
+
+
+_READ: dict[str, Callable[[TagValue], int]] = {
+    "span.kind": _kind,
+    STATUS_TAG: lambda value: int(Status.ERROR) if says_error(value) else int(Status.UNSET),
+    "error": lambda value: int(Status.ERROR) if _is_true(value) else int(Status.UNSET),
+    META_EVENT_TAG: _is_true,
+    PARENT_TAG: _hex_id,
+}
+_KEYS = list(_READ)
+"""No two have the same length and first letter, and all are shorter than 128 bytes."""
+_PREFIXES = [np.frombuffer(key_prefix(key), np.uint8) for key in _KEYS]
+_BEGINS = np.zeros((256, 256), np.uint8)
+"""Length and first letter of a key → 1 + its place in _KEYS; 0: none begins so."""
+_BEGINS[[len(key) for key in _KEYS], [ord(key[0]) for key in _KEYS]] = np.arange(1, len(_KEYS) + 1)
