@@ -179,7 +179,8 @@ class SpanPorts:
             processes=processes,
         )
         budget = ReadingBudget(
-            max(settings.max_waiting_bytes // processes, settings.max_msg_size_bytes if processes > 1 else 0)
+            max(settings.max_waiting_bytes // processes, settings.max_msg_size_bytes if processes > 1 else 0),
+            trapped,
         )
         services = services or Services()
         self._health = add_standard(services, PROTOCOLS, ready)

@@ -30,6 +30,7 @@ HINTS: Mapping[str, str] = {
     "too_many_connections": "more connections than a port takes, of all clients or of one address",
     "no_descriptors": "the process has nearly all the files open that it may: raise the limit, or find who opens so many connections; "
     "ports for reports take no more, and idle connections are closed",
+    "reading_full": "bodies that had begun and not ended held all the memory there is for them, or all that one address may hold",
     "slow_reader": "the client did not take its answers, and was let go",
     "slow_body": "what the client sends comes too slowly, and was given up",
     "client_vanished": "the client gave no sign of life for more than a minute",

@@ -136,7 +136,7 @@ class ReportsApp:
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
             await asyncio.sleep(slow.read_delay_s if slow else 0)
-        body = Body(self._budget.share())
+        body = Body(self._budget.share(request.peer, request.port))
         extra: Headers = []
         try:
             receipt = await self._receipt(candidates, request, body, receive)

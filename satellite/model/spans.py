@@ -92,6 +92,8 @@ SCHEMA = pa.schema(
 """One row a span; none of the columns holds nulls."""
 
 _PLACES = {name: i for i, name in enumerate(SCHEMA.names)}
+_LISTS = ("tags", "logs", "references")
+_ROW_BYTES: int = sum(field.type.bit_width // 8 for field in SCHEMA if field.name not in _LISTS)
 _DICTIONARIES = {"tags": "tags", "names": "name", "reporters": "reporter", "extras": "extra"}
 
 
@@ -115,9 +117,10 @@ class SpanBatch:
 
     @property
     def nbytes(self) -> int:
-        """Bytes its buffers hold, shared or not; those of a slice are the buffers that it lies in."""
-        parts = (self.rows, self.tags, self.names, self.reporters, self.extras)
-        return int(sum(part.get_total_buffer_size() for part in parts))
+        """Bytes its buffers hold, shared or not."""
+        lists = [self.array(name) for name in _LISTS]
+        parts = (*lists, self.tags, self.names, self.reporters, self.extras)
+        return _ROW_BYTES * len(self) + int(sum(part.nbytes for part in parts))
 
     def array(self, name: str) -> pa.Array:
         """A column as Arrow has it, without copying."""

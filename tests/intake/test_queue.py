@@ -140,7 +140,7 @@ def test_what_would_wait_too_long_is_refused_at_once() -> None:
         await asyncio.to_thread(entered.wait)
         item = waiting(asyncio.get_running_loop(), "", 0, protocol)
         for _ in range(60):
-            made._small.measured([item], WAIT_SECONDS_MAX)  # so long takes each report
+            made._small.queue.measured([item], WAIT_SECONDS_MAX)  # so long takes each report
         futures = made.hand_over([Delivery(protocol, b"", "token") for _ in range(4)])
         await asyncio.sleep(0)
         refused = [future.result().refusal for future in futures if future.done()]

@@ -132,7 +132,7 @@ class Call:
         self.over = False
         """Whether its status was sent, or nobody is left to hear it."""
         self.sent_headers = False
-        self._share = budget.share()
+        self._share = budget.share(wire.peer, wire.port)
         self._owed_bytes = 0
         """What the client may send again, once a message that waits is taken."""
         self._pace: Pace | None = None
