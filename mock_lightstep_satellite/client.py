@@ -462,7 +462,7 @@ class Project:
     def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
-        """Names (service, operation, key, value) and in how many spans they occur, most frequent first."""
+        """Names (service, operation, key, value), most frequent first: `spans`, how many of them are `errors`; of a key `distinct`, its values."""
         call = calls.of_project(
             dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=calls.text_of_query(query)
         )

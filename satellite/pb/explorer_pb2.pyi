@@ -1447,12 +1447,16 @@ class Operation(_message.Message):
     def __init__(self, spans: _Optional[int] = ..., errors: _Optional[int] = ..., error_ratio: _Optional[float] = ..., ops_per_s: _Optional[float] = ..., avg_latency_us: _Optional[float] = ..., p50_us: _Optional[int] = ..., p95_us: _Optional[int] = ..., p99_us: _Optional[int] = ..., series: _Optional[_Iterable[_Union[Point, _Mapping]]] = ..., operation: _Optional[str] = ..., kind: _Optional[str] = ..., direction: _Optional[str] = ..., exemplar_span_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Suggestion(_message.Message):
-    __slots__ = ("value", "spans")
+    __slots__ = ("value", "spans", "errors", "distinct")
     VALUE_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    DISTINCT_FIELD_NUMBER: _ClassVar[int]
     value: str
     spans: int
-    def __init__(self, value: _Optional[str] = ..., spans: _Optional[int] = ...) -> None: ...
+    errors: int
+    distinct: int
+    def __init__(self, value: _Optional[str] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., distinct: _Optional[int] = ...) -> None: ...
 
 class Span(_message.Message):
     __slots__ = ("trace_id", "span_id", "parent_span_id", "service", "operation", "kind", "start_us", "duration_us", "error", "tags", "logs", "references", "reporter", "protocol", "mark", "marks", "extra", "duration_ns")

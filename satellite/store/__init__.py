@@ -161,11 +161,19 @@ class Groups(msgspec.Struct, frozen=True):
     """All groups, these or not."""
 
 
+DISTINCT_MAX = 100
+"""Values of a key are counted so far: this many or more."""
+
+
 class Suggestion(msgspec.Struct, frozen=True):
     """A name that occurs, and in how many matching spans."""
 
     value: str
     spans: int
+    errors: int = 0
+    """How many of them are error spans."""
+    distinct: int | None = None
+    """Of a tag's key: how many values it has among the matching spans, 100 for more too; None for everything else, fields of logs (`log:…`) included."""
 
 
 class Ledger(msgspec.Struct, frozen=True):
@@ -313,7 +321,8 @@ class Questions(Protocol):
     ) -> list[Suggestion]:
         """Services, operations, tag keys, or the values of `key`, among the matching spans.
 
-        A list is shown by its elements, unless it is empty. Keys of logs (`log:…`) are shown where `text` begins so.
+        A list is shown by its elements, unless it is empty, and `distinct` counts what would be shown for a key.
+        Keys of logs (`log:…`) are shown where `text` begins so.
         Only those that contain `text`, letter case aside; by span count descending, then name.
         """
         ...

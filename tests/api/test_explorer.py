@@ -164,7 +164,7 @@ def test_services(api: Api) -> None:
 
 def test_suggest(api: Api) -> None:
     found = api.get(f"{PROJECT}/suggest", kind="value", key="http.status_code", query='"error" IN ("true")')
-    assert found == {"suggestions": [{"value": "500", "spans": 2}]}
+    assert found == {"suggestions": [{"value": "500", "spans": 2, "errors": 2, "distinct": None}]}
     assert (
         api.get(f"{PROJECT}/suggest", kind="service", q="RAT")["suggestions"][0]["value"] == bookinfo.RATINGS
     )
@@ -266,7 +266,12 @@ def test_expect_in_vain(api: Api) -> None:
     wanted = {"query": 'service IN ("rating.default")', "timeout_ms": 0}
     error = api.refusal("POST", f"{PROJECT}/expect", 408, json=wanted)
     assert error["code"] == "not_met"
-    assert error["explanation"]["nearest"][0] == {"value": "ratings.default", "spans": 8}
+    assert error["explanation"]["nearest"][0] == {
+        "value": "ratings.default",
+        "spans": 8,
+        "errors": 1,
+        "distinct": None,
+    }
     wanted = {"query": bookinfo.Q3.text, "count": {"min": 1, "max": 1}}
     error = api.refusal("POST", f"{PROJECT}/expect", 409, json=wanted)
     assert (error["code"], error["count"]) == ("exceeded", 2)

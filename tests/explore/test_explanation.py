@@ -21,7 +21,7 @@ def test_the_funnel_with_its_failing_term_and_the_values_seen(store: RecallStore
         Step('"http.status_code" IN ("201")', 0, 0),
     ]
     assert found.failing == 1
-    assert found.nearest == [Suggestion("200", 19), Suggestion("500", 1)]
+    assert found.nearest == [Suggestion("200", 19), Suggestion("500", 1, errors=1)]
     assert found.lines[:4] == [
         'service IN ("reviews.default")     ->   20 spans',
         'AND "http.status_code" IN ("201")  ->    0 spans   <- fails here',
@@ -47,7 +47,7 @@ def test_the_nearest_trace_is_drawn(store: RecallStore) -> None:
 
 def test_a_similar_name_comes_before_frequent_ones(store: RecallStore) -> None:
     found = explained(store, 'service IN ("rating.default")')
-    assert found.nearest[0] == Suggestion("ratings.default", 8)
+    assert found.nearest[0] == Suggestion("ratings.default", 8, errors=1)
 
 
 def test_terms_that_match_alone_but_not_together(store: RecallStore) -> None:

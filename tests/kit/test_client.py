@@ -83,7 +83,9 @@ def test_questions(project: Project) -> None:
     assert len(project.trace("00000000b00c0002")) == 8
     assert project.histogram(bookinfo.Q2.text)["percentiles"]["p95"] == 905_300
     assert project.groups("service")[0]["values"] == [bookinfo.RATINGS]
-    assert project.suggest("value", key="error") == [{"value": "true", "spans": 2}]
+    assert project.suggest("value", key="error") == [
+        {"value": "true", "spans": 2, "errors": 2, "distinct": None}
+    ]
 
 
 def test_snapshots_there_and_back(project: Project) -> None:

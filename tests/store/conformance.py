@@ -47,7 +47,7 @@ from satellite.model.spans import (
 from satellite.model.tags import encode_tag
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.query.plan import ALL, Field, Plan, Term
-from satellite.store import GroupOrder, Order, ProjectStats, Store, Suggestion, Written
+from satellite.store import DISTINCT_MAX, GroupOrder, Order, ProjectStats, Store, Suggestion, Written
 from satellite.store.assembled import Assembled
 from tests import bookinfo
 
@@ -549,7 +549,10 @@ class StoreConformance:
             Suggestion("5", 1),
             Suggestion("b", 1),
         ]
-        assert store.suggest("p", "key", ALL) == [Suggestion("tag", 4), Suggestion("other", 1)]
+        assert store.suggest("p", "key", ALL) == [
+            Suggestion("tag", 4, distinct=3),
+            Suggestion("other", 1, distinct=1),
+        ]
 
     def test_reporter_attributes_stand_in_for_tags(self, store: Store) -> None:
         rows: list[Row] = [
@@ -959,15 +962,15 @@ class StoreConformance:
         write_bookinfo(store, 5)
         assert store.suggest("p", "service", ALL) == [
             Suggestion(bookinfo.PRODUCTPAGE, 36),
-            Suggestion(bookinfo.REVIEWS, 20),
+            Suggestion(bookinfo.REVIEWS, 20, errors=1),
             Suggestion(bookinfo.DETAILS, 12),
             Suggestion(bookinfo.GATEWAY, 12),
-            Suggestion(bookinfo.RATINGS, 8),
+            Suggestion(bookinfo.RATINGS, 8, errors=1),
         ]
         assert store.suggest("p", "service", ALL, text="PAGE") == [Suggestion(bookinfo.PRODUCTPAGE, 36)]
         assert store.suggest("p", "service", ALL, limit=2) == [
             Suggestion(bookinfo.PRODUCTPAGE, 36),
-            Suggestion(bookinfo.REVIEWS, 20),
+            Suggestion(bookinfo.REVIEWS, 20, errors=1),
         ]
         assert store.suggest("p", "operation", bookinfo.Q1.plan) == [
             Suggestion(bookinfo.DETAILS_CALL, 12),
@@ -975,26 +978,59 @@ class StoreConformance:
             Suggestion(bookinfo.REVIEWS_CALL, 12),
         ]
         assert store.suggest("p", "key", bookinfo.Q3.plan) == [
-            Suggestion("component", 2),
-            Suggestion("error", 2),
-            Suggestion("http.method", 2),
-            Suggestion("http.status_code", 2),
-            Suggestion("span.kind", 2),
-            Suggestion("istio.canonical_revision", 1),
+            Suggestion("component", 2, errors=2, distinct=1),
+            Suggestion("error", 2, errors=2, distinct=1),
+            Suggestion("http.method", 2, errors=2, distinct=1),
+            Suggestion("http.status_code", 2, errors=2, distinct=1),
+            Suggestion("span.kind", 2, errors=2, distinct=2),
+            Suggestion("istio.canonical_revision", 1, errors=1, distinct=1),
         ]
         assert store.suggest("p", "key", ALL, text="HTTP") == [
-            Suggestion("http.method", 88),
-            Suggestion("http.status_code", 88),
+            Suggestion("http.method", 88, errors=2, distinct=1),
+            Suggestion("http.status_code", 88, errors=2, distinct=2),
         ]
         assert store.suggest("p", "value", ALL, key="http.status_code") == [
             Suggestion("200", 86),
-            Suggestion("500", 2),
+            Suggestion("500", 2, errors=2),
         ]
         assert store.suggest("p", "value", bookinfo.Q3.plan, key="http.status_code", text="0") == [
-            Suggestion("500", 2)
+            Suggestion("500", 2, errors=2)
         ]
         assert store.suggest("p", "value", ALL, key="nowhere") == []
         assert store.suggest("p", "value", tag("component", "none"), key="span.kind") == []
+
+    def test_distinct_values_are_counted_so_far(self, store: Store) -> None:
+        """As texts, lists by their elements; of a key that a span repeats the last value."""
+        lists = [[str(a), str(b)] for a in range(25) for b in range(25)]
+        for i in range(0, 625, 5):
+            rows: list[Row] = [
+                {
+                    "span_id": 1 + i + k,
+                    "tags": [
+                        ("many", i + k),
+                        ("few", i % 7),
+                        ("alike", [1, "1", 1.0][(i + k) % 3]),
+                        ("list", lists[i + k]),
+                        ("again", f"first {k}"),
+                        ("again", "last"),
+                    ],
+                    "status": Status.UNSET if k else Status.ERROR,
+                }
+                for k in range(5)
+            ]
+            store.write("p", batch_of(rows), arrived_ns=NOW_NS)
+        found = {each.value: each for each in store.suggest("p", "key", ALL)}
+        assert {key: each.distinct for key, each in found.items()} == {
+            "many": DISTINCT_MAX,
+            "few": 7,
+            "alike": 1,
+            "list": 25,
+            "again": 1,
+        }
+        assert {each.errors for each in found.values()} == {125}
+        assert {each.distinct for each in store.suggest("p", "value", ALL, key="few")} == {None}
+        one = {each.value: each.distinct for each in store.suggest("p", "key", tag("many", "3", "4"))}
+        assert one == {"many": 2, "few": 1, "alike": 1, "list": 3, "again": 1}
 
     def test_suggestions_look_for_plain_text_letter_case_aside(self, store: Store) -> None:
         texts = ["ÄRGER", "ärgerlich", "a.c", "abc", "50%", "(x", "Ящик"]
@@ -1019,7 +1055,7 @@ class StoreConformance:
             {"span_id": 2, "tags": [("parent_span_guid", "9")]},
         ]
         store.write("p", batch_of(rows), arrived_ns=NOW_NS)
-        assert store.suggest("p", "key", ALL) == [Suggestion("tag", 1)]
+        assert store.suggest("p", "key", ALL) == [Suggestion("tag", 1, distinct=1)]
         assert store.suggest("p", "value", ALL, key="host") == []
         assert ids(store, tag("parent_span_guid", "9")) == [1, 2]
 

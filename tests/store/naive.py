@@ -27,6 +27,7 @@ from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
 from satellite.model.tags import decode_tag, encode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
+    DISTINCT_MAX,
     Bucket,
     Cell,
     Column,
@@ -231,6 +232,12 @@ def texts_of(value: Any) -> list[str]:
 def shown(values: Sequence[Any]) -> set[str]:
     """What is suggested for these values."""
     return {text for value in values for text in (texts_of(value)[1:] or [text_of(value)])}
+
+
+def values(row: Row, key: str) -> set[str]:
+    """What is suggested for a row's tag."""
+    own = row.span.tags | row.parent_tag
+    return shown([own[key]] if key in own else [])
 
 
 def is_hex(text: str) -> bool:
@@ -566,25 +573,34 @@ class NaiveStore:
         limit: int = 100,
     ) -> list[Suggestion]:
         """As in Store."""
-        counts = Counter[str]()
+        counts, errors = Counter[str](), Counter[str]()
         for row in self._matching(project, plan):
+            names: set[str] = set()
             match kind:
                 case "service":
-                    counts[row.span.service] += 1
+                    names = {row.span.service}
                 case "operation":
-                    counts[row.span.operation] += 1
+                    names = {row.span.operation}
                 case "key":
-                    counts.update(row.tags.keys() - {PARENT_TAG})
+                    names = row.tags.keys() - {PARENT_TAG}
                     if text.startswith("log:"):
-                        counts.update({f"log:{name}" for log in row.span.logs for name in log.fields})
+                        names |= {f"log:{name}" for log in row.span.logs for name in log.fields}
                 case "value":
-                    own = row.span.tags | row.parent_tag
-                    counts.update(shown([own[key]] if key in own else []))
+                    names = values(row, key)
                     logs = [log.fields for log in row.span.logs] if key.startswith("log:") else []
-                    counts.update(shown([fields[key[4:]] for fields in logs if key[4:] in fields]))
+                    names |= shown([fields[key[4:]] for fields in logs if key[4:] in fields])
+            counts.update(names)
+            errors.update(names if row.span.error else ())
         fitting = [(name, spans) for name, spans in counts.items() if text.casefold() in name.casefold()]
         fitting.sort(key=lambda entry: (-entry[1], entry[0]))
-        return [Suggestion(name, spans) for name, spans in fitting[:limit]]
+
+        def distinct(key: str) -> int | None:
+            if kind != "key" or key.startswith("log:"):
+                return None
+            rows = self._matching(project, plan)
+            return min(len({one for row in rows for one in values(row, key)}), DISTINCT_MAX)
+
+        return [Suggestion(name, spans, errors[name], distinct(name)) for name, spans in fitting[:limit]]
 
     def mark(self, project: str) -> int:
         """As in Store."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,37 @@ def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Pag
         encode_request(bookinfo.batch(range(1, 2))), format="otlp-protobuf"
     )
     expect(live.get_by_role("region", name="Newest spans")).to_contain_text(bookinfo.REVIEWS)
+
+
+def test_services_of_a_platform(served: Satellite, open_page: Callable[..., Page]) -> None:
+    def resource(number: int, service: str, language: str) -> dict[str, Any]:
+        said = {"service.name": service, "telemetry.sdk.language": language}
+        span = {
+            "traceId": f"{number:032x}",
+            "spanId": f"{number:016x}",
+            "name": "work",
+            "startTimeUnixNano": "1700000000000000000",
+            "endTimeUnixNano": "1700000000001000000",
+        }
+        return {
+            "resource": {
+                "attributes": [{"key": key, "value": {"stringValue": text}} for key, text in said.items()]
+            },
+            "scopeSpans": [{"spans": [span]}],
+        }
+
+    traces = {"resourceSpans": [resource(1, "cart", "go"), resource(2, "shop", "python")]}
+    served.client.project("platforms").import_(json.dumps(traces).encode(), format="otlp-json")
+    page = open_page("/platforms/services")
+    rows = page.get_by_role("region", name="Table of services").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    page.get_by_role("button", name="All platforms").click()
+    page.get_by_role("menuitemradio", name="python").click()
+    expect(rows).to_have_count(1)
+    expect(rows).to_contain_text("shop")
+    page.reload()
+    expect(rows).to_have_count(1)
+    serious(page)
 
 
 def serious(page: Page) -> None:

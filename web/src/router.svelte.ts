@@ -49,7 +49,7 @@ export function readable(search: URLSearchParams): string {
 /** All parameters that pages read. */
 const NAMES = [
   "a", "anchor", "b", "columns", "corr", "errors", "filter", "find", "form", "group_by", "guide", "layers",
-  "node", "oldest", "only", "open", "outcome", "pairs", "path", "preset", "query", "range", "request", "selected_span_guid",
+  "node", "oldest", "only", "open", "outcome", "pairs", "path", "platform", "preset", "query", "range", "request", "selected_span_guid",
   "skew", "snapshot_id", "sort", "span", "span_guid", "strangers", "tab", "trace_handle", "whole", "window", "youngest", "zoom",
 ] as const;
 type Name = (typeof NAMES)[number];

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,79 +14,106 @@ import pyarrow.compute as pc
 from satellite.model.span import PARENT_TAG
 from satellite.model.tags import elements_of, order_by_key, texts_of
 from satellite.query.plan import LOG_PREFIX, Plan
-from satellite.store import Suggestion, SuggestionKind
+from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
 from satellite.store.distinct import distinct
 from satellite.store.recall.log_fields import row_fields
 from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
 
 Ints = npt.NDArray[np.int64]
+Count = Callable[[Mask | None], Ints]
+"""In how many of a mask's rows each of some names occurs."""
+
+_NONE = np.empty(0, np.int64)
+_ENOUGH = 4 * DISTINCT_MAX
+"""So many tags of a key have DISTINCT_MAX different texts, unless they are lists or numbers in several types."""
 
 
 def suggest(
     segments: Sequence[Segment], kind: SuggestionKind, plan: Plan, key: str, text: str, limit: int
 ) -> list[Suggestion]:
     """What occurs among the matches, most frequent first."""
-    parts: list[tuple[pa.StringArray, Ints]] = []
-    for segment, mask in matches(segments, plan):
-        match kind:
-            case "service":
-                names, of_reporter = segment.services
-                rows = of(of_reporter[segment.batch.column("reporter")], mask)
-                parts.append((pa.array(names, pa.string()), np.bincount(rows, minlength=len(names))))
-            case "operation":
-                rows = of(segment.batch.column("name"), mask)
-                parts.append((segment.operations, np.bincount(rows, minlength=len(segment.operations))))
-            case "key":
-                parts.append(_key_counts(segment, mask, text))
-            case "value":
-                parts.append(_value_counts(segment, mask, key))
-                if key.startswith(LOG_PREFIX):
-                    parts.append(_log_value_counts(segment, mask, key.removeprefix(LOG_PREFIX)))
-    if not parts:
-        return []
-    table = pa.table(
-        {
-            "value": pa.concat_arrays([names for names, _ in parts]),
-            "spans": np.concatenate([n for _, n in parts]),
-        }
-    )
+    found = [*matches(segments, plan)]
+    table = _occurring(found, kind, key, text)
+    spans = table.group_by("value").aggregate([("spans", "sum")])
+    order = [("spans_sum", "descending"), ("value", "ascending")]
+    first = spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
+    failing = table.filter(pc.and_(pc.greater(table["errors"], 0), pc.is_in(table["value"], first["value"])))
+    names, counts = first["value"].to_pylist(), first["spans_sum"].to_pylist()
+    errors = Counter[str]()
+    for name, number in zip(failing["value"].to_pylist(), failing["errors"].to_pylist(), strict=True):
+        errors[name] += number
+    values = _distinct(found, names) if kind == "key" else {}
+    return [
+        Suggestion(name, number, errors[name], values.get(name))
+        for name, number in zip(names, counts, strict=True)
+    ]
+
+
+def _occurring(
+    found: Iterable[tuple[Segment, Mask | None]], kind: SuggestionKind, key: str, text: str = ""
+) -> pa.Table:
+    """`value`, `spans` and `errors` of each segment, where a name that contains `text` occurs."""
+    parts = [pa.table({"value": pa.array([], pa.string()), "spans": _NONE, "errors": _NONE})]
+    for segment, mask in found:
+        failing = segment.is_error if mask is None else mask & segment.is_error
+        any_fails = bool(failing.any())
+        for names, counted in _names(segment, kind, key, text):
+            spans = counted(mask)
+            errors = counted(failing) if any_fails else np.zeros_like(spans)
+            parts.append(pa.table({"value": names, "spans": spans, "errors": errors}))
+    table = pa.concat_tables(parts)
     table = table.filter(pc.greater(table["spans"], 0))
     if text:
         table = table.filter(pc.match_substring(table["value"], text, ignore_case=True))
-    table = table.group_by("value").aggregate([("spans", "sum")])
-    order = [("spans_sum", "descending"), ("value", "ascending")]
-    first = table.take(pc.select_k_unstable(table, k=limit, sort_keys=order))
-    return [Suggestion(row["value"], row["spans_sum"]) for row in first.to_pylist()]
+    return table
 
 
-def _key_counts(segment: Segment, mask: Mask | None, text: str) -> tuple[pa.StringArray, Ints]:
-    """Each tag key, and in how many of the rows it occurs; the parent's tag is not shown, logs' fields when asked for."""
-    keys, counts = segment.index.keys(), segment.index.key_counts(mask)
+def _names(
+    segment: Segment, kind: SuggestionKind, key: str, text: str
+) -> Iterator[tuple[pa.StringArray, Count]]:
+    """Names of this kind that a segment has, with what counts them."""
+    match kind:
+        case "service":
+            names, of_reporter = segment.services
+            yield (
+                pa.array(names, pa.string()),
+                _codes(of_reporter[segment.batch.column("reporter")], len(names)),
+            )
+        case "operation":
+            yield segment.operations, _codes(segment.batch.column("name"), len(segment.operations))
+        case "key":
+            yield from _keys(segment, text)
+        case "value":
+            if len(codes := segment.index.codes_of(key)):
+                texts, owners = _shown(segment.tags_at(codes), key)
+                yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
+            if key.startswith(LOG_PREFIX):
+                yield _log_values(segment, key.removeprefix(LOG_PREFIX))
+
+
+def _codes(codes: npt.NDArray[Any], size: int) -> Count:
+    """Each row has one name, `codes` say which."""
+    return lambda mask: np.bincount(of(codes, mask), minlength=size)
+
+
+def _keys(segment: Segment, text: str) -> Iterator[tuple[pa.StringArray, Count]]:
+    """Tag keys; the parent's tag is not shown, logs' fields when asked for."""
+    keys = segment.index.keys()
     shown = np.array([key != PARENT_TAG for key in keys], np.bool_)
-    names, spans = [key for key in keys if key != PARENT_TAG], counts[shown]
+    names = pa.array([key for key in keys if key != PARENT_TAG], pa.string())
+    yield names, lambda mask: segment.index.key_counts(mask)[shown]
     if text.startswith(LOG_PREFIX):
         fields = row_fields(segment.batch)
         log_keys, starts, order = order_by_key(fields.tags)
         key_of = np.empty(len(order), np.int64)
         key_of[order] = np.repeat(np.arange(len(log_keys)), np.diff(starts))
-        names += [LOG_PREFIX + key for key in log_keys]
-        spans = np.concatenate([spans, _rows_each(fields.rows, key_of[fields.codes], len(log_keys), mask)])
-    return pa.array(names, pa.string()), spans
+        names = pa.array([LOG_PREFIX + key for key in log_keys], pa.string())
+        yield names, lambda mask: _rows_each(fields.rows, key_of[fields.codes], len(log_keys), mask)
 
 
-def _value_counts(segment: Segment, mask: Mask | None, key: str) -> tuple[pa.StringArray, Ints]:
-    """Each value of a tag key, and in how many of the rows it is the one that counts; of a list its elements."""
-    codes = segment.index.codes_of(key)
-    if not len(codes):
-        return pa.array([], pa.string()), np.empty(0, np.int64)
-    tags, counts = segment.tags_at(codes), segment.index.value_counts(key, mask)
-    texts, owners = _shown(tags, key)
-    return texts, counts[owners]
-
-
-def _log_value_counts(segment: Segment, mask: Mask | None, key: str) -> tuple[pa.StringArray, Ints]:
-    """Each value of a field of logs, and in how many of the rows it occurs."""
+def _log_values(segment: Segment, key: str) -> tuple[pa.StringArray, Count]:
+    """Values of a field of logs."""
     fields = row_fields(segment.batch, key)
     texts, owners = _shown(fields.tags, key)
     names = texts.dictionary_encode()
@@ -97,7 +126,41 @@ def _log_value_counts(segment: Segment, mask: Mask | None, key: str) -> tuple[pa
     )
     place = by_tag[np.repeat(first[fields.codes], shown[fields.codes]) + within]
     numbers = np.asarray(names.indices)[place].astype(np.int64)
-    return names.dictionary, _rows_each(rows, numbers, len(names.dictionary), mask)
+    return names.dictionary, lambda mask: _rows_each(rows, numbers, len(names.dictionary), mask)
+
+
+def _distinct(found: Sequence[tuple[Segment, Mask | None]], keys: Iterable[str]) -> dict[str, int]:
+    """How many values each of these keys has, up to DISTINCT_MAX; what begins like a field of logs is left out.
+
+    Tags are compared as they are written and made into texts once for all segments.
+    """
+    left = {key for key in keys if not key.startswith(LOG_PREFIX)}
+    counts: dict[str, int] = {}
+    tags: list[pa.BinaryArray] = []
+    for segment, mask in found:
+        used = segment.index.used(mask)
+        codes = {key: own[used[own]] for key in left for own in [segment.index.codes_of(key)]}
+        for key, own in codes.items():
+            if len(own) >= _ENOUGH:
+                if _values(segment.tags_at(own[:_ENOUGH]), key) < DISTINCT_MAX:  # lists, for example
+                    counts[key] = min(len(pc.unique(_occurring(found, "value", key)["value"])), DISTINCT_MAX)
+                else:
+                    counts[key] = DISTINCT_MAX
+        left -= counts.keys()
+        few = [own for key, own in codes.items() if key in left and len(own)]
+        tags += [segment.tags_at(np.sort(np.concatenate(few)))] if few else []
+    if tags:
+        together = pc.unique(pa.chunked_array(tags))
+        names, starts, order = order_by_key(together)
+        for i, key in enumerate(names):
+            own = together.take(pa.array(order[starts[i] : starts[i + 1]]))
+            counts.setdefault(key, min(_values(own, key), DISTINCT_MAX))
+    return counts
+
+
+def _values(tags: pa.BinaryArray, key: str) -> int:
+    """How many different texts are shown for these tags."""
+    return len(pc.unique(_shown(tags, key)[0]))
 
 
 def _shown(tags: pa.BinaryArray, key: str) -> tuple[pa.StringArray, Ints]:

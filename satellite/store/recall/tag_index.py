@@ -5,6 +5,7 @@ Both answer the same questions. Of a key that a span repeats the last value coun
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,7 +15,6 @@ import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import key_prefix, order_by_key
-from satellite.store.distinct import distinct
 
 Rows = npt.NDArray[np.integer[Any]]
 Codes = npt.NDArray[np.int32]
@@ -59,6 +59,10 @@ class TagIndex(Protocol):
         """In how many of the rows each of `codes_of(key)` is the last value of the key."""
         ...
 
+    def used(self, mask: Mask | None) -> Mask:
+        """Whether each code is the last value of its key in any of the rows."""
+        ...
+
 
 def tag_rows(batch: SpanBatch) -> npt.NDArray[np.int32]:
     """The row that each entry of the flattened tags column belongs to."""
@@ -71,6 +75,23 @@ def flat_codes(batch: SpanBatch) -> Codes:
     return np.asarray(batch.array("tags").flatten())
 
 
+def few(mask: Mask) -> bool:
+    """Whether rows are better looked at one by one than all together."""
+    return bool(8 * np.count_nonzero(mask) < len(mask))
+
+
+def entries(batch: SpanBatch, mask: Mask) -> Codes:
+    """The entries of the flattened tags column that belong to the mask's rows."""
+    offsets, flat = batch.array("tags").offsets.to_numpy(), flat_codes(batch)
+    if not few(mask):
+        return np.asarray(flat[np.repeat(mask, np.diff(offsets))], np.int32)
+    rows = np.flatnonzero(mask)
+    first, sizes = offsets[rows] - offsets[0], np.diff(offsets)[rows]
+    ends = np.cumsum(sizes)
+    places = np.repeat(first - (ends - sizes), sizes) + np.arange(sizes.sum())
+    return np.asarray(flat[places], np.int32)
+
+
 def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
     """The last of each row's entries; rows ascend."""
     last = np.ones(len(rows), np.bool_)
@@ -79,7 +100,10 @@ def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
 
 
 class ScanIndex:
-    """For a batch that just arrived: nothing is prepared, every question looks through all codes."""
+    """For a batch that just arrived: nothing is prepared, every question looks through all codes.
+
+    Which tag has which key is remembered once somebody asked for keys.
+    """
 
     nbytes = 0
 
@@ -87,22 +111,32 @@ class ScanIndex:
         """Answer for this batch."""
         self._batch = batch
 
+    @cached_property
+    def _key_of(self) -> tuple[list[str], Codes]:
+        """(the keys, the number of each tag's key)."""
+        keys, starts, order = order_by_key(self._batch.tags)
+        key_of = np.empty(len(order), np.int32)
+        key_of[order] = np.repeat(np.arange(len(keys), dtype=np.int32), np.diff(starts))
+        return keys, key_of
+
     def keys(self) -> list[str]:
         """Distinct keys."""
-        return order_by_key(self._batch.tags).keys
+        return self._key_of[0]
 
-    @property
+    @cached_property
     def repeated(self) -> frozenset[str]:
         """Keys that some span has more than once."""
-        keys, starts, order = order_by_key(self._batch.tags)
-        key_of = np.empty(len(order), np.int64)
-        key_of[order] = np.repeat(np.arange(len(keys)), np.diff(starts))
+        keys, key_of = self._key_of
         return _repeated(keys, key_of[flat_codes(self._batch)], tag_rows(self._batch))
 
     def codes_of(self, key: str) -> Codes:
         """The codes of all tags with this key, ascending."""
-        has_key = pc.starts_with(self._batch.tags, pattern=key_prefix(key))
-        return np.flatnonzero(np.asarray(has_key)).astype(np.int32)
+        if "_key_of" in self.__dict__:
+            keys, key_of = self._key_of
+            has_key = key_of == (keys.index(key) if key in keys else -1)
+        else:
+            has_key = np.asarray(pc.starts_with(self._batch.tags, pattern=key_prefix(key)))
+        return np.flatnonzero(has_key).astype(np.int32)
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""
@@ -115,17 +149,35 @@ class ScanIndex:
 
     def key_counts(self, mask: Mask | None) -> Counts:
         """In how many of the rows (None: all) each of `keys()` occurs."""
-        keys, starts, order = order_by_key(self._batch.tags)
-        key_of = np.empty(len(order), np.int64)
-        key_of[order] = np.repeat(np.arange(len(keys)), np.diff(starts))
-        rows, of_row = tag_rows(self._batch), key_of[flat_codes(self._batch)]
-        pairs = distinct(rows.astype(np.int64) * max(len(keys), 1) + of_row)  # once per row
-        rows, of_row = np.divmod(pairs, max(len(keys), 1))
-        return np.bincount(of_row if mask is None else of_row[mask[rows]], minlength=len(keys))
+        keys, key_of = self._key_of
+        codes = flat_codes(self._batch) if mask is None else entries(self._batch, mask)
+        counts = np.bincount(key_of[codes], minlength=len(keys))
+        return _once_per_row(self, counts, mask)
 
     def value_counts(self, key: str, mask: Mask | None) -> Counts:
         """In how many of the rows each of `codes_of(key)` is the last value of the key."""
         return _counted(self.codes_of(key), *self.occurrences(key), mask)
+
+    def used(self, mask: Mask | None) -> Mask:
+        """Whether each code is the last value of its key in any of the rows."""
+        used = np.zeros(len(self._batch.tags), np.bool_)
+        used[flat_codes(self._batch) if mask is None else entries(self._batch, mask)] = True
+        return _used_last(self, used, mask)
+
+
+def _once_per_row(index: TagIndex, counts: Counts, mask: Mask | None) -> Counts:
+    """The counts of keys, put right for those that a row repeats."""
+    for key in index.repeated:
+        rows, _ = index.occurrences(key)
+        counts[index.keys().index(key)] = len(rows) if mask is None else np.count_nonzero(mask[rows])
+    return counts
+
+
+def _used_last(index: TagIndex, used: Mask, mask: Mask | None) -> Mask:
+    """Of the keys that a row repeats, only those codes that come last."""
+    for key in index.repeated:
+        used[index.codes_of(key)] = index.value_counts(key, mask) > 0
+    return used
 
 
 def _counted(codes: Codes, rows: Rows, last: Codes, mask: Mask | None) -> Counts:
@@ -141,7 +193,7 @@ def _scan(batch: SpanBatch, codes: Codes) -> tuple[Rows, Codes]:
     return _last_per_row(tag_rows(batch)[places], flat[places])
 
 
-def _repeated(keys: list[str], key_of: npt.NDArray[np.int64], rows: Rows) -> frozenset[str]:
+def _repeated(keys: list[str], key_of: npt.NDArray[np.integer[Any]], rows: Rows) -> frozenset[str]:
     """The keys that occur twice in a row; `key_of`: number of the key of each tag of each row."""
     pairs = np.sort((rows.astype(np.uint64) << np.uint64(32)) | key_of.astype(np.uint64))
     again = pairs[1:][pairs[1:] == pairs[:-1]] & np.uint64(0xFFFFFFFF)
@@ -225,11 +277,12 @@ class PostingIndex:
 
     def key_counts(self, mask: Mask | None) -> Counts:
         """In how many of the rows (None: all) each of `keys()` occurs."""
-        counts = _counted_between(self._rows, self._offsets[self._starts], mask)
-        for key in self.repeated:  # such a key counts once per row
-            rows, _ = self.occurrences(key)
-            counts[self._position[key]] = len(rows) if mask is None else np.count_nonzero(mask[rows])
-        return counts
+        if mask is not None and few(mask):  # by their own tags
+            keys = np.searchsorted(self._starts, entries(self._batch, mask), "right") - 1
+            counts = np.bincount(keys, minlength=len(self._keys))
+        else:
+            counts = _counted_between(self._rows, self._offsets[self._starts], mask)
+        return _once_per_row(self, counts, mask)
 
     def value_counts(self, key: str, mask: Mask | None) -> Counts:
         """In how many of the rows each of `codes_of(key)` is the last value of the key."""
@@ -239,6 +292,15 @@ class PostingIndex:
         if i is None:
             return np.empty(0, np.int64)
         return _counted_between(self._rows, self._offsets[self._starts[i] : self._starts[i + 1] + 1], mask)
+
+    def used(self, mask: Mask | None) -> Mask:
+        """Whether each code is the last value of its key in any of the rows."""
+        if mask is None:
+            used = np.diff(self._offsets) > 0
+        else:
+            used = np.zeros(len(self._offsets) - 1, np.bool_)
+            used[entries(self._batch, mask)] = True
+        return _used_last(self, used, mask)
 
 
 def _counted_between(rows: Rows, bounds: npt.NDArray[np.int32], mask: Mask | None) -> Counts:
