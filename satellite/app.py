@@ -35,7 +35,8 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
-from satellite.memory import MemoryGuard, fitted, limit_bytes, resident_bytes
+from satellite.machine import limit_bytes
+from satellite.memory import MemoryGuard, fitted, resident_bytes
 from satellite.page_ports import PagePorts
 from satellite.ports import CannotListen, SpanPorts, certificates_of
 from satellite.receivers.page import STORE, Page
@@ -94,7 +95,8 @@ class App:
                 "the setting memory_limit_bytes",
             )
         self._memory_limit = found
-        self._loaded = fitted(loaded, found)
+        self._receivers_wanted = receivers_of(loaded.settings, found)
+        self._loaded = fitted(loaded, found, receivers=self._receivers_wanted)
         self._settings = self._loaded.settings
         self._clock_ns = clock_ns
         self._state = "starting"
@@ -293,11 +295,10 @@ class App:
             "requests": self._requests if self._requests.on else None,
         }
         kept = self._certificates is None or self._certificates.kept
-        number = receivers_of(self._settings, self._memory_limit) if kept else 0
-        if number:
+        if self._receivers_wanted and kept:
             receivers = Receivers(
                 self._loaded,
-                number,
+                self._receivers_wanted,
                 writer=self._writer,
                 witness=self._witness,
                 api=self._api,

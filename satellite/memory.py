@@ -12,7 +12,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -23,6 +22,8 @@ BASE_BYTES = 190 * 2**20
 """What the process takes before the first span, its API made; measured at 150 to 180 MiB."""
 OVERHEAD = 1.3
 """What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 1.1 to 1.25."""
+RECEIVER_BYTES = 140 * 2**20
+"""What a receiver takes, its own buffers included; measured at 100 to 140 MiB."""
 DECODING = 8
 """A report takes at most so many times its bytes while it is decoded (the intake's bound)."""
 
@@ -36,50 +37,9 @@ LOOK_SECONDS = 0.01
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # of mallopt(3)
 _LARGE_BYTES = 4 * 2**20
-_UNLIMITED = 2**60
-"""What cgroups say instead of «none» is somewhere beyond this."""
 
 
-# What there is
-
-
-def limit_bytes(proc: Path = Path("/proc"), cgroups: Path = Path("/sys/fs/cgroup")) -> tuple[int, str]:
-    """(how much this process may take, who says so): the tightest cgroup, or the machine."""
-    limits = [(size, "the container's limit") for size in _cgroup_limits(proc, cgroups)]
-    with suppress(OSError, ValueError):
-        for name, size, *_ in map(str.split, (proc / "meminfo").read_text().splitlines()):
-            if name == "MemTotal:":
-                limits.append((int(size) * 1024, "the machine's memory"))
-    return min(limits, default=(_UNLIMITED, "no limit that could be found"))
-
-
-def _cgroup_limits(proc: Path, cgroups: Path) -> list[int]:
-    found: list[int] = []
-    try:
-        lines = (proc / "self/cgroup").read_text().splitlines()
-    except OSError:
-        return found
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":  # version 2
-            roots, name = [cgroups, cgroups / "unified"], "memory.max"
-        elif "memory" in controllers.split(","):
-            roots, name = [cgroups / "memory"], "memory.limit_in_bytes"
-        else:
-            continue
-        for root in roots:
-            # In a container the path is often that of the host, and the group is the root that is seen.
-            for folder in {root, *(root / part for part in _parents(path))}:
-                with suppress(OSError, ValueError):
-                    size = int((folder / name).read_text())
-                    if size < _UNLIMITED:
-                        found.append(size)
-    return found
-
-
-def _parents(path: str) -> list[str]:
-    parts = [part for part in path.split("/") if part and part != ".."]
-    return ["/".join(parts[: i + 1]) for i in range(len(parts))]
+# What is taken
 
 
 def resident_bytes(process: int | Literal["self"] = "self") -> int:
@@ -97,9 +57,9 @@ def resident_bytes(process: int | Literal["self"] = "self") -> int:
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def fitted(loaded: Loaded, limit: int) -> Loaded:
-    """The settings with budgets that fit into so much memory, where they were not set."""
-    left = int(limit * EASY) - BASE_BYTES
+def fitted(loaded: Loaded, limit: int, *, receivers: int = 0) -> Loaded:
+    """The settings with budgets that fit into so much memory beside so many receivers, where they were not set."""
+    left = int(limit * EASY) - BASE_BYTES - receivers * RECEIVER_BYTES
     waiting = max(min(256 * 2**20, left // 8), 4 * 2**20)
     snapshots = max(min(256 * 2**20, left // 8), 4 * 2**20)
     requests = max(min(64 * 2**20, left // 16), 2**20)

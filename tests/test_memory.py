@@ -1,4 +1,4 @@
-"""How much memory there is, what fits into it, and what is done when it runs short."""
+"""What fits into the memory that there is, and what is done when it runs short."""
 
 from __future__ import annotations
 
@@ -12,48 +12,13 @@ from typing import Any
 import httpx
 import pytest
 
-from satellite.memory import EASY, OVERHEAD, TIGHT, MemoryGuard, fitted, limit_bytes, resident_bytes
+from satellite.memory import EASY, OVERHEAD, RECEIVER_BYTES, TIGHT, MemoryGuard, fitted, resident_bytes
 from satellite.settings import load
 from tests.processes import Process
 from tests.processes import resident_bytes as resident_of
 
 MIB = 2**20
 GIB = 2**30
-
-
-def machine(folder: Path, cgroup: str, **limits: str) -> tuple[Path, Path]:
-    """A /proc and a /sys/fs/cgroup with 8 GiB; names of limits have `__` for `/`."""
-    (folder / "proc/self").mkdir(parents=True)
-    (folder / "proc/meminfo").write_text("MemTotal:        8388608 kB\nMemFree: 1 kB\n")
-    (folder / "proc/self/cgroup").write_text(cgroup)
-    for name, text in limits.items():
-        file = folder / "cgroup" / name.replace("__", "/").replace("DOT", ".")
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(text)
-    return folder / "proc", folder / "cgroup"
-
-
-@pytest.mark.parametrize(
-    ("cgroup", "limits", "expected"),
-    [
-        ("0::/\n", {"memoryDOTmax": "536870912\n"}, 512 * MIB),
-        ("0::/\n", {"memoryDOTmax": "max\n"}, 8 * GIB),
-        ("0::/a/b\n", {"a__memoryDOTmax": "1073741824\n", "a__b__memoryDOTmax": "max\n"}, GIB),
-        ("4:memory:/docker/x\n", {"memory__memoryDOTlimit_in_bytes": "536870912\n"}, 512 * MIB),
-        ("4:memory:/x\n", {"memory__x__memoryDOTlimit_in_bytes": "9223372036854771712\n"}, 8 * GIB),
-        ("3:cpu:/x\n", {}, 8 * GIB),
-        ("", {}, 8 * GIB),
-    ],
-)
-def test_the_tightest_limit_counts(
-    tmp_path: Path, cgroup: str, limits: dict[str, str], expected: int
-) -> None:
-    proc, cgroups = machine(tmp_path, cgroup, **limits)
-    assert limit_bytes(proc, cgroups)[0] == expected
-
-
-def test_without_proc_there_is_no_limit(tmp_path: Path) -> None:
-    assert limit_bytes(tmp_path, tmp_path)[0] > 2**50
 
 
 def test_this_process_takes_something() -> None:
@@ -67,6 +32,13 @@ def test_defaults_fit_into_the_limit(limit: int) -> None:
     assert spans + settings.max_waiting_bytes + settings.snapshot_bytes <= limit * EASY
     assert settings.bytes_per_project <= settings.bytes_in_total
     assert settings.bytes_in_total <= 4_000_000_000
+
+
+def test_receivers_have_their_share_of_the_limit() -> None:
+    without, beside = (fitted(load({}, {}), 2 * GIB, receivers=number).settings for number in (0, 4))
+    assert without.bytes_in_total - beside.bytes_in_total > 4 * RECEIVER_BYTES / OVERHEAD / 2
+    spans = int(OVERHEAD * beside.bytes_in_total)
+    assert spans + beside.max_waiting_bytes + beside.snapshot_bytes + 4 * RECEIVER_BYTES <= 2 * GIB * EASY
 
 
 def test_what_is_set_stays() -> None:

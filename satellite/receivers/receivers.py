@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from satellite.edges.listener import OnMixed
 from satellite.edges.listeners import bound_socket
 from satellite.faults.book import Faults
 from satellite.intake.writer import Writer
+from satellite.machine import processors
 from satellite.memory import resident_bytes
 from satellite.ports import SPANS, CannotListen, OnLeftOut, open_ports
 from satellite.receivers.lane import Lane
@@ -79,11 +79,6 @@ def receivers_of(settings: Settings, memory_bytes: int) -> int:
     if memory_bytes < MEMORY_BYTES:
         return 0
     return min(max(processors() - 2, 0), RECEIVERS_AT_MOST)
-
-
-def processors() -> int:
-    """How many this process may use; a container's share of time does not count."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class ReceiverFailed(Exception):
