@@ -340,6 +340,12 @@ class AsyncProject:
         found: list[dict[str, Any]] = (await self.client.send(call))["findings"]
         return found
 
+    async def reporters(self) -> list[dict[str, Any]]:
+        """As `Project.reporters`."""
+        call = calls.of_project(dict, "GET", self.name, "reporters")
+        found: list[dict[str, Any]] = (await self.client.send(call))["reporters"]
+        return found
+
     async def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """As `Project.latency`."""
         return calls.latency(await self.histogram(query, **bounds))

@@ -373,6 +373,15 @@ class Project:
         found: list[dict[str, Any]] = self.client.send(call)["findings"]
         return found
 
+    def reporters(self) -> list[dict[str, Any]]:
+        """Who reported, the last heard first: service, id, tracer and its version, last_seen_ns, and what was lost on the way.
+
+        `reports` taken and `refused`, `spans` received, `dropped` by the client as it says, `dropped_here` by reason.
+        """
+        call = calls.of_project(dict, "GET", self.name, "reporters")
+        found: list[dict[str, Any]] = self.client.send(call)["reporters"]
+        return found
+
     def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
         """Exact percentiles of the matching spans' latencies. Raises NotFound when nothing ever arrived."""
         return calls.latency(self.histogram(query, **bounds))

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Never, overload
 
 from mock_lightstep_satellite.selector import Selector, q
-from mock_lightstep_satellite.span import Span
+from mock_lightstep_satellite.span import Span, latency
 
 _TREE_SPANS_MAX = 200
 """Spans that the tree in a failure's text shows."""
@@ -232,7 +232,7 @@ class Trace(Sequence[TracedSpan]):
             shown += 1
             mark = "  ERROR" if span.error else ""
             lost = f"  (parent {span.parent_span_id} missing)" if id(span) in self._orphans else ""
-            yield f"  {indent}{branch}{span.service}: {span.operation}  {_milliseconds(span.exact_duration_us)}{mark}{lost}"
+            yield f"  {indent}{branch}{span.service}: {span.operation}  {latency(span.exact_duration_us)}{mark}{lost}"
             below = indent + {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")
             children = span.children
             waiting += [
@@ -272,9 +272,3 @@ def _checked(selector: Selector) -> Selector:
         )
         raise TypeError(message)
     return selector
-
-
-def _milliseconds(duration_us: float) -> str:
-    if 0 < abs(duration_us) < 1:
-        return f"{duration_us * 1000:.3g} ns"
-    return f"{duration_us / 1000:.3g} ms" if duration_us >= 1000 else f"{duration_us:.4g} µs"

@@ -70,6 +70,9 @@ VERBS = (
     Verb(
         "requests", ASKING, "requests", "app", "What came to the ports for reports; show, save, replay one."
     ),
+    Verb(
+        "reporters", ASKING, "reporters", "reporters", "Who reports with what, and what was lost on the way."
+    ),
     Verb("fault", ASKING, "faults", "app", "A bad day on purpose: what is to go wrong."),
     Verb("golden", ASKING, "golden", "app", "Hold traces against files."),
     Verb("reset", ASKING, "run", "reset", "Remove the spans of a project."),

@@ -25,6 +25,7 @@ from satellite.api import (
     histogram,
     projects,
     queries,
+    reporters,
     requests,
     services,
     snapshots,
@@ -97,6 +98,7 @@ def create_api(
         tail.routes(sources.store, arrivals),
         faults.routes(book),
         requests.routes(log, inflate),
+        reporters.routes(writer),
     ]
     workers = Workers(seconds_max=question_seconds_max)
     for routes in resources:

@@ -86,6 +86,7 @@ METHODS = (
     Method("StrangeRequest", "GET", "/requests/{number}"),
     Method("StrangeRequestBody", "GET", "/requests/{number}/body", "file"),
     Method("DecodeStrangeRequest", "GET", "/requests/{number}/decoded"),
+    Method("Reporters", "GET", f"{_P}/reporters"),
     Method("AddFault", "POST", f"{_P}/faults"),
     Method("Faults", "GET", f"{_P}/faults"),
     Method("RemoveFault", "DELETE", f"{_P}/faults/{{fault_id}}", "nothing"),

@@ -27,16 +27,29 @@ _STATUS_BYTES, _FIGURE_BYTES = 1000, 150
 
 
 class ReporterStatus(msgspec.Struct):
-    """What one reporter said and did, for diagnostics."""
+    """What one reporter said and did."""
 
     id: str
+    """16 hex digits; zeros when its protocol has none."""
     service: str
     protocol: str
+    tracer: str = ""
+    """What it says it reports with: `lightstep python`, `opentelemetry java`; "" when it does not say."""
+    tracer_version: str = ""
     last_seen_ns: int = 0
+    """When its last report came, refused or not; ns since the epoch."""
     reports: int = 0
+    """Those that were taken."""
+    refused: int = 0
+    """Reports of which nothing was kept."""
     spans: int = 0
+    """Received in those that were taken, whether they were new or not."""
+    dropped: int = 0
+    """Spans that the client says it lost before they could reach us."""
+    dropped_here: dict[str, int] = msgspec.field(default_factory=dict)
+    """Spans of reports that were taken, which were not kept all the same, by reason."""
     counters: dict[str, float] = msgspec.field(default_factory=dict)
-    """Sums of what the client counted: `spans.dropped` are those it lost before they could reach us."""
+    """Sums of what the client counted, `spans.dropped` among them."""
     gauges: dict[str, float] = msgspec.field(default_factory=dict)
     """What the client measured of itself, the last value of each name."""
 
@@ -60,38 +73,71 @@ class Reporters:
         self.bytes = 0
         """What they take in memory, about."""
 
-    def heard(self, project: str, reports: Iterable[Report], now_ns: int) -> None:
-        """These were kept."""
-        by_reporter: dict[int, list[Report]] = {}
-        for report in reports:
-            by_reporter.setdefault(id(report.reporter), []).append(report)
+    def heard(self, project: str, reports: Iterable[tuple[Report, int]], now_ns: int) -> None:
+        """These were kept, each but for so many of its spans that a fault dropped without a word."""
+        by_reporter: dict[int, list[tuple[Report, int]]] = {}
+        for one in reports:
+            by_reporter.setdefault(id(one[0].reporter), []).append(one)
         with self._lock:
             for same in by_reporter.values():
-                self._heard_of(project, same[0].reporter, same, now_ns)
-            while self.bytes > self._bytes_max and len(self._heard) > 1:
-                self._forget(*next(iter(self._heard)))
+                self._heard_of(project, same[0][0].reporter, same, now_ns)
+            self._make_room()
 
-    def _heard_of(self, project: str, reporter: Reporter, reports: Sequence[Report], now_ns: int) -> None:
-        service = reporter.service[:NAME_CHARACTERS]
-        key = (reporter.protocol, reporter.id, service)
-        known = self._projects.setdefault(project, {})
-        status = known.pop(key, None) or ReporterStatus(id_text(reporter.id), service, reporter.protocol)
-        known[key] = status
-        self._changed.add(project)
-        status.last_seen_ns = now_ns
+    def refused(self, project: str, reporter: Reporter, now_ns: int) -> None:
+        """Nothing of a report was kept."""
+        with self._lock:
+            key, status = self._status(project, reporter, now_ns)
+            status.refused += 1
+            self._weigh(project, key, status)
+            self._make_room()
+
+    def _heard_of(
+        self, project: str, reporter: Reporter, reports: Sequence[tuple[Report, int]], now_ns: int
+    ) -> None:
+        key, status = self._status(project, reporter, now_ns)
         status.reports += len(reports)
-        for report in reports:
+        for report, lost in reports:
             status.spans += report.rows.stop - report.rows.start
+            for reason, number in report.dropped.items():
+                status.spans += number
+                status.dropped_here[reason] = status.dropped_here.get(reason, 0) + number
+            if lost:
+                status.dropped_here["fault"] = status.dropped_here.get("fault", 0) + lost
             for name, value in report.counters.items():
                 _put(status.counters, name, status.counters.get(name[:NAME_CHARACTERS], 0) + value)
+                if "dropped" in name:
+                    status.dropped += int(value)
         gauges = reporter.detail.get("gauges")
         for name, value in gauges.items() if isinstance(gauges, dict) else ():
             _put(status.gauges, name, value)
+        self._weigh(project, key, status)
+
+    def _status(self, project: str, reporter: Reporter, now_ns: int) -> tuple[_Key, ReporterStatus]:
+        """Of who was heard of just now."""
+        service = reporter.service[:NAME_CHARACTERS]
+        key = (reporter.protocol, reporter.id, service)
+        known = self._projects.setdefault(project, {})
+        status = known.pop(key, None)
+        if status is None:
+            status = ReporterStatus(id_text(reporter.id), service, reporter.protocol, *_tracer(reporter))
+        known[key] = status
+        self._changed.add(project)
+        status.last_seen_ns = now_ns
+        return key, status
+
+    def _weigh(self, project: str, key: _Key, status: ReporterStatus) -> None:
+        """Count what it takes."""
+        known = self._projects[project]
         self.bytes -= self._heard.pop((project, key), 0)
         self._heard[project, key] = size = _size(status)
         self.bytes += size
         if len(known) > REPORTERS_REMEMBERED:
             self._forget(project, next(iter(known)))
+
+    def _make_room(self) -> None:
+        """Those unheard of longest go."""
+        while self.bytes > self._bytes_max and len(self._heard) > 1:
+            self._forget(*next(iter(self._heard)))
 
     def keep(self, state: State) -> None:
         """Write all that changed since the last time."""
@@ -133,6 +179,20 @@ class Reporters:
                 self.bytes -= self._heard.pop((project, key))
 
 
+def _tracer(reporter: Reporter) -> tuple[str, str]:
+    """What it says it reports with, and the version: by LightStep's attributes, OpenTelemetry's, Jaeger's."""
+    said = reporter.texts()
+    if platform := said.get("lightstep.tracer_platform"):
+        tracer, version = f"lightstep {platform}", said.get("lightstep.tracer_version", "")
+    elif sdk := said.get("telemetry.sdk.name"):
+        tracer = f"{sdk} {said.get('telemetry.sdk.language', '')}".strip()
+        version = said.get("telemetry.sdk.version", "")
+    else:
+        language, _, version = said.get("jaeger.version", "").partition("-")  # `Go-2.30.0`
+        tracer = f"jaeger {language.lower()}" if language else ""
+    return tracer[:NAME_CHARACTERS], version[:NAME_CHARACTERS]
+
+
 def _put(figures: dict[str, float], name: str, value: float) -> None:
     name = name[:NAME_CHARACTERS]
     if name in figures or len(figures) < FIGURES_REMEMBERED:
@@ -140,5 +200,12 @@ def _put(figures: dict[str, float], name: str, value: float) -> None:
 
 
 def _size(status: ReporterStatus) -> int:
-    names = [*status.counters, *status.gauges]
-    return _STATUS_BYTES + len(status.service) + sum(map(len, names)) + _FIGURE_BYTES * len(names)
+    names = [*status.counters, *status.gauges, *status.dropped_here]
+    return (
+        _STATUS_BYTES
+        + len(status.service)
+        + len(status.tracer)
+        + len(status.tracer_version)
+        + sum(map(len, names))
+        + _FIGURE_BYTES * len(names)
+    )

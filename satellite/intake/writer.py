@@ -50,10 +50,8 @@ class _Share:
     """What one parcel brings for one project."""
 
     rows: list[slice] = field(default_factory=list)
-    members: list[tuple[int, Report]] = field(default_factory=list)
-    """Places in the parcel, and what is there."""
-    lost: int = 0
-    """Spans that a fault drops without a word to their senders."""
+    members: list[tuple[int, Report, int]] = field(default_factory=list)
+    """Places in the parcel, what is there, and how many spans of it a fault drops without a word to their senders."""
 
 
 class Writer:
@@ -83,7 +81,7 @@ class Writer:
             observer: for metrics and logs.
             writers: projects of one parcel that are written at the same time, for a store that waits for a disk.
             faults: what is to go wrong with reports, on purpose.
-            count: hears of the spans of each report that is taken.
+            count: hears of the spans of the reports that are taken, from any thread.
         """
         self._count = count
         self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
@@ -148,7 +146,7 @@ class Writer:
             decision = None if imported else self._decide(parcel, origin, outcome, project)
             if decision is None:
                 share.rows.append(outcome.rows)
-                share.members.append((place, outcome))
+                share.members.append((place, outcome, 0))
                 continue
             decisions[place] = decision
             if (refused := decision.refusal(origin.size_bytes)) is not None:
@@ -159,8 +157,7 @@ class Writer:
                 continue
             report, rows, lost = kept(decision, outcome)
             share.rows += rows
-            share.members.append((place, report))
-            share.lost += lost
+            share.members.append((place, report, lost))
         due = [(*whose, share) for whose, share in shares.items() if share.members]
 
         def write(one: tuple[str, bool, _Share]) -> Written | SatelliteError:
@@ -170,7 +167,7 @@ class Writer:
         apart = self._writers.map if self._writers is not None and len(due) > 1 else map
         for (project, imported, share), written in zip(due, list(apart(write, due)), strict=True):
             now_ns = self._clock_ns()
-            for place, report in share.members:
+            for place, report, _ in share.members:
                 receipts[place] = self._receipt(
                     parcel, parcel.origins[place], report, written, project, now_ns
                 )
@@ -178,6 +175,7 @@ class Writer:
                 receipts[share.members[0][0]].kept_once = written.kept_once()
         for place, decision in decisions.items():
             receipts[place] = told(decision, receipts[place])
+        self._count(sum(receipt.stored for receipt in receipts.values()))
         return [receipts[place] for place in range(len(parcel.origins))]
 
     def _project(self, token: str, known: dict[str, str]) -> str:
@@ -203,8 +201,9 @@ class Writer:
         return self._faults.of_report(request, project)
 
     def _write_share(self, project: str, parcel: Parcel, share: _Share) -> Written | SatelliteError:
-        dropped: dict[str, int] = {REASON: share.lost} if share.lost else {}
-        for _, report in share.members:
+        all_lost = sum(lost for _, _, lost in share.members)
+        dropped: dict[str, int] = {REASON: all_lost} if all_lost else {}
+        for _, report, _ in share.members:
             for reason, number in report.dropped.items():
                 dropped[reason] = dropped.get(reason, 0) + number
         batch = _rows(parcel.decoded.batch, share.rows)
@@ -219,10 +218,12 @@ class Writer:
             return StoreFailed("the store failed; see the satellite's log")
         if len(batch):
             self._arrivals.notify(project)
-        self._reporters.heard(project, [report for _, report in share.members], parcel.arrived_ns)
+        self._reporters.heard(
+            project, ((report, lost) for _, report, lost in share.members), parcel.arrived_ns
+        )
         if self._observer:
-            client_dropped = sum(report.counters.get("spans.dropped", 0.0) for _, report in share.members)
-            size_bytes = sum(parcel.origins[place].size_bytes for place, _ in share.members)
+            client_dropped = sum(report.counters.get("spans.dropped", 0.0) for _, report, _ in share.members)
+            size_bytes = sum(parcel.origins[place].size_bytes for place, _, _ in share.members)
             self._observer.reports_kept(parcel.protocol, len(share.members), size_bytes)
             self._observer.spans_written(project, parcel.protocol, written.stored, client_dropped)
         return written
@@ -239,7 +240,6 @@ class Writer:
         if isinstance(outcome, SatelliteError):
             return self._refused(parcel, origin, outcome, report, project)
         stored = report.rows.stop - report.rows.start
-        self._count(stored)
         return Receipt(
             origin.received_ns,
             now_ns,
@@ -274,6 +274,8 @@ class Writer:
         if report is not None:
             receipt.echo = report.echo
             receipt.service, receipt.reporter_id = report.reporter.service, report.reporter.id
+            if project and origin.project is None:
+                self._reporters.refused(project, report.reporter, origin.received_ns)
         return receipt
 
     # Who reported

@@ -1181,6 +1181,18 @@ class DecodeStrangeRequestRequest(_message.Message):
     number: str
     def __init__(self, number: _Optional[str] = ...) -> None: ...
 
+class ReportersRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class ReporterList(_message.Message):
+    __slots__ = ("reporters",)
+    REPORTERS_FIELD_NUMBER: _ClassVar[int]
+    reporters: _containers.RepeatedCompositeFieldContainer[ReporterStatus]
+    def __init__(self, reporters: _Optional[_Iterable[_Union[ReporterStatus, _Mapping]]] = ...) -> None: ...
+
 class AddFaultRequest(_message.Message):
     __slots__ = ("project", "status", "grpc_status", "retry_after_ms", "body", "commands", "errors", "warnings", "infos", "no_timestamps", "skew_ms", "delay_ms", "jitter_ms", "read_delay_ms", "bytes_per_second", "connection", "streams", "tls", "accept", "drop", "size_limit_bytes", "duplicate", "strict", "protocol", "transport", "path", "port", "peer", "reporter", "after", "times", "for_ms", "probability", "seed", "name")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -1950,6 +1962,57 @@ class Header(_message.Message):
     name: str
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+
+class ReporterStatus(_message.Message):
+    __slots__ = ("id", "service", "protocol", "tracer", "tracer_version", "last_seen_ns", "reports", "refused", "spans", "dropped", "dropped_here", "counters", "gauges")
+    class DroppedHereEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class GaugesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRACER_FIELD_NUMBER: _ClassVar[int]
+    TRACER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_NS_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_HERE_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    GAUGES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    service: str
+    protocol: str
+    tracer: str
+    tracer_version: str
+    last_seen_ns: int
+    reports: int
+    refused: int
+    spans: int
+    dropped: int
+    dropped_here: _containers.ScalarMap[str, int]
+    counters: _containers.ScalarMap[str, float]
+    gauges: _containers.ScalarMap[str, float]
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., protocol: _Optional[str] = ..., tracer: _Optional[str] = ..., tracer_version: _Optional[str] = ..., last_seen_ns: _Optional[int] = ..., reports: _Optional[int] = ..., refused: _Optional[int] = ..., spans: _Optional[int] = ..., dropped: _Optional[int] = ..., dropped_here: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., gauges: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Listed(_message.Message):
     __slots__ = ("id", "fault", "seen", "applied", "active")

@@ -9,6 +9,7 @@ import mmap
 import os
 import sys
 import tempfile
+import threading
 from typing import Self
 
 _EARLY, _READY, _SPARE, _SPANS = range(4)
@@ -29,6 +30,7 @@ class Page:
         """Over a file that `create` made."""
         self.descriptor = descriptor
         self._cells = memoryview(mmap.mmap(descriptor, 0)).cast("q")
+        self._counting = threading.Lock()
 
     @classmethod
     def create(cls) -> Self:
@@ -78,8 +80,9 @@ class Page:
         return self._cells[_SPANS]
 
     def count(self, spans: int) -> None:
-        """So many more."""
-        self._cells[_SPANS] += spans
+        """So many more; from any thread of the store's process."""
+        with self._counting:
+            self._cells[_SPANS] += spans
 
     def tell(self, process: int, waiting_bytes: int, *, full: bool) -> None:
         """What waits at a process, and whether it refuses more."""

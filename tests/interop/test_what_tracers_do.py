@@ -18,7 +18,6 @@ from tests.interop.processes import PATIENCE_S, Tracer
 from tests.interop.processes import environment as process_environment
 from tests.interop.test_envoy import Start, application, binary, each_tracer, get
 from tests.interop.test_envoy import start as envoys
-from tests.interop.test_lightstep_tracers import reporters
 from tests.interop.test_opentelemetry import NEVER_MS, OTLP, Sdk
 from tests.interop.tracers import CLIENTS, Program, target
 
@@ -155,8 +154,8 @@ def test_java_gives_up_what_was_refused_and_counts_it(
     java.do("many", 1, "kept")
     assert java.do("flush")["failed"] == ""
     assert [span.operation for span in spans.expect()] == ["kept"]
-    (reporter,) = reporters(spans)
-    assert reporter["counters"]["spans.dropped"] == 4
+    (reporter,) = spans.asked.reporters()
+    assert (reporter["reports"], reporter["refused"], reporter["dropped"]) == (1, 1, 4)
 
 
 @pytest.mark.parametrize("name", ["go-grpc"])

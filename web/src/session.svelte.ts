@@ -43,9 +43,18 @@ export interface Reporter {
   readonly id: string;
   readonly service: string;
   readonly protocol: string;
+  /** What it says it reports with; "" when it does not say. */
+  readonly tracer: string;
+  readonly tracer_version: string;
   readonly last_seen_ns: number;
   readonly reports: number;
+  /** Reports of which nothing was kept. */
+  readonly refused: number;
   readonly spans: number;
+  /** By the client, as it says. */
+  readonly dropped: number;
+  /** By reason. */
+  readonly dropped_here: Readonly<Record<string, number>>;
   readonly counters?: Readonly<Record<string, number>>;
   readonly gauges?: Readonly<Record<string, number>>;
   readonly [other: string]: unknown;
