@@ -223,11 +223,12 @@ class App:
         )
         self._arrivals = Arrivals()
         opened.callback(end_workers, self._arrivals)
-        self._faults = Faults(self._clock_ns, tell=partial(setattr, page, "early"))
+        self._faults = Faults(self._clock_ns, tell=partial(setattr, page, "early"), state=self._kept)
+        opened.callback(self._faults.keep)
         for name in filter(None, (settings.faults, settings.benchmark_mode)):
-            self._faults.add(profile(name), None)
+            self._faults.add(profile(name), None, lasting=False)
         if settings.strict_checks:
-            self._faults.add([Fault(strict=True, name="strict_checks")], None)
+            self._faults.add([Fault(strict=True, name="strict_checks")], None, lasting=False)
         self._requests = RequestLog(
             bytes_per_project=settings.request_log_bytes_per_project,
             bytes_in_total=settings.request_log_bytes,
@@ -385,6 +386,7 @@ class App:
             await asyncio.sleep(_STREAMS_SECONDS)
             await asyncio.to_thread(self._streams.gather)
             await asyncio.to_thread(self._writer.keep, self._kept)
+            await asyncio.to_thread(self._faults.keep)
 
     async def _renew(self) -> None:
         told: Sequence[str] = ()

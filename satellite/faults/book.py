@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from satellite.errors import BadRequest, NotFound
+from satellite.errors import BadRequest, NotFound, SatelliteError
 from satellite.faults.decision import Decision
-from satellite.faults.rule import Fault, checked, reporter_plan
+from satellite.faults.rule import Fault, checked, read_fault, reporter_plan
 from satellite.model.reporter import Reporter
 from satellite.model.tags import text_of
 from satellite.query.plan import Field, Plan, Term
@@ -55,6 +55,8 @@ class _Rule:
     ends_ns: int | None
     random: random.Random
     plan: Plan | None
+    lasting: bool
+    """Whether it is there again after a restart."""
     seen: int = 0
     applied: int = 0
 
@@ -69,6 +71,50 @@ class _Shelf:
 
     rules: dict[str, _Rule] = field(default_factory=dict)
     added: int = 0
+    kept: bool = True
+    """Whether all that is known of them was written down."""
+
+
+class _KeptRule(msgspec.Struct, frozen=True):
+    """A rule as it is written down."""
+
+    id: str
+    fault: msgspec.Raw
+    ends_ns: int | None
+    seen: int
+    applied: int
+    random: Any
+    """Where its sequence of chances was; None when it takes none."""
+
+
+class _KeptShelf(msgspec.Struct, frozen=True):
+    """The same of a shelf."""
+
+    added: int
+    rules: list[_KeptRule]
+
+
+class State(Protocol):
+    """Where rules are written down; see `store.durable.state`."""
+
+    def projects(self, kind: str) -> list[str]:
+        """Those with values of this kind."""
+        ...
+
+    def read(self, kind: str, project: str = "") -> dict[str, bytes]:
+        """The values by name."""
+        ...
+
+    def write_soon(self, kind: str, project: str, values: dict[str, bytes]) -> None:
+        """Write them behind whoever asks."""
+        ...
+
+    def remove_soon(self, kind: str, project: str, name: str) -> None:
+        """Remove one."""
+        ...
+
+
+_KIND, _NAME = "faults", "rules"
 
 
 class EarlyFaults(Protocol):
@@ -91,10 +137,17 @@ class EarlyFaults(Protocol):
 class Faults:
     """All rules of a satellite; any thread may ask."""
 
-    def __init__(self, clock_ns: Callable[[], int], *, tell: Callable[[bool], None] = lambda _: None) -> None:
-        """No rules. `tell` hears of `early` whenever rules change."""
+    def __init__(
+        self,
+        clock_ns: Callable[[], int],
+        *,
+        tell: Callable[[bool], None] = lambda _: None,
+        state: State | None = None,
+    ) -> None:
+        """Those that the state holds, none without; `tell` hears of `early` whenever rules change."""
         self._clock_ns = clock_ns
         self._tell = tell
+        self._state = state
         self._lock = threading.Lock()
         self._everywhere = _Shelf()
         self._projects: dict[str, _Shelf] = {}
@@ -102,9 +155,14 @@ class Faults:
         """Whether any rule is to be asked about connections and heads."""
         self.late = False
         """Whether any rule is to be asked about reports."""
+        for project in {None, *state.projects(_KIND)} - {""} if state else ():
+            self._restore(project, state.read(_KIND, project or "").get(_NAME) if state else None)
+        self._note()
 
-    def add(self, faults: Iterable[Fault], project: str | None) -> list[Listed]:
+    def add(self, faults: Iterable[Fault], project: str | None, *, lasting: bool = True) -> list[Listed]:
         """Rules from now on, in this order, after those there are; None: for the whole satellite.
+
+        `lasting`: they are there again after a restart, where the state lasts.
 
         Raises:
             BadRequest: one of them cannot be (then none is added), or there are RULES_MAX.
@@ -127,11 +185,13 @@ class Faults:
                     None if fault.for_ms is None else now_ns + fault.for_ms * 1_000_000,
                     random.Random(fault.seed),
                     None if fault.reporter is None else reporter_plan(fault.reporter),
+                    lasting,
                 )
                 shelf.rules[rule.id] = rule
                 made.append(rule)
             if project is not None and shelf.rules:
                 self._projects[project] = shelf
+            self._write_down(project, shelf)
             self._note()
             return [_listed(rule, now_ns) for rule in made]
 
@@ -152,6 +212,8 @@ class Faults:
                 del shelf.rules[one]
             if project is not None and not shelf.rules:
                 self._projects.pop(project, None)
+            if gone:
+                self._write_down(project, shelf)
             self._note()
             return len(gone)
 
@@ -185,6 +247,8 @@ class Faults:
             rules = [*self._everywhere.rules.values()]
             if project is not None and project in self._projects:
                 rules += self._projects[project].rules.values()
+            for shelf in (self._everywhere, self._projects.get(project or "", self._everywhere)):
+                shelf.kept = False
             hit = [
                 rule
                 for rule in rules
@@ -195,6 +259,57 @@ class Faults:
                 and _hits(rule)
             ]
             return _together(hit) if hit else None
+
+    def keep(self) -> None:
+        """Write down how often rules were asked and hit, as far as that changed."""
+        with self._lock:
+            for project, shelf in [(None, self._everywhere), *self._projects.items()]:
+                if not shelf.kept and any(rule.lasting for rule in shelf.rules.values()):
+                    self._write_down(project, shelf)
+
+    def _write_down(self, project: str | None, shelf: _Shelf) -> None:
+        shelf.kept = True
+        if self._state is None:
+            return
+        rules = [
+            _KeptRule(
+                rule.id,
+                msgspec.Raw(msgspec.json.encode(rule.fault)),
+                rule.ends_ns,
+                rule.seen,
+                rule.applied,
+                rule.random.getstate() if rule.fault.probability < 1 or rule.fault.jitter_ms else None,
+            )
+            for rule in shelf.rules.values()
+            if rule.lasting
+        ]
+        if rules:
+            value = msgspec.json.encode(_KeptShelf(shelf.added, rules))
+            self._state.write_soon(_KIND, project or "", {_NAME: value})
+        else:
+            self._state.remove_soon(_KIND, project or "", _NAME)
+
+    def _restore(self, project: str | None, value: bytes | None) -> None:
+        if value is None:
+            return
+        kept = msgspec.json.decode(value, type=_KeptShelf)
+        shelf = self._everywhere if project is None else _Shelf()
+        shelf.added = kept.added
+        for one in kept.rules:
+            try:
+                fault = read_fault(bytes(one.fault), project=project is not None)
+            except SatelliteError:
+                continue  # another version's: it cannot be done any more
+            chances = random.Random(fault.seed)
+            if one.random is not None:
+                version, internal, gauss = one.random
+                chances.setstate((version, tuple(internal), gauss))
+            plan = None if fault.reporter is None else reporter_plan(fault.reporter)
+            shelf.rules[one.id] = _Rule(
+                one.id, fault, one.ends_ns, chances, plan, lasting=True, seen=one.seen, applied=one.applied
+            )
+        if project is not None and shelf.rules:
+            self._projects[project] = shelf
 
     def _shelf(self, project: str | None) -> _Shelf:
         return self._everywhere if project is None else self._projects.get(project, _Shelf())
