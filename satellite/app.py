@@ -36,7 +36,7 @@ from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
 from satellite.machine import limit_bytes
-from satellite.memory import MemoryGuard, fitted, resident_bytes
+from satellite.memory import MemoryGuard, fitted, keep_for_good, resident_bytes
 from satellite.page_ports import PagePorts
 from satellite.ports import CannotListen, SpanPorts, certificates_of
 from satellite.receivers.page import STORE, Page
@@ -141,8 +141,9 @@ class App:
                 tasks.create_task(chore())
                 for chore in (self._follow_readiness, self._renew, self._gather_streams)
             ]
-            if signals:
+            if signals:  # a process of its own
                 self._obey_signals(opened)
+                making.add_done_callback(lambda _: keep_for_good())
             self._state = ""
             self._announce()
             started()

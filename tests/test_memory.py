@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 from collections.abc import Iterator
@@ -12,7 +13,16 @@ from typing import Any
 import httpx
 import pytest
 
-from satellite.memory import EASY, OVERHEAD, RECEIVER_BYTES, TIGHT, MemoryGuard, fitted, resident_bytes
+from satellite.memory import (
+    EASY,
+    OVERHEAD,
+    RECEIVER_BYTES,
+    TIGHT,
+    MemoryGuard,
+    fitted,
+    keep_for_good,
+    resident_bytes,
+)
 from satellite.settings import load
 from tests.processes import Process
 from tests.processes import resident_bytes as resident_of
@@ -47,6 +57,16 @@ def test_what_is_set_stays() -> None:
     assert (found.settings.bytes_per_project, found.settings.max_waiting_bytes) == (7, 8 * MIB)
     assert found.origin["bytes_per_project"] == given.origin["bytes_per_project"]
     assert found.origin["bytes_in_total"] == "default for 512 MiB of memory"
+
+
+def test_what_a_start_made_is_no_work_for_the_collector() -> None:
+    gc.disable()
+    try:
+        keep_for_good()
+        assert gc.isenabled()
+        assert gc.get_freeze_count() > 1000
+    finally:
+        gc.unfreeze()
 
 
 class Spans:

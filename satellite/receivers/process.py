@@ -14,7 +14,7 @@ from satellite.edges.grpc.services import Services
 from satellite.edges.loop import run
 from satellite.edges.tls import CertificateStore
 from satellite.intake.intake import Intake
-from satellite.memory import tune_allocator
+from satellite.memory import keep_for_good, tune_allocator
 from satellite.ports import SpanPorts, certificates_of
 from satellite.receivers.far import FarApi, FarFaults, FarLog, FarMemory, FarWriter, gone
 from satellite.receivers.lane import Lane
@@ -139,6 +139,7 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     orders, calls, small, large, page = map(int, sys.argv[1:])
     tune_allocator()
+    keep_for_good()
     ends = [socket.socket(fileno=at) for at in (orders, calls, small, large)]
     receiver = Receiver(ends[0], Calls(ends[1]), Lane(ends[2]), Lane(ends[3]), Page(page))
     run(receiver.run)
