@@ -16,6 +16,7 @@ from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Co
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay_aside
 from mock_lightstep_satellite.trace import Trace, TracedSpan
+from mock_lightstep_satellite.watch import AsyncWatch
 
 
 class AsyncClient:
@@ -468,6 +469,11 @@ class AsyncProject:
         return (
             await self.client.send(calls.expectation(self.name, query, count, timeout, quiet, since, trace))
         ).spans
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncWatch]:
+        """As `Project.watch`."""
+        yield AsyncWatch(self, await self.mark())
 
     async def reset(self) -> int:
         """As `Project.reset`."""

@@ -26,6 +26,7 @@ from mock_lightstep_satellite.calls import (
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
 from mock_lightstep_satellite.trace import Trace, TracedSpan
+from mock_lightstep_satellite.watch import Watch
 
 
 class Client:
@@ -505,6 +506,11 @@ class Project:
         return self.client.send(
             calls.expectation(self.name, query, count, timeout, quiet, since, trace)
         ).spans
+
+    @contextmanager
+    def watch(self) -> Iterator[Watch]:
+        """Take a mark: `with project.watch() as watched: act(); watched.expect(…)` counts what arrives from here on."""
+        yield Watch(self, self.mark())
 
     def reset(self) -> int:
         """Remove all its spans; how many there were."""

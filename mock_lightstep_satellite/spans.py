@@ -18,6 +18,7 @@ from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.golden import compare
 from mock_lightstep_satellite.remote import RemoteSatellite, environment
 from mock_lightstep_satellite.trace import Trace, TracedSpan
+from mock_lightstep_satellite.watch import AsyncWatch, Watch
 
 if TYPE_CHECKING:
     from satellite.embedded import Satellite
@@ -135,6 +136,19 @@ class Spans:
     def mark(self) -> int:
         """Where the test's spans stand in their order of arrival: `since` for what comes next."""
         return self.asked.mark()
+
+    def watch(self) -> AbstractContextManager[Watch]:
+        """Take a mark: `with spans.watch() as watched: act(); watched.expect(…)` counts what arrives from here on."""
+        made: AbstractContextManager[Watch] = self.asked.watch()
+        return made
+
+    def requests(self, **which: Any) -> list[dict[str, Any]]:
+        """What came for this test, refused and aborted requests, too, oldest first; see `Project.requests`."""
+        return self.asked.requests(**which)
+
+    def reporters(self) -> list[dict[str, Any]]:
+        """Who reported to this test, the last heard first; see `Project.reporters`."""
+        return self.asked.reporters()
 
     def trace(self, trace_id: str) -> Trace:
         """Every span of a trace, by start, with parents and children. Raises NotFound."""
@@ -269,6 +283,22 @@ class AsyncSpans:
         """As `Spans.mark`."""
         async with self._asking() as asked:
             return await asked.mark()
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncWatch]:
+        """As `Spans.watch`."""
+        async with self._asking() as asked, asked.watch() as watched:
+            yield watched
+
+    async def requests(self, **which: Any) -> list[dict[str, Any]]:
+        """As `Spans.requests`."""
+        async with self._asking() as asked:
+            return await asked.requests(**which)
+
+    async def reporters(self) -> list[dict[str, Any]]:
+        """As `Spans.reporters`."""
+        async with self._asking() as asked:
+            return await asked.reporters()
 
     async def trace(self, trace_id: str) -> Trace:
         """As `Spans.trace`."""

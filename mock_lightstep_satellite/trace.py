@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Never, overload
+from typing import TYPE_CHECKING, NamedTuple, Never, overload
 
 from mock_lightstep_satellite.selector import Selector, q
 from mock_lightstep_satellite.span import Span, latency
@@ -56,6 +56,25 @@ class TracedSpan(Span, frozen=True, dict=True):
     def end_us(self) -> int:
         """When it ended, µs since the epoch."""
         return self.start_us + self.duration_us
+
+
+class OnPath(NamedTuple):
+    """What one span adds to a critical path."""
+
+    span: TracedSpan
+    duration_us: float
+    share: float
+    """Of the duration of the path's top span."""
+
+    @property
+    def service(self) -> str:
+        """The span's."""
+        return self.span.service
+
+    @property
+    def operation(self) -> str:
+        """The span's."""
+        return self.span.operation
 
 
 class Trace(Sequence[TracedSpan]):
@@ -132,6 +151,31 @@ class Trace(Sequence[TracedSpan]):
     def services(self) -> list[str]:
         """The services in it, in the order in which they begin."""
         return list(dict.fromkeys(span.service for span in self._spans))
+
+    def critical_path(self) -> list[OnPath]:
+        """On which spans the time of the longest root was spent, the most first; what they add is its duration.
+
+        Walked back from a span's end: the latest child that ended by then is on the path, what lies between is the span's
+        own, and so on from that child's start. Children that overlap one on the path, or outlive their parent, are not.
+        """
+        if not self._tops:
+            return []
+        top = max(self.roots or self._tops, key=lambda span: span.exact_duration_us)
+        found: list[OnPath] = []
+        waiting = [(top, float(top.start_us))]
+        while waiting:
+            span, begin = waiting.pop()
+            at, own = span.start_us + max(span.exact_duration_us, 0.0), 0.0
+            for child in sorted(self._children[id(span)], key=_end_and_start, reverse=True):
+                end, _ = _end_and_start(child)
+                if begin < end <= at:
+                    own += at - end
+                    at = max(begin, float(child.start_us))
+                    waiting.append((child, at))
+            own += max(at - begin, 0.0)
+            if own:
+                found.append(OnPath(span, own, own / top.exact_duration_us))
+        return sorted(found, key=lambda one: -one.duration_us)
 
     @property
     def duration_us(self) -> int:
@@ -263,6 +307,11 @@ def _parent_of(span: TracedSpan, by_id: dict[str, list[TracedSpan]]) -> TracedSp
     if span.parent_span_id == span.span_id:
         return None
     return next((one for one in candidates if "shared" in one.marks), candidates[0] if candidates else None)
+
+
+def _end_and_start(span: TracedSpan) -> tuple[float, int]:
+    """By which children of a span are on a critical path: the last end, and of those the longest."""
+    return span.start_us + max(span.exact_duration_us, 0.0), -span.start_us
 
 
 def _checked(selector: Selector) -> Selector:

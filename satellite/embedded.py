@@ -16,6 +16,7 @@ from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, load
 
 if TYPE_CHECKING:
     from mock_lightstep_satellite.client import Client
+    from mock_lightstep_satellite.spans import Spans
 
 
 class Satellite:
@@ -150,6 +151,16 @@ class Satellite:
         from mock_lightstep_satellite.client import Client
 
         return Client(self.url)
+
+    def project(self, token: str = "") -> Spans:
+        """A project, and how to report to it and ask it: `with project.watch() as watched: …`; a fresh one unless its token is given.
+
+        Golden traces lie in the folder `golden` of the working directory.
+        """
+        from mock_lightstep_satellite.spans import Golden, Spans, token_of
+
+        golden = Golden(Path("golden"), update=False, create=True)
+        return Spans(self, token or token_of("project", "main"), golden)
 
     @property
     def _running(self) -> App:

@@ -31,7 +31,9 @@ from mock_lightstep_satellite.cli.query import (
 )
 from mock_lightstep_satellite.cli.tables import Table, line, remark, share
 from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.span import latency
+from mock_lightstep_satellite.trace import TracedSpan
 
 Snapshot = Annotated[
     str | None, typer.Option("--snapshot", help="Ask this snapshot in place of the live store.")
@@ -305,22 +307,49 @@ def tail(
     query: Query = "",
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
+    follow: Annotated[
+        bool,
+        typer.Option(
+            "--follow/--no-follow", "-f", help="Go on with those that arrive, or end with those there are."
+        ),
+    ] = True,
+    lines: Annotated[
+        int | None,
+        typer.Option(
+            "--lines",
+            "-n",
+            min=0,
+            help="Begin with so many of the newest. [default: none, with --no-follow 10]",
+        ),
+    ] = None,
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Matching spans as they arrive, one a line, until Ctrl-C; --format json: one object a line."""
-    with (
-        asking(url, project, may_be_new=True) as asked,
-        suppress(KeyboardInterrupt),
-        closing(cast("Generator[Any]", asked.tail(canonical(asked, query)))) as news,
-    ):
-        for span in news:
-            if isinstance(span, Missed):
-                remark(f"{span.missed} spans missed: more came than could be read", "yellow")
-            elif format_ is Format.JSON:
-                line(msgspec.json.encode(span).decode())
-            else:
-                cells = clock(span.start_us), span.service, span.operation, latency(span.exact_duration_us)
-                line(*cells, span.trace_id, style="red" if span.error else "")
+    newest = lines if lines is not None else 0 if follow else 10
+    with asking(url, project, may_be_new=True) as asked, suppress(KeyboardInterrupt):
+        text, mark = canonical(asked, query), None
+        if newest:
+            mark = (
+                asked.mark() if follow else None
+            )  # what arrives meanwhile comes once more rather than never
+            with suppress(NotFound):  # nothing has arrived
+                for span in reversed(asked.spans(text, order="-start", limit=newest)):
+                    _show_line(span, format_)
+        if not follow:
+            return
+        with closing(cast("Generator[Any]", asked.tail(text, since=mark))) as news:
+            for span in news:
+                _show_line(span, format_)
+
+
+def _show_line(span: TracedSpan | Missed, format_: Format) -> None:
+    if isinstance(span, Missed):
+        remark(f"{span.missed} spans missed: more came than could be read", "yellow")
+    elif format_ is Format.JSON:
+        line(msgspec.json.encode(span).decode())
+    else:
+        cells = clock(span.start_us), span.service, span.operation, latency(span.exact_duration_us)
+        line(*cells, span.trace_id, style="red" if span.error else "")
 
 
 def _of(asked: Project, query: str, snapshot: str | None) -> str | None:

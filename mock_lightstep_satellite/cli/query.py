@@ -34,6 +34,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
+class SpanFormat(StrEnum):
+    """How spans are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    OTLP = "otlp"
+
+
 Url = Annotated[
     str, typer.Option("--url", envvar="SATELLITE_URL", help="The Explorer's address.", show_envvar=True)
 ]
@@ -80,16 +88,24 @@ def spans(
     order: Annotated[
         str, typer.Option("--order", help="-latency, latency, -start, start or arrival.")
     ] = "-latency",
-    format_: FormatOption = Format.TABLE,
+    format_: Annotated[
+        SpanFormat,
+        typer.Option("--format", help="A table to read, JSON, or OTLP JSON, which is of all that match."),
+    ] = SpanFormat.TABLE,
 ) -> None:
     """Spans that match a query; all spans without one."""
     with asking(url, project) as asked:
+        if format_ is SpanFormat.OTLP:
+            for piece in asked.export_stream(canonical(asked, query), oldest_us=oldest_us(since)):
+                sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.write(b"\n")
+            return
         found = asked.spans(canonical(asked, query), order=order, limit=limit, oldest_us=oldest_us(since))
-        if not found and format_ is Format.TABLE:
+        if not found and format_ is SpanFormat.TABLE:
             explained(asked, query)
             return
-    _show_spans(found, format_, rows=limit)
-    if len(found) == limit and format_ is Format.TABLE:
+    _show_spans(found, Format(format_), rows=limit)
+    if len(found) == limit and format_ is SpanFormat.TABLE:
         remark(f"there may be more than --limit {limit}")
 
 
@@ -97,23 +113,35 @@ def trace(
     trace_id: Annotated[str, typer.Argument(help="16 or 32 hex digits.")],
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="As a tree, which is what is shown without it, too.")
+    ] = False,
+    critical_path: Annotated[
+        bool,
+        typer.Option("--critical-path", help="Only the spans on which its time was spent, the most first."),
+    ] = False,
     html: Annotated[
         Path | None, typer.Option("--html", help="Write it to this file, a page that needs nothing else.")
     ] = None,
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """One trace as a tree, errors in red, with what each span adds to the critical path."""
+    if tree + critical_path + (html is not None) > 1:
+        raise typer.BadParameter("--tree, --critical-path and --html are three answers: ask for one")
     with asking(url, project) as asked:
         if html is not None:
             html.write_text(asked.trace_html(trace_id))
+            return
+        if critical_path:
+            _show_path(asked.trace_tree(trace_id), format_)
             return
         if format_ is Format.JSON:
             found = asked.trace(trace_id)
             write_json({"trace_id": found[0].trace_id, "spans": [*found]})
             return
-        tree = asked.trace_tree(trace_id)
-    console().print(_trace_tree(tree))
-    for note in tree["notes"]:
+        shown = asked.trace_tree(trace_id)
+    console().print(_trace_tree(shown))
+    for note in shown["notes"]:
         remark(note, "yellow")
 
 
@@ -236,6 +264,20 @@ def _trace_tree(found: dict[str, Any]) -> Tree:
         above = top if row["parent"] is None else branches[row["parent"]]
         branches.append(above.add(_row(row)))
     return top
+
+
+def _show_path(found: dict[str, Any], format_: Format) -> None:
+    rows = sorted((row for row in found["rows"] if row["path_us"]), key=lambda row: -row["path_us"])
+    if format_ is Format.JSON:
+        write_json({"trace_id": found["trace_id"], "critical_path": rows})
+        return
+    table = Table(("service", "operation", "on the path>", "share>", "latency>", "span="))
+    for row in rows:
+        duration_ns = row.get("duration_ns")
+        duration_us = row["duration_us"] if duration_ns is None else duration_ns / 1000
+        cells = row["service"], row["operation"], latency(row["path_us"]), share(row["path_share"])
+        table.add(*cells, latency(duration_us), row["span_id"], style="red" if row["error"] else "")
+    table.print()
 
 
 def _row(row: dict[str, Any]) -> Text:

@@ -44,6 +44,14 @@ def requests(
     reporter: Annotated[str | None, typer.Option(help="The reporter's id in hex digits.")] = None,
     since: Annotated[int | None, typer.Option(help="After this mark.", min=0)] = None,
     limit: Annotated[int, typer.Option(help="The newest so many.", min=1, max=1000)] = 50,
+    raw: Annotated[
+        int | None,
+        typer.Option(
+            "--raw",
+            help="Write the body of the request of this number to standard output, as it was sent.",
+            min=0,
+        ),
+    ] = None,
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """List them, the newest last."""
@@ -61,6 +69,10 @@ def requests(
         "limit": limit,
     }
     with asking(url, project) as asked:
+        if raw is not None:
+            sys.stdout.buffer.write(_whose(asked, strangers).request_body(raw))
+            sys.stdout.flush()
+            return
         found = _whose(asked, strangers).requests(**which)
     if format_ is Format.JSON:
         write_json({"requests": found})

@@ -25,7 +25,9 @@ EVERYDAY = (
     "grpc_plain_port",
     "http_secure_port",
     "http_plain_port",
+    "developer_plain_port",
     "explorer_port",
+    "faults",
     "cert_dir",
     "san",
     "access_tokens_file",
@@ -34,6 +36,9 @@ EVERYDAY = (
     "logging_level",
 )
 """Settings with a flag of their own; all others go through `--set`."""
+
+SHORT = {"developer_plain_port": "--port", "explorer_port": "--ui", "faults": "--chaos"}
+"""What some of these flags are called, too."""
 
 
 def takes_settings(command: Callable[Concatenate[Loaded, P], None]) -> Callable[..., None]:
@@ -87,6 +92,7 @@ def _flags() -> list[inspect.Parameter]:
             name,
             list[str] if name == "san" else str,
             f"--{name.replace('_', '-')}",
+            *([SHORT[name]] if name in SHORT else []),
             help=_help(name),
             metavar=_METAVARS.get(name, "PORT"),
         )
@@ -112,6 +118,7 @@ def _flags() -> list[inspect.Parameter]:
 
 _METAVARS = {
     "host": "ADDRESS",
+    "faults": "PROFILE",
     "cert_dir": "FOLDER",
     "san": "NAMES",
     "access_tokens_file": "FILE",

@@ -106,7 +106,8 @@ def test_an_empty_answer_says_why() -> None:
 
 
 def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
-    def news(_: Project, query: str) -> Iterator[Any]:
+    def news(_: Project, query: str, *, since: int | None) -> Iterator[Any]:
+        assert since is None
         assert query == bookinfo.Q2_CANONICAL
         yield from bookinfo.batch(range(1)).spans()[:1]
         yield Missed(missed=7, mark=9)
@@ -118,6 +119,22 @@ def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "7 spans missed" in result.stderr
     [line] = run("tail", bookinfo.Q2.text, "--format", "json").stdout.splitlines()
     assert json.loads(line)["service"] == bookinfo.GATEWAY
+
+
+def test_tail_without_following(monkeypatch: pytest.MonkeyPatch) -> None:
+    newest = fields(run("spans", "--order", "-start", "--limit", "12"))[1:]
+    starts = [row[3] for row in newest]
+    assert [row[0] for row in fields(run("tail", "--no-follow"))] == starts[:10][::-1]
+    assert [row[0] for row in fields(run("tail", "--no-follow", "-n", "12"))] == starts[::-1]
+    assert run("tail", "--no-follow", "--project", "nobody").stdout == ""
+
+    def news(_: Project, query: str, *, since: int | None) -> Iterator[Any]:
+        assert since == 88  # what arrived before is shown already
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(Project, "tail", news)
+    assert len(fields(run("tail", "--follow", "--lines", "3"))) == 3
 
 
 @pytest.mark.parametrize("width", [60, 100, 200])

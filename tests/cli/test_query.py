@@ -97,6 +97,28 @@ def test_a_trace_as_a_tree() -> None:
     assert [line.endswith("!") for line in lines] == [False] * 7 + [True] * 2
 
 
+def test_the_critical_path_of_a_trace() -> None:
+    head, first, *rest = (
+        line.split("\t") for line in run("trace", "00000000b00c0005", "--critical-path").stdout.splitlines()
+    )
+    assert head == ["service", "operation", "on the path", "share", "latency", "span"]
+    assert first[0] == "ratings.default"
+    assert first[2:4] == ["800 ms", "98.4 %"]
+    assert len(rest) == 7
+    found = as_json("trace", "00000000b00c0005", "--critical-path")["critical_path"]
+    assert sum(row["path_us"] for row in found) == 812_800
+    assert run("trace", "00000000b00c0005", "--tree").stdout == run("trace", "00000000b00c0005").stdout
+    assert run("trace", "00000000b00c0005", "--tree", "--critical-path").exit_code == 2
+
+
+def test_spans_as_otlp() -> None:
+    found = json.loads(run("spans", 'service IN ("ratings.default")', "--format", "otlp").stdout)
+    scopes = [scope for resource in found["resourceSpans"] for scope in resource["scopeSpans"]]
+    assert {span["name"] for scope in scopes for span in scope["spans"]} == {
+        span["operation"] for span in as_json("spans", 'service IN ("ratings.default")')["spans"]
+    }
+
+
 def test_a_trace_with_a_missing_span(served: SimpleNamespace) -> None:
     builder = SpanBuilder()
     builder.add(

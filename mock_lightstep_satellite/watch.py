@@ -1,0 +1,80 @@
+"""What came since a mark: `with project.watch() as watched: …; watched.expect(…)`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mock_lightstep_satellite.async_client import AsyncProject
+    from mock_lightstep_satellite.calls import Bound, Count, Query
+    from mock_lightstep_satellite.client import Project
+    from mock_lightstep_satellite.trace import Trace, TracedSpan
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A project's questions about what arrived after a mark; what was there before does not count."""
+
+    project: Project
+    mark: int
+
+    def expect(
+        self,
+        query: Query = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,
+        quiet: float = 0.0,
+        trace: dict[str, Any] | None = None,
+    ) -> list[TracedSpan]:
+        """As `Project.expect`."""
+        return self.project.expect(query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace)
+
+    def spans(self, query: Query = "", *, limit: int | None = None, **bounds: Bound) -> list[TracedSpan]:
+        """The matching ones that are there now, in order of arrival. Raises NotFound when nothing ever arrived."""
+        return self.project.spans(query, order="arrival", limit=limit, since=self.mark, **bounds)
+
+    def traces(self, query: Query = "", **bounds: Bound) -> list[Trace]:
+        """The traces that they belong to, whole: also with spans that were there before."""
+        return self.project.traces(query, since=self.mark, **bounds)
+
+    def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """As `Project.requests`."""
+        return self.project.requests(since=self.mark, **which)
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncWatch:
+    """`Watch` with methods to await."""
+
+    project: AsyncProject
+    mark: int
+
+    async def expect(
+        self,
+        query: Query = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        quiet: float = 0.0,
+        trace: dict[str, Any] | None = None,
+    ) -> list[TracedSpan]:
+        """As `Watch.expect`."""
+        return await self.project.expect(
+            query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace
+        )
+
+    async def spans(
+        self, query: Query = "", *, limit: int | None = None, **bounds: Bound
+    ) -> list[TracedSpan]:
+        """As `Watch.spans`."""
+        return await self.project.spans(query, order="arrival", limit=limit, since=self.mark, **bounds)
+
+    async def traces(self, query: Query = "", **bounds: Bound) -> list[Trace]:
+        """As `Watch.traces`."""
+        return await self.project.traces(query, since=self.mark, **bounds)
+
+    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
+        """As `Watch.requests`."""
+        return await self.project.requests(since=self.mark, **which)
