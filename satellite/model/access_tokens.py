@@ -29,6 +29,7 @@ _SECRET = re.compile(
     f"(.*[^a-z0-9])?(lightstep|ls)[^a-z0-9]{{0,4}}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
 )
 _NESTED_MAX = 64
+_SUREST = 2
 
 REMOVED = "(removed)"
 """In a text, in place of a token."""
@@ -74,7 +75,7 @@ def _strength(key: str, *, bare: bool) -> int:
     said = _TOKEN.fullmatch(key)
     if said is None:
         return 0
-    return 2 if said[1] else int(bare)
+    return _SUREST if said[1] else int(bare)
 
 
 def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
@@ -119,10 +120,15 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
 
 def _take(report: Report, attributes: Any, *, bare: bool) -> None:
     """Let the surest of some attributes be the report's token, when it has none yet."""
-    if not report.token:
-        chosen = [(_strength(key, bare=bare), text_of(value)) for key, value in attributes]
-        for wanted in (2, 1):
-            report.token = report.token or next((text for sure, text in chosen if sure == wanted), "")
+    if report.token:
+        return
+    chosen: dict[int, str] = {}
+    for key, value in attributes:
+        if (sure := _strength(key, bare=bare)) and (text := text_of(value)):
+            chosen.setdefault(sure, text)
+            if sure == _SUREST:
+                break
+    report.token = chosen.get(_SUREST) or chosen.get(1, "")
 
 
 def _holding(values: pa.BinaryArray) -> npt.NDArray[np.int64]:
@@ -214,14 +220,19 @@ def _clean_reference(encoded: bytes) -> bytes:
 
 
 def _replaced(
-    values: pa.BinaryArray, hits: npt.NDArray[np.int64], entries: list[bytes]
+    values: pa.BinaryArray, hits: npt.NDArray[np.int64], entries: pa.BinaryArray
 ) -> tuple[pa.BinaryArray, npt.NDArray[np.int32]]:
     """(the distinct entries with others in these places, where each old position is now)."""
-    every = values.to_pylist()
-    for hit, entry in zip(hits.tolist(), entries, strict=True):
-        every[hit] = entry
-    encoded = pa.array(every, pa.binary()).dictionary_encode()
+    encoded = _with_entries(values, hits, entries).dictionary_encode()
     return encoded.dictionary, encoded.indices.to_numpy()
+
+
+def _with_entries(
+    values: pa.BinaryArray, hits: npt.NDArray[np.int64], entries: pa.BinaryArray
+) -> pa.BinaryArray:
+    there = np.zeros(len(values), np.bool_)
+    there[hits] = True
+    return pc.replace_with_mask(values, pa.array(there), entries)
 
 
 def _with_column(batch: SpanBatch, name: str, column: pa.Array) -> pa.RecordBatch:
@@ -236,7 +247,9 @@ def _recoded(
     clean: Callable[[bytes], bytes],
 ) -> SpanBatch:
     values = getattr(batch, dictionary)
-    distinct, moved = _replaced(values, hits, [clean(values[hit].as_py()) for hit in hits])
+    distinct, moved = _replaced(
+        values, hits, pa.array([clean(values[hit].as_py()) for hit in hits.tolist()], pa.binary())
+    )
     rows = _with_column(batch, column, pa.array(moved[batch.column(column)], pa.int32()))
     return replace(batch, **{"rows": rows, dictionary: distinct})
 
@@ -244,19 +257,17 @@ def _recoded(
 def _without_tags(
     batch: SpanBatch, reports: list[Report], hits: npt.NDArray[np.int64], *, bare: bool
 ) -> SpanBatch:
-    sent = [batch.tags[hit].as_py() for hit in hits]
-    found = {int(hit): decode_tag(tag) for hit, tag in zip(hits, sent, strict=True)}
-    clean = [_clean_tag(tag) for tag in sent]
+    clean = pa.array((_clean_tag(batch.tags[hit].as_py()) for hit in hits.tolist()), pa.binary())
     lists = batch.array("tags")
     offsets = np.asarray(lists.offsets).astype(np.int64) - lists.offsets[0].as_py()
     codes = np.asarray(lists.flatten())
     for report in reports:
         own = codes[offsets[report.rows.start] : offsets[report.rows.stop]]
         named = dict.fromkeys(own[np.isin(own, hits)].tolist())
-        _take(report, [found[code] for code in named], bare=bare)
+        _take(report, (decode_tag(batch.tags[code].as_py()) for code in named), bare=bare)
     stays = np.ones(len(batch.tags), np.bool_)
-    stays[hits] = [tag is not None for tag in clean]
-    distinct, moved = _replaced(batch.tags, hits, [tag or b"" for tag in clean])
+    stays[hits] = clean.is_valid().to_numpy(zero_copy_only=False)
+    distinct, moved = _replaced(batch.tags, hits, clean.fill_null(b""))
     used = np.zeros(len(distinct), np.bool_)
     used[moved[stays]] = True
     rank = np.cumsum(used, dtype=np.int32) - 1
@@ -270,9 +281,7 @@ def _cleaned_lists(batch: SpanBatch, name: str, clean: Callable[[bytes], bytes])
     lists = batch.array(name)
     if not len(_holding(lists.values)) or not len(hits := _holding(values := lists.flatten())):
         return batch
-    every = values.to_pylist()
-    for hit in hits.tolist():
-        every[hit] = clean(every[hit])
+    entries = pa.array((clean(values[hit].as_py()) for hit in hits.tolist()), pa.binary())
     offsets = np.asarray(lists.offsets) - lists.offsets[0].as_py()
-    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), pa.array(every, pa.binary()))
+    column = pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), _with_entries(values, hits, entries))
     return replace(batch, rows=_with_column(batch, name, column))

@@ -169,7 +169,7 @@ class Normalised(NamedTuple):
 
 
 _TAGS_AT_ONCE = 2**14
-"""So many become Python objects at a time, whatever a body holds."""
+"""So many are looked at, or become Python objects, at a time, whatever a body holds."""
 
 
 def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalised:
@@ -179,31 +179,37 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
         tags: distinct serialised KeyValues, as they came.
         reader: parses one KeyValue that is not canonical; has fields 1–6 of Tag; raises for what is none.
     """
-    start, end, data = layout(tags)
-    regular, dubious = _classify(start, end, data)
-    odd = np.flatnonzero(~regular)
-    texts = np.flatnonzero(regular & dubious)
-    broken = [i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]
-    if not len(odd) and not broken:
-        return Normalised(tags, None, np.empty(0, np.int32))
-    touched = ~regular
-    touched[broken] = True
-    repaired: list[int] = []
     parts: list[pa.BinaryArray] = []
+    repaired: list[int] = []
+    changed = False
     for first in range(0, len(tags), _TAGS_AT_ONCE):
         part = tags.slice(first, _TAGS_AT_ONCE)
-        places = np.flatnonzero(touched[first : first + _TAGS_AT_ONCE]).tolist()
-        if places:
+        touched = _out_of_the_ordinary(part)
+        if touched:
+            changed = True
             values: list[bytes | None] = part.to_pylist()
-            for i in places:
+            for i in touched:
                 values[i], was_broken = _repair(values[i] or b"", reader)
                 if was_broken:
                     repaired.append(first + i)
             part = pa.array(values, pa.binary())
         parts.append(part)
+    if not changed:
+        return Normalised(tags, None, np.empty(0, np.int32))
     encoded = pa.concat_arrays(parts).dictionary_encode()
     mapping = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(repaired, np.int32))
+
+
+def _out_of_the_ordinary(tags: pa.BinaryArray) -> list[int]:
+    """Positions of those that are not canonical."""
+    start, end, data = layout(tags)
+    base = start[0]
+    regular, dubious = _classify(start - base, end - base, data[base : end[-1]])
+    texts = np.flatnonzero(regular & dubious)
+    touched = ~regular
+    touched[[i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]] = True
+    return np.flatnonzero(touched).tolist()
 
 
 def layout(

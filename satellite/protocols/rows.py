@@ -154,6 +154,10 @@ def kind_of(value: TagValue) -> Kind:
     return _KINDS.get(text_of(value).upper(), Kind.UNSPECIFIED)
 
 
+_TAGS_KNOWN = 2**14
+"""As they were sent, so that repeated ones need not be encoded again."""
+
+
 class Rows:
     """Puts spans in columns. Dictionaries are joint; a codec keeps one for all bodies of a call."""
 
@@ -185,6 +189,8 @@ class Rows:
         known = (key, kind, repr(value) if kind is float else value)
         code = self._known_tags.get(known)
         if code is None:
+            if len(self._known_tags) >= _TAGS_KNOWN:
+                self._known_tags.clear()  # the tags themselves stay known by their bytes
             sound = sound_text(key), sound_text(value) if kind is str else value
             code = self._known_tags[known] = self._tag(encode_tag(*sound))
             if sound[0] is not key or sound[1] is not value:

@@ -31,8 +31,11 @@ from satellite.protocols.lightstep.meanings import meaningful, meanings
 from satellite.protocols.lightstep.stream import ReportSplitter
 from satellite.protocols.readers.columns import (
     FREE,
+    MOMENT_BYTES_MIN,
+    MOMENTS_FREE,
     SMALL_BYTES,
     ColumnReader,
+    are_too_different,
     hold_more,
     is_crowded,
     joined_bytes_of_each,
@@ -89,7 +92,8 @@ def decode_as_sent(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 
 def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
-    is_small = sum(map(len, bodies)) <= SMALL_BYTES
+    size_bytes = sum(map(len, bodies))
+    is_small = size_bytes <= SMALL_BYTES
     if not is_small and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
         raise _too_many()
     columns = _READER.read(bodies)
@@ -99,8 +103,13 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
         raise _too_many()
     baggage = spans.field("span_context").field("baggage")
     elements = sum(len(lists.values) for lists in (spans.field("tags"), spans.field("logs"), baggage))
-    if elements > FREE + sum(map(len, bodies)) // ELEMENT_BYTES_MIN:
+    if (
+        elements > FREE + size_bytes // ELEMENT_BYTES_MIN
+        or len(spans.field("logs").values) > MOMENTS_FREE + size_bytes // MOMENT_BYTES_MIN
+    ):
         raise TooLarge("more tags or logs than a report of this size can hold")
+    if are_too_different(spans.field("tags").flatten(), size_bytes):
+        raise TooLarge("more different tags than a report of this size can hold")
     return columns
 
 

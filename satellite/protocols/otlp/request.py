@@ -16,8 +16,11 @@ from satellite.errors import BadReport, TooLarge
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.readers.columns import (
     FREE,
+    MOMENT_BYTES_MIN,
+    MOMENTS_FREE,
     SMALL_BYTES,
     ColumnReader,
+    are_too_different,
     crowded_values,
     hold_more,
     messages_in,
@@ -152,8 +155,11 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     crowded = (
         (messages_of > FREE + sizes // SPAN_BYTES_MIN)
         | (events_of > FREE + sizes // EVENT_BYTES_MIN)
+        | (events_of > MOMENTS_FREE + sizes // MOMENT_BYTES_MIN)
         | (elements_of > FREE + sizes // ELEMENT_BYTES_MIN)
     )
+    if not crowded.any() and are_too_different(span.field("attributes").values, int(sizes.sum())):
+        raise _too_many()
     return list(crowded.tolist())
 
 

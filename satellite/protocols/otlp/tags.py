@@ -24,6 +24,9 @@ from satellite.pb import otlp_shallow_pb2 as shallow
 STRUCTURE_BYTES_MAX = 262_144
 """Arrays and maps beyond this stay bytes, under the key MALFORMED_KEY: taken apart, they could grow a hundredfold (ours)."""
 
+_AT_ONCE = 2**14
+"""So many attributes are looked at, or become Python objects, at a time, whatever a body holds."""
+
 _PADDING = 16
 
 Ints = npt.NDArray[np.int64]
@@ -44,9 +47,30 @@ class Attributes(NamedTuple):
 
 def to_tags(attributes: pa.BinaryArray) -> Attributes:
     """Canonical tags of distinct serialised KeyValues; never raises for what they hold."""
-    start, end, data = layout(attributes)
-    if not len(start):
+    if not len(attributes):
         return Attributes(attributes, None, np.empty(0, np.int32))
+    parts = [_tags_of(attributes.slice(at, _AT_ONCE)) for at in range(0, len(attributes), _AT_ONCE)]
+    tags = parts[0].tags if len(parts) == 1 else pa.concat_arrays([part.tags for part in parts])
+    repaired = np.concatenate([part.repaired + i * _AT_ONCE for i, part in enumerate(parts)])
+    if not any(part.moved for part in parts):
+        return Attributes(tags, None, np.empty(0, np.int32))
+    encoded = tags.dictionary_encode()  # several spellings of one attribute are one tag
+    return Attributes(encoded.dictionary, encoded.indices.to_numpy(), repaired.astype(np.int32))
+
+
+class _Part(NamedTuple):
+    """The tags of some of the attributes, one for each."""
+
+    tags: pa.BinaryArray
+    repaired: Ints
+    moved: bool
+    """Whether one may be the same tag as another that is spelled otherwise."""
+
+
+def _tags_of(attributes: pa.BinaryArray) -> _Part:
+    start, end, data = layout(attributes)
+    base = start[0]
+    start, end, data = start - base, end - base, data[base : end[-1]]
     found = _classify(start, end, np.concatenate([data, np.zeros(_PADDING, np.uint8)]))
     broken = _not_utf8(data, found, end, np.flatnonzero(found.dubious & found.regular))
     tags = _unwrapped(data, start, end, found)
@@ -58,10 +82,7 @@ def to_tags(attributes: pa.BinaryArray) -> Attributes:
         read = [read_attribute(attributes[i].as_py()) for i in places.tolist()]
         repaired = places[[was_broken for _, was_broken in read]]
         tags = pc.replace_with_mask(tags, pa.array(odd), pa.array([tag for tag, _ in read], pa.binary()))
-    if not (odd | found.ambiguous).any():
-        return Attributes(tags, None, np.empty(0, np.int32))
-    encoded = tags.dictionary_encode()  # several spellings of one attribute are one tag
-    return Attributes(encoded.dictionary, encoded.indices.to_numpy(), repaired.astype(np.int32))
+    return _Part(tags, repaired, bool((odd | found.ambiguous).any()))
 
 
 class _Found(NamedTuple):

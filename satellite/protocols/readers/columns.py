@@ -114,6 +114,20 @@ def hold_more(
     )
 
 
+DIFFERENT_FREE, DIFFERENT_BYTES_MIN = 2**16, 24
+"""A body may hold so many different tags, and one more for each 24 bytes: each takes about 200 in memory while it is read, one that is
+repeated takes 10. Ours."""
+
+MOMENTS_FREE, MOMENT_BYTES_MIN = 2**15, 56
+"""The same of logs, events and links, whether different or not: each takes 400. Ours."""
+
+
+def are_too_different(values: pa.BinaryArray, size_bytes: int) -> bool:
+    """Whether more of the tags of bodies of this size are different than those can have a use for."""
+    limit = DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
+    return len(values) > limit and len(values.unique()) > limit
+
+
 PART_BYTES = 2**16
 FIELDS_MAX = 2**12
 """A part of a body (what its sender says of itself, an event) beyond so many bytes may have so many fields, each of which
