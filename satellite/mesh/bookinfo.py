@@ -392,7 +392,10 @@ def an_hour(until_ns: int) -> Iterator[bytes]:
     bookinfo = Bookinfo(
         until_ns & 0xFFFFFFFF, start_ns=until_ns - 3_600_000_000_000, requests_per_second=VISITS_PER_SECOND
     )
-    for report in [*bookinfo.reports(until_ns - FLUSH_INTERVAL_NS), *bookinfo.rest()]:
+    for minutes_left in range(59, -1, -1):  # the first are there before the last are made up
+        for report in bookinfo.reports(until_ns - max(minutes_left * 60_000_000_000, FLUSH_INTERVAL_NS)):
+            yield report.SerializeToString()
+    for report in bookinfo.rest():
         yield report.SerializeToString()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
@@ -108,6 +108,46 @@ def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Pag
         encode_request(bookinfo.batch(range(1, 2))), format="otlp-protobuf"
     )
     expect(live.get_by_role("region", name="Newest spans")).to_contain_text(bookinfo.REVIEWS)
+
+
+def test_a_quick_enter_means_what_was_typed(open_page: Callable[..., Page]) -> None:
+    page = open_page("/pages/explorer")
+    settled(page)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.get_by_role("combobox").click()
+    page.keyboard.type("http.status")
+    expect(page.get_by_role("option")).to_have_count(1)
+    page.route("**/suggest?**", hold)
+    page.keyboard.type("_code=500")
+    page.keyboard.press("Enter")
+    for route in held:  # all but the last were called off
+        route.continue_()
+    expect(page.locator(".chip")).to_have_text("http.status_code500")
+
+
+def test_what_cannot_be_shown_says_so(open_page: Callable[..., Page]) -> None:
+    page = open_page("/pages/explorer?snapshot_id=nosuchsnap", expects=("404", "ERR_FAILED", "Failed to"))
+    expect(page.get_by_role("alert")).to_contain_text("This snapshot is not kept")
+    page.get_by_role("button", name="Show what is held now").click()
+    expect(page.locator(".result strong").first).to_have_text("88")
+
+    page.route("**/assets/Services*", lambda route: route.abort())
+    page.get_by_role("link", name="Services", exact=True).click()
+    expect(page.get_by_role("heading", name="Services did not load")).to_be_visible()
+    page.unroute("**/assets/Services*")
+    page.get_by_role("button", name="Load again").click()
+    expect(page.get_by_role("region", name="Table of services")).to_be_visible()
+
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.get_by_role("link", name="Explorer", exact=True).click()
+    expect(page.get_by_text("The satellite does not answer").first).to_be_visible()
+    page.unroute("**/api/v1/**")
+    page.get_by_role("button", name="Try now").first.click()
+    expect(page.locator(".result strong").first).to_have_text("88")
 
 
 def test_services_of_a_platform(served: Satellite, open_page: Callable[..., Page]) -> None:

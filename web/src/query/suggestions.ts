@@ -15,6 +15,11 @@ export interface Option {
   /** Of the most frequent, for its bar. */
   readonly share: number;
 }
+/** What is offered, and for what that was typed. */
+export interface Offer {
+  readonly typed: Typed;
+  readonly sections: readonly Section[];
+}
 export interface Section {
   readonly title: string;
   readonly options: readonly Option[];
