@@ -37,7 +37,7 @@ INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard test
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help run pages demo test unit web interop crash fuzz attack lint types format protos docs check-generated lock bench clean
+.PHONY: help run pages demo test unit web interop crash clickhouse fuzz attack lint types format protos docs check-generated lock bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -73,6 +73,9 @@ interop: $(INSTALLED) $(INTEROP) pages ## the tests with real clients and proces
 
 crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing acknowledged may be missing
 	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_crash.py -q $(ARGS)
+
+clickhouse: $(INSTALLED) .interop/clickhouse/.installed ## all of the conformance suite on ClickHouse; `make interop` runs a part
+	CLICKHOUSE_WHOLE=1 $(BIN)/python -m pytest tests/store/clickhouse -n $(WORKERS) -q $(ARGS)
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"

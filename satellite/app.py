@@ -242,7 +242,7 @@ class App:
             clock_ns=self._clock_ns,
             ingestion_tags=settings.ingestion_tags,
             observer=self._witness,
-            writers=_WRITERS if settings.data_dir is not None else 1,
+            writers=1 if settings.store == "recall" and settings.data_dir is None else _WRITERS,
             faults=self._faults,
             count=page.count,
         )

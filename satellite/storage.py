@@ -1,30 +1,100 @@
-"""The engine that the settings ask for: in memory, or over a data directory."""
+"""The engine that the settings ask for: the satellite's own, in memory or over a data directory, or ClickHouse."""
 
 from __future__ import annotations
 
 import shutil
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 
 from satellite.settings import Settings
-from satellite.store.durable.directory import Directory
+from satellite.store import Store
+from satellite.store.durable.directory import BadDataDirectory, Directory
 from satellite.store.durable.files import Damage
 from satellite.store.durable.state import State
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.segment import SEGMENT_SPANS
 
+if TYPE_CHECKING:
+    from satellite.store.clickhouse.engine import ClickHouseStore
+
+CLICKHOUSE = "clickhouse"
+"""The folder of ClickHouse's own files, below that of `clickhouse_url`."""
+
 DISK_SHARE = 0.8
 """Of a disk that is shared with nobody we know of (ours)."""
 
 
-def open_storage(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[RecallStore, State]:
-    """The store, with everything that its data directory holds, and the small state beside it.
+class Engine(Store, Protocol):
+    """A Store, and what the satellite around it asks."""
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be kept now; "" when it can."""
+        ...
+
+    @property
+    def damage(self) -> Sequence[Damage]:
+        """What could not be read of what it keeps, the newest last."""
+        ...
+
+    def release(self) -> None:
+        """Let go of memory that can be filled again."""
+        ...
+
+    def shrink(self, size_bytes: int) -> None:
+        """Take so many bytes of memory less."""
+        ...
+
+
+def open_storage(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[Engine, State]:
+    """The store, with everything that it held before, and the small state beside it.
 
     Raises:
         BadDataDirectory: another satellite has the directory, a newer one wrote it, or it cannot be written.
     """
+    if settings.store == "clickhouse":
+        return open_clickhouse(Path(settings.clickhouse_url.removeprefix("chdb://")), settings)
+    return open_recall(settings, clock_seconds)
+
+
+def open_clickhouse(folder: Path, settings: Settings) -> tuple[ClickHouseStore, State]:
+    """ClickHouse in a folder, beside a file with the small state. Raises BadDataDirectory."""
+    from satellite.store.clickhouse.engine import ClickHouseStore
+
+    tables = folder / CLICKHOUSE
+    try:
+        tables.mkdir(parents=True, exist_ok=True)
+        room = shutil.disk_usage(tables).free + sum(file.stat().st_size for file in tables.rglob("*.bin"))
+    except OSError as error:
+        raise BadDataDirectory(
+            f"clickhouse_url: {folder} cannot be used: {error.strerror}",
+            hint="it must be a folder that can be written",
+        ) from error
+    store = ClickHouseStore(
+        tables,
+        disk_bytes_per_project=settings.disk_bytes_per_project,
+        disk_overrides=settings.disk_bytes_per_project_overrides,
+        disk_bytes_in_total=settings.disk_bytes_in_total or int(room * DISK_SHARE),
+        duplicate_window_seconds=settings.duplicate_window_seconds,
+    )
+    try:
+        return store, State(folder / "state.sqlite")
+    except sqlite3.DatabaseError as error:
+        store.close()
+        raise BadDataDirectory(
+            f"{folder / 'state.sqlite'} cannot be read: {error}",
+            hint="it has snapshots, streams and who reported; without the file they begin anew",
+        ) from error
+    except BaseException:
+        store.close()
+        raise
+
+
+def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[RecallStore, State]:
+    """The satellite's own engine. Raises BadDataDirectory."""
     folder = settings.data_dir
     disk = None
     state = State()

@@ -21,7 +21,14 @@ START_SECONDS = 60
 class Process:
     """`satellite serve` with these settings, on free ports: reports by HTTP, the admin port, Explorer."""
 
-    def __init__(self, *, listens: Sequence[str] = (), wrapper: Sequence[str] = (), **settings: Any) -> None:
+    def __init__(
+        self,
+        *,
+        listens: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
+        command: Sequence[str] = COMMAND,
+        **settings: Any,
+    ) -> None:
         open_ports = {"http_plain_port", "explorer_port", "admin_plain_port", *listens}
         given = (
             {"host": "127.0.0.1"}
@@ -30,7 +37,7 @@ class Process:
         )
         flags = [f"--set={name}={value}" for name, value in given.items()]
         self.process = subprocess.Popen(
-            [*wrapper, *COMMAND, "serve", "--set=logging_format=json", *flags],
+            [*wrapper, *command, "serve", "--set=logging_format=json", *flags],
             stderr=subprocess.PIPE,
             env={name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")},
             start_new_session=True,

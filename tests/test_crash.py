@@ -95,7 +95,7 @@ def test_kill_9_under_load(tmp_path: Path) -> None:
     for _ in range(ROUNDS):
         with Process(data_dir=tmp_path / "data") as satellite:
             assert not [line for line in satellite.log if line["event"] == "data.damaged"]
-            _check(satellite, acknowledged, marks)
+            check(satellite, acknowledged, marks)
             senders = {
                 number: Sender(
                     satellite.url("http_plain_port"),
@@ -114,11 +114,12 @@ def test_kill_9_under_load(tmp_path: Path) -> None:
                 acknowledged[PROJECTS[number % 2]] |= set(sender.acknowledged)
                 again[number], following[number] = sender.unsure, sender.next
     with Process(data_dir=tmp_path / "data") as satellite:
-        _check(satellite, acknowledged, marks)
+        check(satellite, acknowledged, marks)
     assert sum(map(len, acknowledged.values())) > ROUNDS
 
 
-def _check(satellite: Process, acknowledged: dict[str, set[int]], marks: dict[str, int]) -> None:
+def check(satellite: Process, acknowledged: dict[str, set[int]], marks: dict[str, int]) -> None:
+    """Everything acknowledged is there, once, and the books are right."""
     url = satellite.url("explorer_port")
     with Client(url) as client:
         found = {one["project"]: one for one in client.projects()}

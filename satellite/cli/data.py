@@ -16,6 +16,7 @@ from satellite.errors import BadRequest, SatelliteError
 
 if TYPE_CHECKING:
     from satellite.model.spans import SpanBatch
+    from satellite.store.clickhouse.engine import ClickHouseStore
     from satellite.store.recall.engine import RecallStore
 
 app = typer.Typer(no_args_is_help=True, help="Look after a data directory that no satellite is using.")
@@ -25,10 +26,10 @@ ProjectName = Annotated[str, typer.Option("--project", "-p", help="The project."
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[RecallStore]:
-    """The store of a folder, without budgets: nothing is let go of."""
+def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
+    """The store of a folder, of whichever engine, without budgets: nothing is let go of."""
     from satellite.settings import Settings
-    from satellite.storage import open_storage
+    from satellite.storage import CLICKHOUSE, open_clickhouse, open_recall
 
     unlimited = 2**62
     settings = Settings(
@@ -38,7 +39,11 @@ def _opened(folder: Path) -> Iterator[RecallStore]:
         disk_bytes_per_project=unlimited,
         disk_bytes_in_total=unlimited,
     )
-    store, state = open_storage(settings, time.monotonic)
+    store, state = (
+        open_clickhouse(folder, settings)
+        if (folder / CLICKHOUSE).is_dir()
+        else open_recall(settings, time.monotonic)
+    )
     try:
         yield store
     finally:
@@ -125,7 +130,7 @@ def import_(
                 _report(found.project, store, other.batches(found.project, ALL))
 
 
-def _report(project: str, store: RecallStore, batches: Iterable[SpanBatch]) -> None:
+def _report(project: str, store: RecallStore | ClickHouseStore, batches: Iterable[SpanBatch]) -> None:
     new = repeated = 0
     for batch in batches:
         written = store.write(project, batch, arrived_ns=time.time_ns())

@@ -32,3 +32,9 @@ def check() -> None:
             f"the question was given up after {seconds:g} s (question_seconds_max)",
             hint="narrow the query or the time window; a regular expression over long values costs most",
         )
+
+
+def seconds_left() -> float | None:
+    """How long the question may still take; None: as long as it likes."""
+    limit = _limit.get()
+    return None if limit is None else limit[1] - limit[0]()

@@ -106,6 +106,15 @@ def _path_prefix(path: str) -> str:
     return path
 
 
+def _chdb(url: str) -> str:
+    if url and not (url.startswith("chdb:///") and url.removeprefix("chdb://").strip("/")):
+        message = (
+            "write it as chdb:///path, with a folder of its own; servers of ClickHouse cannot be named yet"
+        )
+        raise ValueError(message)
+    return url
+
+
 def _home(path: Path | str | None) -> Path | None:
     return Path(path).expanduser() if path else None
 
@@ -222,6 +231,12 @@ class Settings(BaseSettings):
     its oldest. 0 keeps none."""
     request_log_bytes_per_project: BytesOrNone = 16 * 2**20
     """The same for one project, and for what reached none; 0 keeps none."""
+    store: Literal["recall", "clickhouse"] = "recall"
+    """The engine that keeps the spans: the satellite's own, in memory and in `data_dir`; or ClickHouse's, at
+    `clickhouse_url`, which needs `pip install "mock-lightstep-satellite[server,clickhouse]"`."""
+    clickhouse_url: Annotated[str, AfterValidator(_chdb)] = ""
+    """Where `store` clickhouse keeps everything: `chdb:///path`, a folder in which ClickHouse runs inside the satellite's own
+    process. It has budgets as `data_dir` has (`disk_bytes_per_project`, `disk_bytes_in_total`)."""
     data_dir: OptionalFile = None
     """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
     memory, and gone with the process. One satellite to a folder."""
@@ -303,6 +318,12 @@ class Settings(BaseSettings):
             message = (
                 "disable_access_token_checking needs project_name: 1 to 64 letters, digits, '.', '_', '-'"
             )
+            raise ValueError(message)
+        if self.store == "clickhouse" and not self.clickhouse_url:
+            message = "store clickhouse needs clickhouse_url, as in chdb:///var/lib/satellite/clickhouse"
+            raise ValueError(message)
+        if self.store == "clickhouse" and self.data_dir is not None:
+            message = "store clickhouse keeps everything at clickhouse_url: leave data_dir out"
             raise ValueError(message)
         owners: dict[int, str] = {}
         for name in PORTS:

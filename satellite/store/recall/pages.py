@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from satellite.errors import BadRequest
 from satellite.model.span import Span
 from satellite.query.plan import Plan
 from satellite.store import Order, Page
+from satellite.store import cursor as cursors
+from satellite.store.cursor import Place
 from satellite.store.recall.matches import matches, size
 from satellite.store.recall.segment import Mask, Segment
 
@@ -53,15 +51,6 @@ _ORDERS: dict[str, _Sorting] = {
     ),
 }
 
-Place = tuple[int, int, int, int]
-"""Where a span stands in an order: its two keys, span id, mark."""
-
-
-class _Cursor(msgspec.Struct, array_like=True):
-    order: str
-    until: int
-    after: Place
-
 
 def find(
     segments: Sequence[Segment], plan: Plan, order: Order, limit: int, cursor: str | None, mark: int
@@ -69,7 +58,7 @@ def find(
     """One page; the cursor remembers the last place shown and the mark of the first page."""
     after: Place | None = None
     if cursor is not None:
-        read = _read_cursor(cursor, order)
+        read = cursors.read(cursor, order)
         after, mark = read.after, read.until
     pinned = replace(plan, until=mark if plan.until is None else min(plan.until, mark))
     parts = [*matches(segments, pinned)]
@@ -79,23 +68,8 @@ def find(
     spans = _render(parts, [owner for _, owner in chosen])
     following = None
     if len(places) > limit:
-        packed = msgspec.msgpack.encode(_Cursor(order, mark, chosen[-1][0]))
-        following = base64.urlsafe_b64encode(packed).decode().rstrip("=")
+        following = cursors.Cursor(order, mark, chosen[-1][0]).text()
     return Page(spans, total, following, mark)
-
-
-def _read_cursor(text: str, order: Order) -> _Cursor:
-    try:
-        cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=_Cursor)
-    except (msgspec.MsgspecError, binascii.Error, ValueError) as error:
-        raise BadRequest(
-            "cursor: not one that this satellite made", hint="pass next_cursor as it was given"
-        ) from error
-    if cursor.order != order:
-        raise BadRequest(
-            f"cursor: made for order {cursor.order}, not {order}", hint="keep the order while paging"
-        )
-    return cursor
 
 
 def _first_places(

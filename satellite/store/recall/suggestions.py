@@ -86,7 +86,7 @@ def _names(
             yield from _keys(segment, text)
         case "value":
             if len(codes := segment.index.codes_of(key)):
-                texts, owners = _shown(segment.tags_at(codes), key)
+                texts, owners = shown_texts(segment.tags_at(codes), key)
                 yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
             if key.startswith(LOG_PREFIX):
                 yield _log_values(segment, key.removeprefix(LOG_PREFIX))
@@ -115,7 +115,7 @@ def _keys(segment: Segment, text: str) -> Iterator[tuple[pa.StringArray, Count]]
 def _log_values(segment: Segment, key: str) -> tuple[pa.StringArray, Count]:
     """Values of a field of logs."""
     fields = row_fields(segment.batch, key)
-    texts, owners = _shown(fields.tags, key)
+    texts, owners = shown_texts(fields.tags, key)
     names = texts.dictionary_encode()
     by_tag = np.argsort(owners, kind="stable")
     shown = np.bincount(owners, minlength=len(fields.tags))
@@ -160,10 +160,10 @@ def _distinct(found: Sequence[tuple[Segment, Mask | None]], keys: Iterable[str])
 
 def _values(tags: pa.BinaryArray, key: str) -> int:
     """How many different texts are shown for these tags."""
-    return len(pc.unique(_shown(tags, key)[0]))
+    return len(pc.unique(shown_texts(tags, key)[0]))
 
 
-def _shown(tags: pa.BinaryArray, key: str) -> tuple[pa.StringArray, Ints]:
+def shown_texts(tags: pa.BinaryArray, key: str) -> tuple[pa.StringArray, Ints]:
     """(texts to show for these tags, the tag of each): the text, or the elements of a list that has any."""
     elements = elements_of(tags, key)
     plain = np.ones(len(tags), np.bool_)

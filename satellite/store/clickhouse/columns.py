@@ -1,0 +1,254 @@
+"""Spans as rows of the table `spans`, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.reporter import decode_reporter
+from satellite.model.spans import SCHEMA, SpanBatch, SpanBuilder
+from satellite.model.tags import element_texts, elements_of, key_prefix, order_by_key, text_of, texts_of
+from satellite.query.plan import LOG_PREFIX
+from satellite.store.latency import bucket_of
+from satellite.store.recall.log_fields import row_fields
+from satellite.store.recall.tag_index import flat_codes, tag_rows
+
+Ints = npt.NDArray[np.int64]
+
+_NUMBERS = (
+    "trace_high",
+    "trace_low",
+    "span_id",
+    "parent_id",
+    "start_ns",
+    "duration_ns",
+    "kind",
+    "status",
+    "marks",
+)
+_COPIED = {name: name for name in _NUMBERS} | {"logs": "logs", "refs": "references"}
+
+WHOLE = (*_NUMBERS, "name", "reporter", "extra", "tags", "logs", "refs")
+"""The columns of the table that make a span."""
+
+
+def table_of(project: int, batch: SpanBatch, first_mark: int, arrived_ns: Ints) -> pa.Table:
+    """The rows to insert; marks count up from the first, `arrived_ns` has one entry per row."""
+    size = len(batch)
+    reporters = [decode_reporter(encoded) for encoded in batch.reporters.to_pylist()]
+    of_reporter = batch.column("reporter")
+    services = pa.array([one.service.encode() for one in reporters], pa.binary())
+    columns: dict[str, Any] = {
+        "project": pa.array(np.full(size, project, np.uint32)),
+        "mark": pa.array(np.arange(first_mark, first_mark + size)),
+        "arrived_ns": pa.array(arrived_ns),
+        "bucket": pa.array(bucket_of(batch.column("duration_ns"))),
+        "service": services.take(pa.array(of_reporter)),
+        "tracer": pa.array(np.array([one.id for one in reporters], np.uint64)[of_reporter]),
+    }
+    columns |= {column: batch.array(name) for column, name in _COPIED.items()}
+    for name, dictionary in (("name", batch.names), ("reporter", batch.reporters), ("extra", batch.extras)):
+        columns[name] = dictionary.take(batch.array(name))
+    lists = batch.array("tags")
+    columns["tags"] = pa.ListArray.from_arrays(_from_zero(lists.offsets), batch.tags.take(lists.flatten()))
+    columns |= _answers(batch)
+    return pa.table(columns)
+
+
+def batch_of(rows: pa.Table) -> SpanBatch:
+    """Rows that were read, by the names of WHOLE; other columns do not matter."""
+    if not rows.num_rows:
+        return SpanBuilder().build()
+    rows = rows.combine_chunks()
+    columns: dict[str, Any] = {}
+    for name in (*_NUMBERS, "logs", "refs"):
+        target = {"refs": "references"}.get(name, name)
+        columns[target] = _one(rows[name]).cast(SCHEMA.field(target).type)
+    dictionaries = {}
+    for name, dictionary in (("name", "names"), ("reporter", "reporters"), ("extra", "extras")):
+        encoded = _one(rows[name]).dictionary_encode()
+        columns[name], dictionaries[dictionary] = encoded.indices, encoded.dictionary
+    lists = _one(rows["tags"])
+    encoded = lists.flatten().dictionary_encode()
+    columns["tags"] = pa.ListArray.from_arrays(_from_zero(lists.offsets), encoded.indices)
+    return SpanBatch(
+        pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA),
+        tags=encoded.dictionary,
+        **dictionaries,
+    )
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
+
+
+def _from_zero(offsets: pa.Array) -> pa.Array:
+    return pc.subtract(offsets, offsets[0])
+
+
+# What a term finds a span by
+
+
+class _Pairs:
+    """(row, entry) pairs that become one list column."""
+
+    def __init__(self) -> None:
+        self.rows: list[Ints] = []
+        self.codes: list[Ints] = []
+        self.entries: list[pa.Array] = []
+        self._size = 0
+
+    def know(self, entries: pa.Array) -> int:
+        """Entries to point to; the code of the first."""
+        first = self._size
+        self.entries.append(entries)
+        self._size += len(entries)
+        return first
+
+    def add(self, rows: npt.NDArray[Any], codes: npt.NDArray[Any]) -> None:
+        """Each of these rows has the entry beside it."""
+        self.rows.append(rows.astype(np.int64))
+        self.codes.append(codes.astype(np.int64))
+
+    def column(self, size: int) -> pa.ListArray:
+        """The entries of each row, in the order in which they were added."""
+        rows = np.concatenate([np.empty(0, np.int64), *self.rows])
+        codes = np.concatenate([np.empty(0, np.int64), *self.codes])
+        order = np.argsort(rows, kind="stable")
+        entries = pa.concat_arrays([pa.array([], pa.binary()), *self.entries])
+        offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
+        return pa.ListArray.from_arrays(
+            pa.array(offsets.astype(np.int32)), entries.take(pa.array(codes[order]))
+        )
+
+
+def entry(key: str, text: str) -> bytes:
+    """An entry of `answers`: the key, whose length is in front of it, then the text."""
+    return key_prefix(key) + text.encode("utf-8", "surrogatepass")
+
+
+def _entries(key: str, texts: pa.StringArray) -> pa.BinaryArray:
+    prefix = pa.scalar(key_prefix(key), pa.binary())
+    return pc.binary_join_element_wise(prefix, texts.cast(pa.binary()), pa.scalar(b"", pa.binary()))
+
+
+def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
+    """The columns `keys`, `log_keys`, `valued` and `answers`."""
+    size = len(batch)
+    names, starts, order = order_by_key(batch.tags)
+    pairs, elements = _Pairs(), _Pairs()
+    entry_of = np.empty(len(batch.tags), np.int64)
+    key_of = np.empty(len(batch.tags), np.int64)
+    owners: list[Ints] = []
+    """Tags that are lists."""
+    element_codes: list[Ints] = []
+    for number, key in enumerate(names):
+        places = order[starts[number] : starts[number + 1]]
+        tags = batch.tags.take(pa.array(places))
+        entry_of[places] = pairs.know(_entries(key, texts_of(tags, key))) + np.arange(len(places))
+        key_of[places] = number
+        found = elements_of(tags, key)
+        if len(found.tags):
+            first = elements.know(_entries(key, found.texts))
+            owners.append(places[found.tags])
+            element_codes.append(first + np.arange(len(found.tags)))
+    rows, codes = tag_rows(batch).astype(np.int64), flat_codes(batch).astype(np.int64)
+    rows, codes = _last_of_each_key(rows, codes, key_of, len(names))
+    pairs.add(rows, entry_of[codes])
+    key_lists = _Pairs()
+    key_lists.know(pa.array([name.encode("utf-8", "surrogatepass") for name in names], pa.binary()))
+    key_lists.add(rows, key_of[codes])
+    _add_lists(elements, rows, codes, owners, element_codes)
+    _add_attributes(batch, pairs, elements, rows, key_of[codes], names)
+    valued = (
+        np.bincount(np.concatenate(pairs.rows), minlength=size) if pairs.rows else np.zeros(size, np.int64)
+    )
+    log_keys = _add_logs(batch, elements)
+    first = pairs.know(pa.concat_arrays([pa.array([], pa.binary()), *elements.entries]))
+    for more_rows, more_codes in zip(elements.rows, elements.codes, strict=True):
+        pairs.add(more_rows, first + more_codes)
+    return {
+        "keys": key_lists.column(size),
+        "log_keys": log_keys.column(size),
+        "valued": pa.array(valued.astype(np.uint16)),
+        "answers": pairs.column(size),
+    }
+
+
+def _last_of_each_key(rows: Ints, codes: Ints, key_of: Ints, keys: int) -> tuple[Ints, Ints]:
+    """Of a key that a row repeats, the last."""
+    combined = rows * max(keys, 1) + key_of[codes]
+    order = np.argsort(combined, kind="stable")
+    last = np.ones(len(order), np.bool_)
+    last[:-1] = combined[order[1:]] != combined[order[:-1]]
+    kept = np.sort(order[last])
+    return rows[kept], codes[kept]
+
+
+def _add_lists(elements: _Pairs, rows: Ints, codes: Ints, owners: list[Ints], found: list[Ints]) -> None:
+    """The elements of the rows' tags that are lists."""
+    if not owners:
+        return
+    owner, code = np.concatenate(owners), np.concatenate(found)
+    order = np.argsort(owner, kind="stable")
+    owner, code = owner[order], code[order]
+    begin, end = np.searchsorted(owner, codes), np.searchsorted(owner, codes, side="right")
+    counts = end - begin
+    within = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+    elements.add(np.repeat(rows, counts), code[np.repeat(begin, counts) + within])
+
+
+def _add_attributes(
+    batch: SpanBatch, pairs: _Pairs, elements: _Pairs, rows: Ints, keys: Ints, names: list[str]
+) -> None:
+    """The attributes of each row's reporter, where the row has no such tag."""
+    number = {name: i for i, name in enumerate(names)}
+    of_reporter = batch.column("reporter")
+    everything = np.arange(len(batch))
+    for place, encoded in enumerate(batch.reporters.to_pylist()):
+        attributes = dict(decode_reporter(encoded).attributes)
+        if not attributes:
+            continue
+        mine = everything[of_reporter == place]
+        for key, value in attributes.items():
+            lacking = mine
+            if key in number:
+                lacking = np.setdiff1d(mine, rows[keys == number[key]], assume_unique=True)
+            code = pairs.know(pa.array([entry(key, text_of(value))], pa.binary()))
+            pairs.add(lacking, np.full(len(lacking), code))
+            for text in element_texts(value):
+                code = elements.know(pa.array([entry(key, text)], pa.binary()))
+                elements.add(lacking, np.full(len(lacking), code))
+
+
+def _add_logs(batch: SpanBatch, elements: _Pairs) -> _Pairs:
+    """The fields of logs, as tags with LOG_PREFIX; the keys of each row."""
+    keys = _Pairs()
+    everything = row_fields(batch)
+    names = order_by_key(everything.tags).keys
+    keys.know(pa.array([name.encode("utf-8", "surrogatepass") for name in names], pa.binary()))
+    for number, name in enumerate(names):
+        fields = row_fields(batch, name)
+        if not len(fields.rows):
+            continue
+        with_it = np.unique(fields.rows)
+        keys.add(with_it, np.full(len(with_it), number))
+        key = LOG_PREFIX + name
+        first = elements.know(_entries(key, texts_of(fields.tags, name)))
+        elements.add(fields.rows, first + fields.codes)
+        found = elements_of(fields.tags, name)
+        if len(found.tags):
+            first = elements.know(_entries(key, found.texts))
+            codes = fields.codes.astype(np.int64)
+            _add_lists(
+                elements,
+                fields.rows,
+                codes,
+                [found.tags.astype(np.int64)],
+                [first + np.arange(len(found.tags))],
+            )
+    return keys

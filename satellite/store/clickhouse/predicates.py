@@ -1,0 +1,169 @@
+"""Plans as conditions of SQL: the same spans as `satellite.query.plan` means, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from satellite.model.ids import hashed
+from satellite.model.spans import Marks, Status
+from satellite.model.tags import key_prefix
+from satellite.query.plan import Field, Plan, Term
+from satellite.store.clickhouse.columns import entry
+from satellite.store.clickhouse.literal import text, texts
+
+FULL_TRACE_TAG = "otlp.trace_id"
+"""Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
+
+IS_ERROR = f"(status = {int(Status.ERROR)})"
+
+MICROSECONDS = "(intDiv(duration_ns, 1000) - (duration_ns < 0 AND duration_ns % 1000 != 0))"
+"""Rounded down, as Span.duration_us."""
+
+_HALF = 2**64 - 1
+
+
+class Moment(NamedTuple):
+    """What of a project's spans can be seen: those in the table that counted when its mark was `mark`."""
+
+    project: int
+    """Its number."""
+    mark: int
+    floor: int
+    """Up to here they are evicted."""
+    replaced: bool
+    """Whether others took the place of some."""
+
+    @property
+    def condition(self) -> str:
+        """Which rows."""
+        found = f"project = {self.project} AND mark > {self.floor} AND mark <= {self.mark}"
+        if self.replaced:
+            found += f" AND mark NOT IN (SELECT mark FROM gone WHERE project = {self.project} AND by_mark <= {self.mark})"
+        return found
+
+
+def where(moment: Moment, plan: Plan) -> str:
+    """The rows of a moment that a plan means."""
+    return " AND ".join([moment.condition, *bounds(plan), *map(term, plan.terms)])
+
+
+def bounds(plan: Plan) -> list[str]:
+    """What a plan says beside its terms."""
+    found = [
+        f"{column} {sign} {number}"
+        for column, sign, number in (
+            ("start_ns", ">=", plan.oldest_ns),
+            ("start_ns", "<", plan.youngest_ns),
+            ("duration_ns", ">=", plan.min_duration_ns),
+            ("duration_ns", "<", plan.max_duration_ns),
+            ("mark", ">", plan.since or None),
+            ("mark", "<=", plan.until),
+        )
+        if number is not None
+    ]
+    if not plan.meta_events:
+        found.append(f"bitAnd(marks, {int(Marks.META_EVENT)}) = 0")
+    return found
+
+
+def term(term: Term) -> str:
+    """One term."""
+    found = _positive(term)
+    return f"NOT ({found})" if term.negated else f"({found})"
+
+
+def _positive(term: Term) -> str:
+    match term.field:
+        case Field.SERVICE:
+            return _text_is("service", term)
+        case Field.OPERATION:
+            return _text_is("name", term)
+        case Field.TRACER_ID:
+            return _text_is(_hex("tracer"), term)
+        case Field.SPAN_ID:
+            return _span_id(term)
+        case Field.TRACE_ID:
+            return _trace_id(term)
+        case Field.TAG:
+            return _tag(term)
+
+
+def _text_is(column: str, term: Term) -> str:
+    if term.patterns:
+        return _any(f"match({column}, {_whole(pattern)})" for pattern in term.patterns)
+    return f"{column} IN ({texts(term.values)})" if term.values else "0"
+
+
+def _tag(term: Term) -> str:
+    if term.patterns:
+        prefix = key_prefix(term.key)
+        said = f"substring(a, {len(prefix) + 1})"
+        hit = _any(f"match({said}, {_whole(pattern)})" for pattern in term.patterns)
+        return f"arrayExists(a -> startsWith(a, {text(prefix)}) AND ({hit}), answers)"
+    found = (
+        f"hasAny(answers, [{texts(entry(term.key, value) for value in term.values)}])" if term.values else "0"
+    )
+    return f"{found} OR {IS_ERROR}" if term.asks_for_errors else found
+
+
+def _span_id(term: Term) -> str:
+    if term.patterns:
+        return _text_is(_hex("span_id"), term)
+    numbers = [number for number in map(_number, term.values) if number >> 64 == 0]
+    return f"span_id IN ({', '.join(map(str, numbers))})" if numbers else "0"
+
+
+def _trace_id(term: Term) -> str:
+    if term.patterns:
+        both = (
+            f"if(trace_high = 0, {_hex('trace_low')}, concat({_hex('trace_high')}, {_hex_16('trace_low')}))"
+        )
+        return _text_is(both, term)
+    found = []
+    for number in map(_number, term.values):
+        low, high = number & _HALF, (number >> 64) & _HALF
+        upper = f" AND trace_high IN (0, {high})" if number >> 64 else ""
+        found.append(f"(trace_low = {low}{upper})")
+    prefix = key_prefix(FULL_TRACE_TAG)
+    cut = f"trim(LEADING '0' FROM lowerUTF8(substring(a, {len(prefix) + 1})))"
+    said = f"startsWith(a, {text(prefix)}) AND {cut} IN ({texts(term.values)})"
+    own = "arraySlice(answers, 1, length(keys))"
+    found.append(f"has(keys, {text(FULL_TRACE_TAG)}) AND arrayExists(a -> {said}, {own})")
+    return _any(found)
+
+
+def _number(value: str) -> int:
+    try:
+        return int(value, 16)
+    except ValueError:  # a text that some sender uses as an id
+        return hashed(value)
+
+
+def _hex(column: str) -> str:
+    """An id as queries spell it: lower-case hex without leading zeros."""
+    return f"if({column} = 0, '0', trim(LEADING '0' FROM lower(hex({column}))))"
+
+
+def _hex_16(column: str) -> str:
+    return f"leftPad(lower(hex({column})), 16, '0')"
+
+
+def _whole(pattern: str) -> str:
+    """`.` is no line break, as in the other engines; ClickHouse's own default is that it is."""
+    return text(rf"(?-s)\A(?:{pattern})\z")
+
+
+def _any(conditions: Iterable[str]) -> str:
+    return " OR ".join(f"({one})" for one in conditions) or "0"
+
+
+def value(key: str) -> str:
+    """What a span's value of a key to group by is; NULL: it has none."""
+    if key == "service":
+        return "service"
+    if key == "operation":
+        return "name"
+    prefix = text(key_prefix(key))
+    first = f"arrayFirst(a -> startsWith(a, {prefix}), arraySlice(answers, 1, valued))"
+    return f"substring(nullIf({first}, ''), {len(key_prefix(key)) + 1})"

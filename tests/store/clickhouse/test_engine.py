@@ -1,0 +1,133 @@
+"""The engine over ClickHouse: the suite, the oracle's answers, and what it promises beyond them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from satellite.errors import StoreFailed, TookTooLong
+from satellite.model.spans import SpanBatch
+from satellite.query.limit import limited
+from satellite.query.plan import ALL, Plan
+from satellite.store.clickhouse.columns import batch_of as batch_of_rows
+from satellite.store.clickhouse.columns import table_of
+from satellite.store.clickhouse.engine import ClickHouseStore
+from tests import bookinfo
+from tests.store.clickhouse.conftest import WHOLE
+from tests.store.conformance import (
+    NOW_NS,
+    StoreConformance,
+    answers,
+    assert_balanced,
+    fates,
+    find,
+    matches,
+    mixed,
+    numbered,
+    one,
+    stats,
+    tag,
+    unmarked,
+)
+from tests.store.naive import NaiveStore
+from tests.store.strategies import TRACES, Question, Step, play, questions, steps
+
+
+class TestClickHouse(StoreConformance):
+    """The suite."""
+
+    many_spans = 70_000 if WHOLE else 7_000
+
+    @pytest.fixture
+    def store(self, store: ClickHouseStore) -> ClickHouseStore:
+        """An empty engine."""
+        return store
+
+
+@settings(
+    max_examples=40 if WHOLE else 4,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not WHOLE,
+)
+@given(steps, st.lists(questions, min_size=1, max_size=4))
+def test_answers_are_the_oracle_s(
+    opened: ClickHouseStore, history: list[Step], asked: list[Question]
+) -> None:
+    oracle = NaiveStore()
+    expected_marks = play(oracle, "p", history)
+    opened.drop("p")
+    marks = play(opened, "p", history)
+    for question in [Question(ALL, None, None), *asked]:
+        expected = answers(oracle, "p", question.for_marks(expected_marks))
+        assert answers(opened, "p", question.for_marks(marks)) == expected
+    ids: list[tuple[int | None, int]] = [(high, low) for low in TRACES for high in (None, 0, 7)]
+    assert unmarked(opened.traces("p", ids)) == unmarked(oracle.traces("p", ids))
+    assert [found.ledger for found in opened.projects()] == [found.ledger for found in oracle.projects()]
+    assert_balanced(opened)
+
+
+def test_rows_of_the_table_are_the_spans(packages: str) -> None:
+    whole = SpanBatch.concat([bookinfo.batch(), mixed(130)])
+    table = table_of(7, whole, 5, np.zeros(len(whole), np.int64))
+    assert table["mark"].to_pylist() == [*range(5, 5 + len(whole))]
+    assert batch_of_rows(table).spans() == whole.spans()
+
+
+# Versions that were replaced, seen from pages that began before
+
+
+def test_a_version_replaced_meanwhile_is_still_on_the_pages_that_began_before(store: ClickHouseStore) -> None:
+    store.write("p", numbered(30), arrived_ns=NOW_NS)
+    first = store.find("p", ALL, order="arrival", limit=20)
+    batches = store.batches("p", ALL)
+    changed = numbered(30).slice(25, 26).with_tags({"version": 2})
+    assert fates(store.write("p", changed, arrived_ns=NOW_NS)) == (0, 0, 1, 0)
+    second = store.find("p", ALL, order="arrival", limit=20, cursor=first.next_cursor)
+    assert [len(first.spans), len(second.spans), second.total] == [20, 10, 30]
+    assert [len(batch) for batch in batches] == [30]
+    assert store.count("p", tag("version", "2")) == 1
+    assert store.count("p", ALL) == 30
+
+
+# When ClickHouse does not
+
+
+def test_a_failed_insert_keeps_nothing_and_the_next_one_everything(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.write("p", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+    before = stats(store).ledger
+    insert, run = store.connection.insert, store.connection.run
+
+    def fail(statement: str) -> None:
+        if statement.startswith("INSERT INTO commits"):
+            raise StoreFailed("no room")
+        run(statement)
+
+    monkeypatch.setattr(store.connection, "run", fail)  # the spans are in the table by then
+    with pytest.raises(StoreFailed, match="no room"):
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    assert store.problem == "no room"
+    assert (stats(store).ledger, store.count("p", ALL)) == (before, 6)
+    monkeypatch.setattr(store.connection, "run", run)
+    assert fates(store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (82, 6, 0, 0)
+    assert store.problem == ""
+    assert len(find(store)) == 88
+    assert_balanced(store)
+    assert insert == store.connection.insert
+
+
+def test_a_question_has_its_time(store: ClickHouseStore) -> None:
+    store.write("p", numbered(20_000), arrived_ns=NOW_NS)
+    with limited(0.0, lambda: 0.0), pytest.raises(TookTooLong):
+        store.groups("p", matches("shard", ".*[0-9].*" * 50), ["shard", "host", "service"])
+
+
+def test_a_plan_is_explained_by_its_condition(store: ClickHouseStore) -> None:
+    store.write("p", one(), arrived_ns=NOW_NS)
+    said = store.explain("p", Plan(tag("http.status_code", "500").terms, min_duration_ns=5))
+    assert "duration_ns >= 5" in said
+    assert "hasAny(answers" in said

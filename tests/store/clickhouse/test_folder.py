@@ -1,0 +1,86 @@
+"""Folders of ClickHouse, opened and opened again; each test has its own, and a process has one at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from satellite.query.plan import ALL
+from satellite.store.clickhouse.columns import table_of
+from satellite.store.clickhouse.engine import ClickHouseStore
+from satellite.store.durable.directory import BadDataDirectory
+from tests import bookinfo
+from tests.store.conformance import (
+    NOW_NS,
+    SECOND_NS,
+    answers,
+    assert_balanced,
+    fates,
+    numbered,
+    one,
+    stats,
+)
+
+
+def test_nothing_is_lost_or_doubled_when_it_is_opened_again(packages: str, tmp_path: Path) -> None:
+    store = ClickHouseStore(tmp_path)
+    store.write("p", bookinfo.batch(), arrived_ns=NOW_NS, dropped={"no_id": 2})
+    store.write("p", bookinfo.batch(range(1)).with_tags({"v": 2}), arrived_ns=NOW_NS)
+    store.write("gone", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+    store.drop("gone")
+    store.write("emptied", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+    store.reset("emptied")
+    before = (answers(store, "p", ALL), [(one.project, one.mark, one.ledger) for one in store.projects()])
+    # What a satellite leaves that died between its insert and the row that makes it count.
+    torn = table_of(1, bookinfo.batch(range(2)), store.mark("p") + 1, np.full(14, NOW_NS))
+    store.connection.insert("spans", torn)
+    store.close()
+    again = ClickHouseStore(tmp_path)
+    try:
+        assert (
+            answers(again, "p", ALL),
+            [(one.project, one.mark, one.ledger) for one in again.projects()],
+        ) == before
+        assert fates(again.write("p", bookinfo.batch(range(1, 3)), arrived_ns=NOW_NS + SECOND_NS)) == (
+            0,
+            16,
+            0,
+            0,
+        )
+        assert again.write("gone", one(), arrived_ns=NOW_NS).mark == 1
+        assert_balanced(again)
+        again.check()
+        assert again.damage == []
+    finally:
+        again.close()
+
+
+def test_the_oldest_go_when_the_budget_is_full(packages: str, tmp_path: Path) -> None:
+    store = ClickHouseStore(tmp_path, disk_bytes_per_project=1, disk_overrides={"kept": 2**40})
+    try:
+        for i in range(70):
+            store.write("p", numbered(40).slice(i % 40, i % 40 + 1), arrived_ns=NOW_NS + i * 200 * SECOND_NS)
+        store.write("kept", numbered(40), arrived_ns=NOW_NS)
+        assert stats(store, "kept").spans == 40
+        now = stats(store)
+        assert now.spans < 70
+        assert now.ledger.evicted == 70 - now.spans
+        assert_balanced(store)
+    finally:
+        store.close()
+
+
+def test_tables_of_a_newer_satellite_are_refused(packages: str, tmp_path: Path) -> None:
+    store = ClickHouseStore(tmp_path)
+    store.connection.run("INSERT INTO schema_versions VALUES (99, 'later')")
+    store.close()
+    with pytest.raises(BadDataDirectory, match="version 99"):
+        ClickHouseStore(tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_refused(packages: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadDataDirectory, match="file cannot be opened"):
+        ClickHouseStore(tmp_path / "file")
