@@ -75,7 +75,7 @@ crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing ac
 	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_crash.py -q $(ARGS)
 
 clickhouse: $(INSTALLED) .interop/clickhouse/.installed ## all of the conformance suite on ClickHouse; `make interop` runs a part
-	CLICKHOUSE_WHOLE=1 $(BIN)/python -m pytest tests/store/clickhouse -n $(WORKERS) -q $(ARGS)
+	CLICKHOUSE_WHOLE=1 EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/store/clickhouse -n $(WORKERS) -q $(ARGS)
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"

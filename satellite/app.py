@@ -22,7 +22,7 @@ from satellite.api.traps import Traps
 from satellite.edges.compression import inflate
 from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
-from satellite.errors import StoreFailed
+from satellite.errors import SatelliteError, StoreFailed
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
@@ -55,6 +55,7 @@ log = get_logger(__name__)
 _READINESS_SECONDS = 1
 _STREAMS_SECONDS = 1
 _CERTIFICATES_SECONDS = 60
+_POOL_SECONDS = 0.05
 
 _WRITERS = 8
 """Projects that wait for the disk at the same time (ours)."""
@@ -139,7 +140,7 @@ class App:
                 await making
             chores = [
                 tasks.create_task(chore())
-                for chore in (self._follow_readiness, self._renew, self._gather_streams)
+                for chore in (self._follow_readiness, self._renew, self._gather_streams, self._hear_others)
             ]
             if signals:  # a process of its own
                 self._obey_signals(opened)
@@ -385,9 +386,25 @@ class App:
     async def _gather_streams(self) -> None:
         while True:
             await asyncio.sleep(_STREAMS_SECONDS)
-            await asyncio.to_thread(self._streams.gather)
+            with suppress(SatelliteError):  # a store that is away says so by readiness; it is gathered when it is back
+                await asyncio.to_thread(self._streams.gather)
             await asyncio.to_thread(self._writer.keep, self._kept)
             await asyncio.to_thread(self._faults.keep)
+
+    async def _hear_others(self) -> None:
+        """Wake who waits for what another satellite of the pool took: one look for all projects that are waited for."""
+        newest: dict[str, int] = {}
+        while self._store.shared:
+            await asyncio.sleep(_POOL_SECONDS)
+            watched = self._arrivals.watched()
+            try:
+                found = await asyncio.to_thread(self._store.newest, watched) if watched else {}
+            except SatelliteError:  # readiness says it
+                continue
+            for project, mark in found.items():
+                if mark != newest.get(project):
+                    self._arrivals.notify(project)
+            newest = found
 
     async def _renew(self) -> None:
         told: Sequence[str] = ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import socket
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +19,7 @@ from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.segment import SEGMENT_SPANS
 
 if TYPE_CHECKING:
+    from satellite.store.clickhouse.connection import Server
     from satellite.store.clickhouse.engine import ClickHouseStore
 
 CLICKHOUSE = "clickhouse"
@@ -29,6 +31,11 @@ DISK_SHARE = 0.8
 
 class Engine(Store, Protocol):
     """A Store, and what the satellite around it asks."""
+
+    @property
+    def shared(self) -> bool:
+        """Whether other satellites write to it, too; `satellite.store` says what that means for marks."""
+        ...
 
     @property
     def problem(self) -> str:
@@ -48,6 +55,10 @@ class Engine(Store, Protocol):
         """Take so many bytes of memory less."""
         ...
 
+    def newest(self, projects: Sequence[str]) -> dict[str, int]:
+        """The newest mark of each of these projects, whichever satellite gave it."""
+        ...
+
 
 def open_storage(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[Engine, State]:
     """The store, with everything that it held before, and the small state beside it.
@@ -55,15 +66,18 @@ def open_storage(settings: Settings, clock_seconds: Callable[[], float]) -> tupl
     Raises:
         BadDataDirectory: another satellite has the directory, a newer one wrote it, or it cannot be written.
     """
-    if settings.store == "clickhouse":
-        return open_clickhouse(Path(settings.clickhouse_url.removeprefix("chdb://")), settings)
-    return open_recall(settings, clock_seconds)
+    if settings.store != "clickhouse":
+        return open_recall(settings, clock_seconds)
+    url = settings.clickhouse_url.get_secret_value()
+    if url.startswith("chdb://"):
+        return open_chdb(Path(url.removeprefix("chdb://")), settings, clock_seconds)
+    return open_clickhouse(url, settings, clock_seconds)
 
 
-def open_clickhouse(folder: Path, settings: Settings) -> tuple[ClickHouseStore, State]:
+def open_chdb(
+    folder: Path, settings: Settings, clock_seconds: Callable[[], float]
+) -> tuple[ClickHouseStore, State]:
     """ClickHouse in a folder, beside a file with the small state. Raises BadDataDirectory."""
-    from satellite.store.clickhouse.engine import ClickHouseStore
-
     tables = folder / CLICKHOUSE
     try:
         tables.mkdir(parents=True, exist_ok=True)
@@ -73,13 +87,7 @@ def open_clickhouse(folder: Path, settings: Settings) -> tuple[ClickHouseStore, 
             f"clickhouse_url: {folder} cannot be used: {error.strerror}",
             hint="it must be a folder that can be written",
         ) from error
-    store = ClickHouseStore(
-        tables,
-        disk_bytes_per_project=settings.disk_bytes_per_project,
-        disk_overrides=settings.disk_bytes_per_project_overrides,
-        disk_bytes_in_total=settings.disk_bytes_in_total or int(room * DISK_SHARE),
-        duplicate_window_seconds=settings.duplicate_window_seconds,
-    )
+    store = _clickhouse(tables, settings, clock_seconds, int(room * DISK_SHARE))
     try:
         return store, State(folder / "state.sqlite")
     except sqlite3.DatabaseError as error:
@@ -91,6 +99,32 @@ def open_clickhouse(folder: Path, settings: Settings) -> tuple[ClickHouseStore, 
     except BaseException:
         store.close()
         raise
+
+
+def open_clickhouse(
+    url: str, settings: Settings, clock_seconds: Callable[[], float]
+) -> tuple[ClickHouseStore, State]:
+    """A server of ClickHouse, which other satellites may have, too; small state is in memory. Raises BadDataDirectory."""
+    from satellite.store.clickhouse.connection import Server
+
+    return _clickhouse(Server.of(url), settings, clock_seconds, 2**63), State()
+
+
+def _clickhouse(
+    target: Path | Server, settings: Settings, clock_seconds: Callable[[], float], disk_bytes: int
+) -> ClickHouseStore:
+    from satellite.store.clickhouse.connection import Connection
+    from satellite.store.clickhouse.engine import ClickHouseStore
+
+    return ClickHouseStore(
+        Connection(target),
+        clock_seconds=clock_seconds,
+        host=socket.gethostname(),
+        disk_bytes_per_project=settings.disk_bytes_per_project,
+        disk_overrides=settings.disk_bytes_per_project_overrides,
+        disk_bytes_in_total=settings.disk_bytes_in_total or disk_bytes,
+        duplicate_window_seconds=settings.duplicate_window_seconds,
+    )
 
 
 def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[RecallStore, State]:

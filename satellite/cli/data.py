@@ -29,7 +29,7 @@ ProjectName = Annotated[str, typer.Option("--project", "-p", help="The project."
 def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
     """The store of a folder, of whichever engine, without budgets: nothing is let go of."""
     from satellite.settings import Settings
-    from satellite.storage import CLICKHOUSE, open_clickhouse, open_recall
+    from satellite.storage import CLICKHOUSE, open_chdb, open_recall
 
     unlimited = 2**62
     settings = Settings(
@@ -40,7 +40,7 @@ def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
         disk_bytes_in_total=unlimited,
     )
     store, state = (
-        open_clickhouse(folder, settings)
+        open_chdb(folder, settings, time.monotonic)
         if (folder / CLICKHOUSE).is_dir()
         else open_recall(settings, time.monotonic)
     )

@@ -77,6 +77,11 @@ class Arrivals:
                 if not others:
                     del self._watches[project]
 
+    def watched(self) -> list[str]:
+        """Projects that somebody waits for."""
+        with self._lock:
+            return list(self._watches)
+
     def notify(self, project: str) -> None:
         """Spans of this project are visible to queries now."""
         with self._lock:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Secret, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -106,13 +107,26 @@ def _path_prefix(path: str) -> str:
     return path
 
 
-def _chdb(url: str) -> str:
-    if url and not (url.startswith("chdb:///") and url.removeprefix("chdb://").strip("/")):
-        message = (
-            "write it as chdb:///path, with a folder of its own; servers of ClickHouse cannot be named yet"
-        )
+def _clickhouse(url: Secret[str]) -> Secret[str]:
+    text = url.get_secret_value()
+    scheme, _, rest = text.partition("://")
+    parts = urlsplit(text)
+    right = (
+        (scheme == "chdb" and rest.startswith("/") and rest.strip("/") != "")
+        if scheme == "chdb"
+        else scheme in {"http", "https"} and bool(parts.hostname) and _is_port(parts) and not parts.query
+    )
+    if text and not right:
+        message = "write it as chdb:///path, with a folder of its own, or as http(s)://user:password@host:8123/database"
         raise ValueError(message)
     return url
+
+
+def _is_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port != 0
+    except ValueError:
+        return False
 
 
 def _home(path: Path | str | None) -> Path | None:
@@ -234,9 +248,10 @@ class Settings(BaseSettings):
     store: Literal["recall", "clickhouse"] = "recall"
     """The engine that keeps the spans: the satellite's own, in memory and in `data_dir`; or ClickHouse's, at
     `clickhouse_url`, which needs `pip install "mock-lightstep-satellite[server,clickhouse]"`."""
-    clickhouse_url: Annotated[str, AfterValidator(_chdb)] = ""
+    clickhouse_url: Annotated[Secret[str], AfterValidator(_clickhouse)] = Secret("")
     """Where `store` clickhouse keeps everything: `chdb:///path`, a folder in which ClickHouse runs inside the satellite's own
-    process. It has budgets as `data_dir` has (`disk_bytes_per_project`, `disk_bytes_in_total`)."""
+    process; or `http(s)://user:password@host:8123/database`, a server, which several satellites may share. It has budgets as
+    `data_dir` has (`disk_bytes_per_project`, `disk_bytes_in_total`)."""
     data_dir: OptionalFile = None
     """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
     memory, and gone with the process. One satellite to a folder."""
@@ -319,8 +334,8 @@ class Settings(BaseSettings):
                 "disable_access_token_checking needs project_name: 1 to 64 letters, digits, '.', '_', '-'"
             )
             raise ValueError(message)
-        if self.store == "clickhouse" and not self.clickhouse_url:
-            message = "store clickhouse needs clickhouse_url, as in chdb:///var/lib/satellite/clickhouse"
+        if self.store == "clickhouse" and not self.clickhouse_url.get_secret_value():
+            message = "store clickhouse needs clickhouse_url: chdb:///path or http://user:password@host:8123/database"
             raise ValueError(message)
         if self.store == "clickhouse" and self.data_dir is not None:
             message = "store clickhouse keeps everything at clickhouse_url: leave data_dir out"

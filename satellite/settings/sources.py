@@ -96,7 +96,10 @@ class Loaded:
 def _masked(value: Any) -> Any:
     match value:
         case Secret():
-            projects = value.get_secret_value().values()
+            secret = value.get_secret_value()
+            if isinstance(secret, str):
+                return _without_credentials(secret)
+            projects = secret.values()
             return {"tokens": len(projects), "projects": sorted(set(projects))} if projects else {}
         case Path():
             return str(value)
@@ -104,6 +107,11 @@ def _masked(value: Any) -> Any:
             return list(value)
         case _:
             return value
+
+
+def _without_credentials(url: str) -> str:
+    scheme, separator, rest = url.partition("://")
+    return scheme + separator + rest.rpartition("@")[2]
 
 
 ENVIRONMENT_PREFIX = "COLLECTOR_"

@@ -7,6 +7,11 @@ means is said here once, and `tests/store/conformance.py` holds every engine to 
 Traces are told apart by their whole ids. A tracer of 64-bit ids leaves the upper half 0: its spans belong to the trace
 with that lower half; should several have it among the spans looked at, to the one with the smallest upper half. So n
 upper halves beside one lower half are n traces, with or without spans that lack theirs; those alone are one trace.
+
+An engine may be shared by several satellites (`satellite.storage.Engine.shared`). What one acknowledged all see, and a
+report that came after a mark was taken anywhere has higher ones everywhere. But two satellites that write at the same
+moment may become visible in another order than that of their marks: `since` may miss a span that was on its way when
+the mark was taken. A span sent to two at the same moment is there twice until one of them sees the other's.
 """
 
 from __future__ import annotations

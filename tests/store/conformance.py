@@ -1460,6 +1460,8 @@ class StoreConformance:
         assert_balanced(store)
 
     many_spans = 70_000
+    writes_each = 25
+    """By each of several threads."""
     """More than a segment of 65,536 holds; a multiple of 70."""
 
     def test_many_spans(self, store: Store) -> None:
@@ -1507,7 +1509,7 @@ class StoreConformance:
         assert_balanced(store)
 
     def test_readers_see_whole_batches(self, store: Store) -> None:
-        size, writers, writes = 10, 3, 25
+        size, writers, writes = 10, 3, self.writes_each
 
         def write(writer: int) -> None:
             for i in range(writes):

@@ -35,16 +35,22 @@ _COPIED = {name: name for name in _NUMBERS} | {"logs": "logs", "refs": "referenc
 WHOLE = (*_NUMBERS, "name", "reporter", "extra", "tags", "logs", "refs")
 """The columns of the table that make a span."""
 
+IDENTITY = (
+    "trace_high, trace_low, span_id, 0 AS parent_id, start_ns, duration_ns, 0 AS kind, 0 AS status, marks, '' AS name, reporter, extra,"
+    " emptyArrayString() AS tags, emptyArrayString() AS logs, emptyArrayString() AS refs"
+)
+"""Those of WHOLE by which a span is known when it comes again; the others are empty."""
 
-def table_of(project: int, batch: SpanBatch, first_mark: int, arrived_ns: Ints) -> pa.Table:
-    """The rows to insert; marks count up from the first, `arrived_ns` has one entry per row."""
+
+def table_of(project: int, batch: SpanBatch, marks: Ints, arrived_ns: Ints) -> pa.Table:
+    """The rows to insert; `marks` and `arrived_ns` have one entry per row."""
     size = len(batch)
     reporters = [decode_reporter(encoded) for encoded in batch.reporters.to_pylist()]
     of_reporter = batch.column("reporter")
     services = pa.array([one.service.encode() for one in reporters], pa.binary())
     columns: dict[str, Any] = {
-        "project": pa.array(np.full(size, project, np.uint32)),
-        "mark": pa.array(np.arange(first_mark, first_mark + size)),
+        "project": pa.array(np.full(size, project, np.uint64)),
+        "mark": pa.array(marks),
         "arrived_ns": pa.array(arrived_ns),
         "bucket": pa.array(bucket_of(batch.column("duration_ns"))),
         "service": services.take(pa.array(of_reporter)),

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import queue
+import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
@@ -24,59 +28,113 @@ STATEMENT_BYTES = 64 * 2**20
 QUESTION_BYTES = 4 * 2**30
 """Memory that one statement may take (ours)."""
 
+CONNECT_SECONDS = 3
+ANSWER_SECONDS = 60
+"""Until a server is taken for away (ours)."""
+
+WRITE_SECONDS = 30
+"""A statement that writes is given up after so long, by the server (ours); a seat is held longer, see `seats`."""
+
+DATABASE = "satellite"
+
 _TIMEOUT, _MEMORY, _TOO_MANY = 159, 241, 252
 _BAD_PATTERN = (427, 36)
+_REFUSED = {
+    516: "does not take the user or the password of clickhouse_url",
+    194: "does not take the user or the password of clickhouse_url",
+    193: "does not take the user or the password of clickhouse_url",
+    192: "knows no such user as that of clickhouse_url",
+    164: "lets this user only read; a satellite writes",
+    497: "does not let this user do what a satellite needs",
+    81: "has no such database, and this user may not make one",
+}
+"""What is said at the start, by ClickHouse's codes."""
+
+_SETTINGS = {
+    "max_query_size": STATEMENT_BYTES,
+    "max_memory_usage": QUESTION_BYTES,
+    "output_format_arrow_string_as_string": 0,
+    "output_format_arrow_compression_method": "none",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """Where a server of ClickHouse is, and as whom to ask it."""
+
+    host: str
+    port: int
+    secure: bool
+    user: str
+    password: str
+    database: str
+
+    @staticmethod
+    def of(url: str) -> Server:
+        """What `http(s)://user:password@host:port/database` says. Raises ValueError."""
+        parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ValueError
+        database = parts.path.strip("/") or DATABASE
+        if not database.replace("_", "").isalnum() or not database.isascii():
+            raise ValueError
+        port = parts.port or (8443 if secure else 8123)
+        user = unquote(parts.username or "default")
+        return Server(parts.hostname, port, secure, user, unquote(parts.password or ""), database)
+
+    def __str__(self) -> str:
+        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/{self.database}"
 
 
 class Connection:
-    """ClickHouse in a folder and in this process; any thread may use it."""
+    """ClickHouse in a folder and in this process, or a server; any thread may use it."""
 
-    def __init__(self, folder: Path, database: str) -> None:
+    def __init__(self, target: Path | Server, database: str = DATABASE) -> None:
         """Open it, and make the folder and the database when they are not there.
 
         Raises:
-            BadDataDirectory: it cannot be opened, another process has it, or the extra is not installed.
+            BadDataDirectory: it cannot be opened, another process has the folder, or the extra is not installed.
         """
-        self._path = folder
-        self._database = database
+        self.shared = isinstance(target, Server)
+        """Whether other satellites may use it, too."""
+        self.where = str(target)
+        """It, without credentials."""
+        self._database = target.database if isinstance(target, Server) else database
         self._clients: queue.LifoQueue[Any] = queue.LifoQueue()
         self._made: list[Any] = []
+        driver, self._error = _driver()
+        self._connect: Callable[[], Any] = lambda: driver(target)
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of pandas and numpy, which it brings
-                import clickhouse_connect
-                from clickhouse_connect.driver.exceptions import ClickHouseError
-        except ImportError as error:
-            raise BadDataDirectory(
-                f"store = clickhouse needs what is not installed: {error}",
-                hint='pip install "mock-lightstep-satellite[server,clickhouse]"',
-            ) from error
-        self._error = ClickHouseError
-        self._connect: Callable[[], Any] = lambda: clickhouse_connect.get_client(
-            interface="chdb",
-            path=str(self._path),
-            settings={
-                "max_query_size": STATEMENT_BYTES,
-                "max_memory_usage": QUESTION_BYTES,
-                "output_format_arrow_string_as_string": 0,
-                "output_format_arrow_compression_method": "none",
-            },
-        )
-        try:
-            self._path.mkdir(parents=True, exist_ok=True)
+            if isinstance(target, Path):
+                target.mkdir(parents=True, exist_ok=True)
             first = self._connect()
             self._made.append(first)
-            first.command(f"CREATE DATABASE IF NOT EXISTS {database}")
-            first.database = database
+            databases = first.command(f"SELECT count() FROM system.databases WHERE name = '{self._database}'")
+            if not databases:
+                first.command(f"CREATE DATABASE IF NOT EXISTS {self._database}")
+            first.database = self._database
         except (OSError, self._error, RuntimeError) as error:
             self.close()
-            raise BadDataDirectory(
-                f"clickhouse_url: {self._path} cannot be opened: {_said(error)}",
-                hint="it must be writable, on a disk with room, and in use by no other satellite",
-            ) from error
+            raise self._cannot_open(error) from None  # the cause may hold the URL with its password
         self._clients.put(first)
         for _ in range(CLIENTS - 1):
             self._clients.put(None)
+
+    def _cannot_open(self, error: Exception) -> BadDataDirectory:
+        if not self.shared:
+            return BadDataDirectory(
+                f"clickhouse_url: {self.where} cannot be opened: {_said(error)}",
+                hint="it must be writable, on a disk with room, and in use by no other satellite",
+            )
+        code = getattr(error, "code", None)
+        if code in _REFUSED:
+            return BadDataDirectory(f"clickhouse_url: ClickHouse at {self.where} {_REFUSED[code]}")
+        reason = _said(error) if code else _of_the_network(error)
+        return BadDataDirectory(
+            f"clickhouse_url: ClickHouse at {self.where} does not answer: {reason}",
+            hint="it is written http://user:password@host:8123/database, the port is that of ClickHouse's HTTP interface",
+        )
 
     @contextmanager
     def _client(self) -> Iterator[Any]:
@@ -106,9 +164,21 @@ class Connection:
         return found
 
     def insert(self, table: str, rows: pa.Table) -> None:
-        """Add rows. Raises StoreFailed."""
+        """Add rows, once, however often they have to be sent. Raises StoreFailed."""
         with self._translated(), self._client() as client:
-            client.raw_insert(table, rows.column_names, _stream(rows), fmt="ArrowStream")
+            settings = (
+                {
+                    "insert_deduplication_token": self.token(),
+                    "max_execution_time": WRITE_SECONDS,
+                }
+                if self.shared
+                else None
+            )
+            client.raw_insert(table, rows.column_names, _stream(rows), settings=settings, fmt="ArrowStream")
+
+    def token(self) -> str:
+        """For one insert: what comes with it again is the same, nothing else is, whatever it says."""
+        return secrets.token_hex(16)
 
     def run(self, statement: str) -> None:
         """A statement without rows. Raises StoreFailed."""
@@ -128,6 +198,13 @@ class Connection:
 
     def _in_our_words(self, error: Exception) -> SatelliteError:
         code = getattr(error, "code", None)
+        if code is None and self.shared:
+            return StoreFailed(
+                f"ClickHouse at {self.where} does not answer: {_of_the_network(error)}",
+                hint="try again later",
+            )
+        if code in _REFUSED:
+            return StoreFailed(f"ClickHouse at {self.where} {_REFUSED[code]}", hint="try again later")
         if code == _TIMEOUT:
             return TookTooLong(
                 "the question was given up when its time was up (question_seconds_max)",
@@ -152,6 +229,42 @@ class Connection:
             self._made.pop().close()
 
 
+def _driver() -> tuple[Callable[[Path | Server], Any], type[Exception]]:
+    """What makes a client, and the class of its errors. Raises BadDataDirectory where it is not installed."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of pandas and numpy, which it brings
+            import clickhouse_connect
+            from clickhouse_connect.driver.exceptions import ClickHouseError
+    except ImportError as error:
+        raise BadDataDirectory(
+            f"store = clickhouse needs what is not installed: {error}",
+            hint='pip install "mock-lightstep-satellite[server,clickhouse]"',
+        ) from error
+    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what it warns of, it raises, too
+
+    def connect(target: Path | Server) -> Any:
+        if isinstance(target, Path):
+            own = {
+                "deduplicate_insert": "disable"
+            }  # nothing is sent twice in one process, and rows may be the same
+            return clickhouse_connect.get_client(interface="chdb", path=str(target), settings=_SETTINGS | own)
+        return clickhouse_connect.get_client(
+            host=target.host,
+            port=target.port,
+            secure=target.secure,
+            username=target.user,
+            password=target.password,
+            settings=_SETTINGS,
+            connect_timeout=CONNECT_SECONDS,
+            send_receive_timeout=ANSWER_SECONDS,
+            autogenerate_session_id=False,  # sessions would have statements wait for each other
+            query_retries=0,
+        )
+
+    return connect, ClickHouseError
+
+
 def _stream(rows: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, rows.schema) as writer:
@@ -164,3 +277,15 @@ def _said(error: Exception) -> str:
     """What the engine says, in one line without its version and stack."""
     line = str(error).split("Stack trace")[0].splitlines()
     return (line[0] if line else type(error).__name__).removeprefix("Code: ")[:300]
+
+
+def _of_the_network(error: BaseException) -> str:
+    """What the operating system said, without the address, which may be long."""
+    seen: BaseException | None = error
+    found = ""
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            found = seen.strerror
+        following = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
+        seen = following if isinstance(following, BaseException) else None
+    return found or type(error.__cause__ or error).__name__

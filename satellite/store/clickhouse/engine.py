@@ -4,15 +4,17 @@ Whoever writes waits for the insert that has his spans. What comes meanwhile wai
 that inserts are large when reports are many and nobody waits for a clock. An insert has three steps: spans, the marks
 of those that others took the place of, and a row of `commits`. Only that row makes the spans up to its mark count;
 spans beyond it were never acknowledged: their insert failed, or its satellite died. Whoever comes next deletes them.
+
+A satellite with a folder of chDB is alone, and knows what is in the tables. Before a server there may be several: each has
+a seat, looks at the commits of all before it decides what a batch is, and for each question.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,23 +24,17 @@ import pyarrow as pa
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.model.spans import SpanBatch
 from satellite.store import ProjectStats, ServiceWindow, Written
-from satellite.store.clickhouse import schema
+from satellite.store.clickhouse import commits, schema
+from satellite.store.clickhouse.commits import Standing, commit, number_of, standings
 from satellite.store.clickhouse.connection import Connection
-from satellite.store.clickhouse.literal import text
+from satellite.store.clickhouse.inbox import Arrival, Errand, Inbox
 from satellite.store.clickhouse.predicates import Moment
 from satellite.store.clickhouse.project import Project
 from satellite.store.clickhouse.questions import ClickHouseQuestions
+from satellite.store.clickhouse.seats import Seat
 from satellite.store.durable.files import Damage
 
-DATABASE = "satellite"
-
 TABLES = ("spans", "gone", "commits")
-
-SHARED_SPANS = 100_000
-"""Spans that share one insert at most (ours)."""
-
-WAITING_BYTES = 256 * 2**20
-"""Of batches that wait for their insert; beyond it senders are told to try later (ours)."""
 
 MOST_PROJECTS = 10_000
 """As of the engine in memory."""
@@ -52,22 +48,8 @@ BUDGET_INSERTS = 64
 PROBE_SECONDS = 1.0
 """How often a ClickHouse that failed is tried again (ours)."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Arrival:
-    project: str
-    batch: SpanBatch
-    arrived_ns: int
-    dropped: Mapping[str, int]
-    done: Future[Written]
-
-
-@dataclass(frozen=True, slots=True)
-class _Errand:
-    """Something else that only the writing thread may do."""
-
-    run: Callable[[], Any]
-    done: Future[Any]
+TWINS_SECONDS = 0.1
+"""After an insert into a pool it is looked what others took at the same moment (ours)."""
 
 
 class ClickHouseStore(ClickHouseQuestions):
@@ -75,144 +57,176 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def __init__(
         self,
-        folder: Path,
+        connection: Connection,
         *,
-        database: str = DATABASE,
+        clock_seconds: Callable[[], float],
+        host: str = "",
         disk_bytes_per_project: int = 2**63,
         disk_overrides: Mapping[str, int] | None = None,
         disk_bytes_in_total: int = 2**63,
         duplicate_window_seconds: float = 120,
     ) -> None:
-        """The store with what is in the tables.
+        """The store with what is in the tables; it closes the connection, also when it cannot be made.
 
         Args:
-            folder: of its own; no other process may have it.
-            database: in it.
+            connection: to chDB or to a server.
+            clock_seconds: monotonic.
+            host: what this satellite is called among those of a pool.
             disk_bytes_per_project: beyond it a project's oldest spans go; counted as its share of the table, by spans.
             disk_overrides: other budgets for some projects.
             disk_bytes_in_total: beyond it the oldest spans of the largest project go.
             duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again; 0: never.
 
         Raises:
-            BadDataDirectory: it cannot be opened, or a newer satellite wrote it.
+            BadDataDirectory: a newer satellite wrote it.
+            SatelliteError: ClickHouse does not take what is needed.
         """
         self._budget, self._budgets = disk_bytes_per_project, dict(disk_overrides or {})
         self._whole_budget = disk_bytes_in_total
         self._window_ns = int(duplicate_window_seconds * 1e9)
-        self._folder = folder
         self._damage: list[Damage] = []
-        self.connection = Connection(folder, database)
+        self.connection = connection
+        self._seat: Seat | None = None
         try:
-            schema.bring_up(self.connection)
-            self._projects = self._recovered()
+            schema.bring_up(connection)
+            self._take_stock(Seat(connection, host, clock_seconds) if self.shared else None)
         except BaseException:
-            self.connection.close()
+            connection.close()
             raise
         self._stale = False
-        self._waiting: list[_Arrival | _Errand] = []
-        self._waiting_bytes = 0
         self._inserts = 0
         self._problem = ""
-        self._closed = False
-        self._wake = threading.Condition()
+        self._counted: dict[str, tuple[Standing, int]] = {}
+        """How many spans a project had when it stood so."""
+        self._unsettled: set[str] = set()
+        """Projects of which others may have taken the same at the same moment."""
+        self._inbox = Inbox()
         self._writer = threading.Thread(target=self._write_forever, name="clickhouse-write", daemon=True)
         self._writer.start()
 
     # What is there
 
-    def _recovered(self) -> dict[str, Project]:
-        """The projects as the tables have them; what nobody committed is deleted."""
-        self._last_number = 0
-        found = self.connection.ask(
-            "SELECT project, anyLast(name) AS name, max(mark) AS mark, sum(received) AS received,"
-            " sumMap(dropped) AS dropped, max(floor) AS floor, max(forgotten) AS forgotten"
-            " FROM commits GROUP BY project ORDER BY project"
-        )
-        projects: dict[str, Project] = {}
-        for row in found.to_pylist():
-            self._last_number = row["project"]
-            if not row["forgotten"]:
-                home = self._load(row)
-                projects[home.name] = home
-        known = ", ".join(str(home.number) for home in projects.values()) or "0"
+    def _take_stock(self, seat: Seat | None = None) -> None:
+        """Begin with what the tables have; what nobody committed is deleted."""
+        if self.shared:
+            if seat is not None:
+                self._seat = seat
+            elif self._seat is not None:
+                self._seat.take()
+            self._projects: dict[str, Project] = {}  # each is looked at when something comes for it
+            return
+        self._projects = {one.name: self._home(one) for one in standings(self.connection, pooled=False)}
+        homes = self._projects.values()
+        known = ", ".join(str(home.moment.project) for home in homes) or "0"
         orphans = " OR ".join(
             [f"project NOT IN ({known})"]
-            + [f"(project = {one.number} AND mark > {one.mark})" for one in projects.values()]
+            + [f"(project = {one.moment.project} AND mark > {one.moment.mark})" for one in homes]
         )
         for table in ("spans", "gone"):
             place = orphans if table == "spans" else orphans.replace("mark >", "by_mark >")
             if self._count_of(table, place):
                 self.connection.run(f"DELETE FROM {table} WHERE {place}")
-        for home in projects.values():
+        for home in homes:
             home.stored = self._count_of("spans", home.moment.condition)
-            home.remember_held()
-        return projects
+            home.learn(home.standing)
 
-    def _load(self, row: dict[str, Any]) -> Project:
-        number, mark = row["project"], row["mark"]
-        replaced = self._count_of("gone", f"project = {number} AND by_mark <= {mark}") > 0
-        moment = Moment(number, mark, row["floor"], replaced)
-        home = Project(number, row["name"].decode(), self._window_ns, self.connection, moment)
-        home.mark, home.received = mark, row["received"]
-        reasons, counts = row["dropped"].values()
-        home.dropped = {reason.decode(): count for reason, count in zip(reasons, counts, strict=True)}
-        return home
+    def _home(self, standing: Standing) -> Project:
+        return Project(standing, self._number, self._window_ns, self.connection)
+
+    @property
+    def _number(self) -> int:
+        return self._seat.number if self._seat is not None else 0
 
     def _count_of(self, table: str, condition: str) -> int:
         found = self.connection.ask(f"SELECT count() AS rows FROM {table} WHERE {condition}")
         return int(found["rows"][0].as_py())
 
+    def _standings(self, names: Sequence[str] | None = None) -> dict[str, Standing]:
+        """How projects stand now, those that were dropped left out."""
+        if self.shared:
+            found = standings(self.connection, names, pooled=True)
+        else:
+            found = [home.standing for home in self._projects.values() if names is None or home.name in names]
+        return {one.name: one for one in sorted(found, key=lambda one: one.name) if one.exists}
+
     def moment(self, project: str) -> Moment | None:
         """See ClickHouseQuestions."""
-        home = self._projects.get(project)
-        return home.moment if home is not None else None
+        if not self.shared:
+            home = self._projects.get(project)
+            return home.moment if home is not None and home.standing.exists else None
+        found = self._standings([project]).get(project)
+        return found.moment if found is not None else None
 
     def mark(self, project: str) -> int:
         """See Store."""
-        home = self._projects.get(project)
-        return home.moment.mark if home is not None else 0
+        moment = self.moment(project)
+        return moment.mark if moment is not None else 0
+
+    @property
+    def shared(self) -> bool:
+        """Whether other satellites may write to it, too."""
+        return self.connection.shared
+
+    def newest(self, projects: Sequence[str]) -> dict[str, int]:
+        """The newest mark of each of these projects, whichever satellite gave it; one cheap statement."""
+        return commits.newest(self.connection, projects)
 
     def projects(self) -> list[ProjectStats]:
         """See Store."""
-        homes = sorted(self._projects.items())
-        if not homes:
+        found = self._standings()
+        if not found:
             return []
         each = self._bytes_each()
         services: dict[int, list[ServiceWindow]] = {}
         windows: dict[int, int] = {}
-        for row in self._said_of_services():
+        for row in self._said_of_services(list(found.values())):
             windows[row["number"]] = max(0, row["newest"] - row["first"]) // 1000
             since_us = max(0, row["newest"] - row["oldest"]) // 1000
             shown = ServiceWindow(row["service"].decode("utf-8", "replace"), row["spans"], since_us)
             services.setdefault(row["number"], []).append(shown)
-        return [
-            ProjectStats(
-                name,
-                home.stored,
-                int(home.stored * each),
-                windows.get(home.number, 0),
-                home.moment.mark,
-                home.ledger(),
-                int(home.stored * each),
-                services.get(home.number, []),
+        stats = []
+        for name, standing in found.items():
+            number, stored = standing.moment.project, self._stored(standing)
+            size = int(stored * each)
+            stats.append(
+                ProjectStats(
+                    name,
+                    stored,
+                    size,
+                    windows.get(number, 0),
+                    standing.moment.mark,
+                    standing.ledger(stored),
+                    size,
+                    services.get(number, []),
+                )
             )
-            for name, home in homes
-        ]
+        return stats
 
-    def _said_of_services(self) -> list[dict[str, Any]]:
-        replaced = any(home.moment.replaced for home in self._projects.values())
+    def _stored(self, standing: Standing) -> int:
+        """How many spans it has; counted again when something changed."""
+        if not self.shared and (home := self._projects.get(standing.name)) and home.standing is standing:
+            return home.stored
+        known = self._counted.get(standing.name)
+        if known is None or known[0] != standing:
+            known = (standing, self._count_of("spans", standing.moment.condition))
+            self._counted[standing.name] = known
+        return known[1]
+
+    def _said_of_services(self, found: Sequence[Standing]) -> list[dict[str, Any]]:
+        replaced = any(one.moment.replaced for one in found)
         seen = "(project, mark) NOT IN (SELECT project, mark FROM gone)" if replaced else "1"
-        found: list[dict[str, Any]] = self.connection.ask(
+        rows: list[dict[str, Any]] = self.connection.ask(
             "SELECT project AS number, service, count() AS spans,"
             " if(countIf(status != 2) > 0, argMinIf(arrived_ns, mark, status != 2), argMin(arrived_ns, mark)) AS oldest,"
             " min(mark) AS first_mark, max(mark) AS last_mark, argMin(arrived_ns, mark) AS first_ns,"
             " argMax(arrived_ns, mark) AS last_ns,"
             " argMin(first_ns, first_mark) OVER (PARTITION BY project) AS first,"
             " argMax(last_ns, last_mark) OVER (PARTITION BY project) AS newest"
-            f" FROM spans WHERE {seen} GROUP BY project, service"
+            f" FROM spans WHERE {seen} AND mark > transform(project, [{_numbers(one.moment.project for one in found)}],"
+            f" [{', '.join(f'toInt64({one.moment.floor})' for one in found)}], toInt64({2**63 - 1})) GROUP BY project, service"
             f" ORDER BY project, spans DESC, service LIMIT {SERVICES_SHOWN} BY project"
         ).to_pylist()
-        return found
+        return rows
 
     def _bytes_each(self) -> float:
         """Bytes on disk of one span, on average."""
@@ -228,83 +242,97 @@ class ClickHouseStore(ClickHouseQuestions):
         self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
     ) -> Written:
         """Keep a batch, see Store."""
-        arrival = _Arrival(project, batch, arrived_ns, dropped or {}, Future())
-        with self._wake:
-            if self._waiting_bytes > WAITING_BYTES:
-                raise Overloaded("too much waits for ClickHouse already", hint="send again later")
-            self._waiting_bytes += batch.nbytes
-            self._enqueue(arrival)
+        if self.shared and self._problem:  # nobody waits for what is tried every second anyway
+            raise StoreFailed(self._problem, hint="send again later")
+        arrival = Arrival(project, batch, arrived_ns, dropped or {}, Future())
+        self._inbox.put(arrival)
         return arrival.done.result()
 
     def _errand(self, run: Callable[[], Any]) -> Any:
-        errand = _Errand(run, Future())
-        with self._wake:
-            self._enqueue(errand)
+        errand = Errand(run, Future())
+        self._inbox.put(errand)
         return errand.done.result()
 
-    def _enqueue(self, one: _Arrival | _Errand) -> None:
-        if self._closed:
-            raise StoreFailed("the store is closed")
-        self._waiting.append(one)
-        self._wake.notify_all()
-
     def _write_forever(self) -> None:
-        while True:
-            with self._wake:
-                self._wake.wait_for(
-                    lambda: self._waiting or self._closed, PROBE_SECONDS if self._problem else None
-                )
-                if self._closed and not self._waiting:
-                    return
-                taken = self._take()
-            if not taken:
-                self._probe()
-                continue
-            match taken[0]:
-                case _Errand() as errand:
-                    _settle(errand.done, errand.run)
-                case _:
-                    self._insert([one for one in taken if isinstance(one, _Arrival)])
+        while (taken := self._inbox.take(self._patience_seconds)) is not None:
+            match taken:
+                case Errand() as errand:
+                    errand.settle()
+                case []:
+                    self._idle()
+                case arrivals:
+                    self._insert(arrivals)
+        if self._seat is not None:
+            self._seat.leave()
 
-    def _take(self) -> list[_Arrival | _Errand]:
-        """One errand, or the arrivals before the next one."""
-        taken: list[_Arrival | _Errand] = []
-        spans = 0
-        while self._waiting and spans < SHARED_SPANS:
-            first = self._waiting[0]
-            if isinstance(first, _Errand):
-                if not taken:
-                    taken.append(self._waiting.pop(0))
-                break
-            spans += len(first.batch)
-            self._waiting_bytes -= first.batch.nbytes
-            taken.append(self._waiting.pop(0))
-        return taken
+    @property
+    def _patience_seconds(self) -> float | None:
+        if self._unsettled:
+            return TWINS_SECONDS
+        return PROBE_SECONDS if self._problem or self.shared else None
 
-    def _insert(self, arrivals: Sequence[_Arrival]) -> None:
+    def _idle(self) -> None:
+        """Nothing came for a while: what is due now and then."""
+        try:
+            if self._problem or self._stale:
+                self._take_stock()
+                self._commit(commit(0, self._number, "", 0, forgotten=0))  # whether it takes anything again
+                self._stale, self._problem = False, ""
+            elif self._unsettled:
+                homes = self._looked_at(self._unsettled)
+                self._unsettled = set()
+                if changed := [home for home in homes.values() if home.pending.gone]:
+                    self._flush(changed)
+            if self._seat is not None:
+                self._seat.keep()
+        except SatelliteError as error:
+            self._stale, self._problem = True, error.message
+
+    def _looked_at(self, names: set[str], now_ns: int | None = None) -> dict[str, Project]:
+        """These projects, with all that other satellites did; new ones are not kept before their first insert."""
+        found = (
+            {one.name: one for one in standings(self.connection, sorted(names), pooled=True)}
+            if self.shared
+            else {}
+        )
+        homes = {}
+        for name in names:
+            home = self._projects.get(name)
+            standing = found.get(name) or (home.standing if home else _unheard_of(name))
+            home = home or self._home(standing)
+            if self.shared:
+                home.learn(standing, now_ns)
+            homes[name] = home
+        return homes
+
+    def _insert(self, arrivals: Sequence[Arrival]) -> None:
         """Decide and keep what some senders wait for."""
-        touched: dict[str, Project] = {}
-        answers: list[tuple[_Arrival, Written | BaseException]] = []
+        answers: list[tuple[Arrival, Written | BaseException]] = []
         try:
             if self._stale:
-                self._projects, self._stale = self._recovered(), False
+                self._take_stock()
+                self._stale = False
+            homes = self._looked_at(
+                {one.project for one in arrivals}, min(one.arrived_ns for one in arrivals)
+            )
+            touched: dict[str, Project] = {}
             for one in arrivals:
                 try:
-                    home = touched.setdefault(one.project, self._home(one.project, touched))
+                    touched[one.project] = home = self._admitted(homes[one.project], touched)
                 except Overloaded as refusal:
                     answers.append((one, refusal))
                     continue
                 answers.append((one, home.take(one.batch, one.arrived_ns, one.dropped)))
-            self._flush([*touched.values()])
+            if touched:
+                self._flush([*touched.values()])
         except BaseException as error:  # noqa: BLE001 - whoever waits is told
             self._stale = True
             self._problem = error.message if isinstance(error, SatelliteError) else "ClickHouse failed"
             answers = [(one, error) for one in arrivals]
         else:
             self._problem = ""
-            for home in touched.values():
-                home.flushed()
-                self._projects[home.name] = home
+            if self.shared and self._window_ns:
+                self._unsettled |= touched.keys()
             self._inserts += 1
             if self._inserts % BUDGET_INSERTS == 0:
                 with suppress(SatelliteError):  # looked at again after the next inserts
@@ -315,17 +343,13 @@ class ClickHouseStore(ClickHouseQuestions):
             else:
                 one.done.set_exception(answer)
 
-    def _home(self, project: str, touched: Mapping[str, Project]) -> Project:
-        home = touched.get(project) or self._projects.get(project)
-        if home is None:
-            if len(self._projects) >= MOST_PROJECTS:
-                raise Overloaded(
-                    f"there are {MOST_PROJECTS} projects already, and this access token would make another",
-                    hint="drop some with DELETE /api/v1/projects/{project}, or list the access tokens in settings",
-                )
-            self._last_number += 1
-            moment = Moment(self._last_number, 0, 0, replaced=False)
-            home = Project(self._last_number, project, self._window_ns, self.connection, moment)
+    def _admitted(self, home: Project, touched: Mapping[str, Project]) -> Project:
+        known = self._projects.keys() | touched.keys()
+        if home.name not in known and len(known) >= MOST_PROJECTS:
+            raise Overloaded(
+                f"there are {MOST_PROJECTS} projects already, and this access token would make another",
+                hint="drop some with DELETE /api/v1/projects/{project}, or list the access tokens in settings",
+            )
         return home
 
     def _flush(self, homes: Sequence[Project]) -> None:
@@ -333,25 +357,22 @@ class ClickHouseStore(ClickHouseQuestions):
         rows = [rows for home in homes if (rows := home.pending_rows()) is not None]
         if rows:
             self.connection.insert("spans", pa.concat_tables(rows).combine_chunks())
-        gone = [(home.number, *one) for home in homes for one in home.pending.gone]
+        gone = [(home.moment.project, *one) for home in homes for one in home.pending.gone]
         if gone:
-            columns = [pa.array(column, pa.int64()) for column in zip(*gone, strict=True)]
+            types = (pa.uint64(), pa.int64(), pa.int64())
+            columns = [
+                pa.array(column, of) for column, of in zip(zip(*gone, strict=True), types, strict=True)
+            ]
             table = pa.table(dict(zip(("project", "mark", "by_mark"), columns, strict=True)))
             self.connection.insert("gone", table)
-        commits = ", ".join(
-            _commit(home, home.mark, home.pending.received, home.pending.dropped) for home in homes
-        )
-        self._commit(commits)
+        self._commit(", ".join(home.commit() for home in homes))
+        for home in homes:
+            home.flushed()
+            self._projects[home.name] = home
 
     def _commit(self, rows: str) -> None:
-        self.connection.run(f"INSERT INTO commits VALUES {rows}")
-
-    def _probe(self) -> None:
-        """Whether ClickHouse takes something again: a row that says nothing."""
-        with suppress(SatelliteError):
-            self._projects, self._stale = self._recovered(), False
-            self._commit(_commit_row(0, "", 0, 0, {}, 0, forgotten=1))
-            self._problem = ""
+        token = f"insert_deduplication_token = '{self.connection.token()}'"  # two commits may say the same
+        self.connection.run(f"INSERT INTO commits SETTINGS {token} VALUES {rows}")
 
     # Letting go
 
@@ -361,19 +382,23 @@ class ClickHouseStore(ClickHouseQuestions):
         return removed
 
     def _reset(self, project: str) -> int:
-        home = self._projects.get(project)
-        if home is None:
+        standing = self._standings([project]).get(project)
+        if standing is None:
             return 0
-        before = home.stored
-        self._evict(home, home.mark)
+        before = self._stored(standing)
+        self._evict(standing, standing.moment.mark)
         return before
 
-    def _evict(self, home: Project, floor: int) -> None:
-        self._commit(_commit_row(home.number, home.name, home.mark, 0, {}, floor, forgotten=0))
-        home.evicted_up_to(floor, 0 if floor >= home.mark else home.stored)
-        if floor < home.mark:
-            home.stored = self._count_of("spans", home.moment.condition)
-        self._delete(f"project = {home.number} AND mark <= {floor}", wait=True)
+    def _evict(self, standing: Standing, floor: int) -> None:
+        """Its spans up to this mark go: first they count no more, then they are deleted."""
+        number = standing.moment.project
+        self._commit(commit(number, self._number, standing.name, 0, floor=floor))
+        home = self._projects.get(standing.name)
+        if home is not None:
+            home.evicted_up_to(floor, 0)
+            if floor < home.mark:
+                home.stored = self._count_of("spans", home.moment.condition)
+        self._delete(f"project = {number} AND mark <= {floor}", wait=True)
 
     def _delete(self, condition: str, *, wait: bool) -> None:
         for table in ("spans", "gone"):
@@ -387,33 +412,50 @@ class ClickHouseStore(ClickHouseQuestions):
         return dropped
 
     def _drop(self, project: str) -> bool:
-        home = self._projects.get(project)
-        if home is None:
+        """Its counts go back to nothing and its spans are evicted; its marks go on, should it come again."""
+        standing = self._standings([project]).get(project)
+        if standing is None:
             return False
-        self._commit(_commit_row(home.number, home.name, home.mark, 0, {}, home.mark, forgotten=1))
-        del self._projects[project]
-        self._delete(f"project = {home.number}", wait=False)  # nothing looks for its number any more
+        moment = standing.moment
+        less = {reason: -count for reason, count in standing.dropped.items() if count}
+        row = commit(
+            moment.project,
+            self._number,
+            project,
+            0,
+            received=-standing.received,
+            dropped=less,
+            floor=moment.mark,
+            forgotten=moment.mark,
+        )
+        self._commit(row)
+        if self.shared:
+            self._projects.pop(project, None)
+        else:
+            (after,) = standings(self.connection, [project], pooled=False)
+            self._projects[project] = self._home(after)
+        self._delete(f"project = {moment.project} AND mark <= {moment.mark}", wait=False)
         return True
 
     def _keep_budgets(self) -> None:
         """The oldest spans go where there are more than the budgets hold."""
         each = self._bytes_each()
-        homes = sorted(self._projects.values(), key=lambda home: home.stored, reverse=True)
-        over = sum(home.stored for home in homes) * each - self._whole_budget
-        for home in homes:
-            size = home.stored * each
-            budget = min(self._budgets.get(home.name, self._budget), size - max(over, 0))
+        sizes = [(self._stored(one), one) for one in self._standings().values()]
+        sizes.sort(key=lambda entry: entry[0], reverse=True)
+        over = sum(stored for stored, _ in sizes) * each - self._whole_budget
+        for stored, standing in sizes:
+            size = stored * each
+            budget = min(self._budgets.get(standing.name, self._budget), size - max(over, 0))
             if size > budget:
                 over -= size - budget
-                self._evict_oldest(home, home.stored - int(max(budget, 0) * ROOM / each))
+                self._evict_oldest(standing, stored - int(max(budget, 0) * ROOM / each))
 
-    def _evict_oldest(self, home: Project, spans: int) -> None:
-        spans = min(spans, home.stored)
+    def _evict_oldest(self, standing: Standing, spans: int) -> None:
         found = self.connection.ask(
-            f"SELECT mark FROM spans WHERE {home.moment.condition} ORDER BY mark LIMIT 1 OFFSET {spans - 1}"
+            f"SELECT mark FROM spans WHERE {standing.moment.condition} ORDER BY mark LIMIT 1 OFFSET {max(spans, 1) - 1}"
         )
         if found.num_rows:
-            self._evict(home, found["mark"][0].as_py())
+            self._evict(standing, found["mark"][0].as_py())
 
     # For the satellite around it
 
@@ -436,7 +478,7 @@ class ClickHouseStore(ClickHouseQuestions):
                 part, passed, message = row.values()
                 if not passed:
                     what = f"part {part.decode()} of the table {table}"
-                    self._damage.append(Damage(self._folder, what, message.decode()))
+                    self._damage.append(Damage(Path(self.connection.where), what, message.decode()))
 
     def compact(self) -> None:
         """Everything into few large parts, without what was deleted."""
@@ -456,9 +498,7 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def close(self) -> None:
         """See Store."""
-        with self._wake:
-            self._closed = True
-            self._wake.notify_all()
+        self._inbox.close()
         self._writer.join()
         self.connection.close()
 
@@ -467,28 +507,9 @@ ROOM = 0.95
 """What is left of a budget that was exceeded, so that it is not exceeded again at once (ours)."""
 
 
-def _commit(home: Project, mark: int, received: int, dropped: Mapping[str, int]) -> str:
-    return _commit_row(home.number, home.name, mark, received, dropped, 0, forgotten=0)
+def _unheard_of(project: str) -> Standing:
+    return Standing(project, Moment(number_of(project), 0, 0, replaced=False), 0, {}, -1)
 
 
-def _commit_row(
-    number: int,
-    name: str,
-    mark: int,
-    received: int,
-    dropped: Mapping[str, int],
-    floor: int,
-    *,
-    forgotten: int,
-) -> str:
-    reasons = ", ".join(map(text, dropped))
-    counts = ", ".join(f"toUInt64({count})" for count in dropped.values())
-    maps = f"(CAST([{reasons}], 'Array(String)'), CAST([{counts}], 'Array(UInt64)'))"
-    return f"({number}, {text(name)}, {mark}, {received}, {maps}, {floor}, {forgotten})"
-
-
-def _settle(done: Future[Any], run: Callable[[], Any]) -> None:
-    try:
-        done.set_result(run())
-    except BaseException as error:  # noqa: BLE001 - whoever waits is told
-        done.set_exception(error)
+def _numbers(numbers: Iterable[int]) -> str:
+    return ", ".join(f"toUInt64({number})" for number in numbers)

@@ -23,6 +23,10 @@ MICROSECONDS = "(intDiv(duration_ns, 1000) - (duration_ns < 0 AND duration_ns % 
 _HALF = 2**64 - 1
 
 
+SEATS = 256
+"""Of a pool; the remainder of a mark by it is the seat of the satellite that gave it. A satellite alone counts all marks."""
+
+
 class Moment(NamedTuple):
     """What of a project's spans can be seen: those in the table that counted when its mark was `mark`."""
 
@@ -33,14 +37,27 @@ class Moment(NamedTuple):
     """Up to here they are evicted."""
     replaced: bool
     """Whether others took the place of some."""
+    seen: tuple[tuple[int, int], ...] = ()
+    """In a pool how far each seat's spans counted; a satellite alone has only `mark`."""
 
     @property
     def condition(self) -> str:
         """Which rows."""
-        found = f"project = {self.project} AND mark > {self.floor} AND mark <= {self.mark}"
+        found = f"project = {self.project} AND mark > {self.floor} AND mark <= {self.mark}{self._committed('mark')}"
         if self.replaced:
-            found += f" AND mark NOT IN (SELECT mark FROM gone WHERE project = {self.project} AND by_mark <= {self.mark})"
+            gone = f"SELECT mark FROM gone WHERE project = {self.project} AND by_mark <= {self.mark}"
+            found += f" AND mark NOT IN ({gone}{self._committed('by_mark')})"
         return found
+
+    def _committed(self, mark: str) -> str:
+        """That the seat which gave this mark had committed it; nothing where `mark` says it already."""
+        if len(self.seen) < 1:
+            return ""
+        seats, marks = zip(*self.seen, strict=True)
+        return (
+            f" AND {mark} <= transform(toUInt8({mark} % {SEATS}), [{', '.join(f'toUInt8({seat})' for seat in seats)}],"
+            f" [{', '.join(f'toInt64({one})' for one in marks)}], toInt64(0))"
+        )
 
 
 def where(moment: Moment, plan: Plan) -> str:

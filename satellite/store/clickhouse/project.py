@@ -1,20 +1,26 @@
-"""One project as its only writer knows it: how far it got, its ledger, and what came lately."""
+"""One project as a satellite that writes to it knows it: how far it got, its ledger, and what came lately.
+
+What other satellites of a pool committed is learnt before anything is decided (`learn`). Two may still take the same span at
+the same moment, neither having seen the other's. Whoever gave the higher mark finds that out when it learns next, and
+lets its own go.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from satellite.model.spans import Marks, SpanBatch, SpanBuilder
-from satellite.store import Ledger, Written
+from satellite.store import Written
 from satellite.store.clickhouse import literal
-from satellite.store.clickhouse.columns import WHOLE, batch_of, table_of
+from satellite.store.clickhouse.columns import IDENTITY, WHOLE, batch_of, table_of
+from satellite.store.clickhouse.commits import Standing, commit
 from satellite.store.clickhouse.connection import Connection
-from satellite.store.clickhouse.predicates import Moment
-from satellite.store.identity import Identities, Keys, Mask, span_of
+from satellite.store.clickhouse.predicates import SEATS, Moment
+from satellite.store.identity import Identities, Keys, Mask, same_content, span_of
 from satellite.store.recall.recent import Marked, RecentIds
 from satellite.store.recall.settle import Held, Settled, settle
 
@@ -40,46 +46,107 @@ class Pending:
 
 @dataclass(eq=False)
 class Project:
-    """Changed by the thread that writes, and by no other; `moment` may be read by all."""
+    """Changed by the thread that writes, and by no other; `standing` may be read by all."""
 
-    number: int
-    name: str
+    standing: Standing
+    """What readers see."""
+    seat: int
+    """0: of a satellite that is alone."""
     window_ns: int
     connection: Connection
-    moment: Moment
-    """What readers see."""
-    received: int = 0
     stored: int = 0
-    dropped: dict[str, int] = field(default_factory=dict)
-    mark: int = 0
-    """Of the last span that was decided; readers see it when it is in the tables."""
+    """Counted only by a satellite that is alone."""
 
     def __post_init__(self) -> None:
+        self.mark = self.moment.mark
+        """The highest that is known; readers see it when it is in the tables."""
+        self.own = dict(self.moment.seen).get(self.seat, 0) if self.seat else self.mark
+        """The highest of this satellite."""
         self.recent = RecentIds(self.window_ns, MOST_RECENT)
         self.parts = RecentIds(self.window_ns, MOST_RECENT)
         """Of the recent spans those that are parts or have some, by `span_of` their keys."""
         self.pending = Pending()
         self._pending_gone: set[int] = set()
+        self._step = SEATS if self.seat else 1
+        self._learnt: dict[int, int] = {}
+        """Up to which mark of each seat it is known what came lately."""
 
-    def remember_held(self) -> None:
-        """After a restart: its latest spans came lately, should they come again."""
-        if not self.window_ns or not self.moment.mark:
-            return
+    @property
+    def moment(self) -> Moment:
+        """What can be seen of it."""
+        return self.standing.moment
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.standing.name
+
+    # What others did
+
+    def learn(self, standing: Standing, now_ns: int | None = None) -> None:
+        """What is in the tables now, by whomever; `now_ns` when what is decided next arrived, None: after the last.
+
+        What of this satellite's own spans another one has, too, is then pending to go.
+        """
+        if self.seat:
+            self.mark = max(self.mark, standing.moment.mark)
+        self.standing = standing
+        moment = standing.moment
+        reached = dict(moment.seen) if self.seat else {0: moment.mark}
+        behind = [
+            (seat, self._learnt.get(seat, 0), mark)
+            for seat, mark in reached.items()
+            if mark > max(self._learnt.get(seat, 0), moment.floor)
+        ]
+        self._learnt = reached
+        if behind and self.window_ns:
+            self._learn_rows(behind, now_ns)
+
+    def _learn_rows(self, behind: list[tuple[int, int, int]], now_ns: int | None) -> None:
         here = self.moment.condition
-        last = f"(SELECT max(arrived_ns) FROM spans WHERE {here})"
-        found = self.connection.ask(
-            f"SELECT min(mark) AS first, count() AS spans FROM spans WHERE {here} AND arrived_ns >= {last} - {self.window_ns}"
-        )
-        first = max(found["first"][0].as_py(), self.moment.mark - MOST_RECENT + 1)
-        columns = ", ".join((*WHOLE, "mark", "arrived_ns"))
-        for start in range(first, self.moment.mark + 1 if found["spans"][0].as_py() else 0, _READ_SPANS):
-            rows = self.connection.ask(
-                f"SELECT {columns} FROM spans WHERE {here} AND mark BETWEEN {start} AND {start + _READ_SPANS - 1} ORDER BY mark"
+        since = str(now_ns) if now_ns is not None else f"(SELECT max(arrived_ns) FROM spans WHERE {here})"
+        first = max(min(low for _, low, _ in behind), self.mark - MOST_RECENT * self._step)
+        wanted = ""
+        if self.seat:
+            which = " OR ".join(
+                f"(mark % {SEATS} = {seat} AND mark > {low} AND mark <= {high})" for seat, low, high in behind
             )
-            if rows.num_rows:
-                batch = batch_of(rows)
-                marks = np.asarray(rows["mark"].combine_chunks()).astype(np.int64)
-                self._remember(batch, Identities.of(batch).keys(), marks, rows["arrived_ns"][-1].as_py())
+            wanted = f" AND ({which})"
+        while True:
+            rows = self.connection.ask(
+                f"SELECT {IDENTITY}, mark, arrived_ns FROM spans WHERE {here} AND mark > {first}{wanted}"
+                f" AND arrived_ns >= {since} - {self.window_ns} ORDER BY mark LIMIT {_READ_SPANS}"
+            )
+            if not rows.num_rows:
+                return
+            batch = batch_of(rows)
+            marks = np.asarray(rows["mark"].combine_chunks()).astype(np.int64)
+            keys = Identities.of(batch).keys()
+            if self.seat:
+                self._let_go_of_twins(keys, marks)
+            self._remember(batch, keys, marks, rows["arrived_ns"][-1].as_py())
+            first = int(marks[-1])
+            if rows.num_rows < _READ_SPANS:
+                return
+
+    def _let_go_of_twins(self, keys: Keys, marks: Marked) -> None:
+        """Of our own spans those that another satellite took, too, and gave a lower mark."""
+        ours = self.recent.marks(keys, 0)
+        twins = (ours > marks) & (ours % SEATS == self.seat) & (marks % SEATS != self.seat)
+        ours, theirs = ours[twins], marks[twins]
+        if not len(ours):
+            return
+        both = self._alive(ours) & self._alive(theirs)
+        ours, theirs = ours[both], theirs[both]
+        one, other = self._rows_at(ours), self._rows_at(theirs)
+        same = Identities.of(one).equal(Identities.of(other))
+        repeats = int(np.count_nonzero(same & same_content(one, other)))
+        gone = ours[same].tolist()
+        self.pending.gone += [(mark, self.own) for mark in gone]
+        self._pending_gone.update(gone)
+        for reason, count in (("duplicate", repeats), ("replaced", len(gone) - repeats)):
+            if count:
+                self.pending.dropped[reason] = self.pending.dropped.get(reason, 0) + count
 
     # Deciding
 
@@ -89,17 +156,16 @@ class Project:
             settled = settle(batch, Held(self.recent, self.parts, self._alive, self._rows_at), arrived_ns)
         else:
             settled = Settled(batch.compact(), np.empty(0, np.uint64), np.empty(0, np.int64))
-        kept, first = settled.batch, self.mark + 1
+        kept, first = settled.batch, (self.mark // self._step + 1) * self._step + self.seat
         pending = self.pending
         if self.window_ns and len(kept):
-            marks = np.arange(first, first + len(kept))
-            self._remember(kept, settled.keys, marks, arrived_ns)
-        self.mark += len(kept)
+            self._remember(kept, settled.keys, self._marks(first, len(kept)), arrived_ns)
         if len(kept):
+            self.mark = self.own = first + (len(kept) - 1) * self._step
             pending.batches.append((first, kept))
             pending.arrived_ns.append(arrived_ns)
         gone = settled.gone[self._alive(settled.gone)] if len(settled.gone) else settled.gone
-        pending.gone += [(mark, self.mark) for mark in gone.tolist()]
+        pending.gone += [(mark, self.own) for mark in gone.tolist()]
         self._pending_gone.update(gone.tolist())
         written = Written(
             self.mark, len(batch) - settled.kept_once, settled.duplicates, settled.replaced, settled.merged
@@ -109,6 +175,9 @@ class Project:
             if number:
                 pending.dropped[reason] = pending.dropped.get(reason, 0) + number
         return written
+
+    def _marks(self, first: int, count: int) -> Marked:
+        return np.arange(first, first + count * self._step, self._step)
 
     def _remember(self, batch: SpanBatch, keys: Keys, marks: Marked, arrived_ns: int) -> None:
         self.recent.add(keys, marks, arrived_ns)
@@ -136,14 +205,14 @@ class Project:
         if len(flushed):
             rows = self.connection.ask(
                 f"SELECT {', '.join((*WHOLE, 'mark'))} FROM spans"
-                f" WHERE project = {self.number} AND mark IN ({literal.numbers(flushed)})"
+                f" WHERE project = {self.moment.project} AND mark IN ({literal.numbers(flushed)})"
             )
             parts.append(batch_of(rows))
             found.append(np.asarray(rows["mark"].combine_chunks()).astype(np.int64))
         for first, batch in self.pending.batches:
-            mine = marks[(marks >= first) & (marks < first + len(batch))]
+            mine = marks[(marks >= first) & (marks < first + len(batch) * self._step)]
             if len(mine):
-                parts.append(batch.take(mine - first).compact())
+                parts.append(batch.take((mine - first) // self._step).compact())
                 found.append(mine)
         which = np.concatenate(found)
         order = np.argsort(which)
@@ -158,30 +227,45 @@ class Project:
         if not batches:
             return None
         arrived_ns = np.repeat(np.array(self.pending.arrived_ns, np.int64), [len(batch) for batch in batches])
+        marks = np.concatenate([self._marks(first, len(batch)) for first, batch in self.pending.batches])
         whole = SpanBatch.concat(batches).compact()
-        return table_of(self.number, whole, self.pending.batches[0][0], arrived_ns)
+        return table_of(self.moment.project, whole, marks, arrived_ns)
+
+    def commit(self) -> str:
+        """The row that makes what is pending count."""
+        pending = self.pending
+        return commit(
+            self.moment.project,
+            self.seat,
+            self.name,
+            self.own,
+            received=pending.received,
+            dropped=pending.dropped,
+            replaced=len(pending.gone),
+        )
 
     def flushed(self) -> None:
         """What was pending is in the tables: readers see it."""
         pending, self.pending = self.pending, Pending()
         self._pending_gone.clear()
-        self.received += pending.received
+        standing = self.standing
         self.stored += sum(len(batch) for _, batch in pending.batches) - len(pending.gone)
+        dropped = dict(standing.dropped)
         for reason, number in pending.dropped.items():
-            self.dropped[reason] = self.dropped.get(reason, 0) + number
+            dropped[reason] = dropped.get(reason, 0) + number
         replaced = self.moment.replaced or bool(pending.gone)
-        self.moment = self.moment._replace(mark=self.mark, replaced=replaced)
+        moment = self.moment._replace(mark=self.mark, replaced=replaced)
+        if self.seat:
+            moment = moment._replace(seen=tuple(sorted((dict(moment.seen) | {self.seat: self.own}).items())))
+        self._learnt[self.seat] = self.own
+        self.standing = replace(
+            standing, moment=moment, received=standing.received + pending.received, dropped=dropped
+        )
 
     def evicted_up_to(self, floor: int, stored: int) -> None:
         """Spans up to this mark are gone; so many are left."""
-        self.moment = self.moment._replace(floor=floor)
+        self.standing = replace(self.standing, moment=self.moment._replace(floor=floor))
         self.stored = stored
         if floor >= self.mark:
             self.recent.clear()
             self.parts.clear()
-
-    def ledger(self) -> Ledger:
-        """What came, and what became of it."""
-        dropped = dict(self.dropped)
-        evicted = self.received - self.stored - sum(dropped.values())
-        return Ledger(self.received, self.stored, dropped, evicted, dropped.get("duplicate", 0))

@@ -390,6 +390,15 @@ class RecallStore(RecallQuestions):
         home = self._projects.get(project)
         return home.mark if home else 0
 
+    @property
+    def shared(self) -> bool:
+        """Nobody else writes to it."""
+        return False
+
+    def newest(self, projects: Sequence[str]) -> dict[str, int]:
+        """The newest mark of each of these projects."""
+        return {project: self.mark(project) for project in projects}
+
     def projects(self) -> list[ProjectStats]:
         """See Store."""
         return [home.stats() for _, home in sorted(self._projects.items())]

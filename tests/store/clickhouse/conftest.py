@@ -3,40 +3,60 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from satellite.store.clickhouse.engine import ClickHouseStore
+from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
 from tests.interop.conftest import environment
 
 HERE = Path(__file__).parent
 
 WHOLE = os.environ.get("CLICKHOUSE_WHOLE") == "1"
-"""Set by `make clickhouse`: all of the suite. A question takes ClickHouse milliseconds, however few spans there are, so the
-same with other sizes of batches and pages is left to that."""
+"""Set by `make clickhouse`: all of the suite. A statement takes ClickHouse milliseconds, however few spans there are, so of
+a test with many cases the others are left to that."""
+
+CASES = 2
+"""Of each test when not all are run."""
+
+LONG = "test_the_size_of_batches_does_not_matter"
+"""Asks two thousand questions."""
+
+POOLED = (
+    "test_reset",
+    "test_drop",
+    "test_later_arrivals",
+    "test_a_part_without",
+    "test_another_version",
+    "test_readers_see",
+)
+"""Of the suite on a pool when not all of it is run: where a pool does otherwise than a satellite alone."""
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mine = [item for item in items if item.path.is_relative_to(HERE)]
+    cases = Counter[str]()
+    left = []
     for item in mine:
         item.add_marker(pytest.mark.interop)
-    left = [item for item in mine if not WHOLE and _is_long(item.name)]
+        test = item.nodeid.partition("[")[0]
+        cases[test] += 1
+        pooled = "::TestPool::" in item.nodeid
+        if not WHOLE and (
+            cases[test] > CASES or item.name.startswith(LONG) or (pooled and not item.name.startswith(POOLED))
+        ):
+            left.append(item)
     if left:
         config.hook.pytest_deselected(items=left)
         items[:] = [item for item in items if item not in left]
-
-
-def _is_long(name: str) -> bool:
-    test, _, case = name.rstrip("]").partition("[")
-    return (
-        test == "test_the_size_of_batches_does_not_matter"
-        or (test == "test_bookinfo_query" and not case.endswith("-12"))
-        or (test == "test_pages_make_the_whole" and not case.startswith("12-"))
-    )
 
 
 @pytest.fixture(scope="session")
@@ -47,17 +67,62 @@ def packages() -> str:
     return str(folder)
 
 
+def opened_at(folder: Path, **settings: Any) -> ClickHouseStore:
+    """A store in a folder."""
+    return ClickHouseStore(Connection(folder), clock_seconds=time.monotonic, **settings)
+
+
 @pytest.fixture(scope="module")
 def opened(packages: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouseStore]:
-    """A store for all tests of a module: to open ClickHouse takes longer than most of them."""
-    store = ClickHouseStore(tmp_path_factory.mktemp("clickhouse"))
+    """A store for all tests of a module: to open ClickHouse takes longer than most of them. A process has one folder at a time."""
+    store = opened_at(tmp_path_factory.mktemp("clickhouse"))
     yield store
     store.close()
 
 
 @pytest.fixture
-def store(opened: ClickHouseStore) -> Iterator[ClickHouseStore]:
+def store(opened: ClickHouseStore) -> ClickHouseStore:
     """It, empty."""
-    yield opened
-    for found in opened.projects():
-        opened.drop(found.project)
+    emptied(opened)
+    return opened
+
+
+def emptied(store: ClickHouseStore) -> None:
+    """As it was when it was made; to drop its projects would have ClickHouse write what is left anew."""
+    for table in TABLES:
+        store.connection.run(f"TRUNCATE TABLE {table}")
+    store._take_stock()
+
+
+class ClickHouse:
+    """A server of ClickHouse's HTTP interface in a process of its own, on a port that stays when it is started again."""
+
+    def __init__(self, packages: str, folder: Path) -> None:
+        self._packages, self._folder, self.port = packages, folder, 0
+        self.start()
+
+    def url(self, user: str = "writer:secret@", database: str = "satellite") -> str:
+        return f"http://{user}127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(HERE / "server.py"), str(self._folder), str(self.port)],
+            env={"PYTHONPATH": self._packages},
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        self.port = int(self._process.stdout.readline())
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
+@pytest.fixture(scope="module")
+def clickhouse(packages: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ClickHouse]:
+    """One for all tests of a module."""
+    server = ClickHouse(packages, tmp_path_factory.mktemp("server"))
+    yield server
+    server.kill()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -15,7 +17,7 @@ from satellite.store.clickhouse.columns import batch_of as batch_of_rows
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.engine import ClickHouseStore
 from tests import bookinfo
-from tests.store.clickhouse.conftest import WHOLE
+from tests.store.clickhouse.conftest import WHOLE, emptied
 from tests.store.conformance import (
     NOW_NS,
     StoreConformance,
@@ -38,7 +40,8 @@ from tests.store.strategies import TRACES, Question, Step, play, questions, step
 class TestClickHouse(StoreConformance):
     """The suite."""
 
-    many_spans = 70_000 if WHOLE else 7_000
+    many_spans = 70_000 if WHOLE else 2_100
+    writes_each = 25 if WHOLE else 3
 
     @pytest.fixture
     def store(self, store: ClickHouseStore) -> ClickHouseStore:
@@ -47,7 +50,7 @@ class TestClickHouse(StoreConformance):
 
 
 @settings(
-    max_examples=40 if WHOLE else 4,
+    max_examples=int(os.environ.get("EXAMPLES", "25")) if WHOLE else 3,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=not WHOLE,
@@ -58,7 +61,7 @@ def test_answers_are_the_oracle_s(
 ) -> None:
     oracle = NaiveStore()
     expected_marks = play(oracle, "p", history)
-    opened.drop("p")
+    emptied(opened)
     marks = play(opened, "p", history)
     for question in [Question(ALL, None, None), *asked]:
         expected = answers(oracle, "p", question.for_marks(expected_marks))
@@ -71,7 +74,7 @@ def test_answers_are_the_oracle_s(
 
 def test_rows_of_the_table_are_the_spans(packages: str) -> None:
     whole = SpanBatch.concat([bookinfo.batch(), mixed(130)])
-    table = table_of(7, whole, 5, np.zeros(len(whole), np.int64))
+    table = table_of(7, whole, 5 + np.arange(len(whole)), np.zeros(len(whole), np.int64))
     assert table["mark"].to_pylist() == [*range(5, 5 + len(whole))]
     assert batch_of_rows(table).spans() == whole.spans()
 

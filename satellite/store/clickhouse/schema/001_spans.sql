@@ -1,9 +1,10 @@
--- What one satellite keeps. A row of `commits` makes the spans up to its mark count: they are inserted before it.
+-- What satellites keep. A row of `commits` makes the spans of its seat up to its mark count: they are inserted before it.
+-- In a pool each satellite has a seat: the remainder of its marks by SEATS (pool.py). A satellite alone has seat 0.
 
 CREATE TABLE spans
 (
-    project UInt32 COMMENT 'commits.project',
-    mark Int64 COMMENT 'place in the order of arrival, from 1',
+    project UInt64 COMMENT 'commits.project',
+    mark Int64 CODEC(Delta, ZSTD) COMMENT 'place in the order of arrival',
     arrived_ns Int64 CODEC(Delta, ZSTD),
     trace_high UInt64 CODEC(ZSTD),
     trace_low UInt64 CODEC(ZSTD),
@@ -34,28 +35,42 @@ CREATE TABLE spans
 )
 ENGINE = MergeTree
 ORDER BY (project, mark)
-SETTINGS fsync_after_insert = 1;
+SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE gone
 (
-    project UInt32,
+    project UInt64,
     mark Int64 COMMENT 'of a span that another took the place of',
-    by_mark Int64 COMMENT 'from this mark of the project on'
+    by_mark Int64 COMMENT 'from the commit of this mark on'
 )
 ENGINE = MergeTree
 ORDER BY (project, mark)
-SETTINGS fsync_after_insert = 1;
+SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE commits
 (
-    project UInt32 COMMENT 'number of a project; one that was dropped and came again has another',
+    project UInt64 COMMENT 'a hash of the name',
+    seat UInt8 COMMENT 'of the satellite that committed',
     name SimpleAggregateFunction(anyLast, String),
-    mark SimpleAggregateFunction(max, Int64) COMMENT 'spans up to here count',
-    received SimpleAggregateFunction(sum, UInt64),
-    dropped SimpleAggregateFunction(sumMap, Tuple(Array(String), Array(UInt64))) COMMENT 'by reason',
-    floor SimpleAggregateFunction(max, Int64) COMMENT 'spans up to here are evicted',
-    forgotten SimpleAggregateFunction(max, UInt8) COMMENT '1: the project was dropped'
+    mark SimpleAggregateFunction(max, Int64) COMMENT 'spans of this seat up to here count',
+    received SimpleAggregateFunction(sum, Int64),
+    dropped SimpleAggregateFunction(sumMap, Tuple(Array(String), Array(Int64))) COMMENT 'by reason',
+    replaced SimpleAggregateFunction(sum, Int64) COMMENT 'rows of `gone`',
+    floor SimpleAggregateFunction(max, Int64) COMMENT 'spans of any seat up to here are evicted',
+    forgotten SimpleAggregateFunction(max, Int64) COMMENT '1 + the mark with which the project was dropped; 0: never'
 )
 ENGINE = AggregatingMergeTree
-ORDER BY project
-SETTINGS fsync_after_insert = 1;
+ORDER BY (project, seat)
+SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+
+CREATE TABLE seats
+(
+    seat UInt8,
+    holder UInt64 COMMENT 'a number that the satellite made up',
+    name SimpleAggregateFunction(anyLast, String) COMMENT 'of its host',
+    taken SimpleAggregateFunction(min, DateTime64(3)) DEFAULT now64(3),
+    seen SimpleAggregateFunction(max, DateTime64(3)) DEFAULT now64(3),
+    left SimpleAggregateFunction(max, UInt8) COMMENT '1: it ended orderly'
+)
+ENGINE = AggregatingMergeTree
+ORDER BY (seat, holder);

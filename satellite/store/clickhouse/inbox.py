@@ -1,0 +1,99 @@
+"""What waits for the thread that writes: batches, and errands that only it may do."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from satellite.errors import Overloaded, StoreFailed
+from satellite.model.spans import SpanBatch
+from satellite.store import Written
+
+SHARED_SPANS = 100_000
+"""Spans that share one insert at most (ours)."""
+
+WAITING_BYTES = 256 * 2**20
+"""Of batches that wait for their insert; beyond it senders are told to try later (ours)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A batch whose sender waits."""
+
+    project: str
+    batch: SpanBatch
+    arrived_ns: int
+    dropped: Mapping[str, int]
+    done: Future[Written]
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something else that only the writing thread may do."""
+
+    run: Callable[[], Any]
+    done: Future[Any]
+
+    def settle(self) -> None:
+        """Do it."""
+        try:
+            self.done.set_result(self.run())
+        except BaseException as error:  # noqa: BLE001 - whoever waits is told
+            self.done.set_exception(error)
+
+
+class Inbox:
+    """In the order of arrival; filled by any thread, emptied by one."""
+
+    def __init__(self) -> None:
+        self._waiting: list[Arrival | Errand] = []
+        self._waiting_bytes = 0
+        self._closed = False
+        self._wake = threading.Condition()
+
+    def put(self, one: Arrival | Errand) -> None:
+        """Have it wait.
+
+        Raises:
+            Overloaded: too much waits.
+            StoreFailed: it is closed.
+        """
+        with self._wake:
+            if self._closed:
+                raise StoreFailed("the store is closed")
+            if isinstance(one, Arrival):
+                if self._waiting_bytes > WAITING_BYTES:
+                    raise Overloaded("too much waits for ClickHouse already", hint="send again later")
+                self._waiting_bytes += one.batch.nbytes
+            self._waiting.append(one)
+            self._wake.notify_all()
+
+    def take(self, timeout_seconds: float | None) -> list[Arrival] | Errand | None:
+        """The arrivals before the next errand, that errand, or [] when nothing came in time; None: closed, and empty."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._waiting or self._closed, timeout_seconds)
+            if not self._waiting:
+                return None if self._closed else []
+            taken: list[Arrival] = []
+            spans = 0
+            while self._waiting and spans < SHARED_SPANS:
+                first = self._waiting[0]
+                if isinstance(first, Errand):
+                    if taken:
+                        break
+                    del self._waiting[0]
+                    return first
+                spans += len(first.batch)
+                self._waiting_bytes -= first.batch.nbytes
+                taken.append(first)
+                del self._waiting[0]
+            return taken
+
+    def close(self) -> None:
+        """Take nothing more; what waits is still given out."""
+        with self._wake:
+            self._closed = True
+            self._wake.notify_all()

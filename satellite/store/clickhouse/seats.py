@@ -1,0 +1,121 @@
+"""A satellite's seat in a pool: a number below SEATS that nobody else has while it is held.
+
+Marks of a satellite leave its seat as their remainder, so that two never give the same. A seat is held by saying so
+every few seconds; one that was not heard of for LEASE_SECONDS, by ClickHouse's clock, is free. Whoever takes it deletes
+what its holder before inserted and did not commit.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+
+from satellite.errors import Overloaded, SatelliteError
+from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.literal import text
+from satellite.store.clickhouse.predicates import SEATS
+
+LEASE_SECONDS = 60
+"""Longer than any statement that writes may take (ours)."""
+
+BEAT_SECONDS = 5
+"""How often a holder says so (ours)."""
+
+SETTLE_SECONDS = 0.3
+"""Until the claims of others are there that were made at the same time (ours)."""
+
+_TRIES = 5
+
+_HOLDERS = (
+    "SELECT seat, holder, min(taken) AS first,"
+    f" max(left) = 0 AND max(seen) > now64(3) - toIntervalSecond({LEASE_SECONDS}) AS held FROM seats"
+)
+
+
+class Seat:
+    """The seat of one satellite; used by its writing thread alone."""
+
+    def __init__(self, connection: Connection, name: str, clock_seconds: Callable[[], float]) -> None:
+        """Take one.
+
+        Raises:
+            Overloaded: all are taken.
+            SatelliteError: ClickHouse does not take it.
+        """
+        self._connection, self._name, self._clock_seconds = connection, name, clock_seconds
+        self.take()
+
+    def take(self) -> None:
+        """Take a seat, another one than that held before: rows under that may still be on their way."""
+        self._holder = secrets.randbits(63)
+        for _ in range(_TRIES):
+            begun = self._clock_seconds()
+            number, used = self._free()
+            self._say(number)
+            threading.Event().wait(SETTLE_SECONDS)
+            if self._is_first(number):
+                self.number, self._heard = number, begun
+                if used:
+                    self._tidy()
+                return
+        raise Overloaded(
+            "no seat in the pool: too many satellites take one at the same time", hint="try again later"
+        )
+
+    def _free(self) -> tuple[int, bool]:
+        """The lowest free one, and whether somebody had it before."""
+        found = self._connection.ask(
+            f"SELECT seat, max(held) AS taken FROM ({_HOLDERS} GROUP BY seat, holder) GROUP BY seat"
+        )
+        known = {row["seat"]: bool(row["taken"]) for row in found.to_pylist()}
+        for number in range(1, SEATS):
+            if not known.get(number, False):
+                return number, number in known
+        raise Overloaded(
+            f"all {SEATS - 1} seats of the pool are taken",
+            hint="one is free a minute after its satellite ended",
+        )
+
+    def _is_first(self, number: int) -> bool:
+        """Whether of those that hold it now nobody took it before us."""
+        found = self._connection.ask(
+            f"SELECT argMin(holder, (first, holder)) AS holder FROM ({_HOLDERS} WHERE seat = {number} GROUP BY seat, holder) WHERE held"
+        )
+        return bool(found["holder"][0].as_py() == self._holder)
+
+    def _tidy(self) -> None:
+        """Delete what was inserted under this number and never committed."""
+        mine = f"mark % {SEATS} = {self.number}"
+        found = self._connection.ask(
+            f"SELECT project, last, committed FROM (SELECT project, max(mark) AS last FROM spans WHERE {mine} GROUP BY project) AS s"
+            f" LEFT JOIN (SELECT project, max(mark) AS committed FROM commits WHERE seat = {self.number} GROUP BY project) AS c"
+            " USING project WHERE last > committed"
+        )
+        for row in found.to_pylist():
+            here = f"project = {row['project']} AND {{mark}} % {SEATS} = {self.number} AND {{mark}} > {row['committed']}"
+            for table, mark in (("spans", "mark"), ("gone", "by_mark")):
+                self._connection.run(f"DELETE FROM {table} WHERE {here.format(mark=mark)}")
+
+    def _say(self, number: int, *, left: bool = False) -> None:
+        self._connection.run(
+            f"INSERT INTO seats (seat, holder, name, left) VALUES ({number}, {self._holder}, {text(self._name)}, {int(left)})"
+        )
+
+    def keep(self) -> None:
+        """Say that it is held, when it is time to; take another one when that was not possible for too long. Raises StoreFailed."""
+        now = self._clock_seconds()
+        if now - self._heard > LEASE_SECONDS / 2:
+            self.take()
+        elif now - self._heard > BEAT_SECONDS:
+            if not self._is_first(self.number):
+                self.take()
+                return
+            self._say(self.number)
+            self._heard = now
+
+    def leave(self) -> None:
+        """Give it up."""
+        with suppress(SatelliteError):  # it is free a minute later
+            self._say(self.number, left=True)

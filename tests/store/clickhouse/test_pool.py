@@ -1,0 +1,188 @@
+"""Several stores on one ClickHouse, as satellites of a pool have it: a server's HTTP interface around chDB."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from satellite.errors import StoreFailed
+from satellite.query.plan import ALL, Plan
+from satellite.store.clickhouse.connection import Connection, Server
+from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
+from satellite.store.durable.directory import BadDataDirectory
+from tests import bookinfo
+from tests.store.clickhouse.conftest import WHOLE, ClickHouse
+from tests.store.conformance import (
+    NOW_NS,
+    SECOND_NS,
+    StoreConformance,
+    assert_balanced,
+    fates,
+    find,
+    numbered,
+    one,
+    stats,
+)
+
+
+def joined(clickhouse: ClickHouse, **settings: object) -> ClickHouseStore:
+    """One more satellite's store."""
+    target = Server.of(clickhouse.url())
+    return ClickHouseStore(Connection(target), clock_seconds=time.monotonic, **settings)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def pool(clickhouse: ClickHouse) -> Iterator[tuple[ClickHouseStore, ClickHouseStore]]:
+    """Two stores."""
+    one, two = joined(clickhouse, host="one"), joined(clickhouse, host="two")
+    yield one, two
+    one.close()
+    two.close()
+
+
+@pytest.fixture
+def both(pool: tuple[ClickHouseStore, ClickHouseStore]) -> tuple[ClickHouseStore, ClickHouseStore]:
+    """Two stores on empty tables."""
+    for store in pool:
+        store._errand(store._projects.clear)
+    for table in TABLES:
+        pool[0].connection.run(f"TRUNCATE TABLE {table}")
+    return pool
+
+
+class TestPool(StoreConformance):
+    """The suite, on one of two."""
+
+    many_spans = 70_000 if WHOLE else 2_100
+    writes_each = 25 if WHOLE else 3
+
+    @pytest.fixture
+    def store(self, both: tuple[ClickHouseStore, ClickHouseStore]) -> ClickHouseStore:
+        """An empty engine."""
+        return both[0]
+
+
+def test_what_one_took_the_other_has(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
+    one_store, other = both
+    one_store.write("p", bookinfo.batch(range(3)), arrived_ns=NOW_NS)
+    mark = other.mark("p")
+    assert mark == one_store.mark("p") > 0
+    other.write("p", bookinfo.batch(range(3, 12)), arrived_ns=NOW_NS)
+    assert one_store.histogram("p", ALL) == other.histogram("p", ALL)
+    assert one_store.groups("p", ALL, ["service"]) == other.groups("p", ALL, ["service"])
+    assert one_store.count("p", ALL) == 88
+    since = one_store.count("p", Plan(since=mark))
+    assert since == other.count("p", Plan(since=mark)) == 88 - len(bookinfo.batch(range(3)))
+    assert other.newest(["p", "nobody"]) == {"p": other.mark("p")}
+    for store in both:
+        assert_balanced(store)
+
+
+def test_a_span_that_comes_again_elsewhere_is_known(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
+    first, second = both
+    first.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    assert fates(second.write("p", bookinfo.batch(), arrived_ns=NOW_NS + SECOND_NS)) == (0, 88, 0, 0)
+    changed = bookinfo.batch(range(1)).with_tags({"version": 2})
+    assert fates(second.write("p", changed, arrived_ns=NOW_NS + SECOND_NS)) == (0, 0, 6, 0)
+    assert fates(first.write("p", changed, arrived_ns=NOW_NS + SECOND_NS)) == (0, 6, 0, 0)
+    assert first.count("p", ALL) == second.count("p", ALL) == 88
+    assert stats(first).ledger == stats(second).ledger
+    assert_balanced(first)
+
+
+def test_a_span_taken_by_two_at_the_same_moment_is_one_soon(
+    both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = both
+    for store in both:
+        store.write("p", one(span_id=99), arrived_ns=NOW_NS)
+    with monkeypatch.context() as blind:  # neither sees what the other does
+        for store in both:
+            home = store._projects["p"]
+            blind.setattr(store, "_looked_at", lambda names, now_ns=None, home=home: {"p": home})
+        for store in both:
+            assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (20, 0, 0, 0)
+            store._unsettled.clear()
+    assert first.count("p", ALL) == 41
+    for store in both:
+        store._unsettled.add("p")
+        store._errand(store._idle)
+    assert first.count("p", ALL) == second.count("p", ALL) == 21
+    assert stats(first).ledger.dropped == {"duplicate": 21}
+    assert_balanced(second)
+
+
+def test_pages_that_began_before_stay_as_they_were(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
+    first, second = both
+    first.write("p", numbered(20), arrived_ns=NOW_NS)
+    second.write("p", numbered(30).slice(20, 30), arrived_ns=NOW_NS)
+    page = first.find("p", ALL, order="-start", limit=20)
+    second.write("p", numbered(40).slice(30, 40), arrived_ns=NOW_NS)
+    rest = second.find("p", ALL, order="-start", limit=20, cursor=page.next_cursor)
+    assert (len(page.spans), len(rest.spans), rest.total) == (20, 10, 30)
+
+
+def test_emptied_and_dropped_is_so_for_all(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
+    first, second = both
+    first.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    assert second.reset("p") == 88
+    assert (first.count("p", ALL), stats(first).ledger.evicted) == (0, 88)
+    assert fates(first.write("p", one(), arrived_ns=NOW_NS)) == (1, 0, 0, 0)
+    mark = first.mark("p")
+    assert first.drop("p")
+    assert second.projects() == []
+    assert not second.drop("p")
+    second.write("p", one(), arrived_ns=NOW_NS)
+    assert second.mark("p") > mark
+    assert stats(first).ledger.received == 1
+    assert len(find(first)) == 1
+
+
+def test_what_was_not_committed_is_never_seen_and_goes_with_the_seat(
+    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = both
+    third = joined(clickhouse)
+    third.write("p", one(span_id=1), arrived_ns=NOW_NS)
+    with monkeypatch.context() as failing:
+        failing.setattr(third, "_commit", lambda rows: (_ for _ in ()).throw(StoreFailed("no answer")))
+        with pytest.raises(StoreFailed, match="no answer"):
+            third.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    left = third._number
+    third._errand(third._idle)
+    assert (third.problem, third._number) != ("no answer", left)
+    assert fates(third.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (88, 0, 0, 0)
+    assert first.count("p", ALL) == 89
+    assert_balanced(first)
+    rows = first._count_of("spans", "1")
+    assert rows == 89 + 88
+    third.close()
+    first.connection.run(
+        f"INSERT INTO seats (seat, holder, left) SELECT seat, holder, 1 FROM seats WHERE seat = {left}"
+    )
+    fourth = joined(clickhouse)
+    assert fourth._number == left
+    assert first._count_of("spans", "1") == 89
+    fourth.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        (
+            "http://writer:secret@127.0.0.1:1/satellite",
+            "127.0.0.1:1/satellite does not answer: Connection refused",
+        ),
+        ("http://writer:wr0ng@127.0.0.1:{port}/satellite", "does not take the user or the password"),
+        ("http://reader:secret@127.0.0.1:{port}/satellite", "lets this user only read"),
+    ],
+)
+def test_a_server_that_does_not_take_us(
+    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], url: str, said: str
+) -> None:
+    with pytest.raises((BadDataDirectory, StoreFailed), match=said) as refusal:
+        ClickHouseStore(Connection(Server.of(url.format(port=clickhouse.port))), clock_seconds=time.monotonic)
+    assert "wr0ng" not in str(refusal.value)
+    assert "secret" not in str(refusal.value)
