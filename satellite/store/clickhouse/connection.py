@@ -241,7 +241,8 @@ def _driver() -> tuple[Callable[[Path | Server], Any], type[Exception]]:
             f"store = clickhouse needs what is not installed: {error}",
             hint='pip install "mock-lightstep-satellite[server,clickhouse]"',
         ) from error
-    logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)  # what it warns of, it raises, too
+    for quiet in ("clickhouse_connect", "urllib3"):  # what they warn of, they raise, too
+        logging.getLogger(quiet).setLevel(logging.CRITICAL)
 
     def connect(target: Path | Server) -> Any:
         if isinstance(target, Path):

@@ -126,3 +126,10 @@ def clickhouse(packages: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     server = ClickHouse(packages, tmp_path_factory.mktemp("server"))
     yield server
     server.kill()
+
+
+@pytest.fixture(scope="session")
+def command(packages: str) -> list[str]:
+    """`satellite` with ClickHouse's packages after its own."""
+    code = f"import sys; sys.path.append({packages!r}); from mock_lightstep_satellite.cli import main; main()"
+    return [sys.executable, "-c", code]

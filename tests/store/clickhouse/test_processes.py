@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.processes import Process
 from tests.test_crash import PROJECTS, SENDERS, Sender, check
@@ -25,13 +23,6 @@ SPANS = [
     }
     for i in range(20)
 ]
-
-
-@pytest.fixture
-def command(packages: str) -> list[str]:
-    """`satellite` with ClickHouse's packages after its own."""
-    code = f"import sys; sys.path.append({packages!r}); from mock_lightstep_satellite.cli import main; main()"
-    return [sys.executable, "-c", code]
 
 
 def test_nothing_acknowledged_is_missing_after_kill_9(command: list[str], tmp_path: Path) -> None:
