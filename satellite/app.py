@@ -386,7 +386,9 @@ class App:
     async def _gather_streams(self) -> None:
         while True:
             await asyncio.sleep(_STREAMS_SECONDS)
-            with suppress(SatelliteError):  # a store that is away says so by readiness; it is gathered when it is back
+            with suppress(
+                SatelliteError
+            ):  # a store that is away says so by readiness; it is gathered when it is back
                 await asyncio.to_thread(self._streams.gather)
             await asyncio.to_thread(self._writer.keep, self._kept)
             await asyncio.to_thread(self._faults.keep)

@@ -88,6 +88,17 @@ def batch_of(rows: pa.Table) -> SpanBatch:
     )
 
 
+def column_of(rows: pa.Table, name: str) -> pa.Array:
+    """A column of rows that were read, in one piece."""
+    column = rows[name]
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def numbers_of(rows: pa.Table, name: str) -> npt.NDArray[Any]:
+    """A column of numbers."""
+    return np.asarray(column_of(rows, name))
+
+
 def _one(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.chunks)
 

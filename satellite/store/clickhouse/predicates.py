@@ -11,9 +11,7 @@ from satellite.model.tags import key_prefix
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.clickhouse.columns import entry
 from satellite.store.clickhouse.literal import text, texts
-
-FULL_TRACE_TAG = "otlp.trace_id"
-"""Where LightStep kept the 32 digits of a trace id that it had cut to 16."""
+from satellite.store.recall.terms import FULL_TRACE_TAGS
 
 IS_ERROR = f"(status = {int(Status.ERROR)})"
 
@@ -142,11 +140,12 @@ def _trace_id(term: Term) -> str:
         low, high = number & _HALF, (number >> 64) & _HALF
         upper = f" AND trace_high IN (0, {high})" if number >> 64 else ""
         found.append(f"(trace_low = {low}{upper})")
-    prefix = key_prefix(FULL_TRACE_TAG)
-    cut = f"trim(LEADING '0' FROM lowerUTF8(substring(a, {len(prefix) + 1})))"
-    said = f"startsWith(a, {text(prefix)}) AND {cut} IN ({texts(term.values)})"
     own = "arraySlice(answers, 1, length(keys))"
-    found.append(f"has(keys, {text(FULL_TRACE_TAG)}) AND arrayExists(a -> {said}, {own})")
+    for key in FULL_TRACE_TAGS:
+        prefix = key_prefix(key)
+        cut = f"trim(LEADING '0' FROM lowerUTF8(substring(a, {len(prefix) + 1})))"
+        said = f"startsWith(a, {text(prefix)}) AND {cut} IN ({texts(term.values)})"
+        found.append(f"has(keys, {text(key)}) AND arrayExists(a -> {said}, {own})")
     return _any(found)
 
 

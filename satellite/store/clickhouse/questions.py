@@ -8,14 +8,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from satellite.errors import BadRequest
-from satellite.model.span import PARENT_TAG, Span
+from satellite.model.span import Span
 from satellite.model.spans import Marks, SpanBatch, id_text
-from satellite.model.tags import key_prefix
-from satellite.query.plan import LOG_PREFIX, Plan
+from satellite.query.plan import Plan
 from satellite.store import (
     Bucket,
     Cell,
@@ -42,11 +40,11 @@ from satellite.store.assembled import (
     trace_numbers,
 )
 from satellite.store.clickhouse import literal
-from satellite.store.clickhouse.columns import WHOLE, batch_of
+from satellite.store.clickhouse.columns import WHOLE, batch_of, numbers_of
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.predicates import IS_ERROR, MICROSECONDS, Moment, bounds, term, value, where
+from satellite.store.clickhouse.suggestions import suggestions
 from satellite.store.latency import PERCENTILES, bounds_us
-from satellite.store.recall.suggestions import log_value_counts, most_frequent, shown_texts
 
 BATCH_SPANS = 65_536
 """Spans that `batches` reads at a time (ours)."""
@@ -125,7 +123,7 @@ class ClickHouseQuestions(ABC):
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:
         """See Questions."""
         rows = self._trace_rows(project, trace_ids, "start_ns, span_id, mark")
-        low, high = _numbers(rows, "trace_low"), _numbers(rows, "trace_high")
+        low, high = numbers_of(rows, "trace_low"), numbers_of(rows, "trace_high")
         spans = _spans(rows)
         found = []
         for upper, lower in trace_ids:
@@ -140,7 +138,7 @@ class ClickHouseQuestions(ABC):
     ) -> tuple[SpanBatch, Ints]:
         """See Questions."""
         rows = self._trace_rows(project, trace_ids, "mark")
-        return batch_of(rows), _numbers(rows, "mark")
+        return batch_of(rows), numbers_of(rows, "mark")
 
     def _trace_rows(self, project: str, trace_ids: Sequence[tuple[int | None, int]], order: str) -> pa.Table:
         moment = self.moment(project)
@@ -189,29 +187,29 @@ class ClickHouseQuestions(ABC):
         hits = self.connection.ask(
             f"SELECT trace_high, trace_low, span_id, bucket, {IS_ERROR} AS error FROM spans WHERE {where(moment, plan)}"
         )
-        low, high = _numbers(hits, "trace_low"), _numbers(hits, "trace_high")
-        stratum = strata(_numbers(hits, "bucket"), _numbers(hits, "error") > 0)
+        low, high = numbers_of(hits, "trace_low"), numbers_of(hits, "trace_high")
+        stratum = strata(numbers_of(hits, "bucket"), numbers_of(hits, "error") > 0)
         traces = int(trace_numbers(high, low).max(initial=-1)) + 1
-        chosen = choose(low, _numbers(hits, "span_id"), stratum, traces_max, seed, traces)
+        chosen = choose(low, numbers_of(hits, "span_id"), stratum, traces_max, seed, traces)
         chosen = self._affordable(moment, plan, chosen)
         matches = " AND ".join(["1", *bounds(plan), *map(term, plan.terms)])
         rows = self.connection.ask(
             f"SELECT {_SPAN}, bucket, {matches} AS matched FROM spans WHERE {_of_traces(moment, plan, chosen)} ORDER BY mark"
         )
         batch = batch_of(rows)
-        taken = strata(_numbers(rows, "bucket"), _numbers(rows, "status") == 2)
-        matched = _numbers(rows, "matched") > 0
-        return assembled(batch, _numbers(rows, "mark"), matched, taken, stratum, traces, traces_max)
+        taken = strata(numbers_of(rows, "bucket"), numbers_of(rows, "status") == 2)
+        matched = numbers_of(rows, "matched") > 0
+        return assembled(batch, numbers_of(rows, "mark"), matched, taken, stratum, traces, traces_max)
 
     def _affordable(self, moment: Moment, plan: Plan, chosen: Ids) -> Ids:
         """The first of the chosen traces that together have no more than SPANS_MAX spans; one at least."""
         rows = self.connection.ask(
             f"SELECT trace_low, count() AS spans FROM spans WHERE {_of_traces(moment, plan, chosen)} GROUP BY trace_low"
         )
-        size = _numbers(rows, "spans").astype(np.int64)
+        size = numbers_of(rows, "spans").astype(np.int64)
         if size.sum() <= SPANS_MAX:
             return chosen
-        low = _numbers(rows, "trace_low")
+        low = numbers_of(rows, "trace_low")
         order = np.argsort(low)
         ordered = size[order][np.searchsorted(low[order], chosen)]
         return chosen[: max(1, int(np.searchsorted(np.cumsum(ordered), SPANS_MAX, "right")))]
@@ -339,51 +337,11 @@ class ClickHouseQuestions(ABC):
         text: str = "",
         limit: int = 100,
     ) -> list[Suggestion]:
-        """See Questions. Names are counted there; which contain the text is looked at here."""
+        """See Questions."""
         moment = self.moment(project)
         if moment is None:
             return []
-        condition = where(moment, plan)
-        match kind:
-            case "service":
-                parts = [self._named("service", condition)]
-            case "operation":
-                parts = [self._named("name", condition)]
-            case "key":
-                parts = [self._named("arrayJoin(keys)", condition, unless=PARENT_TAG)]
-                if text.startswith(LOG_PREFIX):
-                    names, counts = self._named("arrayJoin(log_keys)", condition)
-                    parts.append(
-                        (pa.array([LOG_PREFIX + name for name in names.to_pylist()], pa.string()), counts)
-                    )
-            case "value":
-                parts = [self._tag_values(key, condition)]
-                if key.startswith(LOG_PREFIX):
-                    parts.append(self._log_values(key.removeprefix(LOG_PREFIX), condition))
-        return most_frequent(parts, text, limit)
-
-    def _named(self, column: str, condition: str, unless: str | None = None) -> tuple[pa.StringArray, Ints]:
-        left_out = "" if unless is None else f" HAVING name_ != {literal.text(unless)}"
-        found = self.connection.ask(
-            f"SELECT {column} AS name_, count() AS spans FROM spans WHERE {condition} GROUP BY name_{left_out}"
-        )
-        return _one(found, "name_").cast(pa.string()), _numbers(found, "spans").astype(np.int64)
-
-    def _tag_values(self, key: str, condition: str) -> tuple[pa.StringArray, Ints]:
-        """Each value of a key; of a list its elements."""
-        last = f"arrayLast(t -> startsWith(t, {literal.text(key_prefix(key))}), tags)"
-        found = self.connection.ask(
-            f"SELECT {last} AS tag, count() AS spans FROM spans"
-            f" WHERE {condition} AND has(keys, {literal.text(key)}) GROUP BY tag"
-        )
-        texts, owners = shown_texts(_one(found, "tag"), key)
-        return texts, _numbers(found, "spans").astype(np.int64)[owners]
-
-    def _log_values(self, key: str, condition: str) -> tuple[pa.StringArray, Ints]:
-        rows = self.connection.ask(
-            f"SELECT {_SPAN} FROM spans WHERE {condition} AND has(log_keys, {literal.text(key)})"
-        )
-        return log_value_counts(batch_of(rows), None, key)
+        return suggestions(self.connection, where(moment, plan), kind, key, text, limit)
 
 
 class _Batches(Sequence[SpanBatch]):
@@ -396,7 +354,7 @@ class _Batches(Sequence[SpanBatch]):
             "SELECT max(mark) AS last FROM (SELECT mark, row_number() OVER (ORDER BY mark) AS place"
             f" FROM spans WHERE {condition}) GROUP BY intDiv(place - 1, {BATCH_SPANS}) ORDER BY last"
         )
-        self._last: list[int] = _numbers(found, "last").tolist()
+        self._last: list[int] = numbers_of(found, "last").tolist()
 
     def __len__(self) -> int:
         return len(self._last)
@@ -419,17 +377,8 @@ def _of_traces(moment: Moment, plan: Plan, low: Ids) -> str:
     return found if plan.meta_events else f"{found} AND bitAnd(marks, {int(Marks.META_EVENT)}) = 0"
 
 
-def _one(rows: pa.Table, name: str) -> pa.Array:
-    column = rows[name]
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-
-
-def _numbers(rows: pa.Table, name: str) -> npt.NDArray[Any]:
-    return np.asarray(_one(rows, name))
-
-
 def _spans(rows: pa.Table) -> list[Span]:
-    return batch_of(rows).spans(marks=_numbers(rows, "mark").tolist()) if rows.num_rows else []
+    return batch_of(rows).spans(marks=numbers_of(rows, "mark").tolist()) if rows.num_rows else []
 
 
 def _cells(summed: Any) -> list[Cell]:

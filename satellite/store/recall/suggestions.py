@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.span import PARENT_TAG
+from satellite.model.spans import SpanBatch
 from satellite.model.tags import elements_of, order_by_key, texts_of
 from satellite.query.plan import LOG_PREFIX, Plan
 from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
@@ -89,7 +90,7 @@ def _names(
                 texts, owners = shown_texts(segment.tags_at(codes), key)
                 yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
             if key.startswith(LOG_PREFIX):
-                yield _log_values(segment, key.removeprefix(LOG_PREFIX))
+                yield log_values(segment.batch, key.removeprefix(LOG_PREFIX))
 
 
 def _codes(codes: npt.NDArray[Any], size: int) -> Count:
@@ -112,9 +113,9 @@ def _keys(segment: Segment, text: str) -> Iterator[tuple[pa.StringArray, Count]]
         yield names, lambda mask: _rows_each(fields.rows, key_of[fields.codes], len(log_keys), mask)
 
 
-def _log_values(segment: Segment, key: str) -> tuple[pa.StringArray, Count]:
+def log_values(batch: SpanBatch, key: str) -> tuple[pa.StringArray, Count]:
     """Values of a field of logs."""
-    fields = row_fields(segment.batch, key)
+    fields = row_fields(batch, key)
     texts, owners = shown_texts(fields.tags, key)
     names = texts.dictionary_encode()
     by_tag = np.argsort(owners, kind="stable")

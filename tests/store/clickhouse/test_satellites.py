@@ -175,26 +175,15 @@ def go_on_a_little(senders: list[Sender]) -> None:
         sender.join()
 
 
-def test_a_server_that_is_not_there_is_one_line(command: list[str], clickhouse: ClickHouse) -> None:
-    for url, said in (
-        ("http://writer:pass9@127.0.0.1:1/satellite", "does not answer: Connection refused"),
-        (clickhouse.url("writer:pass9@"), "does not take the user or the password"),
-    ):
-        tried = subprocess.run(
-            [*command, "serve", "--set=store=clickhouse", f"--set=clickhouse_url={url}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert tried.returncode == 1
-        assert said in tried.stderr
-        assert tried.stderr.count("\n") <= 2
-        assert "pass9" not in tried.stderr
-    shown = subprocess.run(
-        [*command, "settings", "--set=store=clickhouse", f"--set=clickhouse_url={url}"],
+def test_a_server_that_is_not_there_is_one_line(command: list[str]) -> None:
+    url = "http://writer:pass9@127.0.0.1:1/satellite"
+    tried = subprocess.run(
+        [*command, "serve", "--set=store=clickhouse", f"--set=clickhouse_url={url}"],
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "pass9" not in shown.stdout + shown.stderr
-    assert f"http://127.0.0.1:{clickhouse.port}/satellite" in shown.stdout
+    assert tried.returncode == 1
+    assert "127.0.0.1:1/satellite does not answer: Connection refused" in tried.stderr
+    assert tried.stderr.count("\n") <= 2
+    assert "pass9" not in tried.stderr

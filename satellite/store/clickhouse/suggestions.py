@@ -1,0 +1,140 @@
+"""Names that occur among the matching spans: counted by ClickHouse, compared with the text that was typed here.
+
+Letter case is not the same everywhere, so which names contain the text is what the engine in memory says, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from satellite.model.span import PARENT_TAG
+from satellite.model.tags import key_prefix
+from satellite.query.plan import LOG_PREFIX
+from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
+from satellite.store.clickhouse import literal
+from satellite.store.clickhouse.columns import WHOLE, batch_of, column_of, numbers_of
+from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.predicates import IS_ERROR
+from satellite.store.recall.suggestions import log_values, shown_texts
+
+_COUNTS = f"count() AS spans, countIf({IS_ERROR}) AS errors"
+
+_ENOUGH = 4 * DISTINCT_MAX
+"""So many tags of a key have DISTINCT_MAX different texts, unless they are lists or numbers in several types."""
+
+
+def suggestions(
+    connection: Connection, condition: str, kind: SuggestionKind, key: str, text: str, limit: int
+) -> list[Suggestion]:
+    """What occurs among the spans of a condition, most frequent first; see Questions.suggest."""
+    asked = _Asked(connection, condition)
+    match kind:
+        case "service":
+            parts = [asked.named("service")]
+        case "operation":
+            parts = [asked.named("name")]
+        case "key":
+            parts = [asked.named("arrayJoin(keys)", unless=PARENT_TAG)]
+            if text.startswith(LOG_PREFIX):
+                parts.append(asked.named("arrayJoin(log_keys)", prefix=LOG_PREFIX))
+        case "value":
+            parts = [asked.values(key)]
+            if key.startswith(LOG_PREFIX):
+                parts.append(asked.log_values(key.removeprefix(LOG_PREFIX)))
+    found = _most_frequent(parts, text, limit)
+    names = [name for name, _, _ in found]
+    distinct = asked.distinct(names) if kind == "key" else {}
+    return [Suggestion(name, spans, errors, distinct.get(name)) for name, spans, errors in found]
+
+
+def _most_frequent(parts: Sequence[pa.Table], text: str, limit: int) -> list[tuple[str, int, int]]:
+    table = pa.concat_tables(parts)
+    table = table.filter(pc.greater(table["spans"], 0))
+    if text:
+        table = table.filter(pc.match_substring(table["value"], text, ignore_case=True))
+    table = table.group_by("value").aggregate([("spans", "sum"), ("errors", "sum")])
+    order = [("spans_sum", "descending"), ("value", "ascending")]
+    first = table.take(pc.select_k_unstable(table, k=limit, sort_keys=order))
+    return list(zip(*(first[name].to_pylist() for name in ("value", "spans_sum", "errors_sum")), strict=True))
+
+
+class _Asked:
+    """Statements about the spans of one condition."""
+
+    def __init__(self, connection: Connection, condition: str) -> None:
+        self._connection, self._condition = connection, condition
+
+    def named(self, column: str, *, unless: str | None = None, prefix: str = "") -> pa.Table:
+        """Each name in a column."""
+        left_out = "" if unless is None else f" HAVING name_ != {literal.text(unless)}"
+        found = self._connection.ask(
+            f"SELECT {column} AS name_, {_COUNTS} FROM spans WHERE {self._condition} GROUP BY name_{left_out}"
+        )
+        names = column_of(found, "name_").cast(pa.string())
+        if prefix:
+            names = pa.array([prefix + name for name in names.to_pylist()], pa.string())
+        return _counted(names, numbers_of(found, "spans"), numbers_of(found, "errors"))
+
+    def values(self, key: str) -> pa.Table:
+        """Each value of a key; of a list its elements."""
+        found = self._connection.ask(
+            f"SELECT {_last(key)} AS tag, {_COUNTS} FROM spans"
+            f" WHERE {self._condition} AND has(keys, {literal.text(key)}) GROUP BY tag"
+        )
+        texts, owners = shown_texts(column_of(found, "tag"), key)
+        return _counted(texts, numbers_of(found, "spans")[owners], numbers_of(found, "errors")[owners])
+
+    def log_values(self, key: str) -> pa.Table:
+        """Each value of a field of logs, counted in the spans that have it, which are read."""
+        rows = self._connection.ask(
+            f"SELECT {', '.join(WHOLE)} FROM spans WHERE {self._condition} AND has(log_keys, {literal.text(key)})"
+        )
+        texts, counted = log_values(batch_of(rows), key)
+        return _counted(texts, counted(None), counted(numbers_of(rows, "status") == 2))
+
+    def distinct(self, keys: Sequence[str]) -> dict[str, int]:
+        """How many values each of these keys has, up to DISTINCT_MAX; fields of logs are left out."""
+        wanted = [key for key in keys if not key.startswith(LOG_PREFIX)]
+        if not wanted:
+            return {}
+        # Where no key is repeated, keys and tags stand beside each other.
+        found = self._connection.ask(
+            f"SELECT pair.1 AS key, groupUniqArray({_ENOUGH})(pair.2) AS tags FROM"
+            f" (SELECT arrayJoin(arrayZip(keys, tags)) AS pair FROM spans WHERE {self._condition} AND length(keys) = length(tags))"
+            f" WHERE key IN ({literal.texts(wanted)}) GROUP BY key"
+        )
+        tags = {row["key"].decode("utf-8", "surrogatepass"): row["tags"] for row in found.to_pylist()}
+        for key, repeated in self._of_repeated(wanted).items():
+            tags[key] = [*tags.get(key, []), *repeated]
+        counts = {}
+        for key, own in tags.items():
+            count = len(pc.unique(shown_texts(pa.array(own, pa.binary()), key)[0]))
+            if len(own) >= _ENOUGH and count < DISTINCT_MAX:  # lists, for example
+                count = len(pc.unique(self.values(key)["value"]))
+            counts[key] = min(count, DISTINCT_MAX)
+        return counts
+
+    def _of_repeated(self, keys: Sequence[str]) -> dict[str, list[bytes]]:
+        """Tags of these keys on spans that repeat a key, of which the last counts."""
+        columns = ", ".join(
+            f"groupUniqArrayIf({_ENOUGH})({_last(key)}, has(keys, {literal.text(key)})) AS t{i}"
+            for i, key in enumerate(keys)
+        )
+        (row,) = self._connection.ask(
+            f"SELECT {columns} FROM spans WHERE {self._condition} AND length(keys) != length(tags)"
+        ).to_pylist()
+        return {key: row[f"t{i}"] for i, key in enumerate(keys) if row[f"t{i}"]}
+
+
+def _last(key: str) -> str:
+    """The tag of a key that counts."""
+    return f"arrayLast(t -> startsWith(t, {literal.text(key_prefix(key))}), tags)"
+
+
+def _counted(names: pa.StringArray, spans: np.ndarray, errors: np.ndarray) -> pa.Table:
+    columns = {"value": names, "spans": spans.astype(np.int64), "errors": errors.astype(np.int64)}
+    return pa.table(columns)
