@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from unittest.mock import Mock
 
+from pydantic import Secret
+
 from satellite.api.explorer import create_api
 from satellite.cli.settings import EVERYDAY
 from satellite.intake.arrivals import Arrivals
@@ -76,7 +78,7 @@ def settings_page() -> str:
 
 def _default(name: str) -> str:
     field = Settings.model_fields[name]
-    default = field.default.get_secret_value() if name == "access_tokens" else field.default
+    default = field.default.get_secret_value() if isinstance(field.default, Secret) else field.default
     match default:
         case None | "" | ():
             return ""

@@ -19,8 +19,8 @@ from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.segment import SEGMENT_SPANS
 
 if TYPE_CHECKING:
-    from satellite.store.clickhouse.connection import Server
     from satellite.store.clickhouse.engine import ClickHouseStore
+    from satellite.store.clickhouse.server import Server
 
 CLICKHOUSE = "clickhouse"
 """The folder of ClickHouse's own files, below that of `clickhouse_url`."""
@@ -105,7 +105,7 @@ def open_clickhouse(
     url: str, settings: Settings, clock_seconds: Callable[[], float]
 ) -> tuple[ClickHouseStore, State]:
     """A server of ClickHouse, which other satellites may have, too; small state is in memory. Raises BadDataDirectory."""
-    from satellite.store.clickhouse.connection import Server
+    from satellite.store.clickhouse.server import Server
 
     return _clickhouse(Server.of(url), settings, clock_seconds, 2**63), State()
 

@@ -229,6 +229,40 @@ def test_tokens_come_from_a_file_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("chdb:///var/lib/spans", "chdb:///var/lib/spans"),
+        ("http://clickhouse", "http://clickhouse"),
+        ("https://me:s3cret%40@[::1]:8443/spans", "https://[::1]:8443/spans"),
+        ("http://me:s3cret@x@host:8123/spans", "http://host:8123/spans"),
+    ],
+)
+def test_where_clickhouse_is_is_shown_without_credentials(url: str, shown: str) -> None:
+    loaded = load({"store": "clickhouse", "clickhouse_url": url}, {})
+    assert loaded.settings.clickhouse_url.get_secret_value() == url
+    assert {setting.name: setting.value for setting in loaded.shown()}["clickhouse_url"] == shown
+    assert "s3cret" not in repr(loaded) + repr(loaded.shown())
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "chdb:///",
+        "chdb://here",
+        "s3cret",
+        "http://",
+        "http://me:s3cret@host:99999/x",
+        "clickhouse://me:s3cret@host",
+    ],
+)
+def test_clickhouse_needs_a_url_that_it_can_be_reached_by(url: str) -> None:
+    with pytest.raises(BadSetting, match=r"clickhouse.url") as refusal:
+        load({"store": "clickhouse", "clickhouse_url": url}, {})
+    assert "s3cret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
     "text", ["", "{}", "s3cret: ", "12: shop", "- s3cret", "s3cret: a b", "s3cret: [", "s3cret: bank"]
 )
 def test_a_bad_token_file_is_refused_without_saying_a_token(tmp_path: Path, text: str) -> None:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, Secret, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -108,25 +107,16 @@ def _path_prefix(path: str) -> str:
 
 
 def _clickhouse(url: Secret[str]) -> Secret[str]:
+    from satellite.store.clickhouse.server import Server
+
     text = url.get_secret_value()
     scheme, _, rest = text.partition("://")
-    parts = urlsplit(text)
-    right = (
-        (scheme == "chdb" and rest.startswith("/") and rest.strip("/") != "")
-        if scheme == "chdb"
-        else scheme in {"http", "https"} and bool(parts.hostname) and _is_port(parts) and not parts.query
-    )
-    if text and not right:
+    if scheme in {"http", "https"}:
+        Server.of(text)
+    elif text and not (scheme == "chdb" and rest.startswith("/") and rest.strip("/")):
         message = "write it as chdb:///path, with a folder of its own, or as http(s)://user:password@host:8123/database"
         raise ValueError(message)
     return url
-
-
-def _is_port(parts: SplitResult) -> bool:
-    try:
-        return parts.port != 0
-    except ValueError:
-        return False
 
 
 def _home(path: Path | str | None) -> Path | None:

@@ -1,1 +1,1 @@
-"""The engine that keeps spans in ClickHouse: chDB in this process, ClickHouse's own code in a wheel."""
+"""The engine that keeps spans in ClickHouse: a server that satellites share, or chDB in this process."""

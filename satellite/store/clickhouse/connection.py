@@ -8,15 +8,14 @@ import secrets
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import pyarrow as pa
 
 from satellite.errors import BadRequest, Overloaded, SatelliteError, StoreFailed, TookTooLong
 from satellite.query.limit import check, seconds_left
+from satellite.store.clickhouse.server import DATABASE, Server
 from satellite.store.durable.directory import BadDataDirectory
 
 CLIENTS = 8
@@ -34,8 +33,6 @@ ANSWER_SECONDS = 60
 
 WRITE_SECONDS = 30
 """A statement that writes is given up after so long, by the server (ours); a seat is held longer, see `seats`."""
-
-DATABASE = "satellite"
 
 _TIMEOUT, _MEMORY, _TOO_MANY = 159, 241, 252
 _BAD_PATTERN = (427, 36)
@@ -56,35 +53,6 @@ _SETTINGS = {
     "output_format_arrow_string_as_string": 0,
     "output_format_arrow_compression_method": "none",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """Where a server of ClickHouse is, and as whom to ask it."""
-
-    host: str
-    port: int
-    secure: bool
-    user: str
-    password: str
-    database: str
-
-    @staticmethod
-    def of(url: str) -> Server:
-        """What `http(s)://user:password@host:port/database` says. Raises ValueError."""
-        parts = urlsplit(url)
-        secure = parts.scheme == "https"
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ValueError
-        database = parts.path.strip("/") or DATABASE
-        if not database.replace("_", "").isalnum() or not database.isascii():
-            raise ValueError
-        port = parts.port or (8443 if secure else 8123)
-        user = unquote(parts.username or "default")
-        return Server(parts.hostname, port, secure, user, unquote(parts.password or ""), database)
-
-    def __str__(self) -> str:
-        return f"{'https' if self.secure else 'http'}://{self.host}:{self.port}/{self.database}"
 
 
 class Connection:

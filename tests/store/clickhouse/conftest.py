@@ -23,11 +23,15 @@ WHOLE = os.environ.get("CLICKHOUSE_WHOLE") == "1"
 """Set by `make clickhouse`: all of the suite. A statement takes ClickHouse milliseconds, however few spans there are, so of
 a test with many cases the others are left to that."""
 
-CASES = 2
+CASES = 1
 """Of each test when not all are run."""
 
-LONG = "test_the_size_of_batches_does_not_matter"
-"""Asks two thousand questions."""
+LONG = (
+    "test_the_size_of_batches_does_not_matter",
+    "test_distinct_values_are_counted_so_far",
+    "test_projects_do_not_see_each_other",
+)
+"""Write or ask hundreds of times."""
 
 POOLED = (
     "test_reset",

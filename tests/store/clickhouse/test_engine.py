@@ -50,7 +50,7 @@ class TestClickHouse(StoreConformance):
 
 
 @settings(
-    max_examples=int(os.environ.get("EXAMPLES", "25")) if WHOLE else 3,
+    max_examples=int(os.environ.get("EXAMPLES", "25")) if WHOLE else 2,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     derandomize=not WHOLE,

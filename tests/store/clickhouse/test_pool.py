@@ -9,8 +9,9 @@ import pytest
 
 from satellite.errors import StoreFailed
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse.connection import Connection, Server
+from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
+from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
 from tests.store.clickhouse.conftest import WHOLE, ClickHouse
