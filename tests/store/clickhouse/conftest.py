@@ -33,14 +33,7 @@ LONG = (
 )
 """Write or ask hundreds of times."""
 
-POOLED = (
-    "test_reset",
-    "test_drop",
-    "test_later_arrivals",
-    "test_a_part_without",
-    "test_another_version",
-    "test_readers_see",
-)
+POOLED = ("test_drop", "test_later_arrivals", "test_a_part_without", "test_readers_see")
 """Of the suite on a pool when not all of it is run: where a pool does otherwise than a satellite alone."""
 
 
