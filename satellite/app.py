@@ -44,6 +44,7 @@ from satellite.receivers.receivers import Receivers, receivers_of
 from satellite.requests.log import RequestLog
 from satellite.settings import Loaded
 from satellite.storage import open_storage
+from satellite.store import ProjectStats
 from satellite.telemetry import Metrics, Witness, get_logger, version
 
 if TYPE_CHECKING:
@@ -217,7 +218,7 @@ class App:
         self._streams = Streams(self._store, self._clock_ns, state=self._kept)
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
-        self._metrics.watch_projects(self._store.projects)
+        self._metrics.watch_projects(self._figures)
         self._tokens = Tokens.configured(
             settings.access_tokens.get_secret_value(),
             disable_access_token_checking=settings.disable_access_token_checking,
@@ -331,7 +332,7 @@ class App:
             started_ns=self._clock_ns(),
             clock_ns=self._clock_ns,
             why_not_ready=self._why_not_ready,
-            projects=self._store.projects,
+            projects=self._figures,
             writer=self._writer,
             waiting_bytes=self._page.waiting_bytes,
             waiting_bytes_max=self._settings.max_waiting_bytes,
@@ -365,6 +366,13 @@ class App:
     def _why_not_ready(self) -> str:
         full = "too many reports are waiting" if self._page.full else ""
         return self._state or self._store.problem or self._memory.problem or full
+
+    def _figures(self) -> list[ProjectStats]:
+        """All projects at a glance; none while the store is away, which readiness says."""
+        try:
+            return self._store.projects()
+        except StoreFailed:
+            return []
 
     def _resident_bytes(self) -> int:
         """What all processes of this satellite take."""
