@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Annotated, Literal
 
 import msgspec
@@ -28,6 +29,8 @@ PORTION_BYTES = 1 << 20
 TOGETHER_BYTES, TOGETHER = 8 << 20, 256
 """Bodies that are handed to the intake at once, which decodes them together (ours)."""
 WARNINGS_MAX = 100
+WORKERS = 4
+"""Threads that write and read files, and do nothing else (ours)."""
 _AGAIN_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 """Pauses before a full intake is asked again."""
 
@@ -79,6 +82,7 @@ def routes(sources: Sources, intake: Intake) -> Routes:
     """Their endpoints."""
     routes = Routes()
     exports, imports = Turns("exports"), Turns("imports", per_project=2)
+    workers = ThreadPoolExecutor(WORKERS, "files")
 
     @routes.other("GET", "/projects/{project}/export")
     async def export(project: Project, asked: Annotated[ExportAsked, Query()]) -> Response:
@@ -87,17 +91,18 @@ def routes(sources: Sources, intake: Intake) -> Routes:
         Exports of one project are written one after another.
         """
         file_format = FILE_FORMATS[asked.format]
-        where = await asyncio.to_thread(asked.asked, sources, project)
+        loop = asyncio.get_running_loop()
+        where = await loop.run_in_executor(workers, asked.asked, sources, project)
         await exports.take(project)
         try:
-            pieces = await asyncio.to_thread(
-                lambda: file_format.pieces(where.source.batches(project, where.plan))
+            pieces = await loop.run_in_executor(
+                workers, lambda: file_format.pieces(where.source.batches(project, where.plan))
             )
         except BaseException:
             exports.leave(project)
             raise
         return _Export(
-            pieces,
+            _from_thread(pieces, workers),
             then=lambda: exports.leave(project),
             media_type=file_format.media_type,
             headers={"content-disposition": f'attachment; filename="{project}{file_format.suffix}"'},
@@ -116,7 +121,7 @@ def routes(sources: Sources, intake: Intake) -> Routes:
         if not is_project_name(project):
             raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
         async with imports.turn(project):
-            return json(await _Import(intake, project, FileReader(asked.format)).run(request))
+            return json(await _Import(intake, project, FileReader(asked.format), workers).run(request))
 
     return routes
 
@@ -125,21 +130,27 @@ def routes(sources: Sources, intake: Intake) -> Routes:
 
 
 class _Export(LongAnswer):
-    """Sends pieces that a thread makes one by one."""
+    """Sends the pieces of a file."""
 
     def __init__(
-        self, pieces: Iterator[bytes], *, then: Callable[[], None], media_type: str, headers: dict[str, str]
+        self,
+        pieces: AsyncIterator[bytes],
+        *,
+        then: Callable[[], None],
+        media_type: str,
+        headers: dict[str, str],
     ) -> None:
         """Args: `then` is called when it is over, however it ends."""
-        super().__init__(_from_thread(pieces), media_type=media_type, headers=headers)
+        super().__init__(pieces, media_type=media_type, headers=headers)
         self._then = then
 
     async def over(self) -> None:
         self._then()
 
 
-async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
+async def _from_thread(pieces: Iterator[bytes], workers: Executor) -> AsyncIterator[bytes]:
+    loop = asyncio.get_running_loop()
+    while (piece := await loop.run_in_executor(workers, next, pieces, None)) is not None:
         if piece:
             yield piece
 
@@ -150,7 +161,8 @@ async def _from_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
 class _Import:
     """One file on its way in."""
 
-    def __init__(self, intake: Intake, project: str, reader: FileReader) -> None:
+    def __init__(self, intake: Intake, project: str, reader: FileReader, workers: Executor) -> None:
+        self._workers = workers
         self._intake = intake
         self._project = project
         self._reader = reader
@@ -204,10 +216,11 @@ class _Import:
 
     async def _take(self, bodies: Iterator[Body]) -> None:
         """Hand bodies over as they come, many together."""
+        loop = asyncio.get_running_loop()
         fault: SatelliteError | None = None
         while fault is None:
             together: list[Body] = []
-            fault = await asyncio.to_thread(_fill, together, bodies)
+            fault = await loop.run_in_executor(self._workers, _fill, together, bodies)
             if not together:
                 break
             async with asyncio.TaskGroup() as tasks:

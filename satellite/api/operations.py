@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -128,6 +129,7 @@ class Diagnostics:
 
 def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:
     """The admin ports: `/_ready`, `/_live`, `/metrics` (`exposition`: Accept header → body, content type)."""
+    threads = ThreadPoolExecutor(1, "metrics")
 
     async def ready(_: Request) -> Response:
         """200 when reports are taken right now, else 503; a balancer should then use another instance."""
@@ -139,7 +141,8 @@ def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[byt
         return PlainTextResponse("alive\n")
 
     async def metrics(request: Request) -> Response:
-        body, content_type = await asyncio.to_thread(exposition, request.headers.get("accept", ""))
+        accept = request.headers.get("accept", "")
+        body, content_type = await asyncio.get_running_loop().run_in_executor(threads, exposition, accept)
         return Response(body, headers={"content-type": content_type})
 
     return Starlette(
@@ -149,9 +152,10 @@ def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[byt
 
 def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[], bytes | None]) -> Starlette:
     """Behind the pages at the Explorer's port: diagnostics and CA beside the API."""
+    threads = ThreadPoolExecutor(1, "diagnostics")
 
     async def show(_: Request) -> Response:
-        parts = await asyncio.to_thread(diagnostics.collect)
+        parts = await asyncio.get_running_loop().run_in_executor(threads, diagnostics.collect)
         return Response(msgspec.json.encode(parts), media_type="application/json")
 
     async def ca(_: Request) -> Response:

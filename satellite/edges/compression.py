@@ -10,6 +10,7 @@ import re
 import sys
 import zlib
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import cramjam
@@ -24,6 +25,9 @@ else:
 
 INFLATE_IN_THREAD_BYTES = 8192
 """Compressed bodies beyond this are inflated in a worker thread; below, the change of thread costs more."""
+
+_threads = ThreadPoolExecutor(2, "inflate")
+"""For nothing else: who sends what takes long to inflate holds up who does the same. Of the process, started when needed."""
 
 _PIECE_BYTES = 1 << 20
 _FIRST_STEP_BYTES = 256
@@ -162,7 +166,7 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
 async def inflate_aside(body: bytes, encoding: str, limit: int) -> bytes:
     """The same in an event loop: a body that takes its time is inflated in a worker thread."""
     if len(body) > INFLATE_IN_THREAD_BYTES:
-        return await asyncio.to_thread(inflate, body, encoding, limit)
+        return await asyncio.get_running_loop().run_in_executor(_threads, inflate, body, encoding, limit)
     return inflate(body, encoding, limit)
 
 

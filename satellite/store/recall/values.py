@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,23 +12,42 @@ import pyarrow.compute as pc
 
 from satellite.model.reporter import Reporter
 from satellite.model.tags import elements_of, encodings_of, key_prefix, layout, texts_of
+from satellite.query.limit import check
 from satellite.query.plan import Term
 
 Mask = npt.NDArray[np.bool_]
+
+_PIECE_BYTES = 2**20
+"""Of texts that a regular expression is held against at once, before the question's time is looked at (ours)."""
 
 _COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
 
 
 def matching(texts: pa.StringArray, term: Term) -> Mask:
-    """Which texts satisfy the term, negation aside; None does not."""
+    """Which texts satisfy the term, negation aside; None does not. Raises TookTooLong: patterns over long texts take their time."""
     if not term.patterns:
         found = pc.is_in(texts, value_set=pa.array(term.values, pa.string()))
         return np.asarray(found)
     hit = np.zeros(len(texts), np.bool_)
     for pattern in term.patterns:
-        matched = pc.match_substring_regex(texts, pattern=rf"\A(?:{pattern})\z")
-        hit |= np.asarray(pc.fill_null(matched, fill_value=False))
+        for rows in _pieces(texts):
+            check()
+            matched = pc.match_substring_regex(texts[rows], pattern=rf"\A(?:{pattern})\z")
+            hit[rows] |= np.asarray(pc.fill_null(matched, fill_value=False))
     return hit
+
+
+def _pieces(texts: pa.StringArray) -> Iterator[slice]:
+    """The texts, so many at a time that they are about a piece; at least one."""
+    if not len(texts):
+        return
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    start = 0
+    while start < len(texts):
+        full = int(np.searchsorted(offsets, int(offsets[start]) + _PIECE_BYTES, side="right")) - 1
+        end = min(max(full, start + 1), len(texts))
+        yield slice(start, end)
+        start = end
 
 
 def tags_matching(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
