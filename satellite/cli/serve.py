@@ -57,11 +57,12 @@ def _run(loaded: Loaded) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     from satellite.app import App
     from satellite.edges.descriptors import raise_limit
-    from satellite.edges.loop import run
+    from satellite.edges.loop import run, share_interpreter
     from satellite.memory import tune_allocator
     from satellite.telemetry import logs_to
 
     tune_allocator()
+    share_interpreter()
     raise_limit()
 
     settings = loaded.settings

@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from satellite.edges.faulty import CONNECTION, reset
 from satellite.edges.pace import PACE, Pace
-from satellite.edges.turns import SLICE
+from satellite.edges.turns import SLICE, WORK_OF_REQUEST
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -41,7 +41,6 @@ _LINGER_SECONDS = 1.0
 _HEAD_PIECE_BYTES = 4096
 _BODY_PIECE_BYTES = 32_768
 """How much is parsed at a time, of what may be requests and of a body."""
-_WORK_OF_REQUEST = 16
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
@@ -155,7 +154,7 @@ class Http1Connection(HttpToolsProtocol):
             piece = self._next_piece()
             self._begun = 0
             self._feed(piece)
-            work += 1 + _WORK_OF_REQUEST * self._begun + (len(piece) >> 12)
+            work += 1 + WORK_OF_REQUEST * self._begun + (len(piece) >> 12)
         self._listener.turns.spend(self._host, work)
         return work
 

@@ -13,7 +13,7 @@ from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.http2_request import Http2Request
 from satellite.edges.pace import Pace
 from satellite.edges.peers import FLOOD
-from satellite.edges.turns import SLICE
+from satellite.edges.turns import SLICE, WORK_OF_REQUEST
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Delivery
 
@@ -286,6 +286,7 @@ class Http2Connection(asyncio.Protocol):
             if event.ended:
                 call.ended()
             return
+        self._listener.turns.spend(self._host, WORK_OF_REQUEST)
         request = stream.owned = Http2Request(
             self,
             stream,

@@ -1,8 +1,10 @@
 """Whose bytes are read in a turn of the event loop, so that who floods us waits for himself and not everybody for him.
 
-Every read is worth some work, in units of about 2 µs. A client's address has a share of each turn for what it sends; what is
-beyond it waits, unread by us, and is taken up in later turns: address after address, and connection after connection of
-each.
+Every read is worth some work, in units of about 2 µs. A client's address has a share of each turn for what it sends, a small one
+where others send, too: a report of theirs needs four or five turns, which must be short. What is beyond the share waits, unread
+by us, and is taken up in later turns, address after address and connection after connection of each; work that could not be
+stopped at the share (a piece with many requests in it) is a debt, for which its address waits so many turns more. A turn with
+nothing else to do is over in microseconds, so that nobody waits for an idle satellite.
 """
 
 from __future__ import annotations
@@ -13,10 +15,16 @@ from typing import Protocol
 
 SLICE = 256
 """Of one connection at a time: about half a millisecond."""
-SHARE = 512
-"""Of one address in a turn, before it has to wait."""
+SHARE = 128
+"""Of one address in a turn where others were read lately."""
+SHARE_ALONE = 2048
+"""Of an address that is alone: the first report of another waits no longer than that."""
+LATELY = 256
+"""So many turns after another address was read, an address counts as alone again."""
 PUT_OFF_SHARE = 1024
 """Of a turn for all that waits."""
+WORK_OF_REQUEST = 75
+"""Of what becomes of a request over HTTP beside the reading, be it only a 404."""
 TURN = 16_384
 """Of a turn for all addresses together, should thousands of them come."""
 
@@ -25,7 +33,7 @@ class Reader(Protocol):
     """A connection with bytes that wait."""
 
     def go_on(self) -> int:
-        """Read on, for about a SLICE; the work that it was. It puts itself off again when more is left."""
+        """Read on, for about a SLICE; the work that it was, which it spends. It puts itself off again when more is left."""
         ...
 
 
@@ -36,8 +44,13 @@ class LoopTurns:
         """Nobody waits."""
         self._loop = asyncio.get_running_loop()
         self._used: dict[str, int] = {}
-        """In this turn, by address."""
+        """Of this turn and, as far as it is debt, of later ones; by address."""
         self._left = TURN
+        self._number = 0
+        self._last = ""
+        """Who was read last."""
+        self._crowded_until = -1
+        """Up to this turn several addresses count as being there."""
         self._waiting: OrderedDict[str, deque[Reader]] = OrderedDict()
         self._scheduled = False
 
@@ -45,12 +58,20 @@ class LoopTurns:
         """How much work a connection from this address may do now; 0: it is to be put off."""
         if host in self._waiting:
             return 0
-        return max(0, min(SLICE, SHARE - self._used.get(host, 0), self._left))
+        return max(0, min(SLICE, self._share - self._used.get(host, 0), self._left))
+
+    @property
+    def _share(self) -> int:
+        return SHARE if self._number <= self._crowded_until else SHARE_ALONE
 
     def spend(self, host: str, work: int) -> None:
         """So much was done for it."""
         self._used[host] = self._used.get(host, 0) + work
         self._left -= work
+        if host != self._last:
+            if self._last:
+                self._crowded_until = self._number + LATELY
+            self._last = host
         self._schedule()
 
     def put_off(self, host: str, reader: Reader) -> None:
@@ -65,14 +86,22 @@ class LoopTurns:
 
     def _turn(self) -> None:
         self._scheduled = False
-        self._used.clear()
+        self._number += 1
+        share = self._share
+        self._used = {host: used - share for host, used in self._used.items() if used > share}
         self._left = TURN
         left = PUT_OFF_SHARE
-        while self._waiting and left > 0:
-            host, readers = self._waiting.popitem(last=False)
+        due = deque(host for host in self._waiting if host not in self._used)
+        while due and left > 0:
+            host = due.popleft()
+            if self._used.get(host, 0) >= self._share:  # others came in this turn
+                continue
+            readers = self._waiting.pop(host)
             reader = readers.popleft()
             if readers:
-                self._waiting[host] = readers
+                self._waiting[host] = readers  # behind the others
             left -= max(1, reader.go_on())
-        if self._waiting:
+            if host in self._waiting:
+                due.append(host)
+        if self._waiting or self._used:
             self._schedule()

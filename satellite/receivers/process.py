@@ -11,7 +11,7 @@ from typing import Any
 
 from satellite.api.explorer_service import add_explorer
 from satellite.edges.grpc.services import Services
-from satellite.edges.loop import run
+from satellite.edges.loop import run, share_interpreter
 from satellite.edges.tls import CertificateStore
 from satellite.intake.intake import Intake
 from satellite.memory import keep_for_good, tune_allocator
@@ -140,6 +140,7 @@ def main() -> None:
     orders, calls, small, large, page = map(int, sys.argv[1:])
     tune_allocator()
     keep_for_good()
+    share_interpreter()
     ends = [socket.socket(fileno=at) for at in (orders, calls, small, large)]
     receiver = Receiver(ends[0], Calls(ends[1]), Lane(ends[2]), Lane(ends[3]), Page(page))
     run(receiver.run)

@@ -1,16 +1,18 @@
 """Floods: clients of HTTP/2 and HTTP/1 that send as much as they can of what brings nothing; `flood` watches what others notice.
 
-The satellite is a process, and so is who floods it, from an address of its own (127.0.0.2).
+Two others report the same span again and again, one after the other: over HTTP/1 and by gRPC, each on a connection that stays. The
+satellite is a process, and so is who floods it, from an address of its own (127.0.0.2).
 """
 
 from __future__ import annotations
 
+import http.client
 import struct
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -18,10 +20,11 @@ from typing import Any
 import grpc
 import hpack
 import httpx
+from google.protobuf import json_format
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from satellite.edges.http2 import PREFACE
 from satellite.edges.http2 import frames as f
-from tests.attack.attacks import SMALL
 from tests.processes import Process, resident_bytes
 
 CONNECTIONS = 16
@@ -37,6 +40,13 @@ _POST = (
 )
 _BLOCK = hpack.Encoder().encode(_POST)
 _STREAMS = 200
+
+
+_SPAN = json_format.ParseDict(
+    {"resourceSpans": [{"scopeSpans": [{"spans": [{"traceId": "1" * 32, "spanId": "2" * 16}]}]}]},
+    ExportTraceServiceRequest(),
+).SerializeToString()
+_VICTIM = (("lightstep-access-token", "victim"),)
 
 
 @dataclass(frozen=True)
@@ -139,12 +149,12 @@ def flood(name: str, seconds: float, **settings: Any) -> Harm:
     with ExitStack() as opened:
         satellite = opened.enter_context(Process(listens=["grpc_plain_port"], **settings))
         port = satellite.listeners[FLOODS[name].port].rpartition(":")[2]
-        client = opened.enter_context(httpx.Client(timeout=60, trust_env=False))
+        client = opened.enter_context(closing(_connected(satellite.listeners["http_plain_port"])))
         channel = opened.enter_context(grpc.insecure_channel(satellite.listeners["grpc_plain_port"]))
         export: Any = channel.unary_unary("/opentelemetry.proto.collector.trace.v1.TraceService/Export")
         reports: dict[str, Callable[[], None]] = {
-            "HTTP/1": lambda: _posted(client, satellite.url("http_plain_port")),
-            "gRPC": lambda: export(b"", timeout=60),
+            "HTTP/1": lambda: _posted(client),
+            "gRPC": lambda: export(_SPAN, timeout=60, metadata=_VICTIM),
         }
         for report in reports.values():
             report()
@@ -164,11 +174,19 @@ def flood(name: str, seconds: float, **settings: Any) -> Harm:
             harm.resident_bytes = max(harm.resident_bytes, resident_bytes(satellite.process.pid))
         begun, sent = flooder.communicate(timeout=60)[0].split()
         harm.begun, harm.sent_bytes = int(begun), int(sent)
-        diagnostics = client.get(f"{satellite.url('explorer_port')}/diagnostics").json()
+        diagnostics = httpx.get(f"{satellite.url('explorer_port')}/diagnostics", trust_env=False).json()
         harm.traps = diagnostics["traps"]["counts"]
     return harm
 
 
-def _posted(client: httpx.Client, url: str) -> None:
-    answer = client.post(f"{url}/v1/traces", json=SMALL, headers={"lightstep-access-token": "victim"})
-    assert answer.status_code == 200, answer.text
+def _connected(listener: str) -> http.client.HTTPConnection:
+    host, _, port = listener.rpartition(":")
+    return http.client.HTTPConnection(host, int(port), timeout=60)
+
+
+def _posted(connection: http.client.HTTPConnection) -> None:
+    headers = {"content-type": "application/x-protobuf", **dict(_VICTIM)}
+    connection.request("POST", "/v1/traces", _SPAN, headers)
+    answer = connection.getresponse()
+    text = answer.read()
+    assert answer.status == 200, text

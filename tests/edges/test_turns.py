@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 
 from satellite.edges.peers import FLOOD, Peers
-from satellite.edges.turns import PUT_OFF_SHARE, SHARE, SLICE, TURN, LoopTurns
+from satellite.edges.turns import LATELY, PUT_OFF_SHARE, SHARE, SHARE_ALONE, SLICE, TURN, LoopTurns
 
 
 class Reader:
@@ -14,23 +14,61 @@ class Reader:
 
     def go_on(self) -> int:
         self.done.append(self.host)
+        self.turns.spend(self.host, SLICE)
         self.slices -= 1
         if self.slices:
             self.turns.put_off(self.host, self)
         return SLICE
 
 
+async def a_turn() -> None:
+    await asyncio.sleep(0)
+
+
 def test_an_address_has_a_share_of_a_turn() -> None:
     async def main() -> None:
         turns = LoopTurns()
         assert turns.allowance("a") == SLICE
-        turns.spend("a", SHARE - 10)
+        turns.spend("a", SHARE_ALONE - 10)
         assert turns.allowance("a") == 10
         turns.spend("a", 10)
         assert turns.allowance("a") == 0
         assert turns.allowance("b") == SLICE
-        await asyncio.sleep(0)  # a turn
+        await a_turn()
         assert turns.allowance("a") == SLICE
+
+    asyncio.run(main())
+
+
+def test_where_others_are_an_address_has_less_of_a_turn() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        turns.spend("a", 1)
+        await a_turn()
+        turns.spend("b", 1)
+        for _ in range(LATELY):
+            await a_turn()
+            assert turns.allowance("a") == SHARE
+            turns.spend("b", 1)
+        await a_turn()
+        assert turns.allowance("a") == SLICE
+
+    asyncio.run(main())
+
+
+def test_what_could_not_be_stopped_is_a_debt() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        turns.spend("b", 1)
+        turns.spend("a", 10 * SHARE)
+        done: list[str] = []
+        turns.put_off("a", Reader(turns, "a", 1, done))
+        for _ in range(9):
+            await a_turn()
+            assert not done
+            assert turns.allowance("b") == SHARE
+        await a_turn()
+        assert done == ["a"]
 
     asyncio.run(main())
 
@@ -53,13 +91,24 @@ def test_addresses_take_turns_and_so_do_their_connections() -> None:
             turns.put_off("flood", Reader(turns, "flood", 100, done))
         turns.put_off("victim", Reader(turns, "victim", 1, done))
         assert turns.allowance("flood") == turns.allowance("victim") == 0
-        await asyncio.sleep(0)
-        assert done[:2] == ["flood", "victim"]
-        assert len(done) == PUT_OFF_SHARE // SLICE
-        assert turns.allowance("victim") == SLICE
+        await a_turn()
+        assert done == ["flood", "victim"]
         assert turns.allowance("flood") == 0
-        await asyncio.sleep(0)
-        assert len(done) == 2 * PUT_OFF_SHARE // SLICE
+        await a_turn()
+        assert done == ["flood", "victim"]  # a slice is two shares
+        await a_turn()
+        assert done == ["flood", "victim", "flood"]
+
+    asyncio.run(main())
+
+
+def test_one_alone_has_all_there_is_for_what_waits() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        done: list[str] = []
+        turns.put_off("a", Reader(turns, "a", 100, done))
+        await a_turn()
+        assert len(done) == PUT_OFF_SHARE // SLICE
 
     asyncio.run(main())
 
