@@ -21,9 +21,10 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.grpcio import GrpcioServer
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.standard import add_standard
-from satellite.edges.http import EVERY_ANSWER, OnTrap, ReportsApp
+from satellite.edges.http import ReportsApp
 from satellite.edges.listener import OnMixed
 from satellite.edges.listeners import Listeners
+from satellite.edges.other_requests import EVERY_ANSWER, OnTrap
 from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
 from satellite.faults.book import EarlyFaults

@@ -11,31 +11,28 @@ become complete. One that does not pause stays one report, however many chunks i
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from satellite.edges import faulty, noted
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
-from satellite.edges.http_request import Body, BodyState, ReportRequest, Scope, media_type
+from satellite.edges.http_request import Body, BodyState, ReportRequest, Scope
+from satellite.edges.other_requests import OnTrap, OtherRequests, Receive, Send, answer
 from satellite.edges.paths import Paths, shown
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.faults.book import EarlyFaults, Request
 from satellite.faults.decision import Decision
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
-from satellite.protocols.datadog import agent as datadog_agent
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
 from satellite.requests.entry import EntryTaker
 
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
-_TEXT = b"text/plain; charset=utf-8"
 _BEFORE_SPLITTING_SECONDS = 1.0
 """How long a body may grow without a pause before it is taken apart all the same (ours)."""
 
@@ -44,15 +41,6 @@ _HAND_OVER_SECONDS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 again, and meanwhile is not read from. Together less than the 5 s that it waits to write."""
 
 _WARNINGS_MAX = 20
-
-EVERY_ANSWER: Headers = [(b"access-control-allow-origin", b"*")]
-"""Headers for the listeners of this application to put on every answer, also on those that are their own."""
-
-
-class OnTrap(Protocol):
-    """Hears of what came to nothing: its kind, our port, the sender's address, what came, what would have been right."""
-
-    def __call__(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None: ...
 
 
 class ReportIntake(Protocol):
@@ -112,13 +100,19 @@ class ReportsApp:
         self._clock_ns = clock_ns
         self._body_bytes_max = body_bytes_max
         self._budget = budget
-        self._ca_pem = ca_pem
         self._on_trap = on_trap
         self._faults = faults
         self._log = log
-        self._spans_received = spans_received
         self._pause_seconds = pause_seconds
         self._paths = Paths(protocols)
+        self._others = OtherRequests(
+            self._paths,
+            clock_ns=clock_ns,
+            ca_pem=ca_pem,
+            on_trap=on_trap,
+            spans_received=spans_received,
+            log=log,
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -126,7 +120,7 @@ class ReportsApp:
         if found is not None:
             await self._report(*found, scope, receive, send)
         else:
-            await self._rest(scope, send)
+            await self._others(scope, send)
 
     async def _report(
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
@@ -160,7 +154,7 @@ class ReportsApp:
         self._note(scope, request, body, began_ns, receipt, reply)
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
-        await _answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
+        await answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
 
     def _note(
         self,
@@ -380,62 +374,6 @@ class ReportsApp:
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")
 
-    async def _rest(self, scope: Scope, send: Send) -> None:
-        """What is no report."""
-        if self._log is not None:
-            now_ns = self._clock_ns()
-            send = noted.noting(self._log, noted.over_http(scope, "", now_ns, now_ns, "", None, None), send)
-        method, path = scope["method"], scope["path"]
-        of_agent = datadog_agent.reply(method, path) if self._paths.methods(_DATADOG_PATH) else None
-        if of_agent is not None:
-            await _answer(send, of_agent.status, of_agent.content_type.encode(), of_agent.body)
-            return
-        if path == _SPANS_PATH and method == "GET" and self._spans_received is not None:
-            await _answer(send, 200, _TEXT, b"%d" % self._spans_received())
-            return
-        allowed = ["GET", "HEAD"] if path == _CA_PATH else self._paths.methods(path)
-        allow = b", ".join(name.encode() for name in [*allowed, "OPTIONS"])
-        if path == _CA_PATH and method in allowed:
-            pem = self._ca_pem()
-            if pem is None:
-                await _answer(send, 404, _TEXT, b"there is no CA to offer\n")
-            else:
-                await _answer(send, 200, b"application/x-pem-file", pem)
-        elif method == "OPTIONS" and allowed:
-            asked = dict(scope["headers"])
-            extra = [
-                (b"access-control-allow-methods", allow),
-                (b"access-control-allow-headers", asked.get(b"access-control-request-headers", b"*")),
-                (b"access-control-max-age", b"86400"),
-                (b"allow", allow),
-            ]
-            if b"access-control-request-private-network" in asked:  # from a public page to this machine
-                extra.append((b"access-control-allow-private-network", b"true"))
-            await _answer(send, 200, _TEXT, b"", *extra)
-        else:
-            right = self._paths.right(method, path)
-            kind = "wrong_method" if allowed else "unknown_path"
-            client = scope["client"]
-            peer = f"{client[0]}:{client[1]}" if client else ""
-            self._on_trap(kind, scope["server"][1], peer, shown(_came(scope)), right)
-            if allowed:
-                await _answer(send, 405, _TEXT, f"method not allowed; {right}\n".encode(), (b"allow", allow))
-            else:
-                said = f"no such path; this port takes reports of spans: {right}\n"
-                await _answer(send, 404, _TEXT, said.encode())
-
-
-def _came(scope: Scope) -> str:
-    """A request in words, without its query string, which may hold a token."""
-    content_type = next((value for name, value in scope["headers"] if name == b"content-type"), b"")
-    told = f" ({media_type(content_type)})" if content_type else ""
-    return f"{scope['method']} {scope['path']}{told}"
-
-
-_CA_PATH = "/ca.pem"
-_SPANS_PATH = "/spans_received"
-_DATADOG_PATH = "/v0.4/traces"
-"""A port that takes it answers what Datadog's tracers ask beside."""
 
 _EXPLAINED = frozenset(
     {"lightstep_json", "lightstep_thrift_json", "otlp", "otlp_json", "zipkin", "jaeger", "datadog"}
@@ -452,38 +390,6 @@ def _route(reader: WireProtocol) -> str:
     return f"{method} {path}"
 
 
-class ReportsElsewhere:
-    """An application at a port that takes no reports: those that come all the same are told where to go, and named."""
-
-    def __init__(
-        self,
-        app: Callable[[Scope, Receive, Send], Awaitable[None]],
-        paths: Paths,
-        on_trap: OnTrap,
-        right: Callable[[], str],
-    ) -> None:
-        """Args: `right` says at which port they would be taken."""
-        self._app = app
-        self._paths = paths
-        self._on_trap = on_trap
-        self._right = right
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        if (
-            scope["type"] != "http"
-            or scope["method"] == "GET"
-            or not self._paths.find(scope["method"], scope["path"])
-        ):
-            await self._app(scope, receive, send)
-            return
-        right = self._right()
-        client = scope["client"]
-        peer = f"{client[0]}:{client[1]}" if client else ""
-        self._on_trap("report_at_wrong_port", scope["server"][1], peer, shown(_came(scope)), right)
-        await _answer(send, 404, _TEXT, f"this port takes no reports: {right}\n".encode())
-
-
 def _add(total: Receipt, piece: Receipt) -> None:
     total.answered_ns = piece.answered_ns
     total.stored += piece.stored
@@ -494,15 +400,3 @@ def _add(total: Receipt, piece: Receipt) -> None:
     total.project, total.service = piece.project or total.project, piece.service or total.service
     total.reporter_id = piece.reporter_id or total.reporter_id
     total.mark, total.fault = piece.mark or total.mark, piece.fault or total.fault
-
-
-async def _answer(
-    send: Send, status: int, content_type: bytes, body: bytes, *extra: tuple[bytes, bytes]
-) -> None:
-    headers = [
-        (b"content-type", content_type),
-        (b"content-length", b"%d" % len(body)),
-        *extra,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

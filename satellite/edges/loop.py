@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-
 SWITCH_SECONDS = 0.0005
 """How long the thread of the event loop may keep the interpreter from those that decode and answer questions, each time that
 one of these wants it; 5 ms, as Python has it, are too much for reports of which many steps run without it. Ours."""

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Secret
 
 from satellite.api.operations import Listener
-from satellite.edges.http import OnTrap
 from satellite.edges.listener import OnMixed
 from satellite.edges.listeners import bound_socket
+from satellite.edges.other_requests import OnTrap
 from satellite.faults.book import Faults
 from satellite.intake.writer import Writer
 from satellite.machine import processors

@@ -13,8 +13,9 @@ import pytest
 
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES
-from satellite.edges.http import ReportsApp, ReportsElsewhere
+from satellite.edges.http import ReportsApp
 from satellite.edges.http1 import UNREAD
+from satellite.edges.other_requests import ReportsElsewhere
 from satellite.edges.pace import PACE, Pace
 from satellite.edges.paths import Paths
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import importlib.util
 import json
 import shutil
@@ -270,3 +271,28 @@ def test_h2load(spans: Spans, tmp_path: Path, tls: bool) -> None:
     assert "400 succeeded, 0 failed, 0 errored, 0 timeout" in done.stdout, done.stdout
     assert "status codes: 400 2xx" in done.stdout, done.stdout
     assert len(spans.expect('operation IN ("by h2load")', count=1)) == 1
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_ghz(spans: Spans, tmp_path: Path, tls: bool) -> None:
+    """Two connections of ten callers; it learns of the method by reflection. Where it is installed: `go install github.com/bojand/ghz/cmd/ghz@latest`."""
+    if shutil.which("ghz") is None:
+        pytest.skip("there is no ghz")
+    span = {
+        "traceId": base64.b64encode(b"1" * 16).decode(),
+        "spanId": base64.b64encode(b"2" * 8).decode(),
+        "name": "by ghz",
+        "startTimeUnixNano": 1,
+        "endTimeUnixNano": 2,
+    }
+    data = tmp_path / "spans.json"
+    data.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    method = "opentelemetry.proto.collector.trace.v1.TraceService.Export"
+    metadata = json.dumps({"lightstep-access-token": spans.token})
+    command = ["ghz", "--call", method, "--data-file", str(data), "--metadata", metadata, "--format", "json"]
+    command += ["--total", "400", "--concurrency", "20", "--connections", "2"]
+    command += ["--cacert", str(spans.ca_file)] if tls else ["--insecure"]
+    command.append(spans.satellite.secure_target if tls else spans.satellite.plain_target)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=True)
+    assert json.loads(done.stdout)["statusCodeDistribution"] == {"OK": 400}
+    assert len(spans.expect('operation IN ("by ghz")', count=1)) == 1

@@ -12,7 +12,7 @@ A room that could be lifted out: it knows nothing of ours, and needs the library
 Not here: push, extended CONNECT, and the upgrade from HTTP/1 (RFC 9113 §3.1 dropped it).
 """
 
-from satellite.edges.http2.connection import Connection, Limits
+from satellite.edges.http2.connection import Connection
 from satellite.edges.http2.events import (
     Data,
     Drained,
@@ -26,6 +26,7 @@ from satellite.edges.http2.events import (
 )
 from satellite.edges.http2.frames import PREFACE, ErrorCode
 from satellite.edges.http2.headers import Fields, Head, encode
+from satellite.edges.http2.limits import Limits
 from satellite.edges.http2.stream import Stream
 
 __all__ = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 
 from satellite.edges.http2 import frames, patience
 from satellite.edges.http2.events import (
@@ -18,6 +17,7 @@ from satellite.edges.http2.events import (
 )
 from satellite.edges.http2.frames import ConnectionFault, ErrorCode, StreamFault
 from satellite.edges.http2.headers import HeaderReader
+from satellite.edges.http2.limits import Limits
 from satellite.edges.http2.sending import Sending
 from satellite.edges.http2.stream import Stream
 
@@ -31,26 +31,6 @@ _LONGEST_FRAME_SENT = 65_536
 """Even when the peer allows more: others want their turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one connection may ask of us. The peer is told of the first five by settings and window updates."""
-
-    streams_max: int = 256
-    """Requests at a time; one more is refused, and may be sent again (§5.1.2)."""
-    stream_window_bytes: int = 1 << 20
-    """Of a body's bytes how many may come before the owner has dealt with any. Our setting, not yet known to the peer
-    in its first flight, so never below the protocol's own 65,535."""
-    connection_window_bytes: int = 8 << 20
-    """Of all bodies together before we have read them; it is opened again as they are read."""
-    list_bytes_max: int = 65_536
-    """Of a header section as RFC 9113 §6.5.2 counts it."""
-    frame_bytes_max: int = frames.FRAME_BYTES
-    fields_max: int = 256
-    """Of a header section."""
-    block_bytes_max: int = 65_536
-    """Of a header block before it is decompressed, all its CONTINUATIONs together."""
-
-
 class Connection(Sending):
     """The server's end of one connection. Not safe for threads.
 
@@ -60,19 +40,7 @@ class Connection(Sending):
 
     def __init__(self, limits: Limits) -> None:
         """Our settings are in `take` already; nothing was received."""
-        greeting = [
-            frames.settings(
-                {
-                    frames.MAX_CONCURRENT_STREAMS: limits.streams_max,
-                    frames.INITIAL_WINDOW_SIZE: limits.stream_window_bytes,
-                    frames.MAX_FRAME_SIZE: limits.frame_bytes_max,
-                    frames.MAX_HEADER_LIST_SIZE: limits.list_bytes_max,
-                }
-            )
-        ]
-        if limits.connection_window_bytes > frames.WINDOW:
-            greeting.append(frames.window_update(0, limits.connection_window_bytes - frames.WINDOW))
-        super().__init__(greeting)
+        super().__init__(limits.greeting())
         self.limits = limits
         self.settled = False
         """Whether the client's settings have come."""
