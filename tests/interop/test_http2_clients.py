@@ -279,14 +279,14 @@ def test_ghz(spans: Spans, tmp_path: Path, tls: bool) -> None:
     if shutil.which("ghz") is None:
         pytest.skip("there is no ghz")
     span = {
-        "traceId": base64.b64encode(b"1" * 16).decode(),
-        "spanId": base64.b64encode(b"2" * 8).decode(),
+        "trace_id": base64.b64encode(b"1" * 16).decode(),
+        "span_id": base64.b64encode(b"2" * 8).decode(),
         "name": "by ghz",
-        "startTimeUnixNano": 1,
-        "endTimeUnixNano": 2,
+        "start_time_unix_nano": 1,
+        "end_time_unix_nano": 2,
     }
     data = tmp_path / "spans.json"
-    data.write_text(json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}))
+    data.write_text(json.dumps({"resource_spans": [{"scope_spans": [{"spans": [span]}]}]}))
     method = "opentelemetry.proto.collector.trace.v1.TraceService.Export"
     metadata = json.dumps({"lightstep-access-token": spans.token})
     command = ["ghz", "--call", method, "--data-file", str(data), "--metadata", metadata, "--format", "json"]
