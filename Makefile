@@ -115,7 +115,7 @@ lock: $(INSTALLED) ## newest allowed dependencies into requirements*.lock and te
 	$(PIP) install uv
 	$(UV_COMPILE) --upgrade pyproject.toml --extra server -o requirements.lock
 	$(UV_COMPILE) --upgrade pyproject.toml --extra server --group pyproject.toml:dev -c requirements.lock -o requirements-dev.lock
-	for wanted in tests/interop/*.in tests/fuzz/*.in examples/*/*.in; do \
+	for wanted in tests/interop/*.in tests/fuzz/*.in examples/*/*.in deploy/pool/*.in; do \
 		test ! -e "$$wanted" || $(UV_COMPILE) --upgrade "$$wanted" -o "$${wanted%.in}.lock" || exit 1; \
 	done
 
