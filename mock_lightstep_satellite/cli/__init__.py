@@ -79,6 +79,7 @@ VERBS = (
     Verb("export", ASKING, "files", "export", "Write spans to a file: OTLP, Jaeger, Zipkin, LightStep."),
     Verb("import", ASKING, "files", "import_", "Read spans from a file into a satellite."),
     Verb("data", SERVING, "data", "app", "Look after a data directory: check, compact, export, import."),
+    Verb("explain", SERVING, "explain", "explain", "The SQL that answers a question from ClickHouse."),
     Verb("cert", SERVING, "cert", "app", "Make, show and export certificates."),
     Verb("settings", SERVING, "settings", "settings", "Every setting: value, origin, help."),
     Verb("istio", SERVING, "istio", "istio", "The settings that make Istio report here."),

@@ -26,12 +26,13 @@ ProjectName = Annotated[str, typer.Option("--project", "-p", help="The project."
 
 
 @contextmanager
-def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
-    """The store of a folder, of whichever engine, without budgets: nothing is let go of."""
+def _opened(place: Path | str) -> Iterator[RecallStore | ClickHouseStore]:
+    """The store of a folder, of whichever engine, or at a URL, without budgets: nothing is let go of."""
     from satellite.settings import Settings
-    from satellite.storage import CLICKHOUSE, open_chdb, open_recall
+    from satellite.storage import CLICKHOUSE, open_chdb, open_clickhouse, open_recall
 
     unlimited = 2**62
+    folder = None if isinstance(place, str) else place
     settings = Settings(
         data_dir=folder,
         bytes_per_project=512 * 2**20,
@@ -39,11 +40,13 @@ def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
         disk_bytes_per_project=unlimited,
         disk_bytes_in_total=unlimited,
     )
-    store, state = (
-        open_chdb(folder, settings, time.monotonic)
-        if (folder / CLICKHOUSE).is_dir()
-        else open_recall(settings, time.monotonic)
-    )
+    store: RecallStore | ClickHouseStore
+    if isinstance(place, str):
+        store, state = open_clickhouse(place, settings, time.monotonic)
+    elif (place / CLICKHOUSE).is_dir():
+        store, state = open_chdb(place, settings, time.monotonic)
+    else:
+        store, state = open_recall(settings, time.monotonic)
     try:
         yield store
     finally:
@@ -52,12 +55,21 @@ def _opened(folder: Path) -> Iterator[RecallStore | ClickHouseStore]:
 
 
 @app.command()
-def check(folder: Folder) -> None:
+def check(
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="The data directory, or the URL of a ClickHouse, which satellites may be using.",
+            envvar="COLLECTOR_CLICKHOUSE_URL",
+        ),
+    ],
+) -> None:
     """Look at every byte, say what is there and what is damaged; exit code 1 when something is.
 
-    What is damaged is set aside in `damaged/`, as a satellite would do.
+    What is damaged is set aside in `damaged/`, as a satellite would do. In ClickHouse the tables are compared with those that
+    a satellite makes, and their bytes with their checksums.
     """
-    with _opened(folder) as store:
+    with _opened(_place(place)) as store:
         store.check()
         for found in store.projects():
             print(
@@ -70,6 +82,22 @@ def check(folder: Folder) -> None:
     if damaged:
         raise typer.Exit(1)
     print("all is whole")
+
+
+def _place(text: str) -> Path | str:
+    """A folder, or a server's URL. Raises BadRequest."""
+    from satellite.store.clickhouse.server import Server
+
+    if text.startswith(("http://", "https://")):
+        try:
+            Server.of(text)
+        except ValueError as error:
+            raise BadRequest(f"the URL of ClickHouse: {error}") from None
+        return text
+    folder = Path(text.removeprefix("chdb://"))
+    if not folder.is_dir():
+        raise BadRequest(f"{folder} is no folder")
+    return folder
 
 
 @app.command()

@@ -85,10 +85,6 @@ class ClickHouseQuestions(ABC):
     def moment(self, project: str) -> Moment | None:
         """What can be seen of the project now; None: there is none."""
 
-    def explain(self, project: str, plan: Plan) -> str:
-        """The condition by which the spans of a plan are found."""
-        return where(self.moment(project) or Moment(0, 0, 0, replaced=False), plan)
-
     def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
         """See Questions."""
         if limit < 1:

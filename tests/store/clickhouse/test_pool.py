@@ -6,9 +6,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from typer.testing import CliRunner
 
+from mock_lightstep_satellite.cli import app
 from satellite.errors import StoreFailed
 from satellite.query.plan import ALL, Plan
+from satellite.store.clickhouse import schema
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
 from satellite.store.clickhouse.server import Server
@@ -187,3 +190,29 @@ def test_a_server_that_does_not_take_us(
         ClickHouseStore(Connection(Server.of(url.format(port=clickhouse.port))), clock_seconds=time.monotonic)
     assert "wr0ng" not in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+def test_tables_that_were_changed_are_found(clickhouse: ClickHouse) -> None:
+    target = Server.of(clickhouse.url(database="changed"))
+    ClickHouseStore(Connection(target), clock_seconds=time.monotonic).close()
+    connection = Connection(target)
+    assert schema.faults(connection) == []
+    for changed in ("spans DROP COLUMN kind", "commits MODIFY COLUMN name String"):
+        connection.run(f"ALTER TABLE {changed} SETTINGS mutations_sync = 1")
+    connection.run("DROP TABLE gone SYNC")
+    connection.close()
+    checked = CliRunner().invoke(app, ["data", "check", clickhouse.url(database="changed")])
+    assert checked.exit_code == 1
+    for said in ("spans has no column kind", "there is no table gone", "commits.name is String"):
+        assert said in str(checked.exception)
+    assert "secret" not in str(checked.exception)
+
+
+def test_tables_are_looked_at_while_satellites_use_them(
+    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore]
+) -> None:
+    both[0].write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    checked = CliRunner().invoke(app, ["data", "check", clickhouse.url()])
+    assert checked.exit_code == 0, checked.output
+    assert "p: 88 spans" in checked.output
+    assert checked.output.endswith("all is whole\n")
