@@ -13,10 +13,12 @@ import httpx
 
 from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Count, Latency, Missed, Query, T
-from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.errors import NotFound, is_told
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay_aside
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 from mock_lightstep_satellite.watch import AsyncWatch
+
+__tracebackhide__ = is_told
 
 
 class AsyncClient:

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 import httpx
 import msgspec
 
-from mock_lightstep_satellite.errors import BadRequest, SatelliteError, Unreachable
+from mock_lightstep_satellite.errors import BadRequest, SatelliteError, Unreachable, is_told
 from mock_lightstep_satellite.selector import Selector
 from mock_lightstep_satellite.trace import TracedSpan
 
@@ -48,6 +48,8 @@ Content = bytes | Iterable[bytes] | AsyncIterable[bytes]
 
 
 # Requests and replies
+
+__tracebackhide__ = is_told
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ from mock_lightstep_satellite.calls import (
     Query,
     T,
 )
-from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.errors import NotFound, is_told
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 from mock_lightstep_satellite.watch import Watch
+
+__tracebackhide__ = is_told
 
 
 class Client:

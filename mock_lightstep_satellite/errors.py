@@ -159,3 +159,8 @@ class NoServer(SatelliteError):
 
 INSTALL = 'pip install "mock-lightstep-satellite[server]"'
 """Brings the server."""
+
+
+def is_told(failure: Any) -> bool:
+    """For `__tracebackhide__` of a module: whether pytest shows the test's own lines alone, since the text says what happened."""
+    return isinstance(failure.value, SatelliteError | AssertionError)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from mock_lightstep_satellite.errors import NotFound, SatelliteError
+from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.spans import Spans
 from mock_lightstep_satellite.trace import Trace
 
@@ -44,7 +45,7 @@ def _arrivals(spans: Spans) -> Iterator[str]:
         return
     for one in services:
         errors = f", {one['errors']} with errors" if one["errors"] else ""
-        yield f"  {one['service']}: {one['spans']} spans{errors}"
+        yield f"  {one['service']}: {counted(one['spans'], 'span')}{errors}"
 
 
 def _traces(spans: Spans) -> list[Trace]:
@@ -64,7 +65,7 @@ def _trees(traces: list[Trace]) -> Iterator[str]:
 
 def _findings(spans: Spans) -> Iterator[str]:
     for one in spans.checks():
-        yield f"{one['severity']} {one['name']}: {one['message']} ({one['spans']} spans)"
+        yield f"{one['severity']} {one['name']}: {one['message']} ({counted(one['spans'], 'span')})"
 
 
 def _faults(spans: Spans) -> Iterator[str]:

@@ -92,7 +92,13 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, object, object]:
     with _afresh_for_each_example(item, spans):
         result = yield
     if item.stash[_MARKS].get("strict"):
-        spans.assert_sound()
+        odd = ""
+        try:
+            spans.assert_sound()
+        except AssertionError as error:
+            odd = str(error)
+        if odd:
+            pytest.fail(odd, pytrace=False)
     return result
 
 
@@ -228,18 +234,21 @@ def _server() -> type[Satellite]:
     """The satellite's class. Fails with words when it is not installed, or this project's own package hides it."""
     try:
         from satellite.embedded import Satellite
+
+        return Satellite
     except ModuleNotFoundError as error:
         from mock_lightstep_satellite.errors import NoServer
 
         because = NoServer.because(error, "a satellite in this process")
         ways = "say how to start one with --satellite-command, or name one that runs with --satellite-url"
-        pytest.fail(f"{because}\nor {ways}", pytrace=False)
-    return Satellite
+        why = f"{because}\nor {ways}"
+    pytest.fail(why, pytrace=False)  # outside, so that the import's error is not shown before it
 
 
 @pytest.fixture
 def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite) -> Iterator[Spans]:
     """A fresh project for this test; dropped afterwards, unless the test failed or is marked `satellite(keep=True)`."""
+    from mock_lightstep_satellite.errors import BadRequest
     from mock_lightstep_satellite.spans import Golden, Spans, token_of
 
     wanted = _marked(request.node)
@@ -248,8 +257,15 @@ def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite
     update = request.config.getoption("--satellite-update-golden")
     golden = Golden(request.path.parent / "golden", update=update, create=not in_ci)
     fresh = Spans(satellite, token_of(request.node.name, worker), golden)
+    fresh.mark()  # what other tests sent before is no clue when nothing comes
+    wrong = ""
     for fault in wanted.get("fault", ()):
-        fresh.asked.add_fault(**fault)
+        try:
+            fresh.asked.add_fault(**fault)
+        except BadRequest as error:
+            wrong = f"the marker satellite asks for a fault that there is not: {error}"
+    if wrong:
+        pytest.fail(wrong, pytrace=False)
     request.node.stash[_MARKS] = wanted
     request.node.stash[_SPANS] = fresh
     request.node.user_properties.append(("satellite_url", fresh.url))

@@ -72,6 +72,11 @@ class Span(msgspec.Struct, frozen=True, omit_defaults=True):
         return self.duration_us if self.duration_ns is None else self.duration_ns / 1000
 
 
+def counted(number: int, one: str) -> str:
+    """`1 span`, `2 spans`."""
+    return f"{number} {one}" if number == 1 else f"{number} {one}s"
+
+
 def latency(duration_us: float) -> str:
     """A duration in the unit that suits it; what is less than a microsecond in ns, so that only 0 is shown as such."""
     if 0 < abs(duration_us) < 1:

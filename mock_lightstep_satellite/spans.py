@@ -14,14 +14,17 @@ from urllib.parse import quote
 from mock_lightstep_satellite.async_client import AsyncClient, AsyncProject
 from mock_lightstep_satellite.calls import Count, Latency, Query
 from mock_lightstep_satellite.client import Project
-from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.errors import NotFound, is_told
 from mock_lightstep_satellite.golden import compare
 from mock_lightstep_satellite.remote import RemoteSatellite, environment
+from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 from mock_lightstep_satellite.watch import AsyncWatch, Watch
 
 if TYPE_CHECKING:
     from satellite.embedded import Satellite
+
+__tracebackhide__ = is_told
 
 
 @dataclass(frozen=True)
@@ -191,11 +194,11 @@ class Spans:
         found = [one for one in self.checks() if one["severity"] != "info"]
         if found:
             lines = [
-                f"  {one['severity']} {one['name']}: {one['message']} ({one['spans']} spans of {', '.join(one['services'])})"
+                f"  {one['severity']} {one['name']}: {one['message']} ({counted(one['spans'], 'span')} of {', '.join(one['services'])})"
                 for one in found
             ]
             raise AssertionError(
-                "\n".join([f"{len(found)} findings about the spans as they were sent", *lines])
+                "\n".join([f"{counted(len(found), 'finding')} about the spans as they were sent", *lines])
             )
 
     def reset(self) -> int:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple, Never, overload
 
+from mock_lightstep_satellite.errors import is_told
 from mock_lightstep_satellite.selector import Selector, q
-from mock_lightstep_satellite.span import Span, latency
+from mock_lightstep_satellite.span import Span, counted, latency
 
 _TREE_SPANS_MAX = 200
 """Spans that the tree in a failure's text shows."""
+
+__tracebackhide__ = is_told
 
 
 class TracedSpan(Span, frozen=True, dict=True):
@@ -202,7 +205,7 @@ class Trace(Sequence[TracedSpan]):
             named = ", ".join(
                 f"{one.service}: {one.operation} (parent {one.parent_span_id})" for one in orphans[:5]
             )
-            self._fail(f"the parents of {len(orphans)} spans did not arrive: {named}")
+            self._fail(f"the parents of {counted(len(orphans), 'span')} did not arrive: {named}")
         if len(self.roots) != 1:
             self._fail(f"{len(self.roots)} roots instead of 1")
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mock_lightstep_satellite.errors import is_told
+
 if TYPE_CHECKING:
     from mock_lightstep_satellite.async_client import AsyncProject
     from mock_lightstep_satellite.calls import Bound, Count, Query
     from mock_lightstep_satellite.client import Project
     from mock_lightstep_satellite.trace import Trace, TracedSpan
+
+__tracebackhide__ = is_told
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from satellite.explore.drawn_trace import drawn
 from satellite.explore.evidence import Evidence, nothing_arrived
 from satellite.explore.suggest import suggest
 from satellite.explore.whole_trace import WholeTrace, whole_trace
+from satellite.model.span import counted
 from satellite.query.forms import canonical
 from satellite.query.meaning import notes_on
 from satellite.query.plan import ALL, Field, Plan, Term
@@ -225,7 +226,7 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
         joint = "AND " if i else ""
         alone = f"   ({step.alone} alone)" if step.alone != step.spans else ""
         end = "   <- fails here" if i == found.failing else ""
-        yield f"{joint + step.term:<{width + 4}} -> {step.spans:>4} spans{alone}{end}"
+        yield f"{joint + step.term:<{width + 4}} -> {counted(step.spans, 'span'):>{9 + (step.spans != 1)}}{alone}{end}"
         if i != found.failing:
             continue
         key = plan.terms[i].key
@@ -235,7 +236,7 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
             yield f'    no span has the key "{key}"; did you mean ' + _listed(found.nearest_keys) + "?"
         else:
             yield f'    none of these spans has "{key}"'
-    yield f"{since}: {found.arrived} spans{_traces(found)}, from {_listed(found.services)}"
+    yield f"{since}: {counted(found.arrived, 'span')}{_traces(found)}, from {_listed(found.services)}"
     if found.traces is not None and (found.findings or found.evidence is not None):
         came = "" if found.evidence is None else _reports(found.evidence)
         yield f"{came}protocol checks: {_findings(found.findings)}"
@@ -253,12 +254,12 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
 def _traces(found: Explanation) -> str:
     if found.traces is None:
         return ""
-    return f" of {found.traces} trace" + ("" if found.traces == 1 else "s")
+    return f" of {counted(found.traces, 'trace')}"
 
 
 def _reports(found: Evidence) -> str:
     hit = "no fault applied" if not found.faults else f"faults applied to {found.faults}"
-    return f"{found.requests} reports, {found.requests - found.stored} of them not taken, {hit}; "
+    return f"{counted(found.requests, 'report')}, {found.requests - found.stored} of them not taken, {hit}; "
 
 
 def _findings(found: Sequence[Finding]) -> str:

@@ -48,7 +48,7 @@ def _incomplete(whole: WholeTrace) -> str:
     missing = int(np.count_nonzero(whole.missing))
     roots = int(np.count_nonzero((whole.parent < 0) & (whole.missing == 0)))
     if missing:
-        return f"the parents of {missing} spans are missing"
+        return "a parent is missing" if missing == 1 else f"{missing} parents are missing"
     return "" if roots == 1 else f"it has {roots} roots"
 
 

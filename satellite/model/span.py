@@ -1,8 +1,18 @@
 """Span: one span as people and clients see it; its class lives with the client. Whole batches are in spans.py."""
 
-from mock_lightstep_satellite.span import Log, Reference, ReporterView, Span, TagValue, latency
+from mock_lightstep_satellite.span import Log, Reference, ReporterView, Span, TagValue, counted, latency
 
-__all__ = ["META_EVENT_TAG", "PARENT_TAG", "Log", "Reference", "ReporterView", "Span", "TagValue", "latency"]
+__all__ = [
+    "META_EVENT_TAG",
+    "PARENT_TAG",
+    "Log",
+    "Reference",
+    "ReporterView",
+    "Span",
+    "TagValue",
+    "counted",
+    "latency",
+]
 
 PARENT_TAG = "parent_span_guid"
 """Tag in which some LightStep tracers name the parent; shown as `parent_span_id`, not as a tag."""

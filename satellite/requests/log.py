@@ -136,6 +136,8 @@ class RequestLog:
         with self._lock:
             kept = self._projects.get(project)
             number, connections = kept.marks.get(mark, (0, 0)) if kept else (0, 0)
+            if not mark:
+                connections = 0  # one that was there before may still be used
             others = {
                 name: [entry for entry in one.entries if entry.number > number]
                 for name, one in self._projects.items()

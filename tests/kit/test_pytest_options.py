@@ -33,7 +33,7 @@ def test_a_failure_shows_what_arrived_and_keeps_it(
         [
             "*captured spans*",
             "project test_shop-main-*",
-            "  ratings.default: 1 spans*",
+            "  ratings.default: 1 span",
             "trace *",
             f"open: {url}/test_shop-main-*/explorer",
             "saved: *captured-spans.txt",
@@ -59,7 +59,7 @@ def test_what_is_shown_is_a_choice(pytester: pytest.Pytester, url: str) -> None:
     result.stdout.no_fnmatch_line("*captured spans*")
     passing = FAILING.replace("assert False", "pass")
     result = run(pytester, passing, f"--satellite-url={url}", "--satellite-show=all", "-rP")
-    result.stdout.fnmatch_lines(["*captured spans*", "  ratings.default: 1 spans*"])
+    result.stdout.fnmatch_lines(["*captured spans*", "  ratings.default: 1 span"])
     result = run(pytester, passing, "--satellite-show=some")
     result.stderr.fnmatch_lines(["*--satellite-show is one of failed, all, none"])
 
@@ -121,8 +121,56 @@ def test_odd(spans, monkeypatch):
     )
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*1 findings about the spans*", "*warning unknown-parent: m (3 spans of shop)"]
+        ["1 finding about the spans as they were sent", "*warning unknown-parent: m (3 spans of shop)"]
     )
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")
+
+
+def test_a_failure_shows_the_lines_of_the_test_alone(pytester: pytest.Pytester, url: str) -> None:
+    result = run(
+        pytester,
+        """
+def test_in_vain(spans):
+    spans.expect('service IN ("shop")', timeout=0.01)
+
+def test_incomplete(spans):
+    spans.asked.import_(b'[{"traceId": "a1", "id": "b1", "parentId": "b2"}]')
+    for trace in spans.traces():
+        trace.assert_complete()
+
+@pytest.mark.satellite(fault="earthquake")
+def test_marker(spans): pass
+""",
+        f"--satellite-url={url}",
+    )
+    result.assert_outcomes(failed=2, errors=1)
+    shown = str(result.stdout)
+    assert "mock_lightstep_satellite/" not in shown
+    result.stdout.fnmatch_lines(
+        [
+            "the marker satellite asks for a fault that there is not: no profile 'earthquake': flaky-network,*",
+            "E *NotMet: expected at least 1 span, got 0 within 0.01 s*",
+            "E * AssertionError: the parents of 1 span did not arrive:*",
+        ]
+    )
+
+
+def test_what_other_tests_sent_is_no_clue(pytester: pytest.Pytester, url: str) -> None:
+    result = run(
+        pytester,
+        """
+def test_one(spans):
+    import httpx
+    span = {"traceId": "a1", "id": "b1", "name": "tick", "localEndpoint": {"serviceName": "shop"}}
+    httpx.post(f"{spans.http_url}/api/v2/spans", json=[span], headers={"lightstep-access-token": spans.token}, trust_env=False)
+    spans.expect(count=1)
+
+def test_other(spans):
+    spans.expect(timeout=0.01)
+""",
+    )
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.no_fnmatch_line("*with another access token*")
 
 
 def test_each_example_of_hypothesis_begins_with_an_empty_project(pytester: pytest.Pytester, url: str) -> None:

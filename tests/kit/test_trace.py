@@ -70,7 +70,7 @@ def test_a_span_that_is_its_own_parent_is_a_root() -> None:
 def test_complete() -> None:
     Trace([span(1), span(2, 1)]).assert_complete()
     with pytest.raises(
-        AssertionError, match=r"the parents of 1 spans did not arrive: s2: o2 \(parent 0{15}9\)"
+        AssertionError, match=r"the parents of 1 span did not arrive: s2: o2 \(parent 0{15}9\)"
     ):
         Trace([span(1), span(2, 9)]).assert_complete()
     with pytest.raises(AssertionError, match="2 roots instead of 1"):
