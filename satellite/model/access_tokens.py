@@ -28,6 +28,7 @@ _TOKEN = re.compile(f"((lightstep|ls)[^a-z0-9]{{0,4}})?{_NAME}", re.IGNORECASE)
 _SECRET = re.compile(
     f"(.*[^a-z0-9])?(lightstep|ls)[^a-z0-9]{{0,4}}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
 )
+_LETTERS = len("accesstoken")
 _NESTED_MAX = 64
 _SUREST = 2
 
@@ -134,7 +135,7 @@ def _take(report: Report, attributes: Any, *, bare: bool) -> None:
 def _holding(values: pa.BinaryArray) -> npt.NDArray[np.int64]:
     """Positions of the entries in whose bytes such a key may be; nearly always none, which is told at once."""
     data = values.buffers()[2]
-    if data is None or not _may_hold(data):
+    if data is None or data.size < _LETTERS or not _may_hold(data):
         return np.empty(0, np.int64)
     return np.flatnonzero(
         pc.match_substring_regex(values, _NAME, ignore_case=True).to_numpy(zero_copy_only=False)

@@ -64,6 +64,7 @@ _FUTURE_NS = 86_400_000_000_000
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
+_TYPES = list(SCHEMA.types)
 _NO_BYTES = pa.array([], pa.binary())
 _NO_EXTRA = pa.array([b""], pa.binary())
 
@@ -255,7 +256,7 @@ class _Columns:
             references,
         ]
         rows = pa.RecordBatch.from_arrays(
-            [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)],
+            [c if c.type == kept else c.cast(kept) for c, kept in zip(columns, _TYPES, strict=True)],
             schema=SCHEMA,
         )
         return SpanBatch(rows, tags, self._names(names), pa.array(reporters, pa.binary()), extras)
@@ -385,6 +386,9 @@ class _Columns:
 
     def _names(self, names: pa.DictionaryArray) -> pa.BinaryArray:
         """The distinct operations; invalid UTF-8 becomes U+FFFD (two of them may then read the same: harmless)."""
+        data = names.dictionary.buffers()[2]
+        if data is None or not data.size or np.frombuffer(data, np.uint8).max() < 0x80:
+            return names.dictionary
         try:
             names.dictionary.cast(pa.string())
         except pa.ArrowInvalid:
