@@ -8,21 +8,24 @@ import platform
 from pathlib import Path
 
 from tests.attack.attacks import ATTACKS, run
+from tests.attack.crowd import ADDRESSES, SENDERS, crowd
 from tests.attack.floods import CONNECTIONS, FLOODS, Harm, flood
+
+CROWD = "crowd"
 
 
 def main() -> None:
     """Run them one after another."""
     parser = argparse.ArgumentParser(prog="python -m tests.attack", description=__doc__)
     parser.add_argument("--seconds", type=float, default=10, help="for each attack")
-    parser.add_argument("--only", choices=[*ATTACKS, *FLOODS], action="append", help="some of them")
+    parser.add_argument("--only", choices=[*ATTACKS, *FLOODS, CROWD], action="append", help="some of them")
     parser.add_argument("--floods", action="store_true", help="only the floods")
     parser.add_argument("--engine", choices=("edge", "grpcio"), default="edge", help="that is flooded")
     parser.add_argument(
         "--keep", type=Path, metavar="FILE", help="write the floods' table there, as Markdown"
     )
     given = parser.parse_args()
-    wanted = given.only or [*([] if given.floods else ATTACKS), *FLOODS]
+    wanted = given.only or [*([] if given.floods else [*ATTACKS, CROWD]), *FLOODS]
     attacks = [name for name in ATTACKS if name in wanted]
     if attacks:
         print(f"{'attack':18} {'sent':>6} {'/_live s':>9} {'report s':>9} {'MiB':>6}  answers")
@@ -43,6 +46,8 @@ def main() -> None:
         )
     if given.keep is not None:
         given.keep.write_text(table(harms, given.seconds, given.engine), "utf-8")
+    if CROWD in wanted:
+        _show_crowd(given.seconds)
 
 
 def table(harms: dict[str, Harm], seconds: float, engine: str) -> str:
@@ -66,6 +71,17 @@ def table(harms: dict[str, Harm], seconds: float, engine: str) -> str:
             f" {harm.sent_bytes >> 20} | {harm.begun} | {traps} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def _show_crowd(seconds: float) -> None:
+    print(f"{SENDERS} large reports at once, from {ADDRESSES} addresses")
+    print(f"{'when':8} {'spans/s':>8} {'others p99 ms':>14}  answers")
+    harm = crowd(seconds)
+    for when, outcome in (("before", harm.before), ("crowd", harm.crowd), ("after", harm.after)):
+        print(
+            f"{when:8} {outcome.spans_per_second:8.0f} {outcome.small_p99_ms:14.0f}"
+            f"  {dict(outcome.statuses)} {dict(outcome.refusals)}"
+        )
 
 
 if __name__ == "__main__":

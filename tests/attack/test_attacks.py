@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.attack.attacks import ATTACKS, run
+from tests.attack.crowd import SPANS, crowd
 from tests.attack.floods import flood
 
 REFUSED = {
@@ -38,3 +39,16 @@ def test_a_flood(name: str, trap: str | None) -> None:
     harm = flood(name, 1)
     assert min(map(len, harm.seconds.values())) >= 1
     assert trap is None or harm.traps[trap]
+
+
+@pytest.mark.thorough
+def test_a_crowd() -> None:
+    harm = crowd(0.5, senders=60)
+    assert set(harm.crowd.statuses) <= {0, 200, 503}
+    assert all("send again later" in said for said in harm.crowd.refusals)
+    for outcome in (harm.before, harm.crowd, harm.after):
+        assert set(outcome.small_statuses) <= {200, 503}
+        assert outcome.small_statuses[200], "others are let in between"
+    for ledger in harm.ledgers.values():
+        assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
+    assert harm.ledgers["crowd"]["received"] >= (harm.before.kept + harm.crowd.kept) * SPANS
