@@ -111,8 +111,10 @@ def test_istios_own_story(served: Satellite, open_page: Open) -> None:
     page = open_page("/story/explorer")
     expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()
     picture(page, "first-visit-light")
-    page.get_by_role("button", name="Send demo traffic").click()
-    # The page turns into data by itself.
+    with page.expect_response("**/demo", timeout=120_000) as answered:
+        page.get_by_role("button", name="Send demo traffic").click()
+    # The page turns into data by itself, and shows all of it when all of it is there.
+    counted(page, f"{answered.value.json()['spans']:,}")
     page.get_by_role("combobox", name="Add a term").click()
     services = page.get_by_role("group", name="Services")
     services.get_by_role("option").filter(has_text="productpage.default").click()

@@ -95,6 +95,8 @@ class Session {
   /** Undefined until they were asked for once. */
   projects: readonly ProjectStats[] | undefined = $state.raw();
   failure: Failure | undefined = $state.raw();
+  /** Counts what was sent from here: who shows a result asks for it anew. */
+  sent = $state(0);
   #budgets: { all: number; some: Record<string, number> } = $state.raw({ all: 0, some: {} });
 
   /** The project of this page, if it has received anything. */

@@ -7,6 +7,7 @@ import { bucketOf, edgeUs, type Range } from "../../charts/latency.ts";
 import { rememberLast } from "../../query/last.ts";
 import { absent, added, isBuiltIn, predicate, quoted, term, type Term } from "../../query/terms.ts";
 import { router } from "../../router.svelte.ts";
+import { session } from "../../session.svelte.ts";
 import { rememberQuery } from "./history.ts";
 
 export type Tab = "analysis" | "diagram" | "time" | "correlations";
@@ -188,6 +189,7 @@ export class ExplorerState {
   /** All spans of the query and the window; null until the query is read. */
   readonly bounds: Asked | null = $derived.by(() => {
     void this.#runs;
+    void session.sent;
     const [parsed, snapshot] = [this.parsed.value, this.snapshot];
     if (snapshot) return this.params.has("query") && parsed ? { snapshot, query: parsed.text } : { snapshot };
     return parsed ? { query: parsed.text, ...this.times } : null;
