@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -11,6 +10,7 @@ import numpy as np
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.critical_path import CriticalPath
 from satellite.explore.operations import kind_text, services_of
+from satellite.explore.row_order import RowOrder
 from satellite.explore.whole_trace import WholeTrace
 from satellite.model.ids import hex_digits
 from satellite.model.logs import decode_log
@@ -132,22 +132,6 @@ class TraceTree(msgspec.Struct, frozen=True):
     next_cursor: str | None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Drawn:
-    """Everything per row of the tree; rows of missing spans have -1 in `of`."""
-
-    of: list[int]
-    """The row of the batch."""
-    above: list[int]
-    depth: list[int]
-    children: list[int]
-    below: list[int]
-    missing: dict[int, int]
-    """Row → the id of a span that is not held."""
-    place: list[int]
-    """For each row of the batch its row in the tree."""
-
-
 def trace_tree(
     whole: WholeTrace, *, limit: int = ROWS_MAX, cursor: str | None = None, below: str | None = None
 ) -> TraceTree:
@@ -186,7 +170,7 @@ class Tree:
         tops = (whole.parent < 0).astype(np.float64)
         self.spent: Weights = self.path.spent(tops)
         self.on_path, self.begin = self.path.climbed(tops, self.path.start)
-        self.drawn = _draw(whole, self.start)
+        self.drawn = RowOrder.of_trace(whole)
         of = np.array(self.drawn.of)
         self.errors = np.append(0, np.cumsum(self.failed[of] & (of >= 0)))
         """Among the first so many rows of the tree."""
@@ -398,8 +382,6 @@ class Tree:
             for i, name in enumerate(self.services)
         ]
         services.sort(key=lambda one: (-one.path_us, one.service))
-        shared = (batch.column("marks") & np.uint16(Marks.SHARED)) > 0
-        ids = set(zip(whole.trace.tolist(), batch.column("span_id").tolist(), shared.tolist(), strict=True))
         held = whole.parent >= 0
         skewed = self.start[held] < self.start[whole.parent[held]]
         _, firsts = np.unique(whole.trace, return_index=True)
@@ -414,7 +396,7 @@ class Tree:
             int(np.count_nonzero(self.failed)),
             max(self.drawn.depth) + 1,
             len(self.drawn.missing),
-            len(batch) - len(ids),
+            self._duplicates(),
             int(np.count_nonzero(skewed)),
             len(whole.joined_by),
             services,
@@ -423,6 +405,14 @@ class Tree:
             len(self.drawn.of),
             following,
         )
+
+    def _duplicates(self) -> int:
+        """Spans beyond the first with their id; the halves of a shared id are two."""
+        shared = (self.whole.batch.column("marks") & np.uint16(Marks.SHARED)) > 0
+        keys = (shared, self.span_id, self.whole.trace)
+        order = np.lexsort(keys)
+        again = np.logical_and.reduce([key[order][1:] == key[order][:-1] for key in keys])
+        return int(np.count_nonzero(again))
 
     def _notes(self) -> list[str]:
         notes = []
@@ -458,47 +448,3 @@ def _tops(parent: Ints) -> Ints:
     while (top != top[top]).any():
         top = top[top]
     return top
-
-
-def _draw(whole: WholeTrace, start: Ints) -> _Drawn:
-    """Rows in order: tops by start, then span id; below each its children in the same order."""
-    size = len(start)
-    in_order = np.lexsort((whole.marks, whole.batch.column("span_id"), start)).tolist()
-    parent, missing = whole.parent.tolist(), whole.missing.tolist()
-    trace = whole.trace.tolist()
-    children: dict[int, list[int]] = {}
-    stands: dict[tuple[int, int], int] = {}
-    ids: dict[int, int] = {}
-    tops: list[int] = []
-    for row in in_order:
-        above = parent[row]
-        if above < 0 and missing[row]:
-            # A span that is not held stands below the held ones, as if it were a row of its own after the last.
-            above = stands.setdefault((trace[row], missing[row]), size + len(stands))
-            if above not in ids:
-                ids[above] = missing[row]
-                tops.append(above)
-        if above < 0:
-            tops.append(row)
-        else:
-            children.setdefault(above, []).append(row)
-    drawn = _Drawn([], [], [], [], [], {}, [0] * size)
-    waiting = [(row, -1, 0) for row in reversed(tops)]
-    while waiting:
-        row, above, depth = waiting.pop()
-        place = len(drawn.of)
-        below = children.get(row, ())
-        drawn.of.append(row if row < size else -1)
-        if row < size:
-            drawn.place[row] = place
-        else:
-            drawn.missing[place] = ids[row]
-        drawn.above.append(above)
-        drawn.depth.append(depth)
-        drawn.children.append(len(below))
-        drawn.below.append(0)
-        waiting += [(child, place, depth + 1) for child in reversed(below)]
-    for place in range(len(drawn.of) - 1, 0, -1):
-        if drawn.above[place] >= 0:
-            drawn.below[drawn.above[place]] += drawn.below[place] + 1
-    return drawn
