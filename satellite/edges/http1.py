@@ -50,6 +50,7 @@ _TOO_MUCH_FRAMING = (b"400 Bad Request", b"too much of the body is chunk extensi
 _NOT_ONE_HOST = (b"400 Bad Request", b"a request has one Host field (RFC 9112, 3.2)\n")
 _GRPC_PATH = (b"505 HTTP Version Not Supported", b"this path is a gRPC method, which needs HTTP/2\n")
 _TOO_SLOW = (b"408 Request Timeout", b"the body comes too slowly\n")
+_STOPPING = (b"503 Service Unavailable", b"the satellite is stopping; send again\n")
 _TOO_MANY = (b"503 Service Unavailable", b"too many connections, try again later\n")
 
 
@@ -114,8 +115,8 @@ class Http1Connection(HttpToolsProtocol):
         self._host = self.client[0] if self.client else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """It is over; a body in hand may yet become complete."""
-        while self._came and self._is_in_body():
+        """It is over; a body in hand may yet become complete, if it was not refused."""
+        while self._came and self._is_in_body() and not self._lingers:
             self._feed(self._next_piece())
         self._came = b""
         super().connection_lost(exc)
@@ -334,6 +335,16 @@ class Http1Connection(HttpToolsProtocol):
     def refuse_connection(self) -> None:
         """There are too many connections."""
         self._answer_and_close(*_TOO_MANY)
+
+    def refuse_unfinished(self) -> None:
+        """We stop, and wait no longer for the rest of a body."""
+        if not self._is_in_body() or self._lingers or self.cycle.response_started:
+            return
+        cycle = self.cycle
+        self._pace.given_up = True
+        self._answer_and_close(*_STOPPING)
+        cycle.disconnected = True  # for the application it is as if its sender had left
+        cycle.message_event.set()
 
     def _unread(self) -> tuple[bytes, bool]:
         body, self.cycle.body = bytes(self.cycle.body), bytearray()

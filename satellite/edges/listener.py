@@ -356,6 +356,12 @@ class Listener:
             self._server.close()
         self._socket.close()
 
+    def refuse_unfinished(self) -> None:
+        """Answer those whose bodies are not complete."""
+        for connection in list(self.connections):
+            if isinstance(connection, Http1Connection):
+                connection.refuse_unfinished()
+
     def cut_off(self, *, only_written: bool) -> None:
         """Abort what is still open; with `only_written` only what has nothing left to send."""
         for connection in list(self.connections):

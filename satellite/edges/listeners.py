@@ -165,6 +165,10 @@ class Listeners:
         states = [listener.state for listener in self._listeners]
         if requests := [task for state in states for task in state.tasks]:
             _, late = await asyncio.wait(requests, timeout=grace_seconds)
+            if late:
+                for listener in self._listeners:
+                    listener.refuse_unfinished()
+                _, late = await asyncio.wait(late, timeout=_LINGER_SECONDS)
             for task in late:
                 task.cancel()
             if late:

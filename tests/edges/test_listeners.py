@@ -508,6 +508,37 @@ def test_a_request_that_takes_too_long_is_cut_off(run: Any, caplog: pytest.LogCa
     run(main)
 
 
+def test_the_stop_refuses_a_body_that_is_not_complete(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with served() as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n")
+            assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")  # the application waits for it
+            await here.server.stop(0)
+            assert b"503 Service Unavailable" in await reader.read()
+            writer.close()
+            assert here.echo.left.is_set()
+
+    run(main)
+    assert "Traceback" not in caplog.text
+
+
+def test_a_body_that_was_refused_is_not_refused_again_at_the_end(
+    run: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n"
+        async with served() as here:
+            _, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            writer.write(head + b"x: y\r\n" * 100_000)
+            async with asyncio.timeout(60):
+                await here.echo.left.wait()
+            writer.close()
+
+    run(main)
+    assert "Traceback" not in caplog.text
+
+
 def test_a_port_that_is_taken_is_an_os_error(run: Any) -> None:
     async def main() -> None:
         async with served() as here:
