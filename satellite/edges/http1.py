@@ -201,6 +201,8 @@ class Http1Connection(HttpToolsProtocol):
 
     def cut(self) -> None:
         """End it with a reset."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # nobody misses the answer
         reset(self.transport.get_extra_info("socket"))
         self.transport.abort()
 

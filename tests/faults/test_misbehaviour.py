@@ -105,6 +105,16 @@ def held(project: Project) -> int:
         return 0
 
 
+def test_a_reset_that_was_asked_for_is_no_error_in_the_log(
+    edge: Satellite, project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    with project.fault(connection="reset-after", times=1):
+        with pytest.raises(httpx.TransportError):
+            post(edge, report(project))
+        assert post(edge, report(project)).status_code == 200
+    assert "ASGI callable returned" not in caplog.text
+
+
 def test_details_are_of_the_status_that_was_asked_for(satellite: Satellite, project: Project) -> None:
     """What is overloaded says UNAVAILABLE otherwise, and clients of gRPC make an INTERNAL error of such a contradiction."""
 
