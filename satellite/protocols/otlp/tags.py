@@ -49,10 +49,15 @@ def to_tags(attributes: pa.BinaryArray) -> Attributes:
     """Canonical tags of distinct serialised KeyValues; never raises for what they hold."""
     if not len(attributes):
         return Attributes(attributes, None, np.empty(0, np.int32))
-    parts = [_tags_of(attributes.slice(at, _AT_ONCE)) for at in range(0, len(attributes), _AT_ONCE)]
-    tags = parts[0].tags if len(parts) == 1 else pa.concat_arrays([part.tags for part in parts])
-    repaired = np.concatenate([part.repaired + i * _AT_ONCE for i, part in enumerate(parts)])
-    if not any(part.moved for part in parts):
+    starts = range(0, len(attributes), _AT_ONCE)
+    parts = [_tags_of(attributes[start : start + _AT_ONCE]) for start in starts]
+    if len(parts) == 1:
+        tags, repaired, moved = parts[0]
+    else:
+        tags = pa.concat_arrays([part.tags for part in parts])
+        repaired = np.concatenate([part.repaired + start for part, start in zip(parts, starts, strict=True)])
+        moved = any(part.moved for part in parts)
+    if not moved:
         return Attributes(tags, None, np.empty(0, np.int32))
     encoded = tags.dictionary_encode()  # several spellings of one attribute are one tag
     return Attributes(encoded.dictionary, encoded.indices.to_numpy(), repaired.astype(np.int32))
