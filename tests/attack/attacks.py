@@ -49,12 +49,23 @@ def _rebound(satellite: Satellite, client: httpx.Client) -> int:
     return client.post(url, headers={"host": "evil.example", "origin": "http://evil.example"}).status_code
 
 
+def _different_tags(count: int) -> bytes:
+    """Spans of 200 tags each, all of them different and written value first."""
+    spans = []
+    for first in range(0, count, 200):
+        tags = b"".join(b"\x32\x0b\x12\x06%06d\x0a\x01k" % number for number in range(first, first + 200))
+        span = b"\x0a\x04\x08\x01\x10\x02" + tags
+        spans.append(b"\x1a%c%c" % (len(span) & 127 | 128, len(span) >> 7) + span)
+    return b"".join(spans)
+
+
 _MIB = 2**20
 ATTACKS: dict[str, Attack] = {
     "groups": _posted("/api/v2/reports", b"\x0b" * (8 * _MIB)),
     "groups in OTLP": _posted("/v1/traces", b"\x08\x01\x0b" * (2 * _MIB)),
     "empty spans": _posted("/api/v2/reports", b"\x1a\x00" * (8 * _MIB)),
     "empty resources": _posted("/v1/traces", b"\x0a\x00" * (8 * _MIB)),
+    "different tags": _posted("/api/v2/reports", _different_tags(200_000)),
     "gzip members": _members,
     "questions": _asked,
     "another site": _rebound,

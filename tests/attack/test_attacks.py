@@ -13,6 +13,7 @@ REFUSED = {
     "groups in OTLP": {400},
     "empty spans": {413},
     "empty resources": {413},
+    "different tags": {413},
     "another site": {403},
 }
 
