@@ -20,7 +20,7 @@ def test_each_question_is_one_statement_about_the_spans_of_the_query(question: Q
     said = explained('"http.status_code" IN ("503") AND service NOT IN ("a\'b")', f"--question={question}")
     assert said.startswith("SELECT ")
     assert said.count("\n") == 1
-    assert "hasAny(answers" in said
+    assert "has(answers" in said
     assert "NOT (service IN ('a\\x27b'))" in said
 
 

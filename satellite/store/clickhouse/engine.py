@@ -1,7 +1,7 @@
 """The engine over ClickHouse: spans in its tables, questions answered there, one thread that writes.
 
 Whoever writes waits for the insert that has his spans. What comes meanwhile waits together and shares the next one, so
-that inserts are large when reports are many and nobody waits for a clock. An insert has three steps: spans, the marks
+that inserts are large when reports are many; before a server there are at most five a second. An insert has three steps: spans, the marks
 of those that others took the place of, and a row of `commits`. Only that row makes the spans up to its mark count;
 spans beyond it were never acknowledged: their insert failed, or its satellite died. Whoever comes next deletes them.
 
@@ -48,6 +48,9 @@ BUDGET_INSERTS = 64
 PROBE_SECONDS = 1.0
 """How often a ClickHouse that failed is tried again (ours)."""
 
+GATHER_SECONDS = 0.2
+"""Between the inserts of one satellite of a pool, at most: each is a part of a table that has to be merged (ours)."""
+
 TWINS_SECONDS = 0.1
 """After an insert into a pool it is looked what others took at the same moment (ours)."""
 
@@ -85,6 +88,7 @@ class ClickHouseStore(ClickHouseQuestions):
         self._whole_budget = disk_bytes_in_total
         self._window_ns = int(duplicate_window_seconds * 1e9)
         self._damage: list[Damage] = []
+        self._clock_seconds = clock_seconds
         self.connection = connection
         self._seat: Seat | None = None
         try:
@@ -255,6 +259,7 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def _write_forever(self) -> None:
         while (taken := self._inbox.take(self._patience_seconds)) is not None:
+            began = self._clock_seconds()
             match taken:
                 case Errand() as errand:
                     errand.settle()
@@ -262,6 +267,8 @@ class ClickHouseStore(ClickHouseQuestions):
                     self._idle()
                 case arrivals:
                     self._insert(arrivals)
+                    if self.shared and not self._problem:
+                        self._inbox.gather(began + GATHER_SECONDS - self._clock_seconds())
         if self._seat is not None:
             self._seat.leave()
 

@@ -15,6 +15,9 @@ from satellite.store import Written
 SHARED_SPANS = 100_000
 """Spans that share one insert at most (ours)."""
 
+ENOUGH_SPANS = 5_000
+"""So many are not made to wait for more (ours)."""
+
 WAITING_BYTES = 256 * 2**20
 """Of batches that wait for their insert; beyond it senders are told to try later (ours)."""
 
@@ -91,6 +94,16 @@ class Inbox:
                 taken.append(first)
                 del self._waiting[0]
             return taken
+
+    def gather(self, seconds: float) -> None:
+        """Let more come for so long, unless that is enough for an insert already or an errand waits."""
+        with self._wake:
+            self._wake.wait_for(self._is_due, seconds)
+
+    def _is_due(self) -> bool:
+        if self._closed or any(isinstance(one, Errand) for one in self._waiting):
+            return True
+        return sum(len(one.batch) for one in self._waiting if isinstance(one, Arrival)) >= ENOUGH_SPANS
 
     def close(self) -> None:
         """Take nothing more; what waits is still given out."""

@@ -20,6 +20,8 @@ MICROSECONDS = "(intDiv(duration_ns, 1000) - (duration_ns < 0 AND duration_ns % 
 
 _HALF = 2**64 - 1
 
+_FEW = 8
+
 
 SEATS = 256
 """Of a pool; the remainder of a mark by it is the seat of the satellite that gave it. A satellite alone counts all marks."""
@@ -116,10 +118,15 @@ def _tag(term: Term) -> str:
         said = f"substring(a, {len(prefix) + 1})"
         hit = _any(f"match({said}, {_whole(pattern)})" for pattern in term.patterns)
         return f"arrayExists(a -> startsWith(a, {text(prefix)}) AND ({hit}), answers)"
-    found = (
-        f"hasAny(answers, [{texts(entry(term.key, value) for value in term.values)}])" if term.values else "0"
-    )
+    found = _has_one_of([entry(term.key, value) for value in term.values])
     return f"{found} OR {IS_ERROR}" if term.asks_for_errors else found
+
+
+def _has_one_of(entries: list[bytes]) -> str:
+    """`has` looks a value up in the dictionary, `hasAny` makes texts of all entries: 40 % dearer, unless values are many."""
+    if len(entries) > _FEW:
+        return f"hasAny(answers, [{texts(entries)}])"
+    return _any(f"has(answers, {text(one)})" for one in entries)
 
 
 def _span_id(term: Term) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from typer.testing import CliRunner
@@ -11,9 +12,10 @@ from typer.testing import CliRunner
 from mock_lightstep_satellite.cli import app
 from satellite.errors import StoreFailed
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse import schema
+from satellite.store.clickhouse import engine, schema
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
+from satellite.store.clickhouse.inbox import Arrival
 from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
@@ -39,11 +41,14 @@ def joined(clickhouse: ClickHouse, **settings: object) -> ClickHouseStore:
 
 @pytest.fixture(scope="module")
 def pool(clickhouse: ClickHouse) -> Iterator[tuple[ClickHouseStore, ClickHouseStore]]:
-    """Two stores."""
+    """Two stores, whose tests do not wait for more to come."""
+    patched = pytest.MonkeyPatch()
+    patched.setattr(engine, "GATHER_SECONDS", 0.0)
     one, two = joined(clickhouse, host="one"), joined(clickhouse, host="two")
     yield one, two
     one.close()
     two.close()
+    patched.undo()
 
 
 @pytest.fixture
@@ -216,3 +221,29 @@ def test_tables_are_looked_at_while_satellites_use_them(
     assert checked.exit_code == 0, checked.output
     assert "p: 88 spans" in checked.output
     assert checked.output.endswith("all is whole\n")
+
+
+def test_small_reports_of_a_while_share_an_insert(
+    clickhouse: ClickHouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "GATHER_SECONDS", 60.0)
+    store = joined(clickhouse)
+    inserts: list[int] = []
+    insert = store._insert
+
+    def noted(arrivals: Sequence[Arrival]) -> None:
+        inserts.append(len(arrivals))
+        insert(arrivals)
+
+    monkeypatch.setattr(store, "_insert", noted)
+    store.write("shared", one(span_id=1), arrived_ns=NOW_NS)  # nothing came before: at once
+    with ThreadPoolExecutor(5) as senders:
+        waiting = [
+            senders.submit(store.write, "shared", one(span_id=2 + i), arrived_ns=NOW_NS) for i in range(5)
+        ]
+        while len(store._inbox._waiting) < 5:
+            time.sleep(0.01)
+        store.reset("nobody")  # an errand does not wait
+        assert sum(future.result().stored for future in waiting) == 5
+    assert inserts == [1, 5]
+    store.close()
