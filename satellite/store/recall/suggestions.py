@@ -39,7 +39,8 @@ def suggest(
     spans = table.group_by("value").aggregate([("spans", "sum")])
     order = [("spans_sum", "descending"), ("value", "ascending")]
     first = spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
-    failing = table.filter(pc.and_(pc.greater(table["errors"], 0), pc.is_in(table["value"], first["value"])))
+    failing = table.filter(pc.greater(table["errors"], 0))
+    failing = failing.filter(pc.is_in(failing["value"], first["value"]))
     names, counts = first["value"].to_pylist(), first["spans_sum"].to_pylist()
     errors = Counter[str]()
     for name, number in zip(failing["value"].to_pylist(), failing["errors"].to_pylist(), strict=True):
