@@ -93,6 +93,15 @@ def details(decision: Decision, code: int, message: str, usual: bytes | None) ->
     return encoded
 
 
+async def pause(seconds: float) -> bool:
+    """Wait; False when that was cut short, as it is when the satellite stops: then what follows is done at once."""
+    try:
+        await asyncio.sleep(seconds)
+    except asyncio.CancelledError:
+        return False
+    return True
+
+
 async def slices(decision: Decision, data: bytes) -> AsyncIterator[bytes]:
     """The data at the speed that the decision allows, piece by piece; never nothing."""
     if decision.bytes_per_second is None:
@@ -100,8 +109,9 @@ async def slices(decision: Decision, data: bytes) -> AsyncIterator[bytes]:
         return
     size = max(1, decision.bytes_per_second // _SLICES_PER_SECOND)
     for start in range(0, max(len(data), 1), size):
-        if start:
-            await asyncio.sleep(size / decision.bytes_per_second)
+        if start and not await pause(size / decision.bytes_per_second):
+            yield data[start:]
+            return
         yield data[start : start + size]
 
 

@@ -129,7 +129,7 @@ class ReportsApp:
         began_ns = 0 if self._log is None else self._clock_ns()
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
-            await asyncio.sleep(slow.read_delay_s if slow else 0)
+            await faulty.pause(slow.read_delay_s if slow else 0)
         body = Body(self._budget.share(request.peer, request.port))
         extra: Headers = []
         try:
@@ -185,7 +185,7 @@ class ReportsApp:
         note: Callable[[Reply | None], None],
     ) -> None:
         """Answer as a fault wants it, once the answer is noted; None: there is none."""
-        await asyncio.sleep(fault.delay_s)
+        await faulty.pause(fault.delay_s)
         connection: faulty.Breakable = scope["extensions"][faulty.CONNECTION]
         if fault.connection == "reset-after":
             note(None)

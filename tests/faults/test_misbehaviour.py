@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
@@ -220,6 +221,18 @@ def test_time(satellite: Satellite, project: Project) -> None:
         assert pb.ReportResponse.FromString(post(satellite, report(project)).content).HasField(
             "receive_timestamp"
         )
+
+
+@pytest.mark.parametrize("late", [{"delay_ms": 600_000}, {"bytes_per_second": 1}])
+def test_an_answer_that_is_late_leaves_when_the_satellite_stops(late: dict[str, Any]) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with Satellite(shutdown_grace_seconds=1) as stopping:
+            project = stopping.client.project("late")
+            project.add_fault(**late)
+            sent = pool.submit(post, stopping, report(project), timeout=60)
+            project.expect("", count=1)
+        assert sent.result().status_code == 200
+        assert pb.ReportResponse.FromString(sent.result().content).HasField("receive_timestamp")
 
 
 def test_connections(edge: Satellite, project: Project) -> None:
