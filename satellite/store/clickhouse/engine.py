@@ -54,6 +54,9 @@ GATHER_SECONDS = 0.2
 TWINS_SECONDS = 0.1
 """After an insert into a pool it is looked what others took at the same moment (ours)."""
 
+LEFT_SECONDS = 2.0
+"""After so long a satellite that did not let go of its twin of a span is taken for dead (ours)."""
+
 
 class ClickHouseStore(ClickHouseQuestions):
     """Implements Store; see the module."""
@@ -104,6 +107,7 @@ class ClickHouseStore(ClickHouseQuestions):
         """How many spans a project had when it stood so."""
         self._unsettled: set[str] = set()
         """Projects of which others may have taken the same at the same moment."""
+        self._twins_since: dict[str, float] = {}
         self._inbox = Inbox()
         self._writer = threading.Thread(target=self._write_forever, name="clickhouse-write", daemon=True)
         self._writer.start()
@@ -287,7 +291,7 @@ class ClickHouseStore(ClickHouseQuestions):
                 self._stale, self._problem = False, ""
             elif self._unsettled:
                 homes = self._looked_at(self._unsettled)
-                self._unsettled = set()
+                self._unsettled = {name for name, home in homes.items() if home.twins}
                 if changed := [home for home in homes.values() if home.pending.gone]:
                     self._flush(changed)
             if self._seat is not None:
@@ -309,8 +313,16 @@ class ClickHouseStore(ClickHouseQuestions):
             home = home or self._home(standing)
             if self.shared:
                 home.learn(standing, now_ns)
+                self._settle_twins(home)
             homes[name] = home
         return homes
+
+    def _settle_twins(self, home: Project) -> None:
+        now = self._clock_seconds()
+        if not home.twins:
+            self._twins_since.pop(home.name, None)
+        elif now - self._twins_since.setdefault(home.name, now) > LEFT_SECONDS:
+            home.settle_twins()
 
     def _insert(self, arrivals: Sequence[Arrival]) -> None:
         """Decide and keep what some senders wait for."""

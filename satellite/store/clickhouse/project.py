@@ -67,6 +67,8 @@ class Project:
         """Of the recent spans those that are parts or have some, by `span_of` their keys."""
         self.pending = Pending()
         self._pending_gone: set[int] = set()
+        self.twins: list[tuple[int, int]] = []
+        """Marks of our own spans, and higher ones of other satellites that took the same: theirs to let go of."""
         self._step = SEATS if self.seat else 1
         self._learnt: dict[int, int] = {}
         """Up to which mark of each seat it is known what came lately."""
@@ -132,19 +134,30 @@ class Project:
     def _let_go_of_twins(self, keys: Keys, marks: Marked) -> None:
         """Of our own spans those that another satellite took, too, and gave a lower mark."""
         ours = self.recent.marks(keys, 0)
-        twins = (ours > marks) & (ours % SEATS == self.seat) & (marks % SEATS != self.seat)
+        twins = (ours > 0) & (ours % SEATS == self.seat) & (marks % SEATS != self.seat)
         ours, theirs = ours[twins], marks[twins]
-        if not len(ours):
+        mine = ours > theirs
+        self.twins += zip(ours[~mine].tolist(), theirs[~mine].tolist(), strict=True)
+        self._let_go_of(ours[mine], theirs[mine])
+
+    def settle_twins(self) -> None:
+        """Let go of what others should have let go of by now, and did not: they died."""
+        pairs, self.twins = np.array(self.twins, np.int64).reshape(-1, 2), []
+        self._let_go_of(pairs[:, 1], pairs[:, 0])
+
+    def _let_go_of(self, gone: Marked, kept: Marked) -> None:
+        """Of pairs of spans that are one, if both are still there."""
+        if not len(gone):
             return
-        both = self._alive(ours) & self._alive(theirs)
-        ours, theirs = ours[both], theirs[both]
-        one, other = self._rows_at(ours), self._rows_at(theirs)
+        both = self._alive(gone) & self._alive(kept)
+        gone, kept = gone[both], kept[both]
+        one, other = self._rows_at(gone), self._rows_at(kept)
         same = Identities.of(one).equal(Identities.of(other))
         repeats = int(np.count_nonzero(same & same_content(one, other)))
-        gone = ours[same].tolist()
-        self.pending.gone += [(mark, self.own) for mark in gone]
-        self._pending_gone.update(gone)
-        for reason, count in (("duplicate", repeats), ("replaced", len(gone) - repeats)):
+        leaving = gone[same].tolist()
+        self.pending.gone += [(mark, self.own) for mark in leaving]
+        self._pending_gone.update(leaving)
+        for reason, count in (("duplicate", repeats), ("replaced", len(leaving) - repeats)):
             if count:
                 self.pending.dropped[reason] = self.pending.dropped.get(reason, 0) + count
 

@@ -123,6 +123,27 @@ def test_a_span_taken_by_two_at_the_same_moment_is_one_soon(
     assert_balanced(second)
 
 
+def test_what_a_dead_satellite_took_too_goes(
+    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = both[0]
+    dead = joined(clickhouse)
+    first.write("p", one(span_id=99), arrived_ns=NOW_NS)
+    with monkeypatch.context() as blind:  # it takes the same, sees nothing of it, and ends
+        blind.setattr(
+            dead, "_looked_at", lambda names, now_ns=None: {"p": dead._home(engine._unheard_of("p"))}
+        )
+        assert fates(dead.write("p", one(span_id=99), arrived_ns=NOW_NS)) == (1, 0, 0, 0)
+        dead._unsettled.clear()
+        dead.close()
+    monkeypatch.setattr(engine, "LEFT_SECONDS", -1.0)
+    first._unsettled.add("p")
+    first._errand(first._idle)
+    assert first.count("p", ALL) == 1
+    assert stats(first).ledger.dropped == {"duplicate": 1}
+    assert_balanced(both[1])
+
+
 def test_pages_that_began_before_stay_as_they_were(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
     first, second = both
     first.write("p", numbered(20), arrived_ns=NOW_NS)
