@@ -38,6 +38,8 @@ class Sender(threading.Thread):
         self._again = again
         self.acknowledged: list[int] = []
         self.unsure: list[int] = []
+        self.has_some = threading.Event()
+        """Set when three were acknowledged, or no more will be."""
 
     def run(self) -> None:
         with httpx.Client(timeout=20) as client:
@@ -48,9 +50,12 @@ class Sender(threading.Thread):
                     answer = client.post(self._url, json=list(_report(number)), headers=self._headers)
                 except httpx.HTTPError:
                     self.unsure = [number, *self._again]
+                    self.has_some.set()
                     return
                 if answer.is_success:
                     self.acknowledged.append(number)
+                    if len(self.acknowledged) == 3:
+                        self.has_some.set()
 
     @property
     def next(self) -> int:

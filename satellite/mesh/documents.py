@@ -64,11 +64,6 @@ _OVERLAY = """\
 
 def tls_settings(target: Target) -> str:
     """An IstioOperator with `global.tracer.lightstep` and `tlsSettings`: 1.6 to 1.9."""
-    tls = f"""\
-        tlsSettings:
-          mode: SIMPLE
-          caCertificates: {_quoted(target.ca_file)}
-"""
     return f"""\
 #
 # Apply (this text saved as lightstep.yaml): istioctl install -f lightstep.yaml
@@ -80,7 +75,7 @@ spec:
     defaultConfig:
       tracing:
         sampling: 100
-{tls if target.tls else ""}  values:
+{_proxies_tls(target)}  values:
     pilot:
       traceSampling: 100
     global:
@@ -95,11 +90,6 @@ spec:
 
 def mesh_config(target: Target) -> str:
     """An IstioOperator with `defaultConfig.tracing.lightstep`: 1.10 to 1.14."""
-    tls = f"""\
-        tlsSettings:
-          mode: SIMPLE
-          caCertificates: {_quoted(target.ca_file)}
-"""
     return f"""\
 #
 # Apply (this text saved as lightstep.yaml): istioctl install -f lightstep.yaml
@@ -114,11 +104,22 @@ spec:
         lightstep:
           address: {_quoted(target.address)}
           accessToken: {_quoted(target.token)}
-{tls if target.tls else ""}  values:
+{_proxies_tls(target)}  values:
     global:
       proxy:
         tracer: lightstep # still needed: the sidecar template mounts the CA only then
 {_overlay(target)}"""
+
+
+def _proxies_tls(target: Target) -> str:
+    """Below `tracing`: TLS to the satellite, which the proxies check by its CA; nothing for a plain port."""
+    if not target.tls:
+        return ""
+    return f"""\
+        tlsSettings:
+          mode: SIMPLE
+          caCertificates: {_quoted(target.ca_file)}
+"""
 
 
 def _overlay(target: Target) -> str:

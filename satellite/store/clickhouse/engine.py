@@ -45,6 +45,9 @@ SERVICES_SHOWN = 50
 BUDGET_INSERTS = 64
 """After so many inserts the budgets are looked at (ours)."""
 
+ROOM = 0.95
+"""What is left of a budget that was exceeded, so that it is not exceeded again at once (ours)."""
+
 PROBE_SECONDS = 1.0
 """How often a ClickHouse that failed is tried again (ours)."""
 
@@ -505,7 +508,9 @@ class ClickHouseStore(ClickHouseQuestions):
             self.connection.run(f"OPTIMIZE TABLE {table} FINAL")
 
     def release(self) -> None:
-        """Have ClickHouse let go of what it read."""
+        """Have ClickHouse let go of what it read, where that is memory of this process; a server's is not ours to empty."""
+        if self.shared:
+            return
         with suppress(SatelliteError):
             self.connection.run("SYSTEM DROP MARK CACHE")
             self.connection.run("SYSTEM DROP UNCOMPRESSED CACHE")
@@ -520,10 +525,6 @@ class ClickHouseStore(ClickHouseQuestions):
         self._inbox.close()
         self._writer.join()
         self.connection.close()
-
-
-ROOM = 0.95
-"""What is left of a budget that was exceeded, so that it is not exceeded again at once (ours)."""
 
 
 def _unheard_of(project: str) -> Standing:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,7 +16,7 @@ from satellite.query.plan import ALL, Plan
 from satellite.store.clickhouse import engine, schema
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
-from satellite.store.clickhouse.inbox import Arrival
+from satellite.store.clickhouse.inbox import Arrival, Errand
 from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
@@ -258,12 +259,20 @@ def test_small_reports_of_a_while_share_an_insert(
 
     monkeypatch.setattr(store, "_insert", noted)
     store.write("shared", one(span_id=1), arrived_ns=NOW_NS)  # nothing came before: at once
+    waits = threading.Semaphore(0)
+    put = store._inbox.put
+
+    def counted(one: Arrival | Errand) -> None:
+        put(one)
+        waits.release()
+
+    monkeypatch.setattr(store._inbox, "put", counted)
     with ThreadPoolExecutor(5) as senders:
         waiting = [
             senders.submit(store.write, "shared", one(span_id=2 + i), arrived_ns=NOW_NS) for i in range(5)
         ]
-        while len(store._inbox._waiting) < 5:
-            time.sleep(0.01)
+        for _ in range(5):
+            waits.acquire()
         store.reset("nobody")  # an errand does not wait
         assert sum(future.result().stored for future in waiting) == 5
     assert inserts == [1, 5]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import time
 from pathlib import Path
 
 import httpx
@@ -35,8 +34,8 @@ def test_nothing_acknowledged_is_missing_after_kill_9(command: list[str], tmp_pa
         senders = [Sender(url, PROJECTS[number % 2], number * 10_000_000, []) for number in range(SENDERS)]
         for sender in senders:
             sender.start()
-        while any(sender.is_alive() and len(sender.acknowledged) < 3 for sender in senders):
-            time.sleep(0.02)
+        for sender in senders:
+            sender.has_some.wait()
         satellite.kill()
         for sender in senders:
             sender.join()

@@ -74,11 +74,11 @@ class Sender(threading.Thread):
                     self._next += 1
                 else:
                     turn += 1
-                    time.sleep(0.05)
+                    self.ended.wait(0.05)  # as senders do that are told to try later
 
 
 def wait_for(what: Callable[[], bool]) -> None:
-    """Until it is so; far beyond what the slowest machine takes it will never be."""
+    """Until it is so; far beyond what the slowest machine takes it will never be. What another process does is asked for."""
     end = time.monotonic() + 300
     while not what():
         assert time.monotonic() < end
