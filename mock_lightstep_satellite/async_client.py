@@ -1,9 +1,10 @@
-"""`Client` and `Project` with methods to await."""
+"""Asking a satellite: every question once, as a coroutine. `client` has the same to be called without awaiting."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
@@ -13,22 +14,164 @@ import httpx
 
 from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Count, Latency, Missed, Query, T
+from mock_lightstep_satellite.connection import AwaitedConnection, Connection
 from mock_lightstep_satellite.errors import NotFound, is_told
-from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay_aside
+from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 from mock_lightstep_satellite.watch import AsyncWatch
 
 __tracebackhide__ = is_told
 
 
-class AsyncClient:
-    """`Client` with methods to await."""
+class AsyncScope(ABC):
+    """What belongs to a project, and else to the whole satellite: the requests that came, and what goes wrong on purpose."""
 
-    def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    @property
+    @abstractmethod
+    def _asker(self) -> AsyncQuestions:
+        """Who asks."""
+
+    @property
+    @abstractmethod
+    def _project(self) -> str | None:
+        """The project; None: the whole satellite."""
+
+    async def requests(self, /, **which: Bound) -> list[dict[str, Any]]:
+        """What came to the ports for reports for this project, oldest first: status, outcome, fault and more of each.
+
+        Of a client: what reached no project. `which`: protocol, transport, path, status, outcome, service, reporter, since
+        (a mark), after (a number), limit.
+        """
+        return await self._asker._rows(calls.requests(self._project, **which), "requests")
+
+    async def request(self, number: int) -> dict[str, Any]:
+        """One of them: `request`, its `headers` without secrets, `answer_text` or `answer_hex`. Raises NotFound."""
+        return await self._asker.send(calls.requests(self._project, number))
+
+    async def request_body(self, number: int) -> bytes:
+        """Its body as it was sent; over gRPC the message. It holds what its sender put into it, tokens, too."""
+        return await self._asker.send(calls.request_body(self._project, number))
+
+    async def decode_request(self, number: int) -> dict[str, Any]:
+        """Its body as its protocol reads it: service, attributes, spans, counters; `error` when it is no report."""
+        return await self._asker.send(calls.requests(self._project, f"{number}/decoded"))
+
+    async def replay(
+        self,
+        number: int,
+        to: str,
+        *,
+        token: str | None = None,
+        ca_file: str | Path | None = None,
+        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - of the request that is sent
+    ) -> Replayed:
+        """Send one of them again, from here, to `http(s)://host:port`, for gRPC also `host:port`; what was answered.
+
+        `token` takes the place of the access token that the log left out; None: the project's name, which it is in open mode,
+        of a client none.
+
+        Raises:
+            BadRequest: no such address, or a body that was cut.
+            Unreachable: nobody takes it there.
+        """
+        detail, body = await self.request(number), await self.request_body(number)
+        given = self._project if token is None else token
+        return await self._asker._connection.aside(
+            lambda: replay(detail, body, to, token=given, ca_file=ca_file, timeout=timeout)
+        )
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong here on purpose: id, fault, seen, applied, active of each rule."""
+        return await self._asker._rows(calls.faults("GET", self._project), "faults")
+
+    async def add_fault(self, /, profile: str | None = None, **fault: Any) -> list[str]:
+        """Have something go wrong from now on; ids of the rules. Fields of a fault: docs/testing.md.
+
+        Of a client: for every project, or what belongs to none, a connection, TLS.
+        """
+        added = await self._asker._rows(calls.fault(self._project, profile, fault), "faults")
+        return [one["id"] for one in added]
+
+    async def remove_faults(self, *fault_ids: str) -> None:
+        """Let nothing go wrong here any more, or only these rules; of a client: those of projects stay."""
+        for call in calls.without_faults(self._project, fault_ids):
+            await self._asker.send(call)
+
+    @asynccontextmanager
+    async def fault(self, /, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
+        """Have something go wrong within the block: `with project.fault(status=503, times=2): …`."""
+        added = await self.add_fault(profile, **fault)
+        try:
+            yield added
+        finally:
+            with suppress(NotFound):  # the project may be gone, and its faults with it
+                await self.remove_faults(*added)
+
+
+class AsyncQuestions(AsyncScope):
+    """What can be asked of a satellite, over a connection of either kind."""
+
+    def __init__(self, url: str, connection: Connection) -> None:
         self.url = url.rstrip("/")
+        self._connection = connection
         self.notes: list[str] = []
         """What the satellite noted of the last query, which was right, but perhaps not what was meant."""
-        self._http = httpx.AsyncClient(**calls.options(url, transport))
+
+    @property
+    def _asker(self) -> AsyncQuestions:
+        return self
+
+    @property
+    def _project(self) -> None:
+        return None
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._connection.close()
+
+    async def send(self, call: Call[T]) -> T:
+        """The answer to one request. Raises Unreachable, or what the satellite raised."""
+        try:
+            reply = await self._connection.reply(call)
+        except httpx.HTTPError as error:
+            raise calls.failed(self.url, error) from error
+        self.notes = calls.notes(call, reply, self.notes)
+        return calls.read(call, reply)
+
+    async def _rows(self, call: Call[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+        """The list of that name in an answer."""
+        rows: list[dict[str, Any]] = (await self.send(call))[name]
+        return rows
+
+    async def stream(self, call: Call[bytes]) -> AsyncGenerator[bytes, None]:
+        """The answer to one request as it comes; raises as `send`, also in the middle."""
+        try:
+            async with aclosing(self._connection.pieces(call)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        except httpx.HTTPError as error:
+            raise calls.failed(self.url, error) from error
+
+    async def projects(self) -> list[dict[str, Any]]:
+        """All projects with what they hold, by name."""
+        return await self._rows(Call(dict, "GET", "/api/v1/projects"), "projects")
+
+    async def canonical(self, query: Query) -> str:
+        """The query as the satellite would write it; a bare key counts as quoted, as in the query bar. Raises BadQuery."""
+        params = {"query": str(query), "lenient": True}
+        predicate: str = (await self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
+        return predicate
+
+    def project(self, name: str) -> AsyncProject:
+        """One project's questions; it need not exist yet."""
+        return AsyncProject(self, name)
+
+
+class AsyncClient(AsyncQuestions):
+    """`Client` with methods to await. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str = DEFAULT_URL, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        super().__init__(url, AwaitedConnection(url, transport))
 
     async def __aenter__(self) -> Self:
         return self
@@ -36,425 +179,272 @@ class AsyncClient:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """Close its connections."""
-        await self._http.aclose()
-
-    async def send(self, call: Call[T]) -> T:
-        """As `Client.send`."""
-        try:
-            reply = await self._http.request(
-                call.method,
-                call.path,
-                params=call.params,
-                json=call.body,
-                content=call.content,
-                timeout=calls.patience(call),
-            )
-        except httpx.HTTPError as error:
-            raise calls.failed(self.url, error) from error
-        self.notes = calls.notes(call, reply, self.notes)
-        return calls.read(call, reply)
-
-    async def stream(self, call: Call[bytes]) -> AsyncIterator[bytes]:
-        """As `Client.stream`."""
-        try:
-            async with self._http.stream(
-                call.method, call.path, params=call.params, timeout=calls.patience(call)
-            ) as reply:
-                if not reply.is_success:
-                    await reply.aread()
-                    calls.read(call, reply)
-                async for piece in reply.aiter_bytes():
-                    yield piece
-        except httpx.HTTPError as error:
-            raise calls.failed(self.url, error) from error
-
-    async def projects(self) -> list[dict[str, Any]]:
-        """As `Client.projects`."""
-        projects: list[dict[str, Any]] = (await self.send(Call(dict, "GET", "/api/v1/projects")))["projects"]
-        return projects
-
-    async def canonical(self, query: Query) -> str:
-        """As `Client.canonical`."""
-        params = {"query": str(query), "lenient": True}
-        predicate: str = (await self.send(Call(dict, "GET", "/api/v1/query", params)))["predicate"]
-        return predicate
-
-    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
-        """As `Client.requests`."""
-        found: list[dict[str, Any]] = (await self.send(calls.requests(None, **which)))["requests"]
-        return found
-
-    async def request(self, number: int) -> dict[str, Any]:
-        """As `Client.request`."""
-        return await self.send(calls.requests(None, number))
-
-    async def request_body(self, number: int) -> bytes:
-        """As `Client.request_body`."""
-        return await self.send(calls.request_body(None, number))
-
-    async def decode_request(self, number: int) -> dict[str, Any]:
-        """As `Client.decode_request`."""
-        return await self.send(calls.requests(None, f"{number}/decoded"))
-
-    async def replay(
-        self,
-        number: int,
-        to: str,
-        *,
-        token: str | None = None,
-        ca_file: str | Path | None = None,
-        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - of the request, in its thread
-    ) -> Replayed:
-        """As `Client.replay`."""
-        detail, body = await self.request(number), await self.request_body(number)
-        return await replay_aside(detail, body, to, token=token, ca_file=ca_file, timeout=timeout)
-
-    async def faults(self) -> list[dict[str, Any]]:
-        """As `Client.faults`."""
-        found: list[dict[str, Any]] = (await self.send(calls.faults("GET", None)))["faults"]
-        return found
-
-    async def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
-        """As `Client.add_fault`."""
-        added = (await self.send(calls.fault(None, profile, fault)))["faults"]
-        return [one["id"] for one in added]
-
-    async def remove_faults(self, *fault_ids: str) -> None:
-        """As `Client.remove_faults`."""
-        for call in calls.without_faults(None, fault_ids):
-            await self.send(call)
-
-    @asynccontextmanager
-    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
-        """As `Client.fault`."""
-        added = await self.add_fault(profile, **fault)
-        try:
-            yield added
-        finally:
-            with suppress(NotFound):
-                await self.remove_faults(*added)
-
-    def project(self, name: str) -> AsyncProject:
-        """As `Client.project`."""
-        return AsyncProject(self, name)
-
 
 @dataclass(frozen=True, slots=True)
-class AsyncProject:
-    """`Project` with methods to await."""
+class AsyncProject(AsyncScope):
+    """Asks about one project.
 
-    client: AsyncClient
+    `bounds` are the parameters of the HTTP API: oldest_us, youngest_us, min_latency_us, max_latency_us, percentile,
+    since; `snapshot`, the id of one to ask in place of the live store; for tables `filter` and `whole`. Without a
+    query all spans are meant, of a snapshot those that its run asked for.
+    """
+
+    client: AsyncQuestions
     name: str
 
-    async def services(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
-        """As `Project.services`."""
-        call = calls.of_project(
-            dict, "GET", self.name, "services", query=calls.text_of_query(query), **bounds
-        )
-        services: list[dict[str, Any]] = (await self.client.send(call))["services"]
-        return services
+    @property
+    def _asker(self) -> AsyncQuestions:
+        return self.client
 
-    async def service(self, name: str, **bounds: Bound) -> dict[str, Any]:
-        """As `Project.service`."""
-        return await self.client.send(
-            calls.of_project(dict, "GET", self.name, f"services/{quote(name, safe='')}", **bounds)
-        )
+    @property
+    def _project(self) -> str:
+        return self.name
+
+    async def _get(self, what: str, /, **params: Bound | Query) -> dict[str, Any]:
+        return await self.client.send(calls.of_project(dict, "GET", self.name, what, **params))
+
+    async def _rows(self, what: str, rows: str, /, **params: Bound | Query) -> list[dict[str, Any]]:
+        return await self.client._rows(calls.of_project(dict, "GET", self.name, what, **params), rows)
+
+    async def services(self, /, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+        """Each service, alphabetical: service, slot, spans, errors, operations, latencies; `series=30` steps of time."""
+        return await self._rows("services", "services", query=query, **bounds)
+
+    async def service(self, /, name: str, **bounds: Bound) -> dict[str, Any]:
+        """`service` as in `services`, `platforms`, and `operations` in and out. Raises NotFound."""
+        return await self._get(f"services/{quote(name, safe='')}", **bounds)
 
     async def tail(
         self, query: Query = "", *, since: int | None = None
     ) -> AsyncIterator[TracedSpan | Missed]:
-        """As `Project.tail`."""
+        """Matching spans as they arrive, from a mark on (None: from now on), for as long as you read.
+
+        Missed stands where you were too slow, or more came at once than is sent.
+        """
         rest = b""
-        async for piece in self.client.stream(calls.tail(self.name, query, since)):
-            *lines, rest = (rest + piece).split(b"\n")
-            for line in lines:
-                if line:
+        async with aclosing(self.client.stream(calls.tail(self.name, query, since))) as pieces:
+            async for piece in pieces:
+                *lines, rest = (rest + piece).split(b"\n")
+                for line in filter(None, lines):
                     yield calls.told(line)
 
     async def spans(
         self,
+        /,
         query: Query | None = None,
         *,
         order: str = "-latency",
         limit: int | None = None,
         **bounds: Bound,
     ) -> list[TracedSpan]:
-        """As `Project.spans`."""
-        pages = calls.pages(self.name, query, limit, {"order": order, **bounds})
-        page: Any = None
-        while True:
-            try:
-                call = pages.send(page)
-            except StopIteration as end:
-                spans: list[TracedSpan] = end.value
-                return spans
-            page = await self.client.send(call)
+        """The matching spans in order, all of them or the first `limit`, however many pages they take."""
+        spans: list[TracedSpan] = []
+        cursor: str | None = None
+        while limit is None or len(spans) < limit:
+            size = calls.PAGE if limit is None else min(calls.PAGE, limit - len(spans))
+            page = await self.client.send(
+                calls.spans(self.name, query=query, order=order, limit=size, cursor=cursor, **bounds)
+            )
+            spans += page.spans
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return spans
 
     async def export(
         self,
+        /,
         query: Query | None = None,
         *,
         format: str = "otlp-json",  # noqa: A002
         **bounds: Bound,
     ) -> bytes:
-        """As `Project.export`."""
+        """The matching spans as a file: otlp-json, otlp-protobuf, jaeger-json, zipkin-json or lightstep."""
         return await self.client.send(calls.export(self.name, query, format, bounds))
 
     def export_stream(
         self,
-        query: str = "",
+        /,
+        query: Query = "",
         *,
         format: str = "otlp-json",  # noqa: A002
         **bounds: Bound,
     ) -> AsyncIterator[bytes]:
-        """As `Project.export_stream`."""
+        """The same piece by piece, whatever its size; the file is whole when no error ended it."""
         return self.client.stream(calls.export(self.name, query, format, bounds))
 
     async def import_(self, content: Content, *, format: str = "auto") -> dict[str, Any]:  # noqa: A002
-        """As `Project.import_`."""
+        """Keep the spans of a file of any known form and any size.
+
+        What became of them: `spans` (how many were taken), `dropped` by reason, `warnings`, `format` and `found` (what the
+        file turned out to be), `failed` (documents that could not be read). Raises BadReport when nothing was taken.
+        """
         return await self.client.send(calls.import_(self.name, content, format))
 
     async def trace(self, trace_id: str) -> Trace:
-        """As `Project.trace`."""
-        pages = calls.trace_pages(self.name, trace_id)
-        page: Any = None
-        while True:
-            try:
-                call = pages.send(page)
-            except StopIteration as end:
-                return Trace(end.value)
-            page = await self.client.send(call)
+        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+        page = await self.client.send(calls.trace(self.name, trace_id))
+        spans = page.spans
+        while page.next_cursor is not None:
+            page = await self.client.send(calls.trace(self.name, trace_id, cursor=page.next_cursor))
+            spans += page.spans
+        return Trace(spans)
 
-    async def trace_tree(self, trace_id: str, **params: Bound) -> dict[str, Any]:
-        """As `Project.trace_tree`."""
-        pages = calls.tree_pages(self.name, trace_id, params)
-        page: Any = None
-        while True:
-            try:
-                call = pages.send(page)
-            except StopIteration as end:
-                tree: dict[str, Any] = end.value
-                return tree
-            page = await self.client.send(call)
+    async def trace_tree(self, /, trace_id: str, **params: Bound) -> dict[str, Any]:
+        """The trace as the rows of a tree: critical path, self time, pairs of proxies, clocks that differ.
 
-    async def span(self, trace_id: str, span_id: str, **params: Bound) -> dict[str, Any]:
-        """As `Project.span`."""
-        return await self.client.send(
-            calls.of_trace(dict, self.name, trace_id, f"spans/{quote(span_id, safe='')}", **params)
-        )
+        All rows, however many pages they take, below what the head says of the whole. `params`: join (False: without
+        traces that only share a request id), below (a span id), snapshot.
+        """
+        path = f"traces/{quote(trace_id, safe='')}/tree"
+        tree = await self._get(path, **params)
+        while tree["next_cursor"] is not None:
+            more = await self._get(path, cursor=tree["next_cursor"], **params)
+            tree = {**more, "rows": tree["rows"] + more["rows"]}
+        return tree
+
+    async def span(self, /, trace_id: str, span_id: str, **params: Bound) -> dict[str, Any]:
+        """A span in full (`span`, `row`), and how unusual it is (`comparison`). Raises NotFound."""
+        return await self._get(f"traces/{quote(trace_id, safe='')}/spans/{quote(span_id, safe='')}", **params)
 
     async def trace_html(self, trace_id: str) -> str:
-        """As `Project.trace_html`."""
-        return (await self.client.send(calls.of_trace(bytes, self.name, trace_id, "html"))).decode()
+        """The trace as one HTML file that needs nothing else: keep it with the results of a failed test."""
+        path = f"traces/{quote(trace_id, safe='')}/html"
+        return (await self.client.send(calls.of_project(bytes, "GET", self.name, path))).decode()
 
     async def correlations(
-        self, query: Query | None = None, *, of: str = "latency", **bounds: Bound
+        self, /, query: Query | None = None, *, of: str = "latency", **bounds: Bound
     ) -> dict[str, Any]:
-        """As `Project.correlations`."""
-        return await self.client.send(
-            calls.of_project(
-                dict, "GET", self.name, "correlations", query=calls.text_of_query(query), of=of, **bounds
-            )
-        )
+        """What marks the slow traces (or, of='errors', the failed ones) and not the others, by |score|.
 
-    async def explain(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
-        """As `Project.explain`."""
-        return await self.client.send(
-            calls.of_project(dict, "GET", self.name, "explain", query=calls.text_of_query(query), **bounds)
-        )
+        `bounds` beside the usual: from_us, to_us, from_start_us, to_start_us, from_percentile (which traces are inside;
+        the slowest 5 % without), min_support, limit.
+        """
+        return await self._get("correlations", query=query, of=of, **bounds)
 
-    async def diagram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
-        """As `Project.diagram`."""
-        return await self.client.send(
-            calls.of_project(dict, "GET", self.name, "diagram", query=calls.text_of_query(query), **bounds)
-        )
+    async def explain(self, /, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """Why a query has no match: `terms` with what each matches, `nearest`, `lines` for the eye.
 
-    async def draw_diagram(self, query: Query | None = None, *, format: str = "svg", **bounds: Bound) -> str:  # noqa: A002
-        """As `Project.draw_diagram`."""
-        return (await self.client.send(calls.drawing(self.name, query, format, bounds))).decode()
+        Also for a project that has not received anything.
+        """
+        return await self._get("explain", query=query, **bounds)
 
-    async def traces(self, query: Query | None = None, **bounds: Bound) -> list[Trace]:
-        """As `Project.traces`."""
+    async def diagram(self, /, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """`nodes` (services) and `edges` (calls) of the traces of the matching spans; inferred=True: also silent ones."""
+        return await self._get("diagram", query=query, **bounds)
+
+    async def draw_diagram(
+        self,
+        /,
+        query: Query | None = None,
+        *,
+        format: str = "svg",  # noqa: A002
+        **bounds: Bound,
+    ) -> str:
+        """The same as a drawing: svg, dot or mermaid."""
+        call = calls.of_project(bytes, "GET", self.name, "diagram", query=query, format=format, **bounds)
+        return (await self.client.send(call)).decode()
+
+    async def traces(self, /, query: Query | None = None, **bounds: Bound) -> list[Trace]:
+        """The traces that matching spans belong to, whole, in the order in which those arrived."""
         found = await self.spans(query, order="arrival", limit=None, **bounds)
         return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
-    async def faults(self) -> list[dict[str, Any]]:
-        """As `Project.faults`."""
-        found: list[dict[str, Any]] = (await self.client.send(calls.faults("GET", self.name)))["faults"]
-        return found
-
-    async def add_fault(self, profile: str | None = None, **fault: Any) -> list[str]:
-        """As `Project.add_fault`."""
-        added = (await self.client.send(calls.fault(self.name, profile, fault)))["faults"]
-        return [one["id"] for one in added]
-
-    async def remove_faults(self, *fault_ids: str) -> None:
-        """As `Project.remove_faults`."""
-        for call in calls.without_faults(self.name, fault_ids):
-            await self.client.send(call)
-
-    @asynccontextmanager
-    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
-        """As `Project.fault`."""
-        added = await self.add_fault(profile, **fault)
-        try:
-            yield added
-        finally:
-            with suppress(NotFound):
-                await self.remove_faults(*added)
-
-    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
-        """As `Project.requests`."""
-        found: list[dict[str, Any]] = (await self.client.send(calls.requests(self.name, **which)))["requests"]
-        return found
-
-    async def request(self, number: int) -> dict[str, Any]:
-        """As `Project.request`."""
-        return await self.client.send(calls.requests(self.name, number))
-
-    async def request_body(self, number: int) -> bytes:
-        """As `Project.request_body`."""
-        return await self.client.send(calls.request_body(self.name, number))
-
-    async def decode_request(self, number: int) -> dict[str, Any]:
-        """As `Project.decode_request`."""
-        return await self.client.send(calls.requests(self.name, f"{number}/decoded"))
-
-    async def replay(
-        self,
-        number: int,
-        to: str,
-        *,
-        token: str | None = None,
-        ca_file: str | Path | None = None,
-        timeout: float = TIMEOUT_S,  # noqa: ASYNC109 - of the request, in its thread
-    ) -> Replayed:
-        """As `Project.replay`."""
-        detail, body = await self.request(number), await self.request_body(number)
-        return await replay_aside(
-            detail, body, to, token=self.name if token is None else token, ca_file=ca_file, timeout=timeout
-        )
-
-    async def checks(self, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
-        """As `Project.checks`."""
-        call = calls.of_project(dict, "GET", self.name, "checks", query=calls.text_of_query(query), **bounds)
-        found: list[dict[str, Any]] = (await self.client.send(call))["findings"]
-        return found
+    async def checks(self, /, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+        """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""
+        return await self._rows("checks", "findings", query=query, **bounds)
 
     async def reporters(self) -> list[dict[str, Any]]:
-        """As `Project.reporters`."""
-        call = calls.of_project(dict, "GET", self.name, "reporters")
-        found: list[dict[str, Any]] = (await self.client.send(call))["reporters"]
-        return found
+        """Who reported, the last heard first: service, id, tracer and its version, last_seen_ns, and what was lost on the way.
 
-    async def latency(self, query: Query | None = None, **bounds: Bound) -> Latency:
-        """As `Project.latency`."""
+        `reports` taken and `refused`, `spans` received, `dropped` by the client as it says, `dropped_here` by reason.
+        """
+        return await self._rows("reporters", "reporters")
+
+    async def latency(self, /, query: Query | None = None, **bounds: Bound) -> Latency:
+        """Exact percentiles of the matching spans' latencies. Raises NotFound when nothing ever arrived."""
         return calls.latency(await self.histogram(query, **bounds))
 
-    async def histogram(self, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
-        """As `Project.histogram`."""
-        return await self.client.send(
-            calls.of_project(dict, "GET", self.name, "histogram", query=calls.text_of_query(query), **bounds)
-        )
+    async def histogram(self, /, query: Query | None = None, **bounds: Bound) -> dict[str, Any]:
+        """buckets, percentiles, count, errors of all matching spans."""
+        return await self._get("histogram", query=query, **bounds)
 
-    async def groups(self, by: str, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
-        """As `Project.groups`."""
-        call = calls.of_project(
-            dict, "GET", self.name, "groups", by=by, query=calls.text_of_query(query), **bounds
-        )
-        groups: list[dict[str, Any]] = (await self.client.send(call))["groups"]
-        return groups
+    async def groups(self, /, by: str, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+        """The matching spans by the values of keys, separated by commas."""
+        return await self._rows("groups", "groups", by=by, query=query, **bounds)
 
     async def heat_map(
-        self, query: Query | None = None, *, columns: int = 60, **bounds: Bound
+        self, /, query: Query | None = None, *, columns: int = 60, **bounds: Bound
     ) -> dict[str, Any]:
-        """As `Project.heat_map`."""
-        return await self.client.send(
-            calls.of_project(
-                dict, "GET", self.name, "heatmap", query=calls.text_of_query(query), columns=columns, **bounds
-            )
-        )
+        """Latency over time: from_us, to_us, step_us, and columns with count, errors, percentiles and cells."""
+        return await self._get("heatmap", query=query, columns=columns, **bounds)
 
     async def run(
-        self, query: Query = "", *, name: str = "", limit: int = 50, **bounds: Bound
+        self, /, query: Query = "", *, name: str = "", limit: int = 50, **bounds: Bound
     ) -> dict[str, Any]:
-        """As `Project.run`."""
+        """Run a query: `snapshot` that keeps what was found, `histogram`, `page` of the slowest spans, `removed`."""
         return await self.client.send(
             calls.run(self.name, {"query": str(query), "name": name, "limit": limit, **bounds})
         )
 
     async def snapshots(self) -> list[dict[str, Any]]:
-        """As `Project.snapshots`."""
-        kept: list[dict[str, Any]] = (
-            await self.client.send(calls.of_project(dict, "GET", self.name, "snapshots"))
-        )["snapshots"]
-        return kept
+        """The snapshots that are kept, the newest first."""
+        return await self._rows("snapshots", "snapshots")
 
     async def snapshot(self, snapshot_id: str) -> dict[str, Any]:
-        """As `Project.snapshot`."""
+        """One of them: `snapshot`, `histogram`. Raises NotFound."""
         return await self.client.send(calls.snapshot(dict, "GET", self.name, snapshot_id))
 
     async def change_snapshot(
         self, snapshot_id: str, *, name: str | None = None, pinned: bool | None = None
     ) -> dict[str, Any]:
-        """As `Project.change_snapshot`."""
+        """Name it; pin it, so that it never goes to make room. Raises NotFound."""
         body = {"name": name, "pinned": pinned}
-        return await self.client.send(
-            replace(calls.snapshot(dict, "POST", self.name, snapshot_id), body=body)
-        )
+        call = calls.snapshot(dict[str, Any], "POST", self.name, snapshot_id)
+        return await self.client.send(replace(call, body=body))
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
-        """As `Project.delete_snapshot`."""
+        """Forget it. Raises NotFound."""
         await self.client.send(calls.snapshot(type(None), "DELETE", self.name, snapshot_id))
 
     async def export_snapshot(self, snapshot_id: str) -> bytes:
-        """As `Project.export_snapshot`."""
+        """The snapshot as one file, spans and all. Raises NotFound."""
         return await self.client.send(calls.snapshot(bytes, "GET", self.name, snapshot_id, "/file"))
 
     async def import_snapshot(self, content: bytes) -> dict[str, Any]:
-        """As `Project.import_snapshot`."""
+        """Keep the snapshot of a file: `snapshot`, `removed`."""
         return await self.client.send(calls.snapshot_file(self.name, content))
 
     async def compare(self, before: str, after: str, *, by: str = "") -> dict[str, Any]:
-        """As `Project.compare`."""
+        """From one snapshot, the baseline, to another: services and calls that came and went, and what changed."""
         return await self.client.send(
             calls.snapshot(dict, "GET", self.name, before, f"/compare/{after}", by=by)
         )
 
     async def create_stream(self, query: Query, *, name: str = "", backfill: bool = False) -> dict[str, Any]:
-        """As `Project.create_stream`."""
+        """Save a query, so that its latency, rate and errors are kept over time; the one there is, if there is one."""
         return await self.client.send(calls.stream(self.name, query, name, backfill=backfill))
 
     async def streams(self, query: Query | None = None) -> list[dict[str, Any]]:
-        """As `Project.streams`."""
-        call = calls.of_project(dict, "GET", self.name, "streams", query=calls.text_of_query(query))
-        streams: list[dict[str, Any]] = (await self.client.send(call))["streams"]
-        return streams
+        """The saved queries, the oldest first; with a query only the one that means the same."""
+        return await self._rows("streams", "streams", query=query)
 
-    async def stream_series(self, stream_id: str, **range_: int | None) -> dict[str, Any]:
-        """As `Project.stream_series`."""
-        return await self.client.send(
-            calls.of_project(dict, "GET", self.name, f"streams/{stream_id}/series", **range_)
-        )
+    async def stream_series(self, /, stream_id: str, **range_: int | None) -> dict[str, Any]:
+        """A stream over time: points with count, errors, percentiles; `oldest_us`, `youngest_us`, `columns`."""
+        return await self._get(f"streams/{stream_id}/series", **range_)
 
     async def delete_stream(self, stream_id: str) -> None:
-        """As `Project.delete_stream`."""
+        """Forget it. Raises NotFound."""
         await self.client.send(calls.of_project(type(None), "DELETE", self.name, f"streams/{stream_id}"))
 
     async def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[dict[str, Any]]:
-        """As `Project.suggest`."""
-        call = calls.of_project(
-            dict, "GET", self.name, "suggest", kind=kind, key=key, q=text, query=calls.text_of_query(query)
-        )
-        suggestions: list[dict[str, Any]] = (await self.client.send(call))["suggestions"]
-        return suggestions
+        """Names (service, operation, key, value), most frequent first: `spans`, how many of them are `errors`; of a key `distinct`, its values."""
+        return await self._rows("suggest", "suggestions", kind=kind, key=key, q=text, query=query)
 
     async def mark(self) -> int:
-        """As `Project.mark`."""
+        """Where the project stands in its order of arrival: `since` for what comes next."""
         return (await self.client.send(calls.of_project(calls.AtMark, "POST", self.name, "mark"))).mark
 
     async def expect(
@@ -467,20 +457,28 @@ class AsyncProject:
         since: int | None = None,
         trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
-        """As `Project.expect`."""
-        return (
-            await self.client.send(calls.expectation(self.name, query, count, timeout, quiet, since, trace))
-        ).spans
+        """Wait on the satellite until that many matching spans have arrived after the mark `since`.
+
+        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`. `trace` wants
+        something of their traces: `{"complete": True, "path": ["gateway", "shop"]}`, one root and no missing parent, a chain of
+        calls through these services.
+
+        Raises:
+            NotMet: they did not come in time, were evicted, or their report was refused for good; its text says what did.
+            Exceeded: more came.
+        """
+        call = calls.expectation(self.name, query, count, timeout, quiet, since, trace)
+        return (await self.client.send(call)).spans
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncWatch]:
-        """As `Project.watch`."""
+        """Take a mark: `with project.watch() as watched: act(); watched.expect(…)` counts what arrives from here on."""
         yield AsyncWatch(self, await self.mark())
 
     async def reset(self) -> int:
-        """As `Project.reset`."""
+        """Remove all its spans; how many there were."""
         return (await self.client.send(calls.of_project(calls.Removed, "POST", self.name, "reset"))).removed
 
     async def drop(self) -> None:
-        """As `Project.drop`."""
+        """Forget it. Raises NotFound."""
         await self.client.send(calls.of_project(type(None), "DELETE", self.name, ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import AsyncIterable, Generator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -104,8 +104,17 @@ class Removed(msgspec.Struct):
 
 def of_project(answer: type[T], method: str, project: str, what: str, **params: Any) -> Call[T]:
     """A question about one project; parameters that are None are left out."""
-    given = {name: value for name, value in params.items() if value is not None}
-    return Call(answer, method, f"/api/v1/projects/{quote(project, safe='')}/{what}".rstrip("/"), given)
+    path = f"/api/v1/projects/{quote(project, safe='')}/{what}".rstrip("/")
+    return Call(answer, method, path, given(params))
+
+
+def given(params: dict[str, Any]) -> dict[str, Any]:
+    """The parameters that are not None; a selector as the predicate."""
+    return {
+        name: str(value) if isinstance(value, Selector) else value
+        for name, value in params.items()
+        if value is not None
+    }
 
 
 def expectation(
@@ -160,19 +169,13 @@ def requests(project: str | None, what: object = "", **params: Any) -> Call[dict
     end = f"requests/{what}".rstrip("/")
     if project is not None:
         return of_project(dict[str, Any], "GET", project, end, **params)
-    given = {name: value for name, value in params.items() if value is not None}
-    return Call(dict[str, Any], "GET", f"/api/v1/{end}", given)
+    return Call(dict[str, Any], "GET", f"/api/v1/{end}", given(params))
 
 
 def request_body(project: str | None, number: int) -> Call[bytes]:
     """The body of one of them."""
     call = requests(project, f"{number}/body")
     return Call(bytes, call.method, call.path, waits_s=FILE_PATIENCE_S)
-
-
-def text_of_query(query: Query | None) -> str | None:
-    """A query as a parameter."""
-    return None if query is None else str(query)
 
 
 def latency(histogram: dict[str, Any]) -> Latency:
@@ -183,7 +186,7 @@ def latency(histogram: dict[str, Any]) -> Latency:
 
 def export(project: str, query: Query | None, format_: str, bounds: dict[str, Bound]) -> Call[bytes]:
     """Spans as a file."""
-    call = of_project(bytes, "GET", project, "export", query=text_of_query(query), format=format_, **bounds)
+    call = of_project(bytes, "GET", project, "export", query=query, format=format_, **bounds)
     return replace(call, waits_s=FILE_PATIENCE_S)
 
 
@@ -206,14 +209,6 @@ def tail(project: str, query: Query, since: int | None) -> Call[bytes]:
     return replace(call, waits_s=FILE_PATIENCE_S)
 
 
-def lines(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The lines that pieces of a body make."""
-    rest = b""
-    for piece in pieces:
-        *lines, rest = (rest + piece).split(b"\n")
-        yield from filter(None, lines)
-
-
 def told(line: bytes) -> TracedSpan | Missed:
     """What a line of a tail says."""
     if line.startswith(b'{"missed"'):
@@ -224,7 +219,7 @@ def told(line: bytes) -> TracedSpan | Missed:
 def run(project: str, asked: dict[str, Any]) -> Call[dict[str, Any]]:
     """A run, kept as a snapshot."""
     call = of_project(dict[str, Any], "POST", project, "snapshots")
-    return replace(call, body={name: value for name, value in asked.items() if value is not None})
+    return replace(call, body=given(asked))
 
 
 def snapshot(
@@ -246,55 +241,14 @@ def snapshot_file(project: str, content: bytes) -> Call[dict[str, Any]]:
     return replace(call, content=content, waits_s=FILE_PATIENCE_S)
 
 
-def pages(
-    project: str, query: Query | None, limit: int | None, params: dict[str, Any]
-) -> Generator[Call[Spans], Spans, list[TracedSpan]]:
-    """Asks page after page until there are `limit` spans, or all."""
-    spans: list[TracedSpan] = []
-    cursor: str | None = None
-    while limit is None or len(spans) < limit:
-        size = PAGE if limit is None else min(PAGE, limit - len(spans))
-        page = yield of_project(
-            Spans, "GET", project, "spans", query=text_of_query(query), limit=size, cursor=cursor, **params
-        )
-        spans += page.spans
-        cursor = page.next_cursor
-        if cursor is None:
-            break
-    return spans
+def spans(project: str, **params: Any) -> Call[Spans]:
+    """A page of spans."""
+    return of_project(Spans, "GET", project, "spans", **params)
 
 
-def trace_pages(project: str, trace_id: str) -> Generator[Call[Spans], Spans, list[TracedSpan]]:
-    """Asks page after page of one trace."""
-    path = f"traces/{quote(trace_id, safe='')}"
-    page = yield of_project(Spans, "GET", project, path)
-    spans = list(page.spans)
-    while page.next_cursor is not None:
-        page = yield of_project(Spans, "GET", project, path, cursor=page.next_cursor)
-        spans += page.spans
-    return spans
-
-
-def tree_pages(
-    project: str, trace_id: str, params: dict[str, Any]
-) -> Generator[Call[dict[str, Any]], dict[str, Any], dict[str, Any]]:
-    """Asks page after page of a trace's tree."""
-    path = f"traces/{quote(trace_id, safe='')}/tree"
-    tree: dict[str, Any] = yield of_project(dict, "GET", project, path, **params)
-    while tree["next_cursor"] is not None:
-        more = yield of_project(dict, "GET", project, path, cursor=tree["next_cursor"], **params)
-        tree = {**more, "rows": tree["rows"] + more["rows"]}
-    return tree
-
-
-def of_trace(answer: type[T], project: str, trace_id: str, what: str, **params: Any) -> Call[T]:
-    """A question about one trace."""
-    return of_project(answer, "GET", project, f"traces/{quote(trace_id, safe='')}/{what}", **params)
-
-
-def drawing(project: str, query: Query | None, format_: str, params: dict[str, Any]) -> Call[bytes]:
-    """A service diagram as a picture."""
-    return of_project(bytes, "GET", project, "diagram", query=text_of_query(query), format=format_, **params)
+def trace(project: str, trace_id: str, **params: Any) -> Call[Spans]:
+    """A page of one trace."""
+    return of_project(Spans, "GET", project, f"traces/{quote(trace_id, safe='')}", **params)
 
 
 def count_range(count: Count) -> tuple[int, int | None]:
@@ -383,6 +337,7 @@ def is_own_machine(url: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
-def patience(call: Call[Any]) -> httpx.Timeout:
-    """How long to wait for an answer."""
-    return httpx.Timeout(PATIENCE_S + call.waits_s, connect=PATIENCE_S)
+def content(call: Call[Any]) -> dict[str, Any]:
+    """What a request carries, as httpx takes it, and how long to wait for an answer."""
+    timeout = httpx.Timeout(PATIENCE_S + call.waits_s, connect=PATIENCE_S)
+    return {"params": call.params, "json": call.body, "content": call.content, "timeout": timeout}

@@ -6,7 +6,6 @@ Explorer (SSRF); this process can reach no more than its user can.
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import zlib
 from dataclasses import dataclass
@@ -98,11 +97,6 @@ def replay(
     except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
         raise Unreachable(f"nobody took the request at {to}: {error}") from error
     return Replayed(reply.status_code, None, reply.reason_phrase, reply.content)
-
-
-async def replay_aside(detail: dict[str, Any], body: bytes, to: str, **how: Any) -> Replayed:
-    """The same in an event loop: it is done in a thread."""
-    return await asyncio.to_thread(replay, detail, body, to, **how)
 
 
 def _address(to: str, *, bare: bool) -> tuple[bool, str, str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Collection
-from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from urllib.parse import quote
 from mock_lightstep_satellite.async_client import AsyncClient, AsyncProject
 from mock_lightstep_satellite.calls import Count, Latency, Query
 from mock_lightstep_satellite.client import Project
+from mock_lightstep_satellite.connection import blocking, blocking_context
 from mock_lightstep_satellite.errors import NotFound, is_told
 from mock_lightstep_satellite.golden import compare
 from mock_lightstep_satellite.remote import RemoteSatellite, environment
@@ -39,17 +40,190 @@ class Golden:
     """Write the missing ones; in CI a missing file fails instead."""
 
 
+class AsyncSpans:
+    """The spans of one test with methods to await, in whatever event loop runs the test: `await async_spans.expect(…)`.
+
+    Addresses are asked of `spans`.
+    """
+
+    def __init__(self, spans: Spans) -> None:
+        self.spans = spans
+
+    def __repr__(self) -> str:
+        return repr(self.spans).replace("<Spans", "<AsyncSpans")
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[AsyncProject]:
+        """A connection for one question: a loop may end, or a task be cancelled, with nothing left open."""
+        async with AsyncClient(self.spans.satellite.url) as client:
+            yield client.project(self.spans.project)
+
+    @property
+    def token(self) -> str:
+        """As `Spans.token`."""
+        return self.spans.token
+
+    def env(self) -> dict[str, str]:
+        """As `Spans.env`."""
+        return self.spans.env()
+
+    async def expect(
+        self,
+        query: Query = "",
+        count: Count = ">=1",
+        *,
+        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        quiet: float = 0.0,
+        since: int | None = None,
+        trace: dict[str, Any] | None = None,
+    ) -> list[TracedSpan]:
+        """Wait until so many matching spans have arrived (see `Project.expect`); since the test began unless `since` is set.
+
+        Raises:
+            NotMet: they did not come; its text says what did.
+            Exceeded: more came.
+        """
+        async with self._asking() as asked:
+            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
+
+    async def find(self, /, query: Query = "", **bounds: Any) -> list[TracedSpan]:
+        """The matching spans that are there now, in order of arrival; empty before the first arrives."""
+        async with self._asking() as asked:
+            try:
+                return await asked.spans(query, order="arrival", **bounds)
+            except NotFound:  # the project begins with its first report
+                return []
+
+    async def mark(self) -> int:
+        """Where the test's spans stand in their order of arrival: `since` for what comes next."""
+        async with self._asking() as asked:
+            return await asked.mark()
+
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncWatch]:
+        """Take a mark: `async with spans.watch() as watched: …; await watched.expect(…)` counts what arrives from here on."""
+        async with self._asking() as asked, asked.watch() as watched:
+            yield watched
+
+    async def requests(self, /, **which: Any) -> list[dict[str, Any]]:
+        """What came for this test, refused and aborted requests, too, oldest first; see `Project.requests`."""
+        async with self._asking() as asked:
+            return await asked.requests(**which)
+
+    async def reporters(self) -> list[dict[str, Any]]:
+        """Who reported to this test, the last heard first; see `Project.reporters`."""
+        async with self._asking() as asked:
+            return await asked.reporters()
+
+    async def trace(self, trace_id: str) -> Trace:
+        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+        async with self._asking() as asked:
+            return await asked.trace(trace_id)
+
+    async def traces(self, /, query: Query = "", **bounds: Any) -> list[Trace]:
+        """The traces that matching spans belong to, whole; none before the first span arrives."""
+        async with self._asking() as asked:
+            try:
+                return await asked.traces(query, **bounds)
+            except NotFound:
+                return []
+
+    async def latency(self, /, query: Query = "", **bounds: Any) -> Latency:
+        """Exact latency percentiles of the matching spans, in seconds. Raises NotFound before the first span."""
+        async with self._asking() as asked:
+            return await asked.latency(query, **bounds)
+
+    @asynccontextmanager
+    async def fault(self, /, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
+        """Have something go wrong for this test's reports within the block.
+
+            with spans.fault(status=503, times=2):
+                tracer.flush()
+
+        The fields of a fault, and profiles: docs/testing.md.
+        """
+        async with self._asking() as asked, asked.fault(profile, **fault) as added:
+            yield added
+
+    async def faults(self) -> list[dict[str, Any]]:
+        """What goes wrong for this test's reports: id, fault, seen, applied, active of each rule."""
+        async with self._asking() as asked:
+            return await asked.faults()
+
+    async def checks(self, query: Query = "") -> list[dict[str, Any]]:
+        """What is odd about the spans as they were sent; see `Project.checks`. Nothing before the first arrives."""
+        async with self._asking() as asked:
+            try:
+                return await asked.checks(query)
+            except NotFound:
+                return []
+
+    async def assert_sound(self) -> None:
+        """Nothing is odd about the spans as they were sent, but for what is only worth knowing (severity info)."""
+        found = [one for one in await self.checks() if one["severity"] != "info"]
+        if found:
+            lines = [
+                f"  {one['severity']} {one['name']}: {one['message']} ({counted(one['spans'], 'span')} of {', '.join(one['services'])})"
+                for one in found
+            ]
+            raise AssertionError(
+                "\n".join([f"{counted(len(found), 'finding')} about the spans as they were sent", *lines])
+            )
+
+    async def reset(self) -> int:
+        """Remove all of them; how many there were."""
+        async with self._asking() as asked:
+            try:
+                return await asked.reset()
+            except NotFound:
+                return 0
+
+    async def drop(self) -> None:
+        """Forget the project, with its faults. What is sent with its token later begins it anew."""
+        async with self._asking() as asked:
+            with suppress(NotFound):
+                await asked.drop()
+
+    async def match_golden(self, name: str, query: Query = "", *, ignore: Collection[str] = ()) -> None:
+        """Hold the traces of the matching spans against `golden/NAME.json` beside the test's file.
+
+        Ids, times, hosts and other things that differ from run to run are not compared; `ignore` names further tags.
+        The first run writes the file; with CI set a missing one fails; `--satellite-update-golden` writes it anew.
+
+        Raises:
+            AssertionError: they differ; its text is the difference.
+        """
+        if not re.fullmatch(r"[\w.-]+", name):
+            raise ValueError(f"a golden file's name has letters, digits, '.', '_' and '-' only, not {name!r}")
+        found = await self.traces(query)
+        if not found:
+            raise AssertionError(f"no span is {query or 'there'}: wait for them with expect() first")
+        golden = self.spans.golden
+        compare(
+            golden.folder / f"{name}.json", found, ignore=ignore, update=golden.update, create=golden.create
+        )
+
+
+class _HereSpans(AsyncSpans):
+    """The same over the connection of `Spans`, which blocks."""
+
+    @asynccontextmanager
+    async def _asking(self) -> AsyncIterator[AsyncProject]:
+        yield self.spans.asked._awaited
+
+
 class Spans:
     """The spans of one test: where to send them, and how to wait for them."""
 
     def __init__(self, satellite: Satellite | RemoteSatellite, token: str, golden: Golden) -> None:
-        self._golden = golden
+        self.golden = golden
         self.token = token
         """The access token to report with; in open mode also the project's name."""
         self.project = token
         self.satellite = satellite
         self.asked: Project = satellite.client.project(token)
         """Everything else that can be asked: `spans.asked.histogram()`."""
+        self._awaited = _HereSpans(self)
 
     def __repr__(self) -> str:
         return f"<Spans of project {self.project} at {self.satellite.url}>"
@@ -111,226 +285,27 @@ class Spans:
         """
         return environment(self.satellite, self.token)
 
-    def expect(
-        self,
-        query: Query = "",
-        count: Count = ">=1",
-        *,
-        timeout: float = 5.0,
-        quiet: float = 0.0,
-        since: int | None = None,
-        trace: dict[str, Any] | None = None,
-    ) -> list[TracedSpan]:
-        """Wait until so many matching spans have arrived (see `Client`); since the test began unless `since` is set.
-
-        Raises:
-            NotMet: they did not come; its text says what did.
-            Exceeded: more came.
-        """
-        return self.asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
-
-    def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
-        """The matching spans that are there now, in order of arrival; empty before the first arrives."""
-        try:
-            return self.asked.spans(query, order="arrival", **bounds)
-        except NotFound:  # the project begins with its first report
-            return []
-
-    def mark(self) -> int:
-        """Where the test's spans stand in their order of arrival: `since` for what comes next."""
-        return self.asked.mark()
-
-    def watch(self) -> AbstractContextManager[Watch]:
+    @contextmanager
+    def watch(self) -> Iterator[Watch]:
         """Take a mark: `with spans.watch() as watched: act(); watched.expect(…)` counts what arrives from here on."""
-        made: AbstractContextManager[Watch] = self.asked.watch()
-        return made
-
-    def requests(self, **which: Any) -> list[dict[str, Any]]:
-        """What came for this test, refused and aborted requests, too, oldest first; see `Project.requests`."""
-        return self.asked.requests(**which)
-
-    def reporters(self) -> list[dict[str, Any]]:
-        """Who reported to this test, the last heard first; see `Project.reporters`."""
-        return self.asked.reporters()
-
-    def trace(self, trace_id: str) -> Trace:
-        """Every span of a trace, by start, with parents and children. Raises NotFound."""
-        return self.asked.trace(trace_id)
-
-    def traces(self, query: Query = "", **bounds: Any) -> list[Trace]:
-        """The traces that matching spans belong to, whole; none before the first span arrives."""
-        return [
-            self.trace(one) for one in dict.fromkeys(span.trace_id for span in self.find(query, **bounds))
-        ]
-
-    def latency(self, query: Query = "", **bounds: Any) -> Latency:
-        """Exact latency percentiles of the matching spans, in seconds. Raises NotFound before the first span."""
-        return self.asked.latency(query, **bounds)
-
-    def fault(self, profile: str | None = None, **fault: Any) -> AbstractContextManager[list[str]]:
-        """Have something go wrong for this test's reports within the block.
-
-            with spans.fault(status=503, times=2):
-                tracer.flush()
-
-        The fields of a fault, and profiles: docs/testing.md.
-        """
-        made: AbstractContextManager[list[str]] = self.asked.fault(profile, **fault)
-        return made
-
-    def faults(self) -> list[dict[str, Any]]:
-        """What goes wrong for this test's reports: id, fault, seen, applied, active of each rule."""
-        return self.asked.faults()
-
-    def checks(self, query: Query = "") -> list[dict[str, Any]]:
-        """What is odd about the spans as they were sent; see `Project.checks`. Nothing before the first arrives."""
-        try:
-            return self.asked.checks(query)
-        except NotFound:
-            return []
-
-    def assert_sound(self) -> None:
-        """Nothing is odd about the spans as they were sent, but for what is only worth knowing (severity info)."""
-        found = [one for one in self.checks() if one["severity"] != "info"]
-        if found:
-            lines = [
-                f"  {one['severity']} {one['name']}: {one['message']} ({counted(one['spans'], 'span')} of {', '.join(one['services'])})"
-                for one in found
-            ]
-            raise AssertionError(
-                "\n".join([f"{counted(len(found), 'finding')} about the spans as they were sent", *lines])
-            )
-
-    def reset(self) -> int:
-        """Remove all of them; how many there were."""
-        try:
-            return self.asked.reset()
-        except NotFound:
-            return 0
-
-    def drop(self) -> None:
-        """Forget the project, with its faults. What is sent with its token later begins it anew."""
-        with suppress(NotFound):
-            self.asked.drop()
-
-    def match_golden(self, name: str, query: Query = "", *, ignore: Collection[str] = ()) -> None:
-        """Hold the traces of the matching spans against `golden/NAME.json` beside the test's file.
-
-        Ids, times, hosts and other things that differ from run to run are not compared; `ignore` names further tags.
-        The first run writes the file; with CI set a missing one fails; `--satellite-update-golden` writes it anew.
-
-        Raises:
-            AssertionError: they differ; its text is the difference.
-        """
-        if not re.fullmatch(r"[\w.-]+", name):
-            raise ValueError(f"a golden file's name has letters, digits, '.', '_' and '-' only, not {name!r}")
-        found = self.traces(query)
-        if not found:
-            raise AssertionError(f"no span is {query or 'there'}: wait for them with expect() first")
-        golden = self._golden
-        compare(
-            golden.folder / f"{name}.json", found, ignore=ignore, update=golden.update, create=golden.create
-        )
-
-
-class AsyncSpans:
-    """The same spans with methods to await, in whatever event loop runs the test: `await async_spans.expect(…)`.
-
-    What is no question (`env()`, addresses, `token`) is asked of `spans`.
-    """
-
-    def __init__(self, spans: Spans) -> None:
-        self.spans = spans
-
-    def __repr__(self) -> str:
-        return repr(self.spans).replace("<Spans", "<AsyncSpans")
-
-    @asynccontextmanager
-    async def _asking(self) -> AsyncIterator[AsyncProject]:
-        """A connection for one question: a loop may end, or a task be cancelled, with nothing left open."""
-        async with AsyncClient(self.spans.satellite.url) as client:
-            yield client.project(self.spans.project)
-
-    @property
-    def token(self) -> str:
-        """As `Spans.token`."""
-        return self.spans.token
-
-    def env(self) -> dict[str, str]:
-        """As `Spans.env`."""
-        return self.spans.env()
-
-    async def expect(
-        self,
-        query: Query = "",
-        count: Count = ">=1",
-        *,
-        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
-        quiet: float = 0.0,
-        since: int | None = None,
-        trace: dict[str, Any] | None = None,
-    ) -> list[TracedSpan]:
-        """As `Spans.expect`."""
-        async with self._asking() as asked:
-            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
-
-    async def find(self, query: Query = "", **bounds: Any) -> list[TracedSpan]:
-        """As `Spans.find`."""
-        async with self._asking() as asked:
-            try:
-                return await asked.spans(query, order="arrival", **bounds)
-            except NotFound:
-                return []
-
-    async def mark(self) -> int:
-        """As `Spans.mark`."""
-        async with self._asking() as asked:
-            return await asked.mark()
-
-    @asynccontextmanager
-    async def watch(self) -> AsyncIterator[AsyncWatch]:
-        """As `Spans.watch`."""
-        async with self._asking() as asked, asked.watch() as watched:
+        with self.asked.watch() as watched:
             yield watched
 
-    async def requests(self, **which: Any) -> list[dict[str, Any]]:
-        """As `Spans.requests`."""
-        async with self._asking() as asked:
-            return await asked.requests(**which)
-
-    async def reporters(self) -> list[dict[str, Any]]:
-        """As `Spans.reporters`."""
-        async with self._asking() as asked:
-            return await asked.reporters()
-
-    async def trace(self, trace_id: str) -> Trace:
-        """As `Spans.trace`."""
-        async with self._asking() as asked:
-            return await asked.trace(trace_id)
-
-    async def traces(self, query: Query = "", **bounds: Any) -> list[Trace]:
-        """As `Spans.traces`."""
-        async with self._asking() as asked:
-            try:
-                return await asked.traces(query, **bounds)
-            except NotFound:
-                return []
-
-    async def latency(self, query: Query = "", **bounds: Any) -> Latency:
-        """As `Spans.latency`."""
-        async with self._asking() as asked:
-            return await asked.latency(query, **bounds)
-
-    @asynccontextmanager
-    async def fault(self, profile: str | None = None, **fault: Any) -> AsyncIterator[list[str]]:
-        """As `Spans.fault`."""
-        async with self._asking() as asked, asked.fault(profile, **fault) as added:
-            yield added
-
-    async def faults(self) -> list[dict[str, Any]]:
-        """As `Spans.faults`."""
-        async with self._asking() as asked:
-            return await asked.faults()
+    expect = blocking(AsyncSpans.expect)
+    find = blocking(AsyncSpans.find)
+    trace = blocking(AsyncSpans.trace)
+    traces = blocking(AsyncSpans.traces)
+    latency = blocking(AsyncSpans.latency)
+    match_golden = blocking(AsyncSpans.match_golden)
+    checks = blocking(AsyncSpans.checks)
+    assert_sound = blocking(AsyncSpans.assert_sound)
+    requests = blocking(AsyncSpans.requests)
+    reporters = blocking(AsyncSpans.reporters)
+    fault = blocking_context(AsyncSpans.fault)
+    faults = blocking(AsyncSpans.faults)
+    mark = blocking(AsyncSpans.mark)
+    reset = blocking(AsyncSpans.reset)
+    drop = blocking(AsyncSpans.drop)
 
 
 def token_of(test: str, worker: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from mock_lightstep_satellite.connection import blocking
 from mock_lightstep_satellite.errors import is_told
 
 if TYPE_CHECKING:
@@ -14,38 +15,6 @@ if TYPE_CHECKING:
     from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 __tracebackhide__ = is_told
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A project's questions about what arrived after a mark; what was there before does not count."""
-
-    project: Project
-    mark: int
-
-    def expect(
-        self,
-        query: Query = "",
-        count: Count = ">=1",
-        *,
-        timeout: float = 5.0,
-        quiet: float = 0.0,
-        trace: dict[str, Any] | None = None,
-    ) -> list[TracedSpan]:
-        """As `Project.expect`."""
-        return self.project.expect(query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace)
-
-    def spans(self, query: Query = "", *, limit: int | None = None, **bounds: Bound) -> list[TracedSpan]:
-        """The matching ones that are there now, in order of arrival. Raises NotFound when nothing ever arrived."""
-        return self.project.spans(query, order="arrival", limit=limit, since=self.mark, **bounds)
-
-    def traces(self, query: Query = "", **bounds: Bound) -> list[Trace]:
-        """The traces that they belong to, whole: also with spans that were there before."""
-        return self.project.traces(query, since=self.mark, **bounds)
-
-    def requests(self, **which: Bound) -> list[dict[str, Any]]:
-        """As `Project.requests`."""
-        return self.project.requests(since=self.mark, **which)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,21 +33,38 @@ class AsyncWatch:
         quiet: float = 0.0,
         trace: dict[str, Any] | None = None,
     ) -> list[TracedSpan]:
-        """As `Watch.expect`."""
+        """As `Project.expect`."""
         return await self.project.expect(
             query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace
         )
 
     async def spans(
-        self, query: Query = "", *, limit: int | None = None, **bounds: Bound
+        self, /, query: Query = "", *, limit: int | None = None, **bounds: Bound
     ) -> list[TracedSpan]:
-        """As `Watch.spans`."""
+        """The matching ones that are there now, in order of arrival. Raises NotFound when nothing ever arrived."""
         return await self.project.spans(query, order="arrival", limit=limit, since=self.mark, **bounds)
 
-    async def traces(self, query: Query = "", **bounds: Bound) -> list[Trace]:
-        """As `Watch.traces`."""
+    async def traces(self, /, query: Query = "", **bounds: Bound) -> list[Trace]:
+        """The traces that they belong to, whole: also with spans that were there before."""
         return await self.project.traces(query, since=self.mark, **bounds)
 
-    async def requests(self, **which: Bound) -> list[dict[str, Any]]:
-        """As `Watch.requests`."""
+    async def requests(self, /, **which: Bound) -> list[dict[str, Any]]:
+        """As `Project.requests`."""
         return await self.project.requests(since=self.mark, **which)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A project's questions about what arrived after a mark; what was there before does not count."""
+
+    project: Project
+    mark: int
+
+    @property
+    def _awaited(self) -> AsyncWatch:
+        return AsyncWatch(self.project._awaited, self.mark)
+
+    expect = blocking(AsyncWatch.expect)
+    spans = blocking(AsyncWatch.spans)
+    traces = blocking(AsyncWatch.traces)
+    requests = blocking(AsyncWatch.requests)

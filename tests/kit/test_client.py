@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import math
 import threading
 from collections.abc import Iterator
@@ -340,13 +341,53 @@ def test_the_async_client_with_nobody_there() -> None:
 
 
 def test_both_clients_have_the_same_methods() -> None:
-    from mock_lightstep_satellite.async_client import AsyncProject
+    def public(one: object) -> dict[str, tuple[str, str | None]]:
+        """Parameters and docstring of each method; "" of what is none."""
+        found = {name: getattr(one, name) for name in dir(one) if not name.startswith("_")}
+        return {
+            name: (str(inspect.signature(value).replace(return_annotation="")), value.__doc__)
+            if callable(value)
+            else ("", None)
+            for name, value in found.items()
+        }
 
-    def public(kind: type) -> set[str]:
-        return {name for name in dir(kind) if not name.startswith("_")}
+    with Client() as client:
+        aside = AsyncClient()
+        assert public(client) == public(aside)
+        here, there = public(client.project("p")), public(aside.project("p"))
+        assert here == there
+        assert here["spans"][0].startswith("(query: 'Query | None' = None, *, order: 'str' = '-latency',")
+        assert "all of them or the first `limit`" in (here["spans"][1] or "")
+        assert not [
+            name
+            for name, (_, docstring) in here.items()
+            if docstring is None and name not in {"client", "name"}
+        ]
+    asyncio.run(aside.close())
 
-    assert public(Client) == public(AsyncClient)
-    assert public(Project) == public(AsyncProject)
+
+def test_a_client_that_blocks_within_an_event_loop(served: Served) -> None:
+    async def ask() -> list[dict[str, Any]]:
+        with Client(served.url) as client:
+            return client.project("p").services()
+
+    assert len(asyncio.run(ask())) == 5
+
+
+def test_a_tail_that_is_left_ends(served: Served) -> None:
+    with Client(served.url) as client:
+        tail = client.project("p").tail(since=0)
+        next(tail)
+        tail.close()  # type: ignore[attr-defined] # a generator
+        with pytest.raises(StopIteration):
+            next(tail)
+
+
+def test_what_fails_within_the_block_of_a_fault_comes_out_of_it(client: Client) -> None:
+    project = client.project("p")
+    with pytest.raises(ZeroDivisionError), project.fault(status=503):
+        _ = 1 / len(project.faults()[1:])
+    assert project.faults() == []
 
 
 def test_notes_on_a_query_are_told(client: Client, caplog: pytest.LogCaptureFixture) -> None:
