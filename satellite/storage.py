@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import socket
 import sqlite3
@@ -115,14 +116,19 @@ def _clickhouse(
 ) -> ClickHouseStore:
     from satellite.store.clickhouse.connection import Connection
     from satellite.store.clickhouse.engine import ClickHouseStore
+    from satellite.store.clickhouse.retention import Retention
 
     return ClickHouseStore(
         Connection(target),
         clock_seconds=clock_seconds,
         host=socket.gethostname(),
-        disk_bytes_per_project=settings.disk_bytes_per_project,
-        disk_overrides=settings.disk_bytes_per_project_overrides,
-        disk_bytes_in_total=settings.disk_bytes_in_total or disk_bytes,
+        retention=Retention(
+            disk_bytes_per_project=settings.disk_bytes_per_project,
+            disk_overrides=settings.disk_bytes_per_project_overrides,
+            disk_bytes_in_total=settings.disk_bytes_in_total or disk_bytes,
+            seconds_per_project=settings.retention_seconds or math.inf,
+            seconds_overrides=settings.retention_seconds_overrides,
+        ),
         duplicate_window_seconds=settings.duplicate_window_seconds,
     )
 

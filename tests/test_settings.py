@@ -244,6 +244,16 @@ def test_where_clickhouse_is_is_shown_without_credentials(url: str, shown: str) 
     assert "s3cret" not in repr(loaded) + repr(loaded.shown())
 
 
+def test_retention_by_time_is_clickhouse_s() -> None:
+    given = {"retention_seconds": "3600", "retention_seconds_overrides": '{"shop": 60}'}
+    loaded = load({"store": "clickhouse", "clickhouse_url": "chdb:///x", **given}, {})
+    assert loaded.settings.retention_seconds_overrides == {"shop": 60}
+    with pytest.raises(BadSetting, match="needs store clickhouse"):
+        load({"retention_seconds": "3600"}, {})
+    with pytest.raises(BadSetting, match="retention_seconds"):
+        load({"store": "clickhouse", "clickhouse_url": "chdb:///x", "retention_seconds": "0"}, {})
+
+
 @pytest.mark.parametrize(
     "url",
     [

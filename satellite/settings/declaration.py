@@ -252,6 +252,13 @@ class Settings(BaseSettings):
     disk_bytes_in_total: Bytes | None = None
     """Disk for the spans of all projects; beyond it the largest projects lose their oldest. Not set: four fifths of what
     is free or ours at the start."""
+    retention_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """How long a span is kept after it arrived, where `store` is clickhouse; it goes a twentieth of that later at most. Not set:
+    as long as the budgets allow."""
+    retention_seconds_overrides: Annotated[
+        dict[Project, Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_map)
+    ] = {}
+    """Other values of `retention_seconds` for some projects: `{"project": seconds}`."""
     duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
     """How far back a span that comes again is recognised and kept once; 0 looks for none."""
     max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
@@ -329,6 +336,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         if self.store == "clickhouse" and self.data_dir is not None:
             message = "store clickhouse keeps everything at clickhouse_url: leave data_dir out"
+            raise ValueError(message)
+        if self.store != "clickhouse" and (self.retention_seconds or self.retention_seconds_overrides):
+            message = "retention_seconds needs store clickhouse; the satellite's own engine keeps what its budgets hold"
             raise ValueError(message)
         owners: dict[int, str] = {}
         for name in PORTS:

@@ -12,10 +12,11 @@ a seat, looks at the commits of all before it decides what a batch is, and for e
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +24,16 @@ import pyarrow as pa
 
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.model.spans import SpanBatch
-from satellite.store import ProjectStats, ServiceWindow, Written
+from satellite.store import ProjectStats, Written
 from satellite.store.clickhouse import commits, schema
 from satellite.store.clickhouse.commits import Standing, commit, number_of, standings
 from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.holdings import Holdings
 from satellite.store.clickhouse.inbox import Arrival, Errand, Inbox
 from satellite.store.clickhouse.predicates import Moment
 from satellite.store.clickhouse.project import Project
 from satellite.store.clickhouse.questions import ClickHouseQuestions
+from satellite.store.clickhouse.retention import Retention
 from satellite.store.clickhouse.seats import Seat
 from satellite.store.durable.files import Damage
 
@@ -39,14 +42,8 @@ TABLES = ("spans", "gone", "commits")
 MOST_PROJECTS = 10_000
 """As of the engine in memory."""
 
-SERVICES_SHOWN = 50
-"""In what is said of a project at a glance (ours)."""
-
 BUDGET_INSERTS = 64
 """After so many inserts the budgets are looked at (ours)."""
-
-ROOM = 0.95
-"""What is left of a budget that was exceeded, so that it is not exceeded again at once (ours)."""
 
 PROBE_SECONDS = 1.0
 """How often a ClickHouse that failed is tried again (ours)."""
@@ -70,9 +67,7 @@ class ClickHouseStore(ClickHouseQuestions):
         *,
         clock_seconds: Callable[[], float],
         host: str = "",
-        disk_bytes_per_project: int = 2**63,
-        disk_overrides: Mapping[str, int] | None = None,
-        disk_bytes_in_total: int = 2**63,
+        retention: Retention | None = None,
         duplicate_window_seconds: float = 120,
     ) -> None:
         """The store with what is in the tables; it closes the connection, also when it cannot be made.
@@ -81,21 +76,19 @@ class ClickHouseStore(ClickHouseQuestions):
             connection: to chDB or to a server.
             clock_seconds: monotonic.
             host: what this satellite is called among those of a pool.
-            disk_bytes_per_project: beyond it a project's oldest spans go; counted as its share of the table, by spans.
-            disk_overrides: other budgets for some projects.
-            disk_bytes_in_total: beyond it the oldest spans of the largest project go.
+            retention: how much is kept; None: everything.
             duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again; 0: never.
 
         Raises:
             BadDataDirectory: a newer satellite wrote it.
             SatelliteError: ClickHouse does not take what is needed.
         """
-        self._budget, self._budgets = disk_bytes_per_project, dict(disk_overrides or {})
-        self._whole_budget = disk_bytes_in_total
+        self._retention = retention or Retention()
         self._window_ns = int(duplicate_window_seconds * 1e9)
         self._damage: list[Damage] = []
         self._clock_seconds = clock_seconds
         self.connection = connection
+        self._holdings = Holdings(connection)
         self._seat: Seat | None = None
         try:
             schema.bring_up(connection)
@@ -105,9 +98,9 @@ class ClickHouseStore(ClickHouseQuestions):
             raise
         self._stale = False
         self._inserts = 0
+        self._looked = clock_seconds()
+        """At what is to go."""
         self._problem = ""
-        self._counted: dict[str, tuple[Standing, int]] = {}
-        """How many spans a project had when it stood so."""
         self._unsettled: set[str] = set()
         """Projects of which others may have taken the same at the same moment."""
         self._twins_since: dict[str, float] = {}
@@ -135,10 +128,10 @@ class ClickHouseStore(ClickHouseQuestions):
         )
         for table in ("spans", "gone"):
             place = orphans if table == "spans" else orphans.replace("mark >", "by_mark >")
-            if self._count_of(table, place):
+            if self._holdings.count(table, place):
                 self.connection.run(f"DELETE FROM {table} WHERE {place}")
         for home in homes:
-            home.stored = self._count_of("spans", home.moment.condition)
+            home.stored = self._holdings.count("spans", home.moment.condition)
             home.learn(home.standing)
 
     def _home(self, standing: Standing) -> Project:
@@ -147,10 +140,6 @@ class ClickHouseStore(ClickHouseQuestions):
     @property
     def _number(self) -> int:
         return self._seat.number if self._seat is not None else 0
-
-    def _count_of(self, table: str, condition: str) -> int:
-        found = self.connection.ask(f"SELECT count() AS rows FROM {table} WHERE {condition}")
-        return int(found["rows"][0].as_py())
 
     def _standings(self, names: Sequence[str] | None = None) -> dict[str, Standing]:
         """How projects stand now, those that were dropped left out."""
@@ -184,68 +173,16 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def projects(self) -> list[ProjectStats]:
         """See Store."""
-        found = self._standings()
-        if not found:
-            return []
-        each = self._bytes_each()
-        services: dict[int, list[ServiceWindow]] = {}
-        windows: dict[int, int] = {}
-        for row in self._said_of_services(list(found.values())):
-            windows[row["number"]] = max(0, row["newest"] - row["first"]) // 1000
-            since_us = max(0, row["newest"] - row["oldest"]) // 1000
-            shown = ServiceWindow(row["service"].decode("utf-8", "replace"), row["spans"], since_us)
-            services.setdefault(row["number"], []).append(shown)
-        stats = []
-        for name, standing in found.items():
-            number, stored = standing.moment.project, self._stored(standing)
-            size = int(stored * each)
-            stats.append(
-                ProjectStats(
-                    name,
-                    stored,
-                    size,
-                    windows.get(number, 0),
-                    standing.moment.mark,
-                    standing.ledger(stored),
-                    size,
-                    services.get(number, []),
-                )
-            )
-        return stats
+        return self._holdings.stats(self._held())
+
+    def _held(self) -> list[tuple[Standing, int]]:
+        """Each project, and how many spans it has."""
+        return [(one, self._stored(one)) for one in self._standings().values()]
 
     def _stored(self, standing: Standing) -> int:
-        """How many spans it has; counted again when something changed."""
         if not self.shared and (home := self._projects.get(standing.name)) and home.standing is standing:
             return home.stored
-        known = self._counted.get(standing.name)
-        if known is None or known[0] != standing:
-            known = (standing, self._count_of("spans", standing.moment.condition))
-            self._counted[standing.name] = known
-        return known[1]
-
-    def _said_of_services(self, found: Sequence[Standing]) -> list[dict[str, Any]]:
-        replaced = any(one.moment.replaced for one in found)
-        seen = "(project, mark) NOT IN (SELECT project, mark FROM gone)" if replaced else "1"
-        rows: list[dict[str, Any]] = self.connection.ask(
-            "SELECT project AS number, service, count() AS spans,"
-            " if(countIf(status != 2) > 0, argMinIf(arrived_ns, mark, status != 2), argMin(arrived_ns, mark)) AS oldest,"
-            " min(mark) AS first_mark, max(mark) AS last_mark, argMin(arrived_ns, mark) AS first_ns,"
-            " argMax(arrived_ns, mark) AS last_ns,"
-            " argMin(first_ns, first_mark) OVER (PARTITION BY project) AS first,"
-            " argMax(last_ns, last_mark) OVER (PARTITION BY project) AS newest"
-            f" FROM spans WHERE {seen} AND mark > transform(project, [{_numbers(one.moment.project for one in found)}],"
-            f" [{', '.join(f'toInt64({one.moment.floor})' for one in found)}], toInt64({2**63 - 1})) GROUP BY project, service"
-            f" ORDER BY project, spans DESC, service LIMIT {SERVICES_SHOWN} BY project"
-        ).to_pylist()
-        return rows
-
-    def _bytes_each(self) -> float:
-        """Bytes on disk of one span, on average."""
-        found = self.connection.ask(
-            "SELECT sum(bytes_on_disk) / greatest(sum(rows), 1) AS each FROM system.parts"
-            " WHERE active AND database = currentDatabase() AND table = 'spans'"
-        )
-        return float(found["each"][0].as_py() or 0)
+        return self._holdings.spans(standing)
 
     # Writing
 
@@ -283,7 +220,10 @@ class ClickHouseStore(ClickHouseQuestions):
     def _patience_seconds(self) -> float | None:
         if self._unsettled:
             return TWINS_SECONDS
-        return PROBE_SECONDS if self._problem or self.shared else None
+        waits = [PROBE_SECONDS] if self._problem or self.shared else []
+        if (every := self._retention.look_seconds) is not None:
+            waits.append(every)
+        return min(waits, default=None)
 
     def _idle(self) -> None:
         """Nothing came for a while: what is due now and then."""
@@ -299,6 +239,8 @@ class ClickHouseStore(ClickHouseQuestions):
                     self._flush(changed)
             if self._seat is not None:
                 self._seat.keep()
+            if self._is_time_up() and not self._problem:
+                self._keep_times()
         except SatelliteError as error:
             self._stale, self._problem = True, error.message
 
@@ -357,8 +299,9 @@ class ClickHouseStore(ClickHouseQuestions):
                 self._unsettled |= touched.keys()
             self._inserts += 1
             if self._inserts % BUDGET_INSERTS == 0:
-                with suppress(SatelliteError):  # looked at again after the next inserts
-                    self._keep_budgets()
+                self._keep_budgets()
+            if self._is_time_up():
+                self._keep_times()
         for one, answer in answers:
             if isinstance(answer, Written):
                 one.done.set_result(answer)
@@ -419,7 +362,7 @@ class ClickHouseStore(ClickHouseQuestions):
         if home is not None:
             home.evicted_up_to(floor, 0)
             if floor < home.mark:
-                home.stored = self._count_of("spans", home.moment.condition)
+                home.stored = self._holdings.count("spans", home.moment.condition)
         self._delete(f"project = {number} AND mark <= {floor}", wait=True)
 
     def _delete(self, condition: str, *, wait: bool) -> None:
@@ -461,23 +404,25 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def _keep_budgets(self) -> None:
         """The oldest spans go where there are more than the budgets hold."""
-        each = self._bytes_each()
-        sizes = [(self._stored(one), one) for one in self._standings().values()]
-        sizes.sort(key=lambda entry: entry[0], reverse=True)
-        over = sum(stored for stored, _ in sizes) * each - self._whole_budget
-        for stored, standing in sizes:
-            size = stored * each
-            budget = min(self._budgets.get(standing.name, self._budget), size - max(over, 0))
-            if size > budget:
-                over -= size - budget
-                self._evict_oldest(standing, stored - int(max(budget, 0) * ROOM / each))
+        with suppress(SatelliteError):  # looked at again after the next inserts
+            for standing, spans in self._retention.over_budget(self._held(), self._holdings.span_bytes()):
+                self._evict(standing, self._holdings.oldest(standing, spans))
 
-    def _evict_oldest(self, standing: Standing, spans: int) -> None:
-        found = self.connection.ask(
-            f"SELECT mark FROM spans WHERE {standing.moment.condition} ORDER BY mark LIMIT 1 OFFSET {max(spans, 1) - 1}"
-        )
-        if found.num_rows:
-            self._evict(standing, found["mark"][0].as_py())
+    def _is_time_up(self) -> bool:
+        """Whether to look for spans that were kept long enough."""
+        every = self._retention.look_seconds
+        return every is not None and self._clock_seconds() - self._looked >= every
+
+    def _keep_times(self) -> None:
+        """Spans go whose time is up."""
+        self._looked = self._clock_seconds()
+        with suppress(SatelliteError):  # looked at again later
+            for standing in self._standings().values():
+                seconds = self._retention.seconds(standing.name)
+                if isfinite(seconds):
+                    floor = self._holdings.older(standing, seconds)
+                    if floor > standing.moment.floor:
+                        self._evict(standing, floor)
 
     # For the satellite around it
 
@@ -529,7 +474,3 @@ class ClickHouseStore(ClickHouseQuestions):
 
 def _unheard_of(project: str) -> Standing:
     return Standing(project, Moment(number_of(project), 0, 0, replaced=False), 0, {}, -1)
-
-
-def _numbers(numbers: Iterable[int]) -> str:
-    return ", ".join(f"toUInt64({number})" for number in numbers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,9 @@ from satellite.query.plan import ALL
 from satellite.store.clickhouse import engine
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.commits import number_of
+from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.engine import ClickHouseStore
+from satellite.store.clickhouse.retention import Retention
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
 from tests.store.clickhouse.conftest import opened_at
@@ -23,6 +27,7 @@ from tests.store.conformance import (
     numbered,
     one,
     stats,
+    tag,
 )
 
 
@@ -65,7 +70,7 @@ def test_the_oldest_go_when_the_budget_is_full(
     packages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(engine, "BUDGET_INSERTS", 4)
-    store = opened_at(tmp_path, disk_bytes_per_project=1, disk_overrides={"kept": 2**40})
+    store = opened_at(tmp_path, retention=Retention(disk_bytes_per_project=1, disk_overrides={"kept": 2**40}))
     try:
         for i in range(6):
             store.write("p", numbered(40).slice(i % 40, i % 40 + 1), arrived_ns=NOW_NS + i * 200 * SECOND_NS)
@@ -75,6 +80,35 @@ def test_the_oldest_go_when_the_budget_is_full(
         assert now.spans < 6
         assert now.ledger.evicted == 6 - now.spans
         assert_balanced(store)
+    finally:
+        store.close()
+
+
+def test_spans_go_when_their_time_is_up(packages: str, tmp_path: Path) -> None:
+    now_ns = time.time_ns()
+    clock = [0.0]
+    kept = Retention(seconds_per_project=3_600, seconds_overrides={"short": 60, "long": 10**6})
+    store = ClickHouseStore(
+        Connection(tmp_path), clock_seconds=lambda: clock[0], retention=kept, duplicate_window_seconds=0
+    )
+    ages = {"a": 7_200, "b": 3_000, "c": 0}  # seconds
+    try:
+        for project in ("short", "long", "other"):
+            for name, age in ages.items():
+                batch = numbered(10).with_tags({"age": name})
+                store.write(project, batch, arrived_ns=now_ns - age * SECOND_NS)
+        clock[0] = kept.look_seconds or 0.0
+        store._errand(store._idle)
+        assert {
+            project: [store.count(project, tag("age", name)) for name in ages]
+            for project in ("short", "long", "other")
+        } == {"short": [0, 0, 10], "long": [10, 10, 10], "other": [0, 10, 10]}
+        assert stats(store, "other").ledger.evicted == 10
+        assert_balanced(store)
+        assert store._holdings.count("spans", "1") == 60
+        floors = [home.moment.floor for home in store._projects.values()]
+        store._errand(store._keep_times)  # nothing more is due
+        assert [home.moment.floor for home in store._projects.values()] == floors
     finally:
         store.close()
 

@@ -187,7 +187,7 @@ def test_what_was_not_committed_is_never_seen_and_goes_with_the_seat(
     assert fates(third.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (88, 0, 0, 0)
     assert first.count("p", ALL) == 89
     assert_balanced(first)
-    rows = first._count_of("spans", "1")
+    rows = first._holdings.count("spans", "1")
     assert rows == 89 + 88
     third.close()
     first.connection.run(
@@ -195,7 +195,7 @@ def test_what_was_not_committed_is_never_seen_and_goes_with_the_seat(
     )
     fourth = joined(clickhouse)
     assert fourth._number == left
-    assert first._count_of("spans", "1") == 89
+    assert first._holdings.count("spans", "1") == 89
     fourth.close()
 
 
