@@ -215,6 +215,7 @@ class SpanPorts:
             budget=budget,
             ca_pem=no_ca if certificates is None else lambda: certificates.ca_pem,
             on_trap=trapped,
+            vain_wait_seconds=self._listeners.vain_wait_seconds,
             faults=faults,
             log=requests,
             spans_received=spans_received if settings.benchmark_mode else None,
@@ -253,8 +254,9 @@ class SpanPorts:
         assert self._certificates is not None
         return self._certificates
 
-    def _unknown_method(self, wire: Wire, path: str) -> None:
+    def _unknown_method(self, wire: Wire, path: str) -> float:
         self._trapped("unknown_grpc_method", wire.port, wire.peer, path[:200])
+        return self._listeners.vain_wait_seconds(wire.port, wire.peer)
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Answer; `tasks` owns the connections until `stop`."""

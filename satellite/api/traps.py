@@ -28,6 +28,8 @@ HINTS: Mapping[str, str] = {
     "http2_fault": "the client broke a rule of HTTP/2",
     "http2_flood": "the client sent a flood of frames that bring nothing, and was cut off; after some of these its address waits",
     "peer_waits": "an address whose connections came to nothing or brought floods: five of its new ones are served a second",
+    "answers_wait": "an address asked for what brings nothing (400, 404, 405, unknown gRPC methods), more often than is answered at once: "
+    "these answers wait up to five seconds, reports do not",
     "too_many_connections": "more connections than a port takes, of all clients or of one address",
     "no_descriptors": "the process has nearly all the files open that it may: raise the limit, or find who opens so many connections; "
     "ports for reports take no more, and idle connections are closed",

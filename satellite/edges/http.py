@@ -76,6 +76,7 @@ class ReportsApp:
         budget: ReadingBudget,
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
+        vain_wait_seconds: Callable[[int, str], float] = lambda _port, _peer: 0.0,
         faults: EarlyFaults,
         log: EntryTaker | None = None,
         spans_received: Callable[[], int] | None = None,
@@ -91,6 +92,7 @@ class ReportsApp:
             budget: for all bodies that are being read; what exceeds it is told to try later.
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
+            vain_wait_seconds: how long the answer to a request that brought nothing is to wait, by our port and the peer.
             faults: what is to go wrong before a body is read.
             log: keeps what came and what was answered.
             spans_received: what `GET /spans_received` says; None: there is no such path.
@@ -101,6 +103,7 @@ class ReportsApp:
         self._body_bytes_max = body_bytes_max
         self._budget = budget
         self._on_trap = on_trap
+        self._vain_wait_seconds = vain_wait_seconds
         self._faults = faults
         self._log = log
         self._pause_seconds = pause_seconds
@@ -110,6 +113,7 @@ class ReportsApp:
             clock_ns=clock_ns,
             ca_pem=ca_pem,
             on_trap=on_trap,
+            vain_wait_seconds=vain_wait_seconds,
             spans_received=spans_received,
             log=log,
         )
@@ -154,6 +158,8 @@ class ReportsApp:
         self._note(scope, request, body, began_ns, receipt, reply)
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
+        elif reply.status >= 400 and (seconds := self._vain_wait_seconds(request.port, request.peer)):
+            await faulty.pause(seconds)
         await answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
 
     def _note(

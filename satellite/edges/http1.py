@@ -38,7 +38,7 @@ _FIRST_LINE_BYTES = 256
 
 _LINGER_SECONDS = 1.0
 
-_HEAD_PIECE_BYTES = 4096
+HEAD_PIECE_BYTES = 4096
 _BODY_PIECE_BYTES = 32_768
 """How much is parsed at a time, of what may be requests and of a body."""
 
@@ -161,7 +161,9 @@ class Http1Connection(HttpToolsProtocol):
 
     def _flow_resumed(self) -> None:
         """The application took what there was."""
-        if self._put_off:
+        if self.pipeline:  # what was read already is answered first, or ever more of it would be held
+            self.flow.pause_reading()
+        elif self._put_off:
             self.transport.pause_reading()
         elif self._came and not self.transport.is_closing():
             self._put_off = True
@@ -173,7 +175,7 @@ class Http1Connection(HttpToolsProtocol):
 
     def _next_piece(self) -> bytes:
         """Large pieces of bodies; little where thousands of requests could be."""
-        size = _BODY_PIECE_BYTES if self._is_in_body() else _HEAD_PIECE_BYTES
+        size = _BODY_PIECE_BYTES if self._is_in_body() else HEAD_PIECE_BYTES
         came = self._came
         if len(came) <= size:
             self._came = b""

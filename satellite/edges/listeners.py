@@ -22,7 +22,7 @@ from satellite.edges.faulty_tls import FaultyTls
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.listener import DeliveryTaker, Headers, Listener, OnMixed, OnTrap
 from satellite.edges.pace import LEAST_BYTES_PER_SECOND, SLOW_SECONDS
-from satellite.edges.peers import Peers
+from satellite.edges.peers import VAIN_PER_SECOND, Peers
 from satellite.edges.turns import LoopTurns
 from satellite.faults.book import EarlyFaults, Faults
 
@@ -198,6 +198,13 @@ class Listeners:
                 idle = (one for one in listener.connections if one.idle_seconds(now) > _IDLE_SECONDS)
                 for connection in list(islice(idle, _LET_GO)):
                     connection.shutdown()
+
+    def vain_wait_seconds(self, port: int, peer: str) -> float:
+        """A request to this port of ours brought nothing; how long its answer is to wait."""
+        seconds = self.peers.vain_wait_seconds(peer.rpartition(":")[0])
+        if seconds:
+            self.on_trap("answers_wait", port, peer, f"more than {VAIN_PER_SECOND:g} a second")
+        return seconds
 
     def connection_closed(self) -> None:
         """A listener's word that one is gone."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from satellite.edges import noted
+from satellite.edges.faulty import pause
 from satellite.edges.http_request import Scope, media_type
 from satellite.edges.paths import Paths, shown
 from satellite.protocols.datadog import agent as datadog_agent
@@ -42,6 +43,7 @@ class OtherRequests:
         clock_ns: Callable[[], int],
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
+        vain_wait_seconds: Callable[[int, str], float],
         spans_received: Callable[[], int] | None,
         log: EntryTaker | None,
     ) -> None:
@@ -50,6 +52,7 @@ class OtherRequests:
         self._clock_ns = clock_ns
         self._ca_pem = ca_pem
         self._on_trap = on_trap
+        self._vain_wait_seconds = vain_wait_seconds
         self._spans_received = spans_received
         self._log = log
 
@@ -88,9 +91,11 @@ class OtherRequests:
         else:
             right = self._paths.right(method, path)
             kind = "wrong_method" if allowed else "unknown_path"
-            client = scope["client"]
+            client, port = scope["client"], scope["server"][1]
             peer = f"{client[0]}:{client[1]}" if client else ""
-            self._on_trap(kind, scope["server"][1], peer, shown(_came(scope)), right)
+            self._on_trap(kind, port, peer, shown(_came(scope)), right)
+            if seconds := self._vain_wait_seconds(port, peer):
+                await pause(seconds)
             if allowed:
                 await answer(send, 405, _TEXT, f"method not allowed; {right}\n".encode(), (b"allow", allow))
             else:

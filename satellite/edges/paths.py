@@ -12,6 +12,9 @@ from satellite.protocols.wire import WireProtocol
 SHOWN = 100
 """Characters of a path or content type that are repeated (ours)."""
 
+_NEAR_CHARACTERS_MAX = 128
+"""No longer path is like one of ours, and to find that out would take 40 ms for the longest that a head may hold."""
+
 _SLASHES = re.compile("//+")
 _OTHERS = {
     "/metrics": "metrics of the satellite itself are at the admin port",
@@ -75,9 +78,9 @@ class Paths:
             return _OTHERS[plain].format(self._usual())
         if plain.startswith(("/api/v1/projects", "/api/v1/openapi", "/api/v1/query")):
             return "Explorer's API is at the Explorer's port"
-        near = get_close_matches(plain.lower(), self._methods, 1, 0.75) or [
-            known for known in self._methods if plain.endswith(known)
-        ]
+        near = [known for known in self._methods if plain.endswith(known)]
+        if len(plain) <= _NEAR_CHARACTERS_MAX:
+            near = get_close_matches(plain.lower(), self._methods, 1, 0.75) or near
         if near:
             return f"{self._methods[near[0]][0]} {near[0]} takes {self._names(near[0])}"
         return f"reports go to {self._usual()}"

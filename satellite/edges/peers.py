@@ -1,4 +1,4 @@
-"""What is known of clients' addresses: who brought nothing but trouble has to wait before the next connection is served."""
+"""What is known of clients' addresses: who brought nothing but trouble has to wait, for a connection or for an answer."""
 
 from __future__ import annotations
 
@@ -16,15 +16,24 @@ _SERVED_PER_SECOND = 5.0
 """Connections of an address that waits."""
 _ADDRESSES = 10_000
 
+VAIN_AT_ONCE = 500
+VAIN_PER_SECOND = 200.0
+"""Requests of an address that bring nothing and are answered at once; beyond them their answers wait. A fleet of exporters with a
+wrong path, or a test that sends nothing but bad reports, hardly notices. Ours."""
+VAIN_WAIT_SECONDS_MAX = 5.0
+"""Clients wait longer as a rule, and need the answer to know what is wrong."""
+
 
 class _Record:
-    __slots__ = ("at", "next", "points", "until")
+    __slots__ = ("at", "next", "points", "until", "vain")
 
     def __init__(self, at: float) -> None:
         self.at = at
         self.points = 0.0
         self.until = 0.0
         self.next = 0.0
+        self.vain = 0.0
+        """When the answers in vain so far would all be given, at their rate."""
 
 
 class Peers:
@@ -39,10 +48,7 @@ class Peers:
     def trouble(self, host: str, points: float = 1.0) -> bool:
         """A connection of this address came to nothing; whether its next ones have to wait from now on."""
         now = self._clock()
-        record = self._records.pop(host, None) or _Record(now)
-        self._records[host] = record
-        if len(self._records) > _ADDRESSES:
-            self._records.popitem(last=False)
+        record = self._record(host, now)
         record.points = max(0.0, record.points - (now - record.at) * _FORGOTTEN_PER_SECOND) + points
         record.at = now
         if record.points < _PATIENCE:
@@ -62,3 +68,19 @@ class Peers:
             return 0.0
         record.next = max(now, record.next + 1 / _SERVED_PER_SECOND)
         return record.next - now
+
+    def vain_wait_seconds(self, host: str) -> float:
+        """A request of this address brought nothing (400, 404, 405); how long its answer is to wait, nearly always 0."""
+        now = self._clock()
+        record = self._record(host, now)
+        since = max(record.vain, now - VAIN_AT_ONCE / VAIN_PER_SECOND)
+        record.vain = min(since + 1 / VAIN_PER_SECOND, now + VAIN_WAIT_SECONDS_MAX)
+        return max(0.0, record.vain - now)
+
+    def _record(self, host: str, now: float) -> _Record:
+        """Of this address, which is in trouble now."""
+        record = self._records.pop(host, None) or _Record(now)
+        self._records[host] = record
+        if len(self._records) > _ADDRESSES:
+            self._records.popitem(last=False)
+        return record

@@ -81,7 +81,7 @@ class Here:
             services=Services(),
             message_bytes_max=1000,
             budget=ReadingBudget(1000),
-            on_unknown=lambda *_: None,
+            on_unknown=lambda *_: 0.0,
             faults=Faults(lambda: 0),
         )
 

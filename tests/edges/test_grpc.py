@@ -18,6 +18,7 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
 from satellite.edges.budget import ReadingBudget
+from satellite.edges.grpc.call import Wire
 from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.grpcio import GrpcioServer
 from satellite.edges.grpc.health import Health
@@ -119,13 +120,17 @@ class Served:
             services=services,
             message_bytes_max=LIMIT,
             budget=self.budget,
-            on_unknown=lambda wire, path: self.traps.append(("unknown", wire.port, wire.peer, path)),
+            on_unknown=self.unknown,
             faults=Faults(lambda: 0),
         )
         if engine == "grpcio":
             self.grpcio = GrpcioServer(
                 intake, protocols=protocols, services=services, health=self.health, message_bytes_max=LIMIT
             )
+
+    def unknown(self, wire: Wire, path: str) -> float:
+        self.traps.append(("unknown", wire.port, wire.peer, path))
+        return 0.001
 
     def listen(self, port: int = 0, certificate: Certificate | None = None) -> int:
         if self.grpcio is not None:

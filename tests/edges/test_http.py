@@ -77,6 +77,7 @@ class Edge:
     reading_bytes_max: int = 10 * LIMIT
     protocols: Sequence[WireProtocol] = (PROTOCOL,)
     trapped: list[tuple[str, int, str, str, str]] = field(default_factory=list)
+    in_vain: list[tuple[int, str]] = field(default_factory=list)
     read: int = 0
     """How many times a body's next part was asked for."""
 
@@ -133,9 +134,14 @@ class Edge:
             budget=ReadingBudget(self.reading_bytes_max),
             ca_pem=lambda: b"the CA",
             on_trap=lambda *trap: self.trapped.append((*trap, "")[:5]),
+            vain_wait_seconds=self.vain_wait_seconds,
             faults=Faults(lambda: 0),
             pause_seconds=pause_seconds,
         )
+
+    def vain_wait_seconds(self, port: int, peer: str) -> float:
+        self.in_vain.append((port, peer))
+        return 0.001
 
     def must_ask(self, *parts: bytes, **how: Any) -> Answer:
         answer = self.ask(*parts, **how)
@@ -622,6 +628,34 @@ def test_other_paths_are_named_with_what_would_be_right(method: str, path: str, 
     assert came.startswith(f"{method} {path}")
     assert right in said
     assert right in answer.body.decode()
+
+
+def test_what_was_asked_in_vain_is_known_before_it_is_answered() -> None:
+    edge = Edge(protocols=PROTOCOLS)
+    asked = [
+        edge.must_ask(path="/nothing").status,
+        edge.must_ask(path="/v1/traces", method="GET").status,
+        edge.must_ask(b"x", path="/v1/traces", headers={"content-type": "text/csv"}).status,
+    ]
+    assert (asked, edge.in_vain) == ([404, 405, 400], [(8181, "10.1.2.3:4567")] * 3)
+    edge = Edge(protocols=PROTOCOLS, reading_bytes_max=10)
+    assert edge.must_ask(b"", path="/v1/traces").status == 200
+    assert edge.must_ask(b"", path="/v1/traces", method="OPTIONS").status == 200
+    assert edge.must_ask(b"x" * 11, path="/v1/traces").status == 503
+    assert not edge.in_vain
+
+
+def test_a_path_is_compared_with_ours_only_when_it_may_be_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def get_close_matches(word: str, *_: Any) -> list[str]:
+        compared.append(word)
+        return []
+
+    monkeypatch.setattr("satellite.edges.paths.get_close_matches", get_close_matches)
+    Edge(protocols=PROTOCOLS).must_ask(path="/v1/trace")
+    assert Edge(protocols=PROTOCOLS).must_ask(path="/" + "a/" * 30_000).status == 404
+    assert compared == ["/v1/trace"]
 
 
 def test_a_path_is_shown_short_and_printable_and_without_its_query() -> None:

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 
-from satellite.edges.peers import FLOOD, Peers
+import pytest
+
+from satellite.edges.peers import FLOOD, VAIN_AT_ONCE, VAIN_PER_SECOND, VAIN_WAIT_SECONDS_MAX, Peers
 from satellite.edges.turns import LATELY, PUT_OFF_SHARE, SHARE, SHARE_ALONE, SLICE, TURN, LoopTurns
 
 
@@ -139,3 +141,22 @@ class TestPeers:
         for number in range(20_000):
             peers.trouble(str(number))
         assert len(peers._records) <= 10_000
+
+    def test_who_asks_in_vain_without_a_pause_waits_for_answers(self) -> None:
+        now = [100.0]
+        peers = Peers(lambda: now[0])
+        assert not any(peers.vain_wait_seconds("a") for _ in range(VAIN_AT_ONCE))
+        waits = [peers.vain_wait_seconds("a") for _ in range(10)]
+        assert waits == pytest.approx([number / VAIN_PER_SECOND for number in range(1, 11)])
+        assert peers.vain_wait_seconds("b") == 0
+        assert peers.wait_seconds("a") == 0, "its connections do not"
+        assert max(peers.vain_wait_seconds("a") for _ in range(10_000)) == VAIN_WAIT_SECONDS_MAX
+        now[0] += 60
+        assert not any(peers.vain_wait_seconds("a") for _ in range(VAIN_AT_ONCE))
+
+    def test_a_fleet_that_asks_in_vain_now_and_then_waits_for_nothing(self) -> None:
+        now = [100.0]
+        peers = Peers(lambda: now[0])
+        for _ in range(5000):
+            now[0] += 1.01 / VAIN_PER_SECOND
+            assert peers.vain_wait_seconds("a") == 0

@@ -133,7 +133,7 @@ def serving(folder: Path, ca: trustme.CA) -> Iterator[dict[bool, int]]:
             services=services,
             message_bytes_max=1 << 24,
             budget=ReadingBudget(1 << 28),
-            on_unknown=lambda *_: None,
+            on_unknown=lambda *_: 0.0,
             faults=Faults(lambda: 0),
         )
         listeners = Listeners(clock_ns=lambda: 0, on_trap=lambda *_: None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class Engine:
         services: Services,
         message_bytes_max: int,
         budget: ReadingBudget,
-        on_unknown: Callable[[Wire, str], None],
+        on_unknown: Callable[[Wire, str], float],
         faults: EarlyFaults,
         clock_ns: Callable[[], int] = lambda: 0,
         log: EntryTaker | None = None,
@@ -47,7 +48,7 @@ class Engine:
             services: what else is served.
             message_bytes_max: of one message, as sent and once more after decompression.
             budget: for messages that are not complete.
-            on_unknown: hears of calls to methods that nobody serves.
+            on_unknown: hears of calls to methods that nobody serves, and says how many seconds the answer is to wait.
             faults: what is to go wrong before a report is read.
             clock_ns: ns since the epoch, for the log.
             log: keeps what came and what was answered.
@@ -75,12 +76,16 @@ class Engine:
             head = stream.head.meaning = self._read(stream.head, wire.port)
         limits: Any = {"message_bytes_max": self._message_bytes_max, "budget": self._budget}
         if head.failure is not None:
+            wait_seconds = 0.0
             if head.failure.code is grpc.StatusCode.UNIMPLEMENTED and not self.serves(stream.head.path):
-                self._on_unknown(wire, stream.head.path.decode("latin-1"))
+                wait_seconds = self._on_unknown(wire, stream.head.path.decode("latin-1"))
             call = Call(wire, stream, head, **limits)
             if self._notebook is not None:
                 self._notebook.failed(call, head.failure)
-            call.fail(head.failure)
+            if wait_seconds:
+                asyncio.get_running_loop().call_later(wait_seconds, call.fail, head.failure)
+            else:
+                call.fail(head.failure)
             return call
         if head.protocol is not None:
             if self._faults.early:
