@@ -31,6 +31,23 @@ if TYPE_CHECKING:
 Order = Literal["-latency", "latency", "-start", "start", "arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""
 
+
+class ByValue(msgspec.Struct, frozen=True):
+    """The order of spans by their value of a key: the one by which `groups` groups them.
+
+    Numbers stand before other texts and compare as numbers: digits with at most one point in them, up to NUMBER_MAX
+    characters with the sign. Other texts compare by their UTF-8, of which the first COMPARED characters count. Spans
+    without a value come last in both directions. Ties: latency descending → span id; the mark decides what is left.
+    """
+
+    key: str
+    descending: bool = False
+
+
+COMPARED = 256
+NUMBER_MAX = 16
+NUMBER = r"^-?[0-9]+([.][0-9]+)?$"
+
 GroupOrder = Literal[
     "-avg_latency_us",
     "avg_latency_us",
@@ -228,7 +245,9 @@ class Questions(Protocol):
     A project it never heard of is empty.
     """
 
-    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+    def find(
+        self, project: str, plan: Plan, *, order: Order | ByValue, limit: int, cursor: str | None = None
+    ) -> Page:
         """Up to `limit` matching spans in order. Raises BadRequest for a cursor it did not make."""
         ...
 

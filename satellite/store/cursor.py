@@ -8,7 +8,7 @@ import binascii
 import msgspec
 
 from satellite.errors import BadRequest
-from satellite.store import Order
+from satellite.store import COMPARED, ByValue, Order
 
 Place = tuple[int, int, int, int]
 """Where a span stands in an order: two keys of the engine's, span id, mark."""
@@ -20,13 +20,27 @@ class Cursor(msgspec.Struct, array_like=True):
     order: str
     until: int
     after: Place
+    value: str | None = None
+    """Of a span in an order by value, as far as it is compared."""
+
+    @staticmethod
+    def behind(
+        order: Order | ByValue, until: int, place: tuple[int, ...], value: str | None = None
+    ) -> Cursor:
+        """The cursor that goes on behind this place."""
+        first, second, span_id, mark = place
+        return Cursor(_name(order), until, (first, second, span_id, mark), value and value[:COMPARED])
 
     def text(self) -> str:
         """What `read` reads."""
         return base64.urlsafe_b64encode(msgspec.msgpack.encode(self)).decode().rstrip("=")
 
 
-def read(text: str, order: Order) -> Cursor:
+def _name(order: Order | ByValue) -> str:
+    return order if isinstance(order, str) else f"{'-' if order.descending else ''}value of {order.key}"
+
+
+def read(text: str, order: Order | ByValue) -> Cursor:
     """The cursor of a client that pages in this order. Raises BadRequest."""
     try:
         cursor = msgspec.msgpack.decode(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)), type=Cursor)
@@ -34,8 +48,8 @@ def read(text: str, order: Order) -> Cursor:
         raise BadRequest(
             "cursor: not one that this satellite made", hint="pass next_cursor as it was given"
         ) from error
-    if cursor.order != order:
+    if cursor.order != _name(order):
         raise BadRequest(
-            f"cursor: made for order {cursor.order}, not {order}", hint="keep the order while paging"
+            f"cursor: made for order {cursor.order}, not {_name(order)}", hint="keep the order while paging"
         )
     return cursor

@@ -47,13 +47,20 @@ from satellite.model.spans import (
 from satellite.model.tags import encode_tag
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.query.plan import ALL, Field, Plan, Term
-from satellite.store import DISTINCT_MAX, GroupOrder, Order, ProjectStats, Store, Suggestion, Written
+from satellite.store import DISTINCT_MAX, ByValue, GroupOrder, Order, ProjectStats, Store, Suggestion, Written
 from satellite.store.assembled import Assembled
 from tests import bookinfo
 
 SECOND_NS = 1_000_000_000
 NOW_NS = bookinfo.START_US * 1000
-ORDERS: tuple[Order, ...] = ("-latency", "latency", "-start", "start", "arrival")
+ORDERS: tuple[Order | ByValue, ...] = (
+    *("-latency", "latency", "-start", "start", "arrival"),
+    *(
+        ByValue("http.status_code"),
+        ByValue("istio.canonical_revision", descending=True),
+        ByValue("operation"),
+    ),
+)
 
 REPORTER = Reporter("lightstep", "shop", 0xF00D, (("host", "h1"), ("region", "eu"), ("weight", 7)))
 OTHER_REPORTER = Reporter("lightstep", "bank", 2**64 - 2, (("host", "h2"),))
@@ -120,7 +127,9 @@ def matches(key: str, *patterns: str, negated: bool = False) -> Plan:
     return Plan((Term(Field.TAG, key, patterns=patterns, negated=negated),))
 
 
-def find(store: Store, plan: Plan = ALL, order: Order = "arrival", project: str = "p") -> list[Span]:
+def find(
+    store: Store, plan: Plan = ALL, order: Order | ByValue = "arrival", project: str = "p"
+) -> list[Span]:
     """All matching spans, which are few."""
     page = store.find(project, plan, order=order, limit=1000)
     assert page.total == len(page.spans)
@@ -128,7 +137,7 @@ def find(store: Store, plan: Plan = ALL, order: Order = "arrival", project: str 
     return page.spans
 
 
-def ids(store: Store, plan: Plan = ALL, order: Order = "arrival") -> list[int]:
+def ids(store: Store, plan: Plan = ALL, order: Order | ByValue = "arrival") -> list[int]:
     """The span ids of all matching spans."""
     return [int(span.span_id, 16) for span in find(store, plan, order)]
 
@@ -158,7 +167,7 @@ def assert_balanced(store: Store) -> None:
         assert found.mark == store.mark(found.project)
 
 
-def paged(store: Store, project: str, plan: Plan, order: Order, limit: int) -> list[Span]:
+def paged(store: Store, project: str, plan: Plan, order: Order | ByValue, limit: int) -> list[Span]:
     """All matching spans, page by page."""
     found: list[Span] = []
     cursor = None
@@ -178,7 +187,8 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     Marks are left out (only their order is promised) and floats rounded to 12 digits.
     """
     found: dict[str, Any] = {"count": store.count(project, plan), "funnel": store.funnel(project, plan)}
-    for order in ORDERS:
+    by_value = (ByValue("tag"), ByValue("tag", descending=True), ByValue("service"))
+    for order in (*ORDERS, *by_value):
         spans = paged(store, project, plan, order, limit=7)
         found[f"find {order}"] = [msgspec.structs.replace(span, mark=0) for span in spans]
     found["histogram"] = store.histogram(project, plan)
@@ -695,8 +705,39 @@ class StoreConformance:
         both = [int(span.span_id, 16) for span in paged(store, "p", ALL, order, limit=2)]
         assert both == expected
 
+    def test_order_by_value(self, store: Store) -> None:
+        numbers = ["-3", "-0.5", "0.25", "7", "40", "1234567890123456"]
+        texts = ["", "+5", "12345678901234567", "1e3", "7 apples", "Ä", "é", "\U0001f600"]
+        # Of two texts the first COMPARED characters count: these three are one value, the slowest first.
+        long = ["x" * 256 + end for end in ("c", "a", "b")]
+        wanted: list[Row] = [
+            {"tags": [] if value is None else [("k", value)], "duration_ns": 1000 - i}
+            for i, value in enumerate([*numbers, *texts[:5], *long, *texts[5:], None, None])
+        ]
+        rows = [row | Row(span_id=i + 1) for i, row in enumerate(wanted)]
+        for row in [*rows[1::2], *rows[::2]]:
+            store.write("p", one(**row), arrived_ns=NOW_NS)
+        ascending = [*range(1, len(rows) + 1)]
+        assert ids(store, ALL, ByValue("k")) == ascending
+        long_ids = [12, 13, 14]
+        descending = [17, 16, 15, *long_ids, *range(11, 0, -1), 18, 19]
+        assert ids(store, ALL, ByValue("k", descending=True)) == descending
+        for order, expected in ((ByValue("k"), ascending), (ByValue("k", descending=True), descending)):
+            for limit in (1, 2, 7):
+                both = [int(span.span_id, 16) for span in paged(store, "p", ALL, order, limit)]
+                assert both == expected
+
+    def test_an_order_by_value_has_cursors_of_its_own(self, store: Store) -> None:
+        store.write("p", tagged({"k": "a"}, {"k": "b"}), arrived_ns=NOW_NS)
+        cursor = store.find("p", ALL, order=ByValue("k"), limit=1).next_cursor
+        others: tuple[Order | ByValue, ...] = ("-latency", ByValue("k", descending=True), ByValue("other"))
+        for order in others:
+            with pytest.raises(BadRequest):
+                store.find("p", ALL, order=order, limit=1, cursor=cursor)
+        assert store.find("nobody", ALL, order=ByValue("k"), limit=1).spans == []
+
     @pytest.mark.parametrize("order", ORDERS)
-    def test_the_mark_decides_what_is_left(self, store: Store, order: Order) -> None:
+    def test_the_mark_decides_what_is_left(self, store: Store, order: Order | ByValue) -> None:
         for trace in (7, 3, 9, 1, 2**63):
             store.write("p", one(trace_low=trace), arrived_ns=NOW_NS)
         assert [int(span.trace_id, 16) for span in find(store, ALL, order)] == [7, 3, 9, 1, 2**63]
@@ -704,13 +745,13 @@ class StoreConformance:
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("limit", [1, 12, 35, 36, 1000])
-    def test_pages_make_the_whole(self, store: Store, order: Order, limit: int) -> None:
+    def test_pages_make_the_whole(self, store: Store, order: Order | ByValue, limit: int) -> None:
         write_bookinfo(store, 5)
         plan = bookinfo.Q1.plan
         assert paged(store, "p", plan, order, limit) == find(store, plan, order)
 
     @pytest.mark.parametrize("order", ORDERS)
-    def test_later_arrivals_are_on_no_page(self, store: Store, order: Order) -> None:
+    def test_later_arrivals_are_on_no_page(self, store: Store, order: Order | ByValue) -> None:
         write_bookinfo(store, 12)
         whole = find(store, ALL, order)
         first = store.find("p", ALL, order=order, limit=30)

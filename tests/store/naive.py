@@ -6,6 +6,7 @@ as `text_of` writes them.
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,8 +28,12 @@ from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
 from satellite.model.tags import decode_tag, encode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
+    COMPARED,
     DISTINCT_MAX,
+    NUMBER,
+    NUMBER_MAX,
     Bucket,
+    ByValue,
     Cell,
     Column,
     Group,
@@ -208,9 +213,16 @@ class Row:
             and (plan.meta_events or "meta_event" not in self.span.marks)
         )
 
-    def sort_key(self, order: Order) -> tuple[int, ...]:
+    def sort_key(self, order: Order | ByValue) -> tuple[Any, ...]:
         """Its place in an order; distinct for distinct rows."""
         span_id = self.key[2]
+        if isinstance(order, ByValue):
+            value = self.of_key(order.key)
+            text = (value or "")[:COMPARED]
+            number = float(text) if len(text) <= NUMBER_MAX and re.fullmatch(NUMBER, text) else None
+            place = [int(number is None), number or 0.0, *text.encode(), -1]
+            turned = [-part for part in place] if order.descending else place
+            return (value is None, *turned[:2], turned[2:], -self.duration_ns, span_id, self.mark)
         match order:
             case "-latency":
                 return (-self.duration_ns, -self.start_ns, span_id, self.mark)
@@ -380,7 +392,9 @@ class NaiveStore:
         rows = (row for row in self._all(project) if row.within(plan))
         return [row for row in rows if all(row.satisfies(term) for term in plan.terms)]
 
-    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+    def find(
+        self, project: str, plan: Plan, *, order: Order | ByValue, limit: int, cursor: str | None = None
+    ) -> Page:
         """As in Store."""
         mark, after = self.mark(project), None
         if cursor is not None:
@@ -710,15 +724,15 @@ def _stats(name: str, kept: _Project) -> ProjectStats:
     return ProjectStats(name, len(rows), nbytes, window_us, kept.mark, kept.ledger())
 
 
-def _cursor(order: Order, mark: int, last: tuple[int, ...]) -> str:
-    return msgspec.json.encode((order, mark, last)).decode()
+def _cursor(order: Order | ByValue, mark: int, last: tuple[Any, ...]) -> str:
+    return msgspec.json.encode((repr(order), mark, last)).decode()
 
 
-def _read_cursor(cursor: str, order: Order) -> tuple[int, tuple[int, ...]]:
+def _read_cursor(cursor: str, order: Order | ByValue) -> tuple[int, tuple[Any, ...]]:
     try:
-        made_for, mark, last = msgspec.json.decode(cursor, type=tuple[str, int, tuple[int, ...]])
+        made_for, mark, last = msgspec.json.decode(cursor, type=tuple[str, int, tuple[Any, ...]])
     except msgspec.MsgspecError as error:
         raise BadRequest("no cursor of this satellite") from error
-    if made_for != order:
+    if made_for != repr(order):
         raise BadRequest(f"this cursor continues the order {made_for!r}, not {order!r}")
     return mark, last

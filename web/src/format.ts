@@ -47,6 +47,9 @@ export function durationTick(us: number): string {
 
 export const count = (n: number): string => Math.round(n).toLocaleString("en-US");
 
+/** For axes: a rate without superfluous digits. */
+export const rateTick = (perSecond: number): string => (perSecond ? `${Number(perSecond.toPrecision(3)).toLocaleString("en-US")}${NARROW}/s` : "0");
+
 /** 61k: for axes and the top bar only. */
 export function countShort(n: number): string {
   if (n >= 999_500) return `${Number((n / 1e6).toPrecision(n < 9.95e6 ? 2 : 3))}M`;
@@ -104,6 +107,11 @@ export function clock(us: number, digits = 3): string {
   const fraction = ((us % 1e6) + 1e6) % 1e6;
   const text = `${pad(hours)}:${pad(minutes)}:${pad(seconds)}`;
   return digits ? `${text}.${pad(Math.floor(fraction), 6).slice(0, digits)}` : text;
+}
+
+/** For axes: the clock as exact as its ticks are apart. */
+export function clockTick(us: number, stepUs: number): string {
+  return stepUs >= 60e6 ? clock(us, 0).slice(0, 5) : clock(us, stepUs >= 1e6 ? 0 : 3);
 }
 
 /** 2026-11-25 */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bareSlot, fnv1a } from "../src/colour.svelte.ts";
-import { bytes, count, countShort, duration, durationTick, exactUs, percent, signed } from "../src/format.ts";
+import { bytes, clockTick, count, countShort, duration, durationTick, exactUs, percent, rateTick, signed } from "../src/format.ts";
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ").replaceAll("\u2212", "-");
 
@@ -33,4 +33,10 @@ test("a service's bare slot comes from FNV-1a of its name", () => {
   expect(fnv1a("")).toBe(0x811c9dc5);
   expect(fnv1a("a")).toBe(0xe40c292c);
   expect(bareSlot("a")).toBe((0xe40c292c >>> 16) % 14);
+});
+
+test("axes of time and rates say no more than their ticks are apart", () => {
+  const at = Date.UTC(2026, 10, 25, 3, 0, 7) * 1e3 + 250_000;
+  expect([3600e6, 5e6, 1e5].map((step) => clockTick(at, step))).toEqual(["03:00", "03:00:07", "03:00:07.250"]);
+  expect([0, 0.5, 2, 1500].map((one) => plain(rateTick(one)))).toEqual(["0", "0.5 /s", "2 /s", "1,500 /s"]);
 });

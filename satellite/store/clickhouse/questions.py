@@ -16,6 +16,7 @@ from satellite.model.spans import Marks, SpanBatch, id_text
 from satellite.query.plan import Plan
 from satellite.store import (
     Bucket,
+    ByValue,
     Cell,
     Column,
     Group,
@@ -42,6 +43,7 @@ from satellite.store.assembled import (
 from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.columns import WHOLE, batch_of, numbers_of
 from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.orders import sorting
 from satellite.store.clickhouse.predicates import IS_ERROR, MICROSECONDS, Moment, bounds, term, value, where
 from satellite.store.clickhouse.suggestions import suggestions
 from satellite.store.latency import PERCENTILES, bounds_us
@@ -50,15 +52,6 @@ BATCH_SPANS = 65_536
 """Spans that `batches` reads at a time (ours)."""
 
 _SPAN = ", ".join((*WHOLE, "mark"))
-
-_ORDERS: dict[str, tuple[str, str]] = {
-    "-latency": ("bitNot(duration_ns)", "bitNot(start_ns)"),
-    "latency": ("duration_ns", "start_ns"),
-    "-start": ("bitNot(start_ns)", "bitNot(duration_ns)"),
-    "start": ("start_ns", "duration_ns"),
-    "arrival": ("mark", "toInt64(0)"),
-}
-"""Columns to compare ascending, before span id and mark."""
 
 _EXEMPLARS = 5
 
@@ -85,7 +78,9 @@ class ClickHouseQuestions(ABC):
     def moment(self, project: str) -> Moment | None:
         """What can be seen of the project now; None: there is none."""
 
-    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+    def find(
+        self, project: str, plan: Plan, *, order: Order | ByValue, limit: int, cursor: str | None = None
+    ) -> Page:
         """See Questions."""
         if limit < 1:
             raise BadRequest("limit: must be at least 1")
@@ -96,19 +91,19 @@ class ClickHouseQuestions(ABC):
         if read is not None:
             moment = moment._replace(mark=read.until)
         condition = where(moment, plan)
-        keys = (*_ORDERS[order], "span_id", "mark")
-        later = "" if read is None else f" AND ({', '.join(keys)}) > ({', '.join(map(str, read.after))})"
+        ordered = sorting(order, read)
         found = self.connection.ask(
-            f"SELECT {_SPAN}, {keys[0]} AS first, {keys[1]} AS second,"
-            f" (SELECT count() FROM spans WHERE {condition}) AS total"
-            f" FROM spans WHERE {condition}{later} ORDER BY {', '.join(keys)} LIMIT {limit + 1}"
+            f"SELECT {_SPAN}, {ordered.place}, (SELECT count() FROM spans WHERE {condition}) AS total"
+            f" FROM spans WHERE {condition} AND {ordered.later} ORDER BY {ordered.keys} LIMIT {limit + 1}"
         )
         total = found["total"][0].as_py() if found.num_rows else self._count(moment, plan)
         page = found.slice(0, limit)
         following = None
         if found.num_rows > limit:
-            last = (page[name][-1].as_py() for name in ("first", "second", "span_id", "mark"))
-            following = cursors.Cursor(order, moment.mark, tuple(last)).text()
+            *last, value_of_last = (
+                page[name][-1].as_py() for name in ("first", "second", "span_id", "mark", "value")
+            )
+            following = cursors.Cursor.behind(order, moment.mark, tuple(last), value_of_last).text()
         return Page(_spans(page), total, following, moment.mark)
 
     def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:

@@ -18,12 +18,12 @@ from satellite.store.recall.distributions import (
     Distributions,
     Hits,
     Ints,
-    Values,
     sorted_in_groups,
 )
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.tally import EXEMPLARS, Sum, added_up
 from satellite.store.recall.traces import distinct_traces_by_group
+from satellite.store.recall.value_order import texts
 
 
 def groups(
@@ -109,23 +109,11 @@ def _page(
         lacking = np.array([name is None for name in names], np.bool_)[values.places[:, i]]
         columns["lacking"] |= lacking
         columns[f"none{i}"] = lacking
-        columns[f"value{i}"] = _texts(names).take(pa.array(values.places[:, i]))
+        columns[f"value{i}"] = pc.fill_null(texts(names), "").take(pa.array(values.places[:, i]))
     keys = [(name, "ascending") for name in columns]
     ranked = pc.select_k_unstable(pa.table(columns), k=stop, sort_keys=keys)
     chosen: list[int] = ranked.to_numpy()[offset:].tolist()
     return chosen
-
-
-_PIECE = 16_384
-
-
-def _texts(names: Values) -> pa.ChunkedArray:
-    """A column of them, made piece by piece: each holds the interpreter for a moment only."""
-    pieces = [
-        pa.array([name or "" for name in names[start : start + _PIECE]], pa.string())
-        for start in range(0, len(names), _PIECE)
-    ]
-    return pa.chunked_array(pieces, pa.string())
 
 
 def _slowest(

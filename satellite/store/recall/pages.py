@@ -11,11 +11,13 @@ import numpy.typing as npt
 
 from satellite.model.span import Span
 from satellite.query.plan import Plan
-from satellite.store import Order, Page
+from satellite.store import ByValue, Order, Page
 from satellite.store import cursor as cursors
 from satellite.store.cursor import Place
+from satellite.store.recall.distributions import Hits
 from satellite.store.recall.matches import matches, size
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.value_order import ranks
 
 Ints = npt.NDArray[np.int64]
 
@@ -25,7 +27,7 @@ class _Sorting:
     """An order as columns to compare ascending, before span id and mark."""
 
     primary: Callable[[Segment, Ints], Ints]
-    """The first key of these rows."""
+    """The first key of these rows, which are all of the segment that match."""
     secondary: Callable[[Segment, Ints], Ints]
     least: Callable[[Segment], int | None] = lambda _: None
     """A number that no row's first key is below; None: not known without a look at the rows."""
@@ -53,23 +55,54 @@ _ORDERS: dict[str, _Sorting] = {
 
 
 def find(
-    segments: Sequence[Segment], plan: Plan, order: Order, limit: int, cursor: str | None, mark: int
+    segments: Sequence[Segment],
+    plan: Plan,
+    order: Order | ByValue,
+    limit: int,
+    cursor: str | None,
+    mark: int,
 ) -> Page:
     """One page; the cursor remembers the last place shown and the mark of the first page."""
-    after: Place | None = None
-    if cursor is not None:
-        read = cursors.read(cursor, order)
-        after, mark = read.after, read.until
+    read = None if cursor is None else cursors.read(cursor, order)
+    if read is not None:
+        mark = read.until
     pinned = replace(plan, until=mark if plan.until is None else min(plan.until, mark))
     parts = [*matches(segments, pinned)]
     total = sum(size(segment, mask) for segment, mask in parts)
-    places, owners = _first_places(parts, _ORDERS[order], limit + 1, after)
+    if isinstance(order, str):
+        sorting, after = _ORDERS[order], None if read is None else read.after
+    else:
+        sorting, after = _by_value(parts, order, read)
+    places, owners = _first_places(parts, sorting, limit + 1, after)
     chosen = list(zip(places, owners, strict=True))[:limit]
     spans = _render(parts, [owner for _, owner in chosen])
     following = None
     if len(places) > limit:
-        following = cursors.Cursor(order, mark, chosen[-1][0]).text()
+        last, (part, row) = chosen[-1]
+        value = None if isinstance(order, str) else _value(parts[part][0], row, order.key)
+        following = cursors.Cursor.behind(order, mark, last, value).text()
     return Page(spans, total, following, mark)
+
+
+def _by_value(
+    parts: list[tuple[Segment, Mask | None]], order: ByValue, read: cursors.Cursor | None
+) -> tuple[_Sorting, Place | None]:
+    """The order among these parts, and the cursor's place in it: the first key is a value's rank among theirs."""
+    number, values = Hits(parts).numbered(order.key) if parts else (np.zeros(0, np.int64), [])
+    rank = ranks([*values, None if read is None else read.value], descending=order.descending)
+    ends = np.cumsum([size(segment, mask) for segment, mask in parts])
+    of_part = (
+        dict(zip([id(segment) for segment, _ in parts], np.split(rank[number], ends[:-1]), strict=True))
+        if parts
+        else {}
+    )
+    sorting = _Sorting(lambda s, _: of_part[id(s)], lambda s, rows: -s.duration_ns[rows])
+    return sorting, None if read is None else (int(rank[-1]), *read.after[1:])
+
+
+def _value(segment: Segment, row: int, key: str) -> str | None:
+    place, values = segment.values(key)
+    return values[int(place[row])]
 
 
 def _first_places(

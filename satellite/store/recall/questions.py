@@ -12,6 +12,7 @@ from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
 from satellite.store import (
+    ByValue,
     Column,
     GroupOrder,
     Groups,
@@ -67,7 +68,9 @@ class RecallQuestions(ABC):
         return self.moment(project)[0]
 
     @without_damaged
-    def find(self, project: str, plan: Plan, *, order: Order, limit: int, cursor: str | None = None) -> Page:
+    def find(
+        self, project: str, plan: Plan, *, order: Order | ByValue, limit: int, cursor: str | None = None
+    ) -> Page:
         """See Questions."""
         if limit < 1:
             raise BadRequest("limit: must be at least 1")
