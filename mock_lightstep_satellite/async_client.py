@@ -237,7 +237,11 @@ class AsyncProject(AsyncScope):
         limit: int | None = None,
         **bounds: Bound,
     ) -> list[TracedSpan]:
-        """The matching spans in order, all of them or the first `limit`, however many pages they take."""
+        """The matching spans in order, all of them or the first `limit`, however many pages they take.
+
+        Orders: `-latency`, `latency`, `-start`, `start`, `arrival`, and with `by="http.status_code"` or another key
+        `value` and `-value`.
+        """
         spans: list[TracedSpan] = []
         cursor: str | None = None
         while limit is None or len(spans) < limit:

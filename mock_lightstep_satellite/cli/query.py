@@ -86,8 +86,15 @@ def spans(
     since: Since = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Spans at most.")] = 50,
     order: Annotated[
-        str, typer.Option("--order", help="-latency, latency, -start, start or arrival.")
-    ] = "-latency",
+        str | None,
+        typer.Option(
+            "--order",
+            help="-latency (the default), latency, -start, start or arrival; with --by value (the default) or -value.",
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option("--by", help="Sort by the value of service, operation or a tag's key.")
+    ] = None,
     format_: Annotated[
         SpanFormat,
         typer.Option("--format", help="A table to read, JSON, or OTLP JSON, which is of all that match."),
@@ -100,7 +107,13 @@ def spans(
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.write(b"\n")
             return
-        found = asked.spans(canonical(asked, query), order=order, limit=limit, oldest_us=oldest_us(since))
+        found = asked.spans(
+            canonical(asked, query),
+            order=order or ("-latency" if by is None else "value"),
+            by=by,
+            limit=limit,
+            oldest_us=oldest_us(since),
+        )
         if not found and format_ is SpanFormat.TABLE:
             explained(asked, query)
             return

@@ -24,12 +24,9 @@ class Cursor(msgspec.Struct, array_like=True):
     """Of a span in an order by value, as far as it is compared."""
 
     @staticmethod
-    def behind(
-        order: Order | ByValue, until: int, place: tuple[int, ...], value: str | None = None
-    ) -> Cursor:
+    def behind(order: Order | ByValue, until: int, place: Place, value: str | None = None) -> Cursor:
         """The cursor that goes on behind this place."""
-        first, second, span_id, mark = place
-        return Cursor(_name(order), until, (first, second, span_id, mark), value and value[:COMPARED])
+        return Cursor(_name(order), until, place, value and value[:COMPARED])
 
     def text(self) -> str:
         """What `read` reads."""

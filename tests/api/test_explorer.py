@@ -216,6 +216,23 @@ def test_pages_stay_the_same_while_spans_arrive(api: Api) -> None:
     assert second["next_cursor"] is None
 
 
+def test_the_order_of_a_keys_values(api: Api) -> None:
+    def codes(**how: Any) -> list[Any]:
+        found: list[Any] = []
+        while True:
+            page = api.get(f"{PROJECT}/spans", by="http.status_code", limit=50, **how)
+            found += [span["tags"].get("http.status_code") for span in page["spans"]]
+            if page["next_cursor"] is None:
+                return found
+            how["cursor"] = page["next_cursor"]
+
+    rising = codes(order="value")
+    assert rising == ["200"] * 86 + ["500"] * 2
+    assert codes(order="-value") == rising[::-1]
+    first = api.get(f"{PROJECT}/spans", order="-value", by="service", limit=1)["spans"][0]
+    assert first["service"] == bookinfo.REVIEWS
+
+
 def test_bounds(api: Api) -> None:
     one_second = {"oldest_us": bookinfo.START_US, "youngest_us": bookinfo.START_US + 1_000_000}
     assert api.get(f"{PROJECT}/spans", **one_second)["total"] == 6
@@ -326,6 +343,9 @@ def test_a_bad_query_says_where(api: Api, query: str) -> None:
         ("spans?limit=1001", "limit"),
         ("spans?limit=many", "limit"),
         ("spans?order=random", "order"),
+        ("spans?order=value", "by"),
+        ("spans?by=k", "order"),
+        ("spans?order=-value&by=", "by"),
         ("spans?since=-1", "since"),
         ("spans?oldest_us=yesterday", "oldest_us"),
         (f"spans?oldest_us={2**63}", "oldest_us"),
@@ -409,7 +429,7 @@ def test_the_document_describes_every_endpoint_and_its_errors(api: Api) -> None:
     spans = {parameter["name"] for parameter in operations[f"GET {one}/spans"]["parameters"]}
     bounds = {"query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "since"}
     bounds |= {"snapshot", "percentile", "filter", "whole"}
-    assert spans == bounds | {"project", "order", "limit", "cursor"}
+    assert spans == bounds | {"project", "order", "limit", "cursor", "by"}
 
 
 def test_every_reference_in_the_document_leads_somewhere(api: Api) -> None:

@@ -123,6 +123,8 @@ def test_tail(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_tail_without_following(monkeypatch: pytest.MonkeyPatch) -> None:
     newest = fields(run("spans", "--order", "-start", "--limit", "12"))[1:]
+    assert bookinfo.DETAILS in run("spans", "--by", "service", "--limit", "1").stdout
+    assert bookinfo.REVIEWS in run("spans", "--by", "service", "--order", "-value", "--limit", "1").stdout
     starts = [row[3] for row in newest]
     assert [row[0] for row in fields(run("tail", "--no-follow"))] == starts[:10][::-1]
     assert [row[0] for row in fields(run("tail", "--no-follow", "-n", "12"))] == starts[::-1]

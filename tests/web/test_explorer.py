@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture
+from tests.web.conftest import picture, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)  # a busy machine is no defect
@@ -42,7 +42,7 @@ def test_the_session_in_words(open_page: Open) -> None:
     add(page, "reviews", bookinfo.REVIEWS_CALL)
     page.get_by_role("button", name="Run").click()
     counted(page, "12")
-    page.wait_for_load_state("networkidle")
+    settled(page)
 
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
@@ -164,6 +164,24 @@ def test_a_bad_query_shows_its_place(open_page: Open) -> None:
     page.keyboard.press("Enter")
     counted(page, "2")
     expect(page.get_by_role("textbox", name="Query text")).to_have_value('"http.status_code" IN ("500")')
+
+
+def test_a_click_on_a_columns_head_sorts_all_matches(open_page: Open) -> None:
+    page = open_page("/fixture/explorer?columns=http.status_code,istio.canonical_revision")
+    rows = page.get_by_role("region", name="Spans").locator("tbody tr")
+    counted(page, "88")
+    head = page.get_by_role("columnheader", name="status_code")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "ascending")
+    expect(rows.first).to_contain_text("200")
+    head.get_by_role("button").click()
+    expect(head).to_have_attribute("aria-sort", "descending")
+    expect(rows.first).to_contain_text("500")
+    expect(page).to_have_url(re.compile(r"sort=-value%3Ahttp\.status_code|sort=-value:http\.status_code"))
+    page.get_by_role("button", name="Next").click()
+    expect(page.get_by_text("51–88 of 88")).to_be_visible()
+    page.go_back()
+    expect(head).to_have_attribute("aria-sort", "ascending")
 
 
 SPAN = "0000000b00c00025"

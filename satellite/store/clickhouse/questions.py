@@ -100,10 +100,13 @@ class ClickHouseQuestions(ABC):
         page = found.slice(0, limit)
         following = None
         if found.num_rows > limit:
-            *last, value_of_last = (
+            first, second, span_id, mark, text = (
                 page[name][-1].as_py() for name in ("first", "second", "span_id", "mark", "value")
             )
-            following = cursors.Cursor.behind(order, moment.mark, tuple(last), value_of_last).text()
+            shown = None if text is None else text.decode()
+            following = cursors.Cursor.behind(
+                order, moment.mark, (first, second, span_id, mark), shown
+            ).text()
         return Page(_spans(page), total, following, moment.mark)
 
     def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:

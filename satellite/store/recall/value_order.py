@@ -26,12 +26,13 @@ def texts(values: Sequence[str | None]) -> pa.ChunkedArray:
 
 def ranks(values: Sequence[str | None], *, descending: bool) -> Ints:
     """The place of each value, from 0; values that compare as equal share theirs."""
-    text = pc.utf8_slice_codeunits(pc.fill_null(texts(values), ""), 0, COMPARED)
+    whole = texts(values).combine_chunks()
+    text = pc.utf8_slice_codeunits(pc.fill_null(whole, ""), 0, COMPARED)
     is_number = pc.and_(
         pc.match_substring_regex(text, NUMBER), pc.less_equal(pc.binary_length(text), NUMBER_MAX)
     )
     columns = {
-        "lacking": texts(values).is_null(),
+        "lacking": whole.is_null(),
         "other": pc.invert(is_number),
         "number": pc.cast(pc.if_else(is_number, text, "0"), pa.float64()),
         "text": text,
@@ -42,7 +43,7 @@ def ranks(values: Sequence[str | None], *, descending: bool) -> Ints:
     differs = np.zeros(max(len(ranked) - 1, 0), np.bool_)
     for column in columns.values():
         one = column.take(pa.array(ranked))
-        differs |= pc.not_equal(one.slice(1), one.slice(0, len(differs))).to_numpy()
+        differs |= pc.not_equal(one.slice(1), one.slice(0, len(differs))).to_numpy(zero_copy_only=False)
     found = np.empty(len(ranked), np.int64)
     found[ranked] = np.concatenate([[0], np.cumsum(differs)])[: len(ranked)]
     return found

@@ -9,6 +9,8 @@ export interface Layout {
   readonly height: number;
   readonly places: ReadonlyMap<string, Placed>;
   readonly vertical: boolean;
+  /** Between the middles of two that stand side by side. */
+  readonly room: number;
 }
 
 const ROW = 136;
@@ -25,14 +27,15 @@ export function layout(nodes: readonly { readonly service_name: string; readonly
   const places = new Map<string, Placed>();
   if (vertical) {
     const wide = Math.max(width, tallest * 116);
-    filled.forEach((layer, depth) => layer.forEach((name, i) => places.set(name, { x: wide / 2 + (i - (layer.length - 1) / 2) * Math.max(116, wide / tallest), y: 52 + depth * STOREY })));
-    return { width: wide, height: filled.length * STOREY + 16, places, vertical };
+    const room = Math.max(116, wide / tallest);
+    filled.forEach((layer, depth) => layer.forEach((name, i) => places.set(name, { x: wide / 2 + (i - (layer.length - 1) / 2) * room, y: 52 + depth * STOREY })));
+    return { width: wide, height: filled.length * STOREY + 16, places, vertical, room };
   }
   const height = Math.max(300, tallest * ROW + 40);
   const column = Math.max(COLUMN, (width - 20) / Math.max(1, filled.length));
   const wide = Math.max(width, column * filled.length);
   filled.forEach((layer, depth) => layer.forEach((name, i) => places.set(name, { x: column * (depth + 0.5), y: height / 2 - 18 + (i - (layer.length - 1) / 2) * ROW })));
-  return { width: wide, height, places, vertical };
+  return { width: wide, height, places, vertical, room: column };
 }
 
 export const RADIUS = 22;
