@@ -76,6 +76,7 @@ class Server:
             **self._given,
         }
         environment = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as it is where it was installed
         environment |= {f"COLLECTOR_{name.upper()}": str(value) for name, value in settings.items()}
         self._log = (self._folder / "log").open("wb")
         command = [str(Path(sys.executable).with_name("satellite")), "serve"]

@@ -36,10 +36,12 @@ class Process:
             | settings
         )
         flags = [f"--set={name}={value}" for name, value in given.items()]
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # or each start would compile it all again
         self.process = subprocess.Popen(
             [*wrapper, *command, "serve", "--set=logging_format=json", *flags],
             stderr=subprocess.PIPE,
-            env={name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")},
+            env=environment,
             start_new_session=True,
         )
         self.log: list[dict[str, Any]] = []

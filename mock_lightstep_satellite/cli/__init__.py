@@ -6,6 +6,7 @@ verbs are in `satellite.cli`.
 
 from __future__ import annotations
 
+import gc
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -99,7 +100,9 @@ class _Verbs(TyperGroup):
 
 
 def _load(verb: Verb) -> Any:
+    gc.disable()  # what is imported stays: no use to look through it a hundred times meanwhile
     found = getattr(import_module(f"{verb.package}.{verb.module}"), verb.attribute)
+    gc.enable()
     if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False)
         single.command(verb.name)(found)

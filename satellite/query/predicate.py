@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set as AbstractSet
+from functools import cache
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
@@ -44,7 +45,7 @@ def read(text: str, *, lenient: bool = False) -> Tree:
     head = _CHIP_HEAD.match(text)
     chips = head is not None and (not lenient or head[1] == "tag" or head[1] in FIELDS)
     try:
-        return cast(Tree, _GRAMMAR.parse(text, start="chips" if chips else "predicate"))
+        return cast(Tree, _grammar().parse(text, start="chips" if chips else "predicate"))
     except UnexpectedInput as error:
         raise _explained(text, error) from None
 
@@ -80,9 +81,18 @@ class _TreeMaker(Transformer[Token, Tree]):
         )
 
 
-_GRAMMAR = Lark.open(
-    "predicate.lark", rel_to=__file__, parser="lalr", start=["predicate", "chips"], transformer=_TreeMaker()
-)
+@cache
+def _grammar() -> Lark:
+    """Made when the first query comes: it takes a tenth of a start."""
+    return Lark.open(
+        "predicate.lark",
+        rel_to=__file__,
+        parser="lalr",
+        start=["predicate", "chips"],
+        transformer=_TreeMaker(),
+    )
+
+
 _CHIP_HEAD = re.compile(r"\s*-?([\w.\-]+):")
 
 
