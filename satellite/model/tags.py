@@ -26,7 +26,7 @@ Codes = npt.NDArray[np.int32]
 MALFORMED_KEY = "satellite.malformed_tag"
 """Key (ours) of a tag whose bytes could not be read; its value is those bytes."""
 
-_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON, _ANY = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32, 0x42
+_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON, _BYTES, _ANY = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32, 0x3A, 0x42
 
 _NOTHING = np.empty(0, np.int64)
 
@@ -338,11 +338,7 @@ def order_by_key(tags: pa.BinaryArray) -> KeyOrder:
     start, _, data = layout(tags)
     if not len(start):
         return KeyOrder([], np.zeros(1, np.int32), np.empty(0, np.int64))
-    length = data[start + 1].astype(np.int64)
-    header = np.full(len(start), 2)
-    for i in np.flatnonzero(length >= 128).tolist():  # a key of 128 bytes and more has a longer varint
-        length[i], width = _varint(data, int(start[i]) + 1)
-        header[i] = 1 + width
+    header, length = _keys(start, data)
     keys = gather(data, start + header, length).dictionary_encode()
     by_name = pc.array_sort_indices(keys.dictionary)
     rank = np.empty(len(by_name), np.int32)
@@ -351,6 +347,29 @@ def order_by_key(tags: pa.BinaryArray) -> KeyOrder:
     starts = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(rank)))]).astype(np.int32)
     names = [name.decode("utf-8", "replace") for name in keys.dictionary.take(by_name).to_pylist()]
     return KeyOrder(names, starts, np.argsort(codes, kind="stable"))
+
+
+def _keys(
+    start: npt.NDArray[np.int64], data: npt.NDArray[np.uint8]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(bytes before the key, bytes of the key) of each canonical tag."""
+    length = data[start + 1].astype(np.int64)
+    header = np.full(len(start), 2)
+    for i in np.flatnonzero(length >= 128).tolist():  # a key of 128 bytes and more has a longer varint
+        length[i], width = _varint(data, int(start[i]) + 1)
+        header[i] = 1 + width
+    return header, length
+
+
+def are_complex(tags: pa.BinaryArray) -> npt.NDArray[np.bool_]:
+    """Which canonical tags have another text than `encodings_of` looks up: bytes, lists and maps."""
+    start, end, data = layout(tags)
+    if not len(start):
+        return np.empty(0, np.bool_)
+    at = np.add(start, np.add(*_keys(start, data)))
+    kind = data[np.minimum(at, end - 1)]
+    found: npt.NDArray[np.bool_] = (at < end) & ((kind == _BYTES) | (kind == _ANY))
+    return found
 
 
 def _varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from satellite.errors import StoreFailed
 from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
 from satellite.model.spans import SCHEMA, SpanBatch
 from satellite.store.durable.files import write_whole
+from satellite.store.recall.fingerprints import Prints
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex
 
@@ -328,6 +329,10 @@ class StoredIndex(PostingIndex):
     @cached_property
     def _starts(self) -> npt.NDArray[np.int32]:  # type: ignore[override]
         return self._file.numbers("key_starts")
+
+    @cached_property
+    def _prints(self) -> Prints | None:  # type: ignore[override]
+        return self._file.numbers("tag_prints") if self._file.has("tag_prints") else None
 
     @property
     def nbytes(self) -> int:

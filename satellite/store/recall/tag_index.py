@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import key_prefix, order_by_key
+from satellite.store.recall.fingerprints import by_fingerprint, places_like
 
 Rows = npt.NDArray[np.integer[Any]]
 Codes = npt.NDArray[np.int32]
@@ -41,6 +42,10 @@ class TagIndex(Protocol):
 
     def codes_of(self, key: str) -> Codes:
         """The codes of all tags with this key, ascending."""
+        ...
+
+    def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:
+        """Codes of the key, all that have one of these texts, or an element with it, among them; ascending."""
         ...
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
@@ -138,6 +143,10 @@ class ScanIndex:
             has_key = np.asarray(pc.starts_with(self._batch.tags, pattern=key_prefix(key)))
         return np.flatnonzero(has_key).astype(np.int32)
 
+    def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:  # noqa: ARG002 - all are looked at
+        """All of the key."""
+        return self.codes_of(key)
+
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""
         return _scan(self._batch, self.codes_of(key))
@@ -217,6 +226,7 @@ class PostingIndex:
             np.int32
         )
         key_of = np.repeat(np.arange(len(keys)), np.diff(starts))
+        self._prints = by_fingerprint(batch.tags, key_of, np.arange(len(key_of)) - starts[key_of])
         self.repeated = _repeated(keys, key_of[flat], rows)
         """Keys that some span has more than once."""
 
@@ -239,11 +249,16 @@ class PostingIndex:
     @property
     def nbytes(self) -> int:
         """Bytes held besides the batch."""
-        return int(self._rows.nbytes + self._offsets.nbytes + self._starts.nbytes)
+        return sum(int(array.nbytes) for array in self.arrays().values())
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """What cannot be made quickly from the batch; `StoredIndex` reads it back."""
-        return {"posting_rows": self._rows, "posting_offsets": self._offsets, "key_starts": self._starts}
+        made: dict[str, npt.NDArray[Any]] = {
+            "posting_rows": self._rows,
+            "posting_offsets": self._offsets,
+            "key_starts": self._starts,
+        }
+        return made if self._prints is None else {**made, "tag_prints": self._prints}
 
     def keys(self) -> list[str]:
         """Distinct keys."""
@@ -255,6 +270,14 @@ class PostingIndex:
         if i is None:
             return np.empty(0, np.int32)
         return np.arange(self._starts[i], self._starts[i + 1], dtype=np.int32)
+
+    def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:
+        """Codes of the key, all that have one of these texts, or an element with it, among them; ascending."""
+        i = self._position.get(key)
+        if i is None or self._prints is None:
+            return self.codes_of(key)
+        first, last = int(self._starts[i]), int(self._starts[i + 1])
+        return places_like(self._prints[first:last], key, values) + np.int32(first)
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""

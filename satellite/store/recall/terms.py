@@ -106,7 +106,8 @@ def _has_id(segment: Segment, term: Term, column: str, upper: str | None = None)
 
 def _has_tag(segment: Segment, term: Term) -> Mask:
     hit = np.zeros(len(segment), np.bool_)
-    codes = segment.index.codes_of(term.key)
+    index = segment.index
+    codes = index.codes_of(term.key) if term.patterns else index.codes_like(term.key, term.values)
     if len(codes):
         wanted = codes[tags_matching(segment.tags_at(codes), term.key, term)]
         if len(wanted):

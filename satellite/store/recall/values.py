@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.reporter import Reporter
-from satellite.model.tags import elements_of, encodings_of, key_prefix, layout, texts_of
+from satellite.model.tags import are_complex, elements_of, encodings_of, texts_of
 from satellite.query.limit import check
 from satellite.query.plan import Term
 
@@ -19,8 +18,6 @@ Mask = npt.NDArray[np.bool_]
 
 _PIECE_BYTES = 2**20
 """Of texts that a regular expression is held against at once, before the question's time is looked at (ours)."""
-
-_COMPLEX = (0x3A, 0x42)  # bytes, lists and maps: their text is not their encoding
 
 
 def matching(texts: pa.StringArray, term: Term) -> Mask:
@@ -61,10 +58,7 @@ def tags_matching(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
 def _equal(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
     encoded = [encoding for value in term.values for encoding in encodings_of(key, value)]
     found: Mask = np.array(pc.is_in(tags, value_set=pa.array(encoded, pa.binary())))
-    start, end, data = layout(tags)
-    at = start + len(key_prefix(key))
-    kinds: npt.NDArray[Any] = data[np.minimum(at, end - 1)]
-    odd = np.flatnonzero(np.isin(kinds, _COMPLEX) & (at < end))
+    odd = np.flatnonzero(are_complex(tags))
     if len(odd):
         found[odd] = matching(texts_of(tags.take(pa.array(odd)), key), term)
     return found
