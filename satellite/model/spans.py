@@ -169,11 +169,9 @@ class SpanBatch:
         for dictionary, column in _DICTIONARIES.items():
             values = getattr(self, dictionary)
             codes = _codes(columns[column])
-            used = np.zeros(len(values), np.bool_)
-            used[codes] = True
-            rank = np.cumsum(used, dtype=np.int32) - 1
-            kept[dictionary] = values.filter(pa.array(used))
-            columns[column] = _recode(columns[column], rank[codes])
+            used, places = _used(codes, len(values))
+            kept[dictionary] = values.take(pa.array(used))
+            columns[column] = _recode(columns[column], places)
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
     def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
@@ -243,6 +241,17 @@ def _codes(column: pa.Array) -> npt.NDArray[np.int32]:
     """The codes of a column, of all lists together for a list column."""
     values = column.flatten() if pa.types.is_list(column.type) else column
     return np.asarray(values)
+
+
+def _used(codes: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
+    """(those of `size` codes that occur, ascending; of each occurrence the place in them)."""
+    if 8 * len(codes) < size:  # few rows of many: what they do not use is not touched
+        ordered = np.sort(codes)
+        used = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(codes) else ordered
+        return used, np.searchsorted(used, codes).astype(np.int32)
+    occurs = np.zeros(size, np.bool_)
+    occurs[codes] = True
+    return np.flatnonzero(occurs).astype(np.int32), (np.cumsum(occurs, dtype=np.int32) - 1)[codes]
 
 
 def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:

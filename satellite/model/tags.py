@@ -9,6 +9,8 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable
+from contextlib import suppress
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -128,30 +130,32 @@ def element_texts(value: TagValue) -> list[str]:
     return list(dict.fromkeys(map(text_of, value))) if isinstance(value, list) else []
 
 
-def encodings_of(key: str, text: str) -> list[bytes]:
+@lru_cache(maxsize=32)  # a question asks each segment for the same
+def encodings_of(key: str, text: str) -> tuple[bytes, ...]:
     """The canonical bytes of every scalar tag with this key and canonical text: what to look up for `key = text`."""
-    found = [encode_tag(key, text), encode_tag(key, text, json=True)]
+    values: list[TagValue] = [text]
     if text in ("true", "false"):
-        found.append(encode_tag(key, text == "true"))
+        values.append(text == "true")
     if text == "":
-        found.append(encode_tag(key, None))
-    try:
-        number = float(text)
-        integer = int(text) if text.lstrip("-").isdecimal() and text.isascii() else None
-    except ValueError:
-        return found
-    if integer is not None and str(integer) == text and -(2**63) <= integer < 2**63:
-        found.append(encode_tag(key, integer))
-    if text_of(number) == text:
-        found.append(encode_tag(key, number))
-        if number == 0:
-            found.append(encode_tag(key, -0.0))
-    return found
+        values.append(None)
+    with suppress(ValueError):
+        if text.lstrip("-").isdecimal() and text.isascii() and -(2**63) <= int(text) < 2**63:
+            values.append(int(text))
+    with suppress(ValueError):
+        values += [float(text), -0.0]
+    encoded = [encode_tag(key, value) for value in values if text_of(value) == text]
+    return (encode_tag(key, text, json=True), *encoded)
 
 
 def key_prefix(key: str) -> bytes:
     """What the canonical bytes of every tag with this key begin with, and no other's do."""
     return pb.Tag(key=key.encode("utf-8", "surrogatepass")).SerializeToString()
+
+
+def is_complex(encoded: bytes, key: str) -> bool:
+    """Whether a canonical tag with this key has another text than `encodings_of` looks up: bytes, a list or a map."""
+    at = len(key_prefix(key))
+    return encoded[at : at + 1] in (b"%c" % _BYTES, b"%c" % _ANY)
 
 
 # Many tags
@@ -362,7 +366,7 @@ def _keys(
 
 
 def are_complex(tags: pa.BinaryArray) -> npt.NDArray[np.bool_]:
-    """Which canonical tags have another text than `encodings_of` looks up: bytes, lists and maps."""
+    """Which canonical tags `is_complex`."""
     start, end, data = layout(tags)
     if not len(start):
         return np.empty(0, np.bool_)

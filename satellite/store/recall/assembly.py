@@ -54,10 +54,11 @@ def trace_batch(
     segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]]
 ) -> tuple[SpanBatch, Ints]:
     """Every span of these traces, and the marks."""
-    parts = []
-    for segment in segments:
-        found = [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)]
-        parts.append((segment, distinct(np.array(found, np.int64))))
+    found = (
+        (segment, [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)])
+        for segment in segments
+    )
+    parts = [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
     return _joined(parts)
 
 
@@ -113,4 +114,6 @@ def _joined(parts: Sequence[_Rows]) -> tuple[SpanBatch, Ints]:
     used = [(segment, rows) for segment, rows in parts if len(rows)]
     batches = [segment.batch.take(rows).compact() for segment, rows in used]
     marks = _gathered((segment.marks_of(rows) for segment, rows in used), np.int64)
-    return SpanBatch.concat([SpanBuilder().build(), *batches]), marks
+    if len(batches) == 1:
+        return batches[0], marks
+    return SpanBatch.concat(batches) if batches else SpanBuilder().build(), marks

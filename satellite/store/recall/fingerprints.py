@@ -55,7 +55,7 @@ def by_fingerprint(tags: pa.BinaryArray, key_of: Ints, place: Ints) -> Prints | 
 
 def places_like(own: Prints, key: str, values: tuple[str, ...]) -> Codes:
     """The places, ascending, of all tags of a key that may have one of these texts, or an element with it."""
-    wanted = _sought(key, values)
+    wanted = _least(key, values)
     if len(wanted) >= len(own):
         return np.arange(len(own), dtype=np.int32)
     begins, ends = own.searchsorted(wanted), own.searchsorted(wanted | _ANY_PLACE, "right")
@@ -63,8 +63,14 @@ def places_like(own: Prints, key: str, values: tuple[str, ...]) -> Codes:
     return np.sort(np.concatenate([_NONE, *found])).astype(np.int32)
 
 
-@lru_cache(maxsize=256)
-def _sought(key: str, values: tuple[str, ...]) -> Prints:
-    """The least number that each tag which `places_like` looks for may have."""
+@lru_cache(maxsize=32)
+def sought(key: str, values: tuple[str, ...]) -> Fingerprints:
+    """Those of all tags of a key that may have one of these texts, or an element with it; ascending."""
     encoded = pa.array([encoding for value in values for encoding in encodings_of(key, value)], pa.binary())
-    return np.unique(np.append(fingerprints(encoded), np.uint16(COMPLEX))).astype(np.uint32) << np.uint32(16)
+    return np.unique(np.append(fingerprints(encoded), np.uint16(COMPLEX)))
+
+
+@lru_cache(maxsize=32)
+def _least(key: str, values: tuple[str, ...]) -> Prints:
+    """The same, as the least number that `by_fingerprint` makes of each."""
+    return sought(key, values).astype(np.uint32) << np.uint32(16)

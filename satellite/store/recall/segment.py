@@ -336,15 +336,15 @@ class Segment:
 
     def rows_of_trace(self, high: int | None, low: int) -> list[int]:
         """Live rows of one trace; any upper half when `high` is None."""
-        column = self.batch.column("trace_low")
         wanted = np.uint64(low)
         if self.sealed:
-            order = self.trace_order
-            first = np.searchsorted(column, wanted, side="left", sorter=order)
-            last = np.searchsorted(column, wanted, side="right", sorter=order)
-            rows = order[first:last].astype(np.int64)
+            ids, number = self.trace_numbers
+            place = int(ids.searchsorted(wanted))
+            if place == len(ids) or ids[place] != wanted:
+                return []
+            rows = np.flatnonzero(number == place)
         else:
-            rows = np.flatnonzero(column == wanted)
+            rows = np.flatnonzero(self.batch.column("trace_low") == wanted)
         if high is not None and len(rows):
             rows = rows[self.batch.column("trace_high")[rows] == np.uint64(high)]
         return [row for row in rows.tolist() if row not in self._dead_rows]
@@ -370,8 +370,11 @@ class Segment:
 
     def attributes(self, key: str) -> list[str | None] | None:
         """The attribute of each reporter as text; None when no reporter has it."""
-        values = [texts.get(key) for texts in self._attribute_texts]
-        return values if any(value is not None for value in values) else None
+        return [texts.get(key) for texts in self._attribute_texts] if key in self._attribute_keys else None
+
+    @cached_property
+    def _attribute_keys(self) -> frozenset[str]:
+        return frozenset().union(*self._attribute_texts)
 
     @cached_property
     def _attribute_texts(self) -> list[dict[str, str]]:

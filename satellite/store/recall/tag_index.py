@@ -15,7 +15,13 @@ import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import key_prefix, order_by_key
-from satellite.store.recall.fingerprints import by_fingerprint, places_like
+from satellite.store.recall.fingerprints import (
+    Fingerprints,
+    by_fingerprint,
+    fingerprints,
+    places_like,
+    sought,
+)
 
 Rows = npt.NDArray[np.integer[Any]]
 Codes = npt.NDArray[np.int32]
@@ -107,7 +113,7 @@ def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
 class ScanIndex:
     """For a batch that just arrived: nothing is prepared, every question looks through all codes.
 
-    Which tag has which key is remembered once somebody asked for keys.
+    Which tag has which key is remembered once somebody asked for keys, fingerprints once somebody asked for a value.
     """
 
     nbytes = 0
@@ -143,9 +149,16 @@ class ScanIndex:
             has_key = np.asarray(pc.starts_with(self._batch.tags, pattern=key_prefix(key)))
         return np.flatnonzero(has_key).astype(np.int32)
 
-    def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:  # noqa: ARG002 - all are looked at
-        """All of the key."""
-        return self.codes_of(key)
+    @cached_property
+    def _prints(self) -> Fingerprints:
+        return fingerprints(self._batch.tags)
+
+    def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:
+        """Codes of the key, all that have one of these texts, or an element with it, among them; ascending."""
+        codes: Codes = np.flatnonzero(np.isin(self._prints, sought(key, values))).astype(np.int32)
+        has_key = pc.starts_with(self._batch.tags.take(pa.array(codes)), pattern=key_prefix(key))
+        found: Codes = codes[np.asarray(has_key)]
+        return found
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""

@@ -131,7 +131,7 @@ def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
     """Per row whether its code is wanted."""
     if not wanted.any():
         return np.zeros(len(codes), np.bool_)
-    return wanted[codes]
+    return wanted.take(codes)
 
 
 def _id_text(number: int) -> str:

@@ -10,11 +10,23 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.reporter import Reporter
-from satellite.model.tags import are_complex, elements_of, encodings_of, texts_of
+from satellite.model.tags import (
+    are_complex,
+    decode_tag,
+    element_texts,
+    elements_of,
+    encodings_of,
+    is_complex,
+    text_of,
+    texts_of,
+)
 from satellite.query.limit import check
 from satellite.query.plan import Term
 
 Mask = npt.NDArray[np.bool_]
+
+_FEW = 8
+"""So many tags are sooner looked at one by one."""
 
 _PIECE_BYTES = 2**20
 """Of texts that a regular expression is held against at once, before the question's time is looked at (ours)."""
@@ -49,10 +61,19 @@ def _pieces(texts: pa.StringArray) -> Iterator[slice]:
 
 def tags_matching(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
     """Which canonical tags, all with this key, satisfy the term, negation aside: by their text or an element of a list."""
+    if not term.patterns and len(tags) <= _FEW:
+        return np.array([_matches(encoded, key, term.values) for encoded in tags.to_pylist()], np.bool_)
     hit = matching(texts_of(tags, key), term) if term.patterns else _equal(tags, key, term)
     elements = elements_of(tags, key)
     hit[elements.tags[matching(elements.texts, term)]] = True
     return hit
+
+
+def _matches(encoded: bytes, key: str, values: Sequence[str]) -> bool:
+    if is_complex(encoded, key):
+        value = decode_tag(encoded)[1]
+        return any(text in values for text in (text_of(value), *element_texts(value)))
+    return any(encoded in encodings_of(key, value) for value in values)
 
 
 def _equal(tags: pa.BinaryArray, key: str, term: Term) -> Mask:
