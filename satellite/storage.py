@@ -119,7 +119,7 @@ def _clickhouse(
     from satellite.store.clickhouse.retention import Retention
 
     return ClickHouseStore(
-        Connection(target),
+        Connection(target, cluster=settings.clickhouse_cluster),
         clock_seconds=clock_seconds,
         host=socket.gethostname(),
         retention=Retention(

@@ -405,3 +405,13 @@ def test_switching_off_the_originals_diagnostics_leaves_explorer_on(name: str, v
     beside = load({}, {f"COLLECTOR_{name}": value, "COLLECTOR_EXPLORER_PORT": "8001"})
     assert beside.settings.explorer_port == 8001
     assert load({}, {"COLLECTOR_EXPLORER_PORT": "0"}).settings.explorer_port == 0
+
+
+def test_a_cluster_is_one_of_a_server() -> None:
+    url = "http://clickhouse:8123/satellite"
+    loaded = load({"store": "clickhouse", "clickhouse_url": url, "clickhouse_cluster": "mesh"}, {})
+    assert loaded.settings.clickhouse_cluster == "mesh"
+    with pytest.raises(BadSetting, match="clickhouse_cluster needs a server"):
+        load({"store": "clickhouse", "clickhouse_url": "chdb:///x", "clickhouse_cluster": "mesh"}, {})
+    with pytest.raises(BadSetting, match="clickhouse-cluster"):
+        load({"store": "clickhouse", "clickhouse_url": url, "clickhouse_cluster": "a'b"}, {})

@@ -244,6 +244,9 @@ class Settings(BaseSettings):
     """Where `store` clickhouse keeps everything: `chdb:///path`, a folder in which ClickHouse runs inside the satellite's own
     process; or `http(s)://user:password@host:8123/database`, a server, which several satellites may share. It has budgets as
     `data_dir` has (`disk_bytes_per_project`, `disk_bytes_in_total`)."""
+    clickhouse_cluster: Annotated[str, Field(pattern=r"^([A-Za-z0-9_.-]+)?$")] = ""
+    """Of a server at `clickhouse_url`: the name of its cluster over whose nodes the tables are spread, replicated within each
+    shard. Needed once, when they are made: tables that are there say it themselves."""
     data_dir: OptionalFile = None
     """Folder that keeps the spans across restarts: a report is acknowledged when it is on this disk. Not set: all is in
     memory, and gone with the process. One satellite to a folder."""
@@ -338,6 +341,9 @@ class Settings(BaseSettings):
             raise ValueError(message)
         if self.store == "clickhouse" and self.data_dir is not None:
             message = "store clickhouse keeps everything at clickhouse_url: leave data_dir out"
+            raise ValueError(message)
+        if self.clickhouse_cluster and not self.clickhouse_url.get_secret_value().startswith("http"):
+            message = "clickhouse_cluster needs a server: store clickhouse and clickhouse_url http://user:password@host:8123/database"
             raise ValueError(message)
         if self.store != "clickhouse" and (self.retention_seconds or self.retention_seconds_overrides):
             message = "retention_seconds needs store clickhouse; the satellite's own engine keeps what its budgets hold"

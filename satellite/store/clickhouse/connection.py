@@ -15,7 +15,9 @@ import pyarrow as pa
 
 from satellite.errors import BadRequest, Overloaded, SatelliteError, StoreFailed, TookTooLong
 from satellite.query.limit import check, seconds_left
+from satellite.store.clickhouse.literal import text
 from satellite.store.clickhouse.server import DATABASE, Server
+from satellite.store.clickhouse.tables import Tables
 from satellite.store.durable.directory import BadDataDirectory
 
 CLIENTS = 8
@@ -33,6 +35,9 @@ ANSWER_SECONDS = 60
 
 WRITE_SECONDS = 30
 """A statement that writes is given up after so long, by the server (ours); a seat is held longer, see `seats`."""
+
+QUORUM_SECONDS = 20
+"""In a cluster, for all replicas to have what is inserted (ours)."""
 
 _TIMEOUT, _MEMORY, _TOO_MANY = 159, 241, 252
 _BAD_PATTERN = (427, 36)
@@ -58,17 +63,24 @@ _SETTINGS = {
 class Connection:
     """ClickHouse in a folder and in this process, or a server; any thread may use it."""
 
-    def __init__(self, target: Path | Server, database: str = DATABASE) -> None:
+    def __init__(self, target: Path | Server, *, cluster: str = "") -> None:
         """Open it, and make the folder and the database when they are not there.
 
+        Args:
+            target: what to open.
+            cluster: of the server, over whose nodes tables are made that are not there; "": that of the tables, or none.
+
         Raises:
-            BadDataDirectory: it cannot be opened, another process has the folder, or the extra is not installed.
+            BadDataDirectory: it cannot be opened, another process has the folder, the tables are not those of this cluster, or the
+                extra is not installed.
         """
         self.shared = isinstance(target, Server)
         """Whether other satellites may use it, too."""
         self.where = str(target)
         """It, without credentials."""
-        self._database = target.database if isinstance(target, Server) else database
+        self._database = target.database if isinstance(target, Server) else DATABASE
+        self._settings: dict[str, int] = {}
+        """Of every statement, beside those of all connections."""
         self._clients: queue.LifoQueue[Any] = queue.LifoQueue()
         self._made: list[Any] = []
         driver, self._error = _driver()
@@ -78,10 +90,15 @@ class Connection:
                 target.mkdir(parents=True, exist_ok=True)
             first = self._connect()
             self._made.append(first)
+            self.tables = self._found_tables(first, cluster)
+            """How statements that change tables are said."""
             databases = first.command(f"SELECT count() FROM system.databases WHERE name = '{self._database}'")
             if not databases:
-                first.command(f"CREATE DATABASE IF NOT EXISTS {self._database}")
-            first.database = self._database
+                first.command(f"CREATE DATABASE IF NOT EXISTS {self._database}{self.tables.everywhere}")
+            self._prepare(first)
+        except BadDataDirectory:
+            self.close()
+            raise
         except (OSError, self._error, RuntimeError) as error:
             self.close()
             raise self._cannot_open(error) from None  # the cause may hold the URL with its password
@@ -104,14 +121,36 @@ class Connection:
             hint="it is written http://user:password@host:8123/database, the port is that of ClickHouse's HTTP interface",
         )
 
+    def _found_tables(self, client: Any, wanted: str) -> Tables:
+        """Those of the cluster that the tables were made for, or will be. Raises BadDataDirectory."""
+        made = f"FROM system.tables WHERE database = '{self._database}' AND name = 'spans'"
+        cluster = wanted
+        if client.command(f"SELECT count() {made}"):
+            made_for = text(r"^Distributed\('([^']*)'")
+            named = client.command(f"SELECT concat('=', extract(any(engine_full), {made_for})) {made}")
+            cluster = str(named)[1:]
+        if wanted and cluster != wanted:
+            raise BadDataDirectory(
+                f"clickhouse_cluster: the tables at {self.where} are of {f'the cluster {cluster}' if cluster else 'one node'}",
+                hint="leave clickhouse_cluster out, or choose another database in clickhouse_url",
+            )
+        if cluster:
+            self._settings = _settings_for(cluster, client)
+        return Tables(self._database, cluster)
+
+    def _prepare(self, client: Any) -> None:
+        client.database = self._database
+        for name, value in self._settings.items():
+            client.set_client_setting(name, value)
+
     @contextmanager
     def _client(self) -> Iterator[Any]:
         client = self._clients.get()
         try:
             if client is None:
                 client = self._connect()
-                client.database = self._database
                 self._made.append(client)
+                self._prepare(client)
             yield client
         finally:
             self._clients.put(client)
@@ -232,6 +271,31 @@ def _driver() -> tuple[Callable[[Path | Server], Any], type[Exception]]:
         )
 
     return connect, ClickHouseError
+
+
+def _settings_for(cluster: str, client: Any) -> dict[str, int]:
+    """With which an insert that was acknowledged is there on every node of a cluster. Raises BadDataDirectory."""
+    replicas = "SELECT {} FROM (SELECT count() AS replicas FROM system.clusters WHERE cluster = {} GROUP BY shard_num)"
+    least, most = (
+        int(client.command(replicas.format(f"{which}(replicas)", text(cluster)))) for which in ("min", "max")
+    )
+    if not most:
+        raise BadDataDirectory(
+            f"clickhouse_cluster: ClickHouse knows no cluster {cluster}",
+            hint="system.clusters has those that it knows",
+        )
+    if least < most:
+        raise BadDataDirectory(
+            f"clickhouse_cluster: the shards of {cluster} have {least} to {most} replicas",
+            hint="a report is acknowledged when all replicas of its shards have it: each shard needs as many",
+        )
+    return {
+        "distributed_foreground_insert": 1,
+        "insert_quorum": most if most > 1 else 0,
+        "insert_quorum_parallel": 1,
+        "insert_quorum_timeout": QUORUM_SECONDS * 1000,
+        "distributed_ddl_task_timeout": WRITE_SECONDS,
+    }
 
 
 def _stream(rows: pa.Table) -> bytes:

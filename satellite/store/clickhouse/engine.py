@@ -129,7 +129,7 @@ class ClickHouseStore(ClickHouseQuestions):
         for table in ("spans", "gone"):
             place = orphans if table == "spans" else orphans.replace("mark >", "by_mark >")
             if self._holdings.count(table, place):
-                self.connection.run(f"DELETE FROM {table} WHERE {place}")
+                self.connection.run(self.connection.tables.deletion(table, place))
         for home in homes:
             home.stored = self._holdings.count("spans", home.moment.condition)
             home.learn(home.standing)
@@ -367,9 +367,8 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def _delete(self, condition: str, *, wait: bool) -> None:
         for table in ("spans", "gone"):
-            self.connection.run(
-                f"DELETE FROM {table} WHERE {condition} SETTINGS lightweight_deletes_sync = {int(wait)}"
-            )
+            deletion = self.connection.tables.deletion(table, condition)
+            self.connection.run(f"{deletion} SETTINGS lightweight_deletes_sync = {2 * wait}")
 
     def drop(self, project: str) -> bool:
         """See Store."""
@@ -440,7 +439,7 @@ class ClickHouseStore(ClickHouseQuestions):
         """Have ClickHouse look at every byte of every table; `damage` then says what it found."""
         for table in TABLES:
             for row in self.connection.ask(
-                f"CHECK TABLE {table} SETTINGS check_query_single_value_result = 0"
+                f"CHECK TABLE {self.connection.tables.own(table)} SETTINGS check_query_single_value_result = 0"
             ).to_pylist():
                 part, passed, message = row.values()
                 if not passed:
@@ -449,8 +448,9 @@ class ClickHouseStore(ClickHouseQuestions):
 
     def compact(self) -> None:
         """Everything into few large parts, without what was deleted."""
+        tables = self.connection.tables
         for table in TABLES:
-            self.connection.run(f"OPTIMIZE TABLE {table} FINAL")
+            self.connection.run(f"OPTIMIZE TABLE {tables.own(table)}{tables.everywhere} FINAL")
 
     def release(self) -> None:
         """Have ClickHouse let go of what it read, where that is memory of this process; a server's is not ours to empty."""

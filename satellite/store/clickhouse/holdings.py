@@ -41,8 +41,7 @@ class Holdings:
     def span_bytes(self) -> float:
         """Bytes on disk of one span, on average."""
         found = self._connection.ask(
-            "SELECT sum(bytes_on_disk) / greatest(sum(rows), 1) AS each FROM system.parts"
-            " WHERE active AND database = currentDatabase() AND table = 'spans'"
+            f"SELECT sum(bytes_on_disk) / greatest(sum(rows), 1) AS each FROM {self._connection.tables.parts}"
         )
         return float(found["each"][0].as_py() or 0)
 
@@ -76,7 +75,7 @@ class Holdings:
     def _services(self, held: Sequence[tuple[Standing, int]]) -> list[dict[str, Any]]:
         moments = [standing.moment for standing, _ in held]
         replaced = any(moment.replaced for moment in moments)
-        seen = "(project, mark) NOT IN (SELECT project, mark FROM gone)" if replaced else "1"
+        seen = "(project, mark) GLOBAL NOT IN (SELECT project, mark FROM gone)" if replaced else "1"
         projects = ", ".join(f"toUInt64({moment.project})" for moment in moments)
         floors = ", ".join(f"toInt64({moment.floor})" for moment in moments)
         rows: list[dict[str, Any]] = self._connection.ask(

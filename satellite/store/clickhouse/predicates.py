@@ -46,7 +46,7 @@ class Moment(NamedTuple):
         found = f"project = {self.project} AND mark > {self.floor} AND mark <= {self.mark}{self._committed('mark')}"
         if self.replaced:
             gone = f"SELECT mark FROM gone WHERE project = {self.project} AND by_mark <= {self.mark}"
-            found += f" AND mark NOT IN ({gone}{self._committed('by_mark')})"
+            found += f" AND mark GLOBAL NOT IN ({gone}{self._committed('by_mark')})"
         return found
 
     def _committed(self, mark: str) -> str:

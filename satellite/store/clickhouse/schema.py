@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from importlib import resources
 
+from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.durable.directory import BadDataDirectory
 
@@ -36,9 +37,11 @@ def bring_up(connection: Connection) -> None:
     Raises:
         BadDataDirectory: a newer satellite wrote the tables, or they were changed.
     """
-    connection.run(
-        f"CREATE TABLE IF NOT EXISTS {_VERSIONS} (version UInt32, file String) ENGINE = MergeTree ORDER BY version"
-    )
+    tables = connection.tables
+    for statement in tables.statements(
+        f"CREATE TABLE {_VERSIONS} (version UInt32, file String) ENGINE = MergeTree ORDER BY version"
+    ):
+        connection.run(statement)
     known, newest = version_of(connection), files()[-1][0]
     if known > newest:
         raise BadDataDirectory(
@@ -47,8 +50,9 @@ def bring_up(connection: Connection) -> None:
         )
     for version, name, text in files():
         if version > known:
-            for statement in statements(text):
-                connection.run(statement.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1))
+            for one in statements(text):
+                for statement in tables.statements(one):
+                    connection.run(statement)
             connection.run(f"INSERT INTO {_VERSIONS} VALUES ({version}, '{name}')")
     if wrong := faults(connection):
         raise BadDataDirectory(
@@ -73,20 +77,29 @@ def columns(text: str) -> dict[str, dict[str, str]]:
 
 def faults(connection: Connection) -> list[str]:
     """What is wrong with the tables: one that is missing, a column that is missing or has another type."""
-    rows = connection.ask("SELECT table, name, type FROM system.columns WHERE database = currentDatabase()")
+    tables = connection.tables
+    rows = connection.ask(
+        f"SELECT table, name, type FROM system.columns WHERE database = {literal.text(tables.database)}"
+    )
     there: dict[str, dict[str, str]] = {}
     for row in rows.to_pylist():
         there.setdefault(row["table"].decode(), {})[row["name"].decode()] = row["type"].decode()
     wrong = []
     for _, _, text in files():
         for table, wanted in columns(text).items():
-            if table not in there:
-                wrong.append(f"there is no table {table}")
-                continue
-            for name, kind in wanted.items():
-                has = there[table].get(name)
-                if has is None:
-                    wrong.append(f"{table} has no column {name}")
-                elif has.replace(" ", "") != kind.replace(" ", ""):
-                    wrong.append(f"{table}.{name} is {has}, not {kind}")
+            for name in dict.fromkeys((table, tables.own(table).rpartition(".")[2])):
+                wrong += _differences(name, there.get(name), wanted)
     return wrong
+
+
+def _differences(table: str, there: dict[str, str] | None, wanted: dict[str, str]) -> list[str]:
+    if there is None:
+        return [f"there is no table {table}"]
+    found = []
+    for name, kind in wanted.items():
+        has = there.get(name)
+        if has is None:
+            found.append(f"{table} has no column {name}")
+        elif has.replace(" ", "") != kind.replace(" ", ""):
+            found.append(f"{table}.{name} is {has}, not {kind}")
+    return found

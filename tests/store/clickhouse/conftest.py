@@ -46,7 +46,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         item.add_marker(pytest.mark.interop)
         test = item.nodeid.partition("[")[0]
         cases[test] += 1
-        pooled = "::TestPool::" in item.nodeid
+        pooled = "::TestPool::" in item.nodeid or "::TestCluster::" in item.nodeid
         if not WHOLE and (
             cases[test] > CASES or item.name.startswith(LONG) or (pooled and not item.name.startswith(POOLED))
         ):

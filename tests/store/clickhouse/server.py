@@ -5,6 +5,10 @@
 Statements come as the body or as the parameter `query`, data of an insert as the body after it, settings as parameters,
 credentials by HTTP's Basic scheme. What is asked is answered by ClickHouse's own code. Users: `default` without a password, `writer`
 with the password `secret`, `reader` with `secret`, who may only read.
+
+It says that it is one of the cluster `mesh`, of two shards with two replicas each, and carries out what is said to that as far as
+one node can: every statement is given to ClickHouse's parser as it came, and then run with MergeTree for ReplicatedMergeTree, and
+with Merge over the own table for Distributed.
 """
 
 from __future__ import annotations
@@ -32,6 +36,27 @@ IGNORED = {
 }
 
 _INSERT = re.compile(rb"\s*INSERT INTO [^\n]* FORMAT \w+\n")
+
+CLUSTER = "mesh"
+
+_ENGINES = (
+    (re.compile(r" ON CLUSTER '\w+'"), ""),
+    (re.compile(r"ENGINE = Replicated(\w+)\('[^']*', '[^']*'\)"), r"ENGINE = \1"),
+    (re.compile(r"\breplicated_deduplication_window"), "non_replicated_deduplication_window"),
+    (re.compile(r"ENGINE = Distributed\('\w+', ('\w+'), '(\w+)', .*\)$"), r"ENGINE = Merge(\1, '^\2$')"),
+    (re.compile(rf"cluster\('{CLUSTER}', (system\.\w+)\)"), r"\1"),
+    (
+        re.compile(r"\bsystem\.clusters\b"),
+        f"(SELECT '{CLUSTER}' AS cluster, arrayJoin([1, 1, 2, 2]) AS shard_num)",
+    ),
+    (
+        re.compile(r"\bengine_full\b"),
+        f"replaceOne(engine_full, 'Merge(', 'Distributed(''{CLUSTER}'', ')",
+    ),
+)
+"""What one node of a cluster is not, and what stands for it."""
+
+_INTO = re.compile(r"(?<=INSERT INTO )[`\w.]+")
 
 clients = threading.local()
 """Each thread, and so each connection of a client, has its own."""
@@ -91,6 +116,7 @@ class Handler(BaseHTTPRequestHandler):
         connection = self._connection()
         if database := given.get("database"):
             connection.query(f"USE {database}")
+        statement = self._on_one_node(statement)
         self._set({name: value for name, value in given.items() if name not in OWN | IGNORED})
         if data:
             into, _, form = statement.rpartition(" FORMAT ")
@@ -101,6 +127,20 @@ class Handler(BaseHTTPRequestHandler):
             return b""
         found: bytes = connection.query(statement, given.get("default_format", "TabSeparated")).bytes()
         return found
+
+    def _on_one_node(self, statement: str) -> str:
+        """What stands here for a statement that speaks of a cluster."""
+        said = statement
+        for pattern, instead in _ENGINES:
+            said = pattern.sub(instead, said)
+        into = _INTO.search(said)
+        if into is not None and "_local" not in into[0]:
+            own = f"{into[0].strip('`')}_local"
+            if self._connection().query(f"EXISTS TABLE {own}", "TabSeparated").bytes() == b"1\n":
+                return f"{said[: into.start()]}{own}{said[into.end() :]}"
+        if said != statement:
+            self._connection().query(f"EXPLAIN AST {statement}")
+        return said
 
     def _set(self, settings: dict[str, str]) -> None:
         """They hold for one statement; what the last one had and this one has not goes back to its default."""

@@ -1,0 +1,134 @@
+"""Tables of a cluster: said to one node, which parses what it is told and carries out as much of it as one node can.
+
+Replicas and shards are not there: that what is inserted is on all of them when it is acknowledged, and that a trace is on one, is not shown.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from mock_lightstep_satellite.cli import app
+from satellite.store.clickhouse import engine, schema
+from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
+from satellite.store.clickhouse.server import Server
+from satellite.store.clickhouse.tables import Tables
+from satellite.store.durable.directory import BadDataDirectory
+from tests import bookinfo
+from tests.store.clickhouse.conftest import WHOLE, ClickHouse
+from tests.store.clickhouse.server import CLUSTER
+from tests.store.conformance import NOW_NS, StoreConformance, assert_balanced, fates, find
+
+DATABASE = "spread"
+
+
+def opened(clickhouse: ClickHouse, *, cluster: str = CLUSTER, database: str = DATABASE) -> ClickHouseStore:
+    """One more satellite of the cluster."""
+    target = Server.of(clickhouse.url(database=database))
+    return ClickHouseStore(Connection(target, cluster=cluster), clock_seconds=time.monotonic)
+
+
+@pytest.fixture(scope="module")
+def joined(clickhouse: ClickHouse) -> Iterator[ClickHouseStore]:
+    """A store whose tests do not wait for more to come."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(engine, "GATHER_SECONDS", 0.0)
+        store = opened(clickhouse)
+        yield store
+        store.close()
+
+
+class TestCluster(StoreConformance):
+    """The suite, with tables made for a cluster."""
+
+    many_spans = 70_000 if WHOLE else 2_100
+    writes_each = 25 if WHOLE else 3
+
+    @pytest.fixture
+    def store(self, joined: ClickHouseStore) -> ClickHouseStore:
+        """An empty engine."""
+        joined._errand(joined._projects.clear)
+        for table in TABLES:
+            joined.connection.run(f"TRUNCATE TABLE {joined.connection.tables.own(table)}")
+        return joined
+
+
+def test_each_table_is_replicated_and_one_over_all_shards() -> None:
+    tables = Tables("d", "c")
+    made = [
+        said
+        for _, _, text in schema.files()
+        for one in schema.statements(text)
+        for said in tables.statements(one)
+    ]
+    for table in (*TABLES, "seats"):
+        (own,) = (
+            said
+            for said in made
+            if said.startswith(f"CREATE TABLE IF NOT EXISTS d.{table}_local ON CLUSTER 'c'")
+        )
+        assert "MergeTree('/clickhouse/tables/{shard}/{database}/" + table + "', '{replica}')" in own
+        assert "non_replicated" not in own
+        over = f"CREATE TABLE IF NOT EXISTS d.{table} ON CLUSTER 'c' AS d.{table}_local ENGINE = Distributed('c', 'd', '{table}_local',"
+        assert any(said.startswith(over) for said in made)
+    changed = tables.statements("ALTER TABLE spans ADD COLUMN more UInt8")
+    assert changed[0] == "ALTER TABLE d.spans_local ON CLUSTER 'c' ADD COLUMN more UInt8"
+    assert changed[1].startswith(
+        "CREATE OR REPLACE TABLE d.spans ON CLUSTER 'c' AS d.spans_local ENGINE = Distributed("
+    )
+
+
+def test_the_next_satellite_knows_the_cluster_by_its_tables(
+    clickhouse: ClickHouse, joined: ClickHouseStore
+) -> None:
+    joined.write("known", bookinfo.batch(), arrived_ns=NOW_NS)
+    other = opened(clickhouse, cluster="")
+    assert other.connection.tables == Tables(DATABASE, CLUSTER)
+    assert other.connection._settings["insert_quorum"] == 2
+    assert fates(other.write("known", bookinfo.batch(), arrived_ns=NOW_NS)) == (0, 88, 0, 0)
+    assert len(find(other, project="known")) == 88
+    assert_balanced(joined)
+    other.compact()
+    other.check()
+    assert other.damage == []
+    other.close()
+    checked = CliRunner().invoke(app, ["data", "check", clickhouse.url(database=DATABASE)])
+    assert checked.exit_code == 0, checked.output
+    assert "known: 88 spans" in checked.output
+
+
+def test_whoever_takes_a_seat_again_deletes_without_looking(
+    clickhouse: ClickHouse, joined: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = opened(clickhouse)
+    number = left._number
+    left.close()
+    said: list[str] = []
+    run = Connection.run
+
+    def noted(connection: Connection, statement: str) -> None:
+        said.append(statement)
+        run(connection, statement)
+
+    monkeypatch.setattr(Connection, "run", noted)
+    taken = opened(clickhouse)
+    assert taken._number == number
+    taken.close()
+    for table in ("spans", "gone"):
+        assert any(
+            one.startswith(f"DELETE FROM {DATABASE}.{table}_local ON CLUSTER '{CLUSTER}'") for one in said
+        )
+
+
+def test_tables_of_one_node_are_not_those_of_a_cluster(clickhouse: ClickHouse) -> None:
+    opened(clickhouse, cluster="", database="single").close()
+    with pytest.raises(BadDataDirectory, match="are of one node"):
+        opened(clickhouse, database="single")
+    with pytest.raises(BadDataDirectory, match="knows no cluster other"):
+        opened(clickhouse, cluster="other", database="elsewhere")
+    with pytest.raises(BadDataDirectory, match=f"are of the cluster {CLUSTER}"):
+        opened(clickhouse, cluster="other")
