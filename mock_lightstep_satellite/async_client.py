@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Collection
 from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,9 +15,9 @@ import httpx
 from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Count, Latency, Missed, Query, T
 from mock_lightstep_satellite.connection import AwaitedConnection, Connection
-from mock_lightstep_satellite.errors import NotFound, is_told
+from mock_lightstep_satellite.errors import BadRequest, NotFound, is_told
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
-from mock_lightstep_satellite.trace import Trace, TracedSpan
+from mock_lightstep_satellite.trace import Trace, TracedSpan, several
 from mock_lightstep_satellite.watch import AsyncWatch
 
 __tracebackhide__ = is_told
@@ -285,14 +285,39 @@ class AsyncProject(AsyncScope):
         """
         return await self.client.send(calls.import_(self.name, content, format))
 
-    async def trace(self, trace_id: str) -> Trace:
-        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+    async def trace(
+        self, /, trace_id: str | None = None, *, root: Query | None = None, **bounds: Bound
+    ) -> Trace:
+        """Every span of a trace, by start, with parents and children: of this id, or the one whose root is `root`.
+
+        Raises:
+            NotFound: there is none; of a root its text says what is there.
+            AssertionError: several traces have such a root.
+        """
+        if trace_id is None:
+            return await self._trace_of_root("" if root is None else root, bounds)
+        if root is not None:
+            raise BadRequest("a trace is named by its id or by its root", parameter="root")
         page = await self.client.send(calls.trace(self.name, trace_id))
         spans = page.spans
         while page.next_cursor is not None:
             page = await self.client.send(calls.trace(self.name, trace_id, cursor=page.next_cursor))
             spans += page.spans
         return Trace(spans)
+
+    async def _trace_of_root(self, root: Query, bounds: dict[str, Any]) -> Trace:
+        found: dict[str, Trace] = {}
+        with suppress(NotFound):  # a project begins with its first report
+            for span in await self.spans(root, order="arrival", **bounds):
+                if span.parent_span_id is None and span.trace_id not in found:
+                    found[span.trace_id] = await self.trace(span.trace_id)
+        if len(found) == 1:
+            return next(iter(found.values()))
+        if found:
+            raise AssertionError(several(root, list(found.values())))
+        why = await self.explain(root, **bounds)
+        what = f"no trace has a root that is {root}" if str(root) else "no span is the root of a trace"
+        raise NotFound("\n".join([f"{what} (project {self.name})", *(f"  {line}" for line in why["lines"])]))
 
     async def trace_tree(self, /, trace_id: str, **params: Bound) -> dict[str, Any]:
         """The trace as the rows of a tree: critical path, self time, pairs of proxies, clocks that differ.
@@ -460,19 +485,32 @@ class AsyncProject(AsyncScope):
         quiet: float = 0.0,
         since: int | None = None,
         trace: dict[str, Any] | None = None,
+        fence: bool | Collection[str] = False,
     ) -> list[TracedSpan]:
         """Wait on the satellite until that many matching spans have arrived after the mark `since`.
 
-        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet`. `trace` wants
+        `timeout` and `quiet` (for which no further one may come) are seconds; `count=0` needs `quiet` or a fence. `trace` wants
         something of their traces: `{"complete": True, "path": ["gateway", "shop"]}`, one root and no missing parent, a chain of
-        calls through these services.
+        calls through these services. `fence=True` (or services) judges only when all that was sent before is in, as `fence` does.
 
         Raises:
             NotMet: they did not come in time, were evicted, or their report was refused for good; its text says what did.
             Exceeded: more came.
         """
-        call = calls.expectation(self.name, query, count, timeout, quiet, since, trace)
+        call = calls.expectation(self.name, query, count, timeout, quiet, since, trace, fence=fence)
         return (await self.client.send(call)).spans
+
+    async def fence(self, *services: str, timeout: float = 5.0) -> list[dict[str, Any]]:  # noqa: ASYNC109
+        """Wait on the satellite until all that was sent before is in; who has reported since, as `reporters` gives them.
+
+        That is so when each reporter that was heard of so far (of named services: one of each) has begun a report after this
+        call and it was taken, be it without a span. A tracer that sends nothing while it has nothing keeps a fence waiting; so
+        does one that has ended, unless services are named.
+
+        Raises:
+            NotMet: `timeout` seconds are over, or a report was refused for good; its text says who was not heard of.
+        """
+        return (await self.client.send(calls.fence(self.name, services, timeout))).reporters
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncWatch]:

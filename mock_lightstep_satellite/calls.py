@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import re
-from collections.abc import AsyncIterable, Iterable, Sequence
+from collections.abc import AsyncIterable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar, cast
 from urllib.parse import quote, urlsplit
@@ -96,6 +96,12 @@ class AtMark(msgspec.Struct):
     mark: int
 
 
+class Fenced(msgspec.Struct):
+    """Who has reported since a fence began."""
+
+    reporters: list[dict[str, Any]]
+
+
 class Removed(msgspec.Struct):
     """How many there were."""
 
@@ -124,24 +130,45 @@ def expectation(
     timeout: float,
     quiet: float,
     since: int | None,
-    trace: dict[str, Any] | None = None,
+    trace: dict[str, Any] | None,
+    *,
+    fence: bool | Collection[str] = False,
 ) -> Call[Spans]:
     """A wait for spans."""
     low, high = count_range(count)
-    for name, value in (("timeout", timeout), ("quiet", quiet)):
-        if not 0 <= value < math.inf:
-            raise BadRequest(f"{name} is a number of seconds, 0 or more, not {value!r}", parameter=name)
     body: dict[str, Any] = {
         "query": str(query),
         "since": since or 0,
         "count": {"min": low, "max": high},
-        "timeout_ms": round(timeout * 1000),
-        "quiet_ms": round(quiet * 1000),
+        "timeout_ms": milliseconds("timeout", timeout),
+        "quiet_ms": milliseconds("quiet", quiet),
     }
     if trace is not None:
         body["trace"] = trace
+    if fence:
+        body["fence"] = {"services": services(() if fence is True else fence)}
     call = of_project(Spans, "POST", project, "expect")
     return Call(Spans, call.method, call.path, body=body, waits_s=timeout)
+
+
+def fence(project: str, names: Collection[str], timeout: float) -> Call[Fenced]:
+    """A wait for all that was sent."""
+    body = {"services": services(names), "timeout_ms": milliseconds("timeout", timeout)}
+    return replace(of_project(Fenced, "POST", project, "fence"), body=body, waits_s=timeout)
+
+
+def services(names: Collection[str]) -> list[str]:
+    """Names of services, as a list."""
+    if isinstance(names, str):
+        raise BadRequest(f"fence is True or a list of services, not {names!r}", parameter="fence")
+    return list(names)
+
+
+def milliseconds(name: str, seconds: float) -> int:
+    """A time to wait. Raises BadRequest for what is none."""
+    if not 0 <= seconds < math.inf:
+        raise BadRequest(f"{name} is a number of seconds, 0 or more, not {seconds!r}", parameter=name)
+    return round(seconds * 1000)
 
 
 def faults(

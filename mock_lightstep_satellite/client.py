@@ -80,6 +80,7 @@ class Project:
     # Waiting
     mark = blocking(AsyncProject.mark)
     expect = blocking(AsyncProject.expect)
+    fence = blocking(AsyncProject.fence)
     explain = blocking(AsyncProject.explain)
     tail = blocking_iterator(AsyncProject.tail)
 

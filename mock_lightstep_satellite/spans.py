@@ -76,6 +76,7 @@ class AsyncSpans:
         quiet: float = 0.0,
         since: int | None = None,
         trace: dict[str, Any] | None = None,
+        fence: bool | Collection[str] = False,
     ) -> list[TracedSpan]:
         """Wait until so many matching spans have arrived (see `Project.expect`); since the test began unless `since` is set.
 
@@ -84,7 +85,14 @@ class AsyncSpans:
             Exceeded: more came.
         """
         async with self._asking() as asked:
-            return await asked.expect(query, count, timeout=timeout, quiet=quiet, since=since, trace=trace)
+            return await asked.expect(
+                query, count, timeout=timeout, quiet=quiet, since=since, trace=trace, fence=fence
+            )
+
+    async def fence(self, *services: str, timeout: float = 5.0) -> list[dict[str, Any]]:  # noqa: ASYNC109
+        """Wait on the satellite until all that was sent before is in; see `Project.fence`."""
+        async with self._asking() as asked:
+            return await asked.fence(*services, timeout=timeout)
 
     async def find(self, /, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """The matching spans that are there now, in order of arrival; empty before the first arrives."""
@@ -115,10 +123,15 @@ class AsyncSpans:
         async with self._asking() as asked:
             return await asked.reporters()
 
-    async def trace(self, trace_id: str) -> Trace:
-        """Every span of a trace, by start, with parents and children. Raises NotFound."""
+    async def trace(self, trace_id: str | None = None, *, root: Query | None = None) -> Trace:
+        """Every span of a trace, by start, with parents and children: of this id, or the one whose root is `root`.
+
+        Raises:
+            NotFound: there is none; of a root its text says what is there.
+            AssertionError: several traces have such a root.
+        """
         async with self._asking() as asked:
-            return await asked.trace(trace_id)
+            return await asked.trace(trace_id, root=root)
 
     async def traces(self, /, query: Query = "", **bounds: Any) -> list[Trace]:
         """The traces that matching spans belong to, whole; none before the first span arrives."""
@@ -292,6 +305,7 @@ class Spans:
             yield watched
 
     expect = blocking(AsyncSpans.expect)
+    fence = blocking(AsyncSpans.fence)
     find = blocking(AsyncSpans.find)
     trace = blocking(AsyncSpans.trace)
     traces = blocking(AsyncSpans.traces)

@@ -300,6 +300,17 @@ def assert_same_trace(*spans: Span) -> None:
         raise AssertionError("\n".join([f"{len(ids)} traces instead of 1", *lines]))
 
 
+def several(root: object, traces: Sequence[Trace]) -> str:
+    """That one trace was meant and these have such a root."""
+    shown = [
+        f"  {trace.trace_id}  {trace.roots[0].service}: {trace.roots[0].operation}" for trace in traces[:5]
+    ]
+    more = [f"  … and {len(traces) - 5} more"] if len(traces) > 5 else []
+    return "\n".join(
+        [f"{len(traces)} traces, not 1, have a root that is {root or 'any span'}", *shown, *more]
+    )
+
+
 def _parent_of(span: TracedSpan, by_id: dict[str, list[TracedSpan]]) -> TracedSpan | None:
     shared = "shared" in span.marks
     if shared and (halves := [one for one in by_id[span.span_id] if "shared" not in one.marks]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +33,11 @@ class AsyncWatch:
         timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         trace: dict[str, Any] | None = None,
+        fence: bool | Collection[str] = False,
     ) -> list[TracedSpan]:
         """As `Project.expect`."""
         return await self.project.expect(
-            query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace
+            query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace, fence=fence
         )
 
     async def spans(
@@ -43,6 +45,10 @@ class AsyncWatch:
     ) -> list[TracedSpan]:
         """The matching ones that are there now, in order of arrival. Raises NotFound when nothing ever arrived."""
         return await self.project.spans(query, order="arrival", limit=limit, since=self.mark, **bounds)
+
+    async def trace(self, root: Query = "") -> Trace:
+        """The one whose root is `root`, whole; see `Project.trace`."""
+        return await self.project.trace(root=root, since=self.mark)
 
     async def traces(self, /, query: Query = "", **bounds: Bound) -> list[Trace]:
         """The traces that they belong to, whole: also with spans that were there before."""
@@ -66,5 +72,6 @@ class Watch:
 
     expect = blocking(AsyncWatch.expect)
     spans = blocking(AsyncWatch.spans)
+    trace = blocking(AsyncWatch.trace)
     traces = blocking(AsyncWatch.traces)
     requests = blocking(AsyncWatch.requests)

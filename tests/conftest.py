@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import os
 
+import httpcore
 from hypothesis import settings
+
+assert httpcore
+"""httpx loads it with its first request and remembers its errors. Were that within pytester, which takes modules away again that it
+brought, the next copy's errors would be unknown to httpx for the rest of the process."""
 
 # How many examples each property gets: few enough that `make unit` stays quick; `make unit EXAMPLES=1000` looks for what
 # needs more. A busy machine is no defect: no test fails for the time it takes. CI judges a commit and does not explore:

@@ -82,7 +82,7 @@ def test_grpcurl(satellite: Satellite, code: str) -> None:
 
 
 def test_every_question_has_its_three_examples() -> None:
-    """But those of docs/testing.md: requests, reporters and faults."""
+    """But those of docs/testing.md: fences, requests, reporters and faults."""
     assert len(PYTHON) - 1 == len(CURL) == len(GRPCURL)
     shown = {code.split()[-1].rpartition("/")[2] for code in GRPCURL}
     aside = (
@@ -103,6 +103,6 @@ def test_every_question_has_its_three_examples() -> None:
     testing = {
         name
         for name in kept
-        if name.endswith(("Request", "Requests", "RequestBody", "Reporters", "Fault", "Faults"))
+        if name.endswith(("Fence", "Request", "Requests", "RequestBody", "Reporters", "Fault", "Faults"))
     }
     assert set(kept) - shown - testing <= {*aside, "Streams", "StreamSeries", "Checks"}

@@ -41,7 +41,7 @@ if __name__ == "__main__":
     report(os.environ["SATELLITE_HTTP_URL"], os.environ["LIGHTSTEP_ACCESS_TOKEN"])
 """
 PREAMBLE = """
-import asyncio, os, subprocess
+import asyncio, os, subprocess, threading
 import pytest
 from types import SimpleNamespace
 from mock_lightstep_satellite import q
@@ -51,6 +51,19 @@ from checkout import report
 def reported(spans):
     report(spans.http_url, spans.token)
     spans.expect(count=2)
+
+@pytest.fixture
+def again(spans):
+    "Reports until the test is over."
+    over = threading.Event()
+    def go_on():
+        while not over.wait(0.01):
+            report(spans.http_url, spans.token)
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
 """
 
 
@@ -71,7 +84,7 @@ def as_test(number: int, code: str) -> str:
     body = textwrap.indent(code, "    ")
     uses_spans = "tracer" not in code
     return (
-        f"def test_block_{number}(spans{', reported' if uses_spans else ''}):\n"
+        f"def test_block_{number}(spans{', reported' * uses_spans}{', again' * ('fence' in code)}):\n"
         "    project = spans.asked\n"
         "    tracer = SimpleNamespace(flush=lambda: report(spans.http_url, spans.token))\n"
         f"{body}\n{calls}"

@@ -48,6 +48,7 @@ VERBS = (
     Verb("spans", ASKING, "query", "spans", "The spans that match a query."),
     Verb("trace", ASKING, "query", "trace", "One trace as a tree."),
     Verb("wait", ASKING, "query", "wait", "Wait for spans; the exit code says whether they came."),
+    Verb("fence", ASKING, "reporters", "fence", "Wait until all that was sent is in."),
     Verb(
         "exec",
         ASKING,

@@ -165,15 +165,25 @@ def wait(
     count: Annotated[str, typer.Option("--count", help="3 for exactly three, '>=1', '<=4', 0.")] = ">=1",
     timeout: Annotated[str, typer.Option("--timeout", help=f"How long to wait: {FORMS}.")] = "5s",
     quiet: Annotated[
-        str, typer.Option("--quiet", help="How long no further one may come; needed for --count 0.")
+        str,
+        typer.Option("--quiet", help="How long no further one may come; --count 0 needs this or --fence."),
     ] = "0s",
     mark: Annotated[int, typer.Option("--mark", min=0, help="Only spans that arrived after this mark.")] = 0,
+    fence: Annotated[
+        bool,
+        typer.Option("--fence", help="Judge when all that was sent before is in, as `satellite fence` does."),
+    ] = False,
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """Wait until spans have arrived. Exit code: 0 they did, 1 they did not, 2 usage, 3 no satellite."""
     with asking(url, project, may_be_new=True) as asked:
         found = asked.expect(
-            canonical(asked, query), count, timeout=seconds(timeout), quiet=seconds(quiet), since=mark
+            canonical(asked, query),
+            count,
+            timeout=seconds(timeout),
+            quiet=seconds(quiet),
+            since=mark,
+            fence=fence,
         )
     _show_spans(found, format_, rows=50)
 

@@ -1,10 +1,10 @@
-"""Waiting for spans."""
+"""Waiting for spans, and for all that was sent."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from fastapi import Request, Response
@@ -13,13 +13,16 @@ from satellite.api.parameters import Project
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, with_notes
 from satellite.errors import BadRequest, SatelliteError
 from satellite.explore.expect import Expectation, Met, expect
+from satellite.explore.fence import Fence, Fenced, Fences
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.writer import Writer
 from satellite.requests.log import RequestLog
 from satellite.store import Store
 
 
-def routes(store: Store, arrivals: Arrivals, log: RequestLog) -> Routes:
-    """Its endpoint."""
+def routes(store: Store, arrivals: Arrivals, writer: Writer, log: RequestLog) -> Routes:
+    """Its endpoints."""
+    fences = Fences(store, arrivals, writer.reporters, writer.clock_ns, log)
     routes = Routes()
 
     @routes.post(
@@ -34,18 +37,37 @@ def routes(store: Store, arrivals: Arrivals, log: RequestLog) -> Routes:
         The answer comes with the arrival that completes it. A project that has not received anything yet will do. The wait of
         who leaves ends with it.
         """
-        wanted = await _body(request)
-        met = await _while_there(request, expect(store, arrivals, project, wanted, log))
+        wanted = await _body(request, Expectation, _EXPECTATION)
+        met = await _while_there(request, expect(store, arrivals, project, wanted, log, fences))
         return Response(status_code=_LEFT) if met is None else with_notes(json(met), wanted.query)
+
+    @routes.post(
+        "/projects/{project}/fence",
+        Fenced,
+        takes=Fence,
+        fails={408: "Not each of them began a report in time, or one was refused for good"},
+    )
+    async def fence(project: Project, request: Request) -> Response:
+        """Wait until each reporter has begun a report after this call and it is in: so all that it sent before is in, too.
+
+        Also a report without spans counts. Of tracers that send nothing while they have nothing it never comes.
+        """
+        wanted = await _body(request, Fence, _FENCE)
+        passed = await _while_there(request, fences.passed(project, wanted))
+        return Response(status_code=_LEFT) if passed is None else json(passed)
 
     return routes
 
 
+T = TypeVar("T")
+
+_EXPECTATION = '{"query": …, "since": mark, "count": {"min": 1, "max": null}, "timeout_ms": …, "quiet_ms": …, "fence": {}}'
+_FENCE = '{"services": [], "timeout_ms": …}'
 _LEFT = 499
 """In logs, for an answer that nobody reads; the number that nginx made usual."""
 
 
-async def _while_there(request: Request, waiting: Coroutine[Any, Any, Met]) -> Met | None:
+async def _while_there(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
     """What comes of the wait; None when who asked has left before. Raises as the wait does."""
     async with asyncio.TaskGroup() as tasks:
         wait = tasks.create_task(_outcome(waiting))
@@ -59,7 +81,7 @@ async def _while_there(request: Request, waiting: Coroutine[Any, Any, Met]) -> M
     return outcome
 
 
-async def _outcome(waiting: Coroutine[Any, Any, Met]) -> Met | SatelliteError:
+async def _outcome(waiting: Coroutine[Any, Any, T]) -> T | SatelliteError:
     try:
         return await waiting
     except SatelliteError as error:  # as it is, and not in a group
@@ -71,11 +93,10 @@ async def _left(request: Request) -> None:
         pass
 
 
-async def _body(request: Request) -> Expectation:
-    """The expectation posted, whatever content type it claims (`curl -d` claims a form). Empty: the default."""
+async def _body(request: Request, kind: type[T], form: str) -> T:
+    """What is posted, whatever content type it claims (`curl -d` claims a form). Empty: the default."""
     body = await content_of(request, BODY_BYTES_MAX, "the body")
     try:
-        return msgspec.json.decode(body or b"{}", type=Expectation)
+        return msgspec.json.decode(body or b"{}", type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        hint = '{"query": …, "since": mark, "count": {"min": 1, "max": null}, "timeout_ms": …, "quiet_ms": …}'
-        raise BadRequest(f"the body is no expectation: {error}", hint=hint) from error
+        raise BadRequest(f"the body is no {kind.__name__.lower()}: {error}", hint=form) from error

@@ -94,7 +94,7 @@ def create_api(
         snapshots.routes(sources),
         files.routes(sources, intake),
         demo.routes(intake, demo_traffic),
-        expect.routes(sources.store, arrivals, log),
+        expect.routes(sources.store, arrivals, writer, log),
         tail.routes(sources.store, arrivals),
         faults.routes(book),
         requests.routes(log, inflate),

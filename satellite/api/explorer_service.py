@@ -78,6 +78,7 @@ METHODS = (
     Method("Tail", "GET", f"{_P}/tail", "stream"),
     Method("Mark", "POST", f"{_P}/mark"),
     Method("Expect", "POST", f"{_P}/expect"),
+    Method("Fence", "POST", f"{_P}/fence"),
     Method("Requests", "GET", f"{_P}/requests"),
     Method("Request", "GET", f"{_P}/requests/{{number}}"),
     Method("RequestBody", "GET", f"{_P}/requests/{{number}}/body", "file"),

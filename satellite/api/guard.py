@@ -18,7 +18,7 @@ ANY_HOST = "*"
 
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 _FORM_TYPES = (b"application/x-www-form-urlencoded", b"multipart/form-data", b"text/plain")
-_ASKING = ("/expect", "/mark", "/snapshots")
+_ASKING = ("/expect", "/fence", "/mark", "/snapshots")
 """Ends of paths that are posted to and change nothing that others have: what `curl -d` sends will do there."""
 
 _HEADERS = {

@@ -54,6 +54,7 @@ class ReportIntake(Protocol):
         header_token: str = "",
         peer: str = "",
         head: Head = NOWHERE,
+        began_ns: int = 0,
     ) -> Receipt:
         """Take one report; the receipt says what became of it."""
         ...
@@ -129,8 +130,7 @@ class ReportsApp:
     async def _report(
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        request = ReportRequest(scope, path, candidates)
-        began_ns = 0 if self._log is None else self._clock_ns()
+        request = ReportRequest(scope, path, candidates, self._clock_ns())
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
             await faulty.pause(slow.read_delay_s if slow else 0)
@@ -145,17 +145,17 @@ class ReportsApp:
         finally:
             body.share.release()
         if receipt is None:
-            self._note(scope, request, body, began_ns, body.so_far, None)
+            self._note(scope, request, body, body.so_far, None)
             return
         if body.taken_apart:
             extra.append((b"connection", b"close"))  # its sender waits for that (wire-protocols.md §2.4)
         head = RequestHead(request.path, request.content_type, request.accept, request.user_agent)
         reply = request.protocol.encode(receipt, head)
         if receipt.fault is not None:
-            note = partial(self._note, scope, request, body, began_ns, receipt)
+            note = partial(self._note, scope, request, body, receipt)
             await self._misbehave(receipt.fault, reply, extra, scope, send, note)
             return
-        self._note(scope, request, body, began_ns, receipt, reply)
+        self._note(scope, request, body, receipt, reply)
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
         elif reply.status >= 400 and (seconds := self._vain_wait_seconds(request.port, request.peer)):
@@ -167,7 +167,6 @@ class ReportsApp:
         scope: Scope,
         request: ReportRequest,
         body: Body,
-        began_ns: int,
         receipt: Receipt | None,
         reply: Reply | None,
     ) -> None:
@@ -175,7 +174,7 @@ class ReportsApp:
         if self._log is not None:
             encoding = body.encoding or ("" if request.encoding == "identity" else request.encoding)
             entry = noted.over_http(
-                scope, request.protocol.name, began_ns, self._clock_ns(), encoding, receipt, reply
+                scope, request.protocol.name, request.began_ns, self._clock_ns(), encoding, receipt, reply
             )
             entry.body = request.query if request.method == "GET" else body.as_sent()
             entry.body_bytes = body.size
@@ -229,7 +228,7 @@ class ReportsApp:
         """
         self._check(candidates, request)
         if request.method == "GET":
-            return await self._submit(request, request.query)
+            return await self._submit(request, request.query, request.began_ns)
         splitter = request.protocol.splitter if request.encoding in ("", "identity") else None
         state = await self._read(body, request, receive, may_pause=splitter is not None and request.chunked)
         if state is not BodyState.COMPLETE and splitter is not None:
@@ -243,7 +242,7 @@ class ReportsApp:
         if encoding:
             body.encoding = encoding
             data = await inflate_aside(data, encoding, self._body_bytes_max)
-        return await self._submit(request, data)
+        return await self._submit(request, data, request.began_ns)
 
     def _check(self, candidates: Sequence[WireProtocol], request: ReportRequest) -> None:
         """Raises BadReport for a form or a compression that the path does not take."""
@@ -261,13 +260,14 @@ class ReportsApp:
             self._on_trap("wrong_content_encoding", request.port, request.peer, shown(came), expected)
             raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {expected}")
 
-    async def _submit(self, request: ReportRequest, data: bytes) -> Receipt:
+    async def _submit(self, request: ReportRequest, data: bytes, began_ns: int) -> Receipt:
         receipt = await self._intake.submit(
             request.protocol,
             data,
             header_token=request.token,
             peer=request.peer,
             head=Head("http", request.path, request.port),
+            began_ns=began_ns,
         )
         if not receipt.stored and (receipt.refusal is None or isinstance(receipt.refusal, BadReport)):
             self._explain(request, data)
@@ -334,15 +334,15 @@ class ReportsApp:
         body.taken_apart = True
         now_ns = self._clock_ns()
         total = body.so_far = Receipt(now_ns, now_ns)
-        handed_over = False
+        handed_over, began_ns = False, request.began_ns
         data = body.take()
         while True:
             if self._log is not None:
                 body.keep(data)
             piece = splitter.feed(data) if total.refusal is None else None
             if piece is not None:
-                _add(total, await self._hand_over(request, piece))
-                handed_over = True
+                _add(total, await self._hand_over(request, piece, began_ns))
+                handed_over, began_ns = True, self._clock_ns()
                 request.pace.progressed(rests=not splitter.unfinished_bytes)
             if splitter.fault is not None or state is not BodyState.GROWING:
                 break
@@ -364,18 +364,18 @@ class ReportsApp:
         if fault is None and splitter.unfinished_bytes:
             fault = BadReport("the body ends in the middle of a field; what was complete before it is kept")
         if total.refusal is None and (rest := splitter.finish()) is not None:
-            _add(total, await self._hand_over(request, rest))
+            _add(total, await self._hand_over(request, rest, began_ns))
         if total.refusal is None and fault is not None:
             total.refusal = self._refused(request, fault, splitter.unfinished_bytes).refusal
         return None if state is BodyState.LEFT else total
 
-    async def _hand_over(self, request: ReportRequest, piece: bytes) -> Receipt:
+    async def _hand_over(self, request: ReportRequest, piece: bytes, began_ns: int) -> Receipt:
         for seconds in _HAND_OVER_SECONDS:
-            receipt = await self._submit(request, piece)
+            receipt = await self._submit(request, piece, began_ns)
             if not isinstance(receipt.refusal, Overloaded):
                 return receipt
             await asyncio.sleep(seconds)
-        return await self._submit(request, piece)
+        return await self._submit(request, piece, began_ns)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")

@@ -71,6 +71,7 @@ class ReportRequest:
 
     __slots__ = (
         "accept",
+        "began_ns",
         "chunked",
         "content_type",
         "encoding",
@@ -88,8 +89,9 @@ class ReportRequest:
         "user_agent",
     )
 
-    def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol]) -> None:
-        """Of an ASGI scope; `candidates` are the protocols that have its path."""
+    def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol], began_ns: int) -> None:
+        """Of an ASGI scope; `candidates` are the protocols that have its path, `began_ns` is when it came, ns since the epoch."""
+        self.began_ns = began_ns
         self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
         self.length = 0
         self.expects_continue = False

@@ -10,6 +10,7 @@ import msgspec
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.evidence import evidence
 from satellite.explore.explanation import explain
+from satellite.explore.fence import Fence, Fences, Whose
 from satellite.explore.shape import Shape, lacking
 from satellite.explore.standing import in_worker, standing
 from satellite.explore.window import plan_of
@@ -47,6 +48,8 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     timeout_ms: _Count = TIMEOUT_MS_DEFAULT
     quiet_ms: _Count = 0
     """The count must have held for this long without another matching span."""
+    fence: Whose | None = None
+    """Judge only when all that these sent before is in, see `…/fence`; `{}`: all who reported so far."""
     trace: Shape | None = None
     """What must be true of the traces of these spans."""
 
@@ -62,7 +65,12 @@ class Met(msgspec.Struct, frozen=True):
 
 
 async def expect(
-    store: Store, arrivals: Arrivals, project: str, wanted: Expectation, log: RequestLog = NO_LOG
+    store: Store,
+    arrivals: Arrivals,
+    project: str,
+    wanted: Expectation,
+    log: RequestLog = NO_LOG,
+    fences: Fences | None = None,
 ) -> Met:
     """The spans, as soon as their number is right and has been for `quiet_ms`.
 
@@ -70,17 +78,20 @@ async def expect(
         BadQuery: the query is none.
         BadRequest: numbers that can never be met, or a timeout over TIMEOUT_MS_MAX.
         Exceeded: more spans than `count.max`, at once.
-        NotMet: the time is over.
+        NotMet: the time is over, for the spans or for the fence before.
         NotFound: the project was dropped meanwhile.
         StoreFailed: the satellite stops.
     """
     _check(wanted)
-    plan = plan_of(wanted.query, since=wanted.since)
-    low, high = wanted.count.min, wanted.count.max
-    quiet_s = wanted.quiet_ms / 1000
     clock = asyncio.get_running_loop().time
     changed = clock()
     deadline = changed + wanted.timeout_ms / 1000
+    if fences is not None and wanted.fence is not None:
+        await fences.passed(project, Fence(wanted.fence.services, wanted.timeout_ms))
+        changed = clock()
+    plan = plan_of(wanted.query, since=wanted.since)
+    low, high = wanted.count.min, wanted.count.max
+    quiet_s = wanted.quiet_ms / 1000
     # Spans that complete a trace need not match.
     news = Plan(since=wanted.since) if wanted.trace else plan
     lacks = ""
@@ -145,10 +156,10 @@ def _check(wanted: Expectation) -> None:
         raise BadRequest(f"timeout_ms is at most {TIMEOUT_MS_MAX}", hint="wait again, with the same since")
     if high is not None and high < low:
         raise BadRequest("count.max is less than count.min")
-    if high == 0 and not wanted.quiet_ms:
+    if high == 0 and not wanted.quiet_ms and wanted.fence is None:
         raise BadRequest(
-            "expecting no spans needs quiet_ms, the time for which none may come",
-            hint="quiet_ms: 500 waits half a second",
+            "expecting no spans needs quiet_ms, the time for which none may come, or a fence",
+            hint="quiet_ms: 500 waits half a second; fence: {} until each reporter has begun another report",
         )
     if wanted.quiet_ms > wanted.timeout_ms:
         raise BadRequest("quiet_ms is longer than timeout_ms: this could never be met")

@@ -14,7 +14,9 @@ REMEMBERED = 16
 class Watch:
     """One waiter on one project; belongs to the event loop it was made in."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, reports: bool = False) -> None:
+        self.reports = reports
+        """Also woken by reports that bring no span."""
         self.dropped = False
         """The project was dropped since the watch began; nothing more will come."""
         self.closed = False
@@ -62,9 +64,9 @@ class Arrivals:
         self._closed = False
 
     @contextmanager
-    def watch(self, project: str) -> Iterator[Watch]:
-        """A watch that misses nothing which arrives within the block."""
-        watch = Watch()
+    def watch(self, project: str, *, reports: bool = False) -> Iterator[Watch]:
+        """A watch that misses nothing which arrives within the block; with `reports` also those without a span."""
+        watch = Watch(reports=reports)
         with self._lock:
             watch.closed = self._closed
             self._watches.setdefault(project, set()).add(watch)
@@ -90,6 +92,13 @@ class Arrivals:
             if len(self._latest) > REMEMBERED:
                 del self._latest[next(iter(self._latest))]
             watches = list(self._watches.get(project, ()))
+        for watch in watches:
+            watch.wake()
+
+    def reported(self, project: str) -> None:
+        """A report of this project was taken, with spans or without, and it is known who sent it."""
+        with self._lock:
+            watches = [watch for watch in self._watches.get(project, ()) if watch.reports]
         for watch in watches:
             watch.wake()
 

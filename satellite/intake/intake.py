@@ -47,6 +47,8 @@ class Delivery(NamedTuple):
     project: str | None = None
     """Where its spans go, whatever token they bring: for whoever imports spans, not for reporters."""
     head: Head = NOWHERE
+    began_ns: int = 0
+    """When its sender began to send it, ns since the epoch; 0: not known."""
 
 
 class _Lane(NamedTuple):
@@ -116,13 +118,16 @@ class Intake:
         peer: str = "",
         project: str | None = None,
         head: Head = NOWHERE,
+        began_ns: int = 0,
     ) -> Receipt:
         """The receipt, once the spans of this body are visible to queries or it is known why they never will be.
 
         Never raises for what a body holds; `Receipt.refusal` says what was wrong. With a `project` no token is
         looked at: that is for whoever imports spans, not for reporters.
         """
-        return await self.hand_over([Delivery(protocol, body, header_token, peer, project, head)])[0]
+        return await self.hand_over([Delivery(protocol, body, header_token, peer, project, head, began_ns)])[
+            0
+        ]
 
     def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
         """The same for several bodies that came together, which then wait as a group; one receipt each, same order."""
@@ -132,7 +137,15 @@ class Intake:
             Waiting(
                 one.protocol,
                 one.body,
-                Origin(len(one.body), one.header_token, one.peer, one.project, one.head, now_ns),
+                Origin(
+                    len(one.body),
+                    one.header_token,
+                    one.peer,
+                    one.project,
+                    one.head,
+                    now_ns,
+                    one.began_ns or now_ns,
+                ),
                 self._sender(one),
                 loop,
                 loop.create_future(),

@@ -38,6 +38,8 @@ class ReporterStatus(msgspec.Struct):
     tracer_version: str = ""
     last_seen_ns: int = 0
     """When its last report came, refused or not; ns since the epoch."""
+    last_begun_ns: int = 0
+    """When the newest of those that were taken began to come; of imports and where no edge knows, when it was there."""
     reports: int = 0
     """Those that were taken."""
     refused: int = 0
@@ -73,9 +75,9 @@ class Reporters:
         self.bytes = 0
         """What they take in memory, about."""
 
-    def heard(self, project: str, reports: Iterable[tuple[Report, int]], now_ns: int) -> None:
-        """These were kept, each but for so many of its spans that a fault dropped without a word."""
-        by_reporter: dict[int, list[tuple[Report, int]]] = {}
+    def heard(self, project: str, reports: Iterable[tuple[Report, int, int]], now_ns: int) -> None:
+        """These were kept, each but for so many of its spans that a fault dropped without a word; and when each began."""
+        by_reporter: dict[int, list[tuple[Report, int, int]]] = {}
         for one in reports:
             by_reporter.setdefault(id(one[0].reporter), []).append(one)
         with self._lock:
@@ -92,11 +94,12 @@ class Reporters:
             self._make_room()
 
     def _heard_of(
-        self, project: str, reporter: Reporter, reports: Sequence[tuple[Report, int]], now_ns: int
+        self, project: str, reporter: Reporter, reports: Sequence[tuple[Report, int, int]], now_ns: int
     ) -> None:
         key, status = self._status(project, reporter, now_ns)
         status.reports += len(reports)
-        for report, lost in reports:
+        for report, lost, began_ns in reports:
+            status.last_begun_ns = max(status.last_begun_ns, began_ns)
             status.spans += report.rows.stop - report.rows.start
             for reason, number in report.dropped.items():
                 status.spans += number

@@ -88,7 +88,8 @@ class Writer:
         self._store = store
         self._tokens = tokens
         self._arrivals = arrivals
-        self._clock_ns = clock_ns
+        self.clock_ns = clock_ns
+        """ns since the epoch."""
         self._ingestion_tags = dict(ingestion_tags or {})
         self._observer = observer
         self._faults = faults or Faults(clock_ns)
@@ -108,7 +109,7 @@ class Writer:
         self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "", project: str = ""
     ) -> None:
         """Remember a report of which nothing was kept; `project` is "" when it did not come so far that it had one."""
-        self._refusals.add(Refusal(self._clock_ns(), protocol, error.code, error.message, peer, project))
+        self._refusals.add(Refusal(self.clock_ns(), protocol, error.code, error.message, peer, project))
         if self._observer:
             self._observer.report_refused(protocol, size_bytes, error, peer)
 
@@ -166,7 +167,7 @@ class Writer:
         # Projects that are written at the same time share a wait for the disk.
         apart = self._writers.map if self._writers is not None and len(due) > 1 else map
         for (project, imported, share), written in zip(due, list(apart(write, due)), strict=True):
-            now_ns = self._clock_ns()
+            now_ns = self.clock_ns()
             for place, report, _ in share.members:
                 receipts[place] = self._receipt(
                     parcel, parcel.origins[place], report, written, project, now_ns
@@ -219,8 +220,11 @@ class Writer:
         if len(batch):
             self._arrivals.notify(project)
         self._reporters.heard(
-            project, ((report, lost) for _, report, lost in share.members), parcel.arrived_ns
+            project,
+            [(report, lost, parcel.origins[place].began_ns) for place, report, lost in share.members],
+            parcel.arrived_ns,
         )
+        self._arrivals.reported(project)
         if self._observer:
             client_dropped = sum(report.counters.get("spans.dropped", 0.0) for _, report, _ in share.members)
             size_bytes = sum(parcel.origins[place].size_bytes for place, _, _ in share.members)
@@ -268,7 +272,7 @@ class Writer:
         self.refused(
             parcel.protocol, refusal, size_bytes=origin.size_bytes, peer=origin.peer, project=project
         )
-        receipt = Receipt(origin.received_ns, self._clock_ns(), refusal, project=project)
+        receipt = Receipt(origin.received_ns, self.clock_ns(), refusal, project=project)
         if project and not wanted and isinstance(refusal, BadReport | TooLarge):
             self._arrivals.refused(project, refusal.message)
         if report is not None:

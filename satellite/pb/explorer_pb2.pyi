@@ -995,13 +995,14 @@ class Mark(_message.Message):
     def __init__(self, mark: _Optional[int] = ...) -> None: ...
 
 class ExpectRequest(_message.Message):
-    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms", "trace")
+    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms", "fence", "trace")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
     QUIET_MS_FIELD_NUMBER: _ClassVar[int]
+    FENCE_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
     project: str
     query: str
@@ -1009,8 +1010,9 @@ class ExpectRequest(_message.Message):
     count: Range
     timeout_ms: int
     quiet_ms: int
+    fence: Whose
     trace: Shape
-    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ..., trace: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ..., fence: _Optional[_Union[Whose, _Mapping]] = ..., trace: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
 
 class Met(_message.Message):
     __slots__ = ("spans", "total", "mark", "notes")
@@ -1023,6 +1025,26 @@ class Met(_message.Message):
     mark: int
     notes: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., mark: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class FenceRequest(_message.Message):
+    __slots__ = ("project", "services", "timeout_ms")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    TIMEOUT_MS_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    services: _containers.RepeatedScalarFieldContainer[str]
+    timeout_ms: int
+    def __init__(self, project: _Optional[str] = ..., services: _Optional[_Iterable[str]] = ..., timeout_ms: _Optional[int] = ...) -> None: ...
+
+class Fenced(_message.Message):
+    __slots__ = ("reporters", "mark", "notes")
+    REPORTERS_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    reporters: _containers.RepeatedCompositeFieldContainer[ReporterStatus]
+    mark: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, reporters: _Optional[_Iterable[_Union[ReporterStatus, _Mapping]]] = ..., mark: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class RequestsRequest(_message.Message):
     __slots__ = ("project", "protocol", "transport", "path", "status", "outcome", "service", "reporter", "since", "after", "limit")
@@ -1890,6 +1912,12 @@ class Range(_message.Message):
     max: int
     def __init__(self, min: _Optional[int] = ..., max: _Optional[int] = ...) -> None: ...
 
+class Whose(_message.Message):
+    __slots__ = ("services",)
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    services: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, services: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class Shape(_message.Message):
     __slots__ = ("complete", "path")
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
@@ -1897,6 +1925,59 @@ class Shape(_message.Message):
     complete: bool
     path: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, complete: _Optional[bool] = ..., path: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ReporterStatus(_message.Message):
+    __slots__ = ("id", "service", "protocol", "tracer", "tracer_version", "last_seen_ns", "last_begun_ns", "reports", "refused", "spans", "dropped", "dropped_here", "counters", "gauges")
+    class DroppedHereEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class CountersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    class GaugesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
+    TRACER_FIELD_NUMBER: _ClassVar[int]
+    TRACER_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LAST_SEEN_NS_FIELD_NUMBER: _ClassVar[int]
+    LAST_BEGUN_NS_FIELD_NUMBER: _ClassVar[int]
+    REPORTS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_HERE_FIELD_NUMBER: _ClassVar[int]
+    COUNTERS_FIELD_NUMBER: _ClassVar[int]
+    GAUGES_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    service: str
+    protocol: str
+    tracer: str
+    tracer_version: str
+    last_seen_ns: int
+    last_begun_ns: int
+    reports: int
+    refused: int
+    spans: int
+    dropped: int
+    dropped_here: _containers.ScalarMap[str, int]
+    counters: _containers.ScalarMap[str, float]
+    gauges: _containers.ScalarMap[str, float]
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., protocol: _Optional[str] = ..., tracer: _Optional[str] = ..., tracer_version: _Optional[str] = ..., last_seen_ns: _Optional[int] = ..., last_begun_ns: _Optional[int] = ..., reports: _Optional[int] = ..., refused: _Optional[int] = ..., spans: _Optional[int] = ..., dropped: _Optional[int] = ..., dropped_here: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., gauges: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class LoggedRequest(_message.Message):
     __slots__ = ("number", "began_us", "took_us", "transport", "method", "path", "port", "peer", "protocol", "project", "service", "reporter", "status", "grpc_status", "outcome", "stored", "dropped", "error", "message", "fault", "body_bytes", "answer_bytes", "encoding", "cut")
@@ -1964,57 +2045,6 @@ class Header(_message.Message):
     name: str
     value: str
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
-
-class ReporterStatus(_message.Message):
-    __slots__ = ("id", "service", "protocol", "tracer", "tracer_version", "last_seen_ns", "reports", "refused", "spans", "dropped", "dropped_here", "counters", "gauges")
-    class DroppedHereEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
-    class CountersEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: float
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-    class GaugesEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: float
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
-    ID_FIELD_NUMBER: _ClassVar[int]
-    SERVICE_FIELD_NUMBER: _ClassVar[int]
-    PROTOCOL_FIELD_NUMBER: _ClassVar[int]
-    TRACER_FIELD_NUMBER: _ClassVar[int]
-    TRACER_VERSION_FIELD_NUMBER: _ClassVar[int]
-    LAST_SEEN_NS_FIELD_NUMBER: _ClassVar[int]
-    REPORTS_FIELD_NUMBER: _ClassVar[int]
-    REFUSED_FIELD_NUMBER: _ClassVar[int]
-    SPANS_FIELD_NUMBER: _ClassVar[int]
-    DROPPED_FIELD_NUMBER: _ClassVar[int]
-    DROPPED_HERE_FIELD_NUMBER: _ClassVar[int]
-    COUNTERS_FIELD_NUMBER: _ClassVar[int]
-    GAUGES_FIELD_NUMBER: _ClassVar[int]
-    id: str
-    service: str
-    protocol: str
-    tracer: str
-    tracer_version: str
-    last_seen_ns: int
-    reports: int
-    refused: int
-    spans: int
-    dropped: int
-    dropped_here: _containers.ScalarMap[str, int]
-    counters: _containers.ScalarMap[str, float]
-    gauges: _containers.ScalarMap[str, float]
-    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., protocol: _Optional[str] = ..., tracer: _Optional[str] = ..., tracer_version: _Optional[str] = ..., last_seen_ns: _Optional[int] = ..., reports: _Optional[int] = ..., refused: _Optional[int] = ..., spans: _Optional[int] = ..., dropped: _Optional[int] = ..., dropped_here: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., gauges: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class Listed(_message.Message):
     __slots__ = ("id", "fault", "seen", "applied", "active")

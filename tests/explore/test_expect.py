@@ -28,8 +28,8 @@ class Announced(Arrivals):
         self.awaited = asyncio.Event()
 
     @contextmanager
-    def watch(self, project: str) -> Iterator[Watch]:
-        with super().watch(project) as watch:
+    def watch(self, project: str, *, reports: bool = False) -> Iterator[Watch]:
+        with super().watch(project, reports=reports) as watch:
             self.awaited.set()
             yield watch
 

@@ -190,7 +190,7 @@ def test_reporters_are_bounded_in_bytes_over_all_projects() -> None:
     for i in range(500):
         counters = {f"{'n' * 1000}{n}": 1.0 for n in range(3)}
         report = Report("", Reporter("otlp", service="s" * 100_000, id=i), slice(0, 1), counters=counters)
-        reporters.heard(f"project{i % 50}", [(report, 0)], i)
+        reporters.heard(f"project{i % 50}", [(report, 0, i)], i)
     assert reporters.bytes <= 100_000
     newest = reporters.of("project49")[0]
     assert (newest.service, list(newest.counters)) == ("s" * NAME_CHARACTERS, ["n" * NAME_CHARACTERS])

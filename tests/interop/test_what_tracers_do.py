@@ -184,6 +184,17 @@ def test_disable_stops_go_and_java_for_good(
     assert {span.operation for span in spans.expect(count=4)} == {"before"}
 
 
+@pytest.mark.parametrize("name", ["go-grpc", "python-thrift"])
+def test_an_idle_tracer_passes_a_fence(name: str, lightstep: Callable[..., Program], spans: Spans) -> None:
+    tracer = lightstep(name, period_ms=200)
+    tracer.do("many", 1, "first")
+    tracer.do("flush")
+    assert len(spans.find()) == 1
+    tracer.do("many", 1, "second")
+    spans.fence(timeout=PATIENCE_S)
+    assert len(spans.find()) == 2
+
+
 @pytest.mark.parametrize("name", ["js-proto", "java-http"])
 def test_the_offset_of_a_clock(name: str, lightstep: Callable[..., Program], spans: Spans) -> None:
     tracer = lightstep(name)

@@ -114,8 +114,10 @@ def test_strict_fails_on_odd_spans(pytester: pytest.Pytester, url: str) -> None:
         """
 @pytest.mark.satellite(strict=True)
 def test_odd(spans, monkeypatch):
-    finding = {"name": "unknown-parent", "severity": "warning", "message": "m", "spans": 3, "services": ["shop"]}
-    monkeypatch.setattr(type(spans), "checks", lambda self, query="": [finding])
+    async def checks(self):
+        return [{"name": "unknown-parent", "severity": "warning", "message": "m", "spans": 3, "services": ["shop"]}]
+
+    monkeypatch.setattr("mock_lightstep_satellite.spans.AsyncSpans.checks", checks)
 """,
         f"--satellite-url={url}",
     )

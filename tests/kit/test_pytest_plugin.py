@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
-import httpcore  # noqa: F401 - httpx loads it late; an inner run would then take it away again, half of httpx with it
 import httpx
 import pytest
 from fastapi import FastAPI, Response

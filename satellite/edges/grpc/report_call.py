@@ -190,7 +190,9 @@ class ReportCall(Call):
 
     def _submit(self, body: bytes) -> None:
         head = self.head
-        self.wire.deliver(Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where), self)
+        self.wire.deliver(
+            Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where, self._began_ns), self
+        )
 
     def answered(self, answer: asyncio.Future[Receipt]) -> None:
         """What became of the message in hand."""
