@@ -29,6 +29,9 @@ NEAREST = 5
 KEYS_LOOKED_AT = 2000
 """Keys that are compared with one that nobody has, the most frequent first."""
 
+VALUES_AMONG = 20_000
+"""Marks back from the latest: values are those of spans with these, unless they have none; of a key whose values all differ a look at all would take long (ours)."""
+
 CHECKED = 20_000
 """Spans that are looked at for odd ones; of more the checks are asked for by themselves (ours)."""
 
@@ -64,7 +67,7 @@ class Explanation(msgspec.Struct, frozen=True):
     failing: int | None
     """Position in `terms` of the first that leaves nothing; None when all leave something."""
     nearest: list[Suggestion]
-    """Values that the failing term's key has among the spans that reach it: similar ones first, then frequent."""
+    """Values that the failing term's key has among the spans that reach it, of many the latest: similar ones first, then frequent."""
     nearest_keys: list[Suggestion]
     """When no span at all has the failing term's key: keys that are spelled like it."""
     refused: list[str]
@@ -121,7 +124,11 @@ def explain(
         term = plan.terms[failing]
         before = replace(plan, terms=plan.terms[:failing])
         key = term.key if kind == "value" else ""
-        nearest = _nearest(suggest(source, project, kind, before, key=key), term.values)
+        latest = replace(before, since=max(plan.since, _mark(source, project, before) - VALUES_AMONG))
+        seen = suggest(source, project, kind, latest, key=key) or suggest(
+            source, project, kind, before, key=key
+        )
+        nearest = _nearest(seen, term.values)
         if not nearest and kind == "value" and not _occurs(source, project, term.key):
             keys = _alike(source, project, term.key)
     services = (
@@ -150,6 +157,10 @@ def explain(
     )
     lines = [*_lines(made, plan), *(f"note: {note}" for note in notes_on(plan))]
     return msgspec.structs.replace(made, lines=lines)
+
+
+def _mark(source: Questions, project: str, plan: Plan) -> int:
+    return source.find(project, plan, order="-start", limit=1).mark
 
 
 def _whole(source: Questions, project: str, plan: Plan, failing: int | None) -> WholeTrace | None:

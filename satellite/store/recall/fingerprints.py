@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from satellite.model.tags import are_complex, encodings_of, layout
 
+Digests = npt.NDArray[np.uint64]
 Fingerprints = npt.NDArray[np.uint16]
 Prints = npt.NDArray[np.uint32]
 Ints = npt.NDArray[np.int64]
@@ -23,21 +24,26 @@ _NONE = np.empty(0, np.uint32)
 _MIX, _FOLD, _UNUSED = np.uint64(0x9E3779B97F4A7C15), np.uint64(29), np.uint64(48)
 
 
-def fingerprints(tags: pa.BinaryArray) -> Fingerprints:
-    """Of each canonical tag: of its length, its last 8 bytes and 8 in its middle."""
-    start, end, data = layout(tags)
+def digests(values: pa.BinaryArray | pa.StringArray) -> Digests:
+    """64 bits of each value, equal for equal ones: of its length, its last 8 bytes and 8 in its middle."""
+    start, end, data = layout(values)
     if not len(start):
-        return np.empty(0, np.uint16)
+        return np.empty(0, np.uint64)
     size = end - start
     padded = np.concatenate([np.zeros(8, np.uint8), data[start[0] : end[-1]]])
-    # The number at each place is the eight bytes before it; of a tag with fewer the others are shifted out.
+    # The number at each place is the eight bytes before it; of a value with fewer the others are shifted out.
     words = np.ndarray((len(padded) - 7,), "<u8", padded.data, strides=(1,))
     found = size.astype(np.uint64)
     for reach in (size, np.minimum(size // 2 + 4, size)):
         foreign = np.maximum(8 - reach, 0).astype(np.uint64)
         found = (found ^ (words[start - start[0] + reach] >> (np.uint64(8) * foreign))) * _MIX
         found ^= found >> _FOLD
-    prints = np.maximum((found >> _UNUSED).astype(np.uint16), COMPLEX + 1)
+    return found
+
+
+def fingerprints(tags: pa.BinaryArray) -> Fingerprints:
+    """Of each canonical tag."""
+    prints = np.maximum((digests(tags) >> _UNUSED).astype(np.uint16), COMPLEX + 1)
     prints[are_complex(tags)] = COMPLEX
     return prints
 

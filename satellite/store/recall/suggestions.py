@@ -17,6 +17,7 @@ from satellite.model.tags import elements_of, order_by_key, texts_of
 from satellite.query.plan import LOG_PREFIX, Plan
 from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
 from satellite.store.distinct import distinct
+from satellite.store.recall.fingerprints import digests
 from satellite.store.recall.log_fields import row_fields
 from satellite.store.recall.matches import matches, of
 from satellite.store.recall.segment import Mask, Segment
@@ -26,6 +27,7 @@ Count = Callable[[Mask | None], Ints]
 """In how many of a mask's rows each of some names occurs."""
 
 _NONE = np.empty(0, np.int64)
+_DIGESTS = np.empty(0, np.uint64)
 _ENOUGH = 4 * DISTINCT_MAX
 """So many tags of a key have DISTINCT_MAX different texts, unless they are lists or numbers in several types."""
 
@@ -35,63 +37,102 @@ def suggest(
 ) -> list[Suggestion]:
     """What occurs among the matches, most frequent first."""
     found = [*matches(segments, plan)]
-    table = _occurring(found, kind, key, text)
-    spans = table.group_by("value").aggregate([("spans", "sum")])
-    order = [("spans_sum", "descending"), ("value", "ascending")]
-    first = spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
-    failing = table.filter(pc.greater(table["errors"], 0))
-    failing = failing.filter(pc.is_in(failing["value"], first["value"]))
-    names, counts = first["value"].to_pylist(), first["spans_sum"].to_pylist()
-    errors = Counter[str]()
-    for name, number in zip(failing["value"].to_pylist(), failing["errors"].to_pylist(), strict=True):
-        errors[name] += number
-    values = _distinct(found, names) if kind == "key" else {}
-    return [
-        Suggestion(name, number, errors[name], values.get(name))
-        for name, number in zip(names, counts, strict=True)
-    ]
-
-
-def _occurring(
-    found: Iterable[tuple[Segment, Mask | None]], kind: SuggestionKind, key: str, text: str = ""
-) -> pa.Table:
-    """`value`, `spans` and `errors` of each segment, where a name that contains `text` occurs."""
-    parts = [pa.table({"value": pa.array([], pa.string()), "spans": _NONE, "errors": _NONE})]
+    if kind == "value":
+        return _suggested_values(found, key, text, limit)
+    spans, errors = Counter[str](), Counter[str]()
     for segment, mask in found:
-        failing = segment.is_error if mask is None else mask & segment.is_error
-        any_fails = bool(failing.any())
-        for names, counted in _names(segment, kind, key, text):
-            spans = counted(mask)
-            errors = counted(failing) if any_fails else np.zeros_like(spans)
-            parts.append(pa.table({"value": names, "spans": spans, "errors": errors}))
-    table = pa.concat_tables(parts)
-    table = table.filter(pc.greater(table["spans"], 0))
-    if text:
-        table = table.filter(pc.match_substring(table["value"], text, ignore_case=True))
-    return table
+        for names, counts, failing in _names(segment, mask, kind, text):
+            for name, number, wrong in zip(names, counts.tolist(), failing.tolist(), strict=True):
+                if number:
+                    spans[name] += number
+                    errors[name] += wrong
+    shown: list[str] = _containing(pa.array(spans, pa.string()), text).to_pylist()
+    first = sorted(shown, key=lambda name: (-spans[name], name))[:limit]
+    values = _distinct(found, first) if kind == "key" else {}
+    return [Suggestion(name, spans[name], errors[name], values.get(name)) for name in first]
+
+
+def _containing(names: pa.Array, text: str) -> pa.Array:
+    """Those that contain the text, letter case aside."""
+    return names.filter(pc.match_substring(names, text, ignore_case=True)) if text else names
 
 
 def _names(
-    segment: Segment, kind: SuggestionKind, key: str, text: str
-) -> Iterator[tuple[pa.StringArray, Count]]:
-    """Names of this kind that a segment has, with what counts them."""
-    match kind:
-        case "service":
-            names, of_reporter = segment.services
-            yield (
-                pa.array(names, pa.string()),
-                _codes(of_reporter[segment.batch.column("reporter")], len(names)),
-            )
-        case "operation":
-            yield segment.operations, _codes(segment.batch.column("name"), len(segment.operations))
-        case "key":
-            yield from _keys(segment, text)
-        case "value":
-            if len(codes := segment.index.codes_of(key)):
-                texts, owners = shown_texts(segment.tags_at(codes), key)
-                yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
-            if key.startswith(LOG_PREFIX):
-                yield log_values(segment.batch, key.removeprefix(LOG_PREFIX))
+    segment: Segment, mask: Mask | None, kind: SuggestionKind, text: str
+) -> Iterator[tuple[Sequence[str], Ints, Ints]]:
+    """Names of this kind, in how many of the matching rows each occurs, and how many of those fail."""
+    if kind == "service" and mask is None:
+        known = segment.service_rows
+        rows, plain = np.array(list(known.values()), np.int64).reshape(-1, 2).T
+        yield list(known), rows, rows - plain
+    elif kind == "service":
+        names, of_reporter = segment.services
+        service = _codes(of_reporter[segment.batch.column("reporter")], len(names))
+        yield names, *_both(service, segment, mask)
+    elif kind == "operation":
+        operation = _codes(segment.batch.column("name"), len(segment.operations))
+        yield segment.operations.to_pylist(), *_both(operation, segment, mask)
+    else:
+        for known_keys, counted in _keys(segment, text):
+            yield known_keys, *_both(counted, segment, mask)
+
+
+def _both(counted: Count, segment: Segment, mask: Mask | None) -> tuple[Ints, Ints]:
+    """How many of the matching rows have each name, and how many of those fail."""
+    failing = segment.is_error if mask is None else mask & segment.is_error
+    spans = counted(mask)
+    return spans, counted(failing) if failing.any() else np.zeros_like(spans)
+
+
+def _suggested_values(
+    found: Sequence[tuple[Segment, Mask | None]], key: str, text: str, limit: int
+) -> list[Suggestion]:
+    """The same for the values of a key, of which there may be as many as spans."""
+    table = _values_of(found, key, text)
+    spans = _added_up(table)
+    order = [("spans", "descending"), ("value", "ascending")]
+    first = spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
+    failing = table.filter(pc.greater(table["errors"], 0))
+    failing = failing.filter(pc.is_in(failing["value"], first["value"]))
+    errors = Counter[str]()
+    for name, number in zip(failing["value"].to_pylist(), failing["errors"].to_pylist(), strict=True):
+        errors[name] += number
+    names, counts = first["value"].to_pylist(), first["spans"].to_pylist()
+    return [Suggestion(name, number, errors[name]) for name, number in zip(names, counts, strict=True)]
+
+
+def _values_of(found: Iterable[tuple[Segment, Mask | None]], key: str, text: str = "") -> pa.Table:
+    """`value`, `spans` and `errors` of each segment, where a value that contains `text` occurs."""
+    parts = [pa.table({"value": pa.array([], pa.string()), "spans": _NONE, "errors": _NONE})]
+    for segment, mask in found:
+        for names, counted in _values(segment, key):
+            spans, errors = _both(counted, segment, mask)
+            parts.append(pa.table({"value": names, "spans": spans, "errors": errors}))
+    table = pa.concat_tables(parts)
+    table = table.filter(pc.greater(table["spans"], 0))
+    return table.filter(pc.match_substring(table["value"], text, ignore_case=True)) if text else table
+
+
+def _values(segment: Segment, key: str) -> Iterator[tuple[pa.StringArray, Count]]:
+    """Values of the key that a segment has, with what counts them."""
+    if len(codes := segment.index.codes_of(key)):
+        texts, owners = shown_texts(segment.tags_at(codes), key)
+        yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
+    if key.startswith(LOG_PREFIX):
+        yield log_values(segment.batch, key.removeprefix(LOG_PREFIX))
+
+
+def _added_up(table: pa.Table) -> pa.Table:
+    """`value`, each once, and `spans`: only what has the digest of another is compared with it, the rest is there once."""
+    digest = np.concatenate([_DIGESTS, *map(digests, table["value"].chunks)])
+    ordered = np.sort(digest)
+    again = distinct(ordered[1:][ordered[1:] == ordered[:-1]])
+    table = table.select(["value", "spans"])
+    if not len(again):
+        return table
+    several = pa.array(again[np.minimum(np.searchsorted(again, digest), len(again) - 1)] == digest)
+    summed = table.filter(several).group_by("value", use_threads=False).aggregate([("spans", "sum")])
+    return pa.concat_tables([table.filter(pc.invert(several)), summed.rename_columns(["value", "spans"])])
 
 
 def _codes(codes: npt.NDArray[Any], size: int) -> Count:
@@ -99,19 +140,18 @@ def _codes(codes: npt.NDArray[Any], size: int) -> Count:
     return lambda mask: np.bincount(of(codes, mask), minlength=size)
 
 
-def _keys(segment: Segment, text: str) -> Iterator[tuple[pa.StringArray, Count]]:
+def _keys(segment: Segment, text: str) -> Iterator[tuple[Sequence[str], Count]]:
     """Tag keys; the parent's tag is not shown, logs' fields when asked for."""
     keys = segment.index.keys()
     shown = np.array([key != PARENT_TAG for key in keys], np.bool_)
-    names = pa.array([key for key in keys if key != PARENT_TAG], pa.string())
-    yield names, lambda mask: segment.index.key_counts(mask)[shown]
+    yield [key for key in keys if key != PARENT_TAG], lambda mask: segment.index.key_counts(mask)[shown]
     if text.startswith(LOG_PREFIX):
         fields = row_fields(segment.batch)
         log_keys, starts, order = order_by_key(fields.tags)
         key_of = np.empty(len(order), np.int64)
         key_of[order] = np.repeat(np.arange(len(log_keys)), np.diff(starts))
-        names = pa.array([LOG_PREFIX + key for key in log_keys], pa.string())
-        yield names, lambda mask: _rows_each(fields.rows, key_of[fields.codes], len(log_keys), mask)
+        log_names = [LOG_PREFIX + key for key in log_keys]
+        yield log_names, lambda mask: _rows_each(fields.rows, key_of[fields.codes], len(log_keys), mask)
 
 
 def log_values(batch: SpanBatch, key: str) -> tuple[pa.StringArray, Count]:
@@ -144,8 +184,8 @@ def _distinct(found: Sequence[tuple[Segment, Mask | None]], keys: Iterable[str])
         codes = {key: own[used[own]] for key in left for own in [segment.index.codes_of(key)]}
         for key, own in codes.items():
             if len(own) >= _ENOUGH:
-                if _values(segment.tags_at(own[:_ENOUGH]), key) < DISTINCT_MAX:  # lists, for example
-                    counts[key] = min(len(pc.unique(_occurring(found, "value", key)["value"])), DISTINCT_MAX)
+                if _differing(segment.tags_at(own[:_ENOUGH]), key) < DISTINCT_MAX:  # lists, for example
+                    counts[key] = min(len(pc.unique(_values_of(found, key)["value"])), DISTINCT_MAX)
                 else:
                     counts[key] = DISTINCT_MAX
         left -= counts.keys()
@@ -156,11 +196,11 @@ def _distinct(found: Sequence[tuple[Segment, Mask | None]], keys: Iterable[str])
         names, starts, order = order_by_key(together)
         for i, key in enumerate(names):
             own = together.take(pa.array(order[starts[i] : starts[i + 1]]))
-            counts.setdefault(key, min(_values(own, key), DISTINCT_MAX))
+            counts.setdefault(key, min(_differing(own, key), DISTINCT_MAX))
     return counts
 
 
-def _values(tags: pa.BinaryArray, key: str) -> int:
+def _differing(tags: pa.BinaryArray, key: str) -> int:
     """How many different texts are shown for these tags."""
     return len(pc.unique(shown_texts(tags, key)[0]))
 
