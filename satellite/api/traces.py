@@ -52,6 +52,12 @@ class TreeAsked(TraceAsked):
         default=True, description="Also traces that share a request id (`guid:` tags) with it."
     )
     below: str | None = Field(None, max_length=64, description="Only rows below the span with this id.")
+    row: int | None = Field(
+        None,
+        ge=0,
+        le=2**31,
+        description="Rows from this place of the tree on; with a cursor of the trace as that saw it.",
+    )
 
 
 class DetailAsked(SourceAsked):
@@ -82,7 +88,8 @@ def routes(sources: Sources) -> Routes:
     def tree(project: Project, trace_id: TraceId, asked: Annotated[TreeAsked, Query()]) -> Response:
         """The rows of the trace view: parents, critical path, self time, pairs of proxies, clocks that differ."""
         whole = asked.whole(sources, project, trace_id, join=asked.join)
-        return json(trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below))
+        found = trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below, first=asked.row)
+        return json(found)
 
     @routes.get("/projects/{project}/traces/{trace_id}/spans/{span_id}", SpanDetail)
     def one_span(

@@ -42,7 +42,7 @@ dt { color: var(--dim); } dd { margin: 0; white-space: pre-wrap; overflow-wrap: 
 def trace_page(whole: WholeTrace) -> str:
     """The page; of a large trace the first ROWS_MAX rows."""
     tree = Tree(whole)
-    found = tree.page(limit=ROWS_MAX, cursor=None, below=None)
+    found = tree.page(limit=ROWS_MAX)
     rows = [tree.drawn.of[row.row] for row in found.rows]
     held = [row for row in rows if row >= 0]
     spans = dict(zip(held, whole.batch.spans(held, marks=whole.marks[held].tolist()), strict=True))

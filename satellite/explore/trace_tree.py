@@ -133,7 +133,12 @@ class TraceTree(msgspec.Struct, frozen=True):
 
 
 def trace_tree(
-    whole: WholeTrace, *, limit: int = ROWS_MAX, cursor: str | None = None, below: str | None = None
+    whole: WholeTrace,
+    *,
+    limit: int = ROWS_MAX,
+    cursor: str | None = None,
+    below: str | None = None,
+    first: int | None = None,
 ) -> TraceTree:
     """The tree of a trace and one page of its rows.
 
@@ -142,12 +147,13 @@ def trace_tree(
         limit: rows of the page.
         cursor: `next_cursor` of the page before.
         below: only rows below the span with this id.
+        first: the place that the page begins at, whatever the cursor says.
 
     Raises:
         BadRequest: a cursor that is none.
         NotFound: no such span.
     """
-    return Tree(whole).page(limit=limit, cursor=cursor, below=below)
+    return Tree(whole).page(limit=limit, cursor=cursor, below=below, begin=first)
 
 
 class Tree:
@@ -216,14 +222,17 @@ class Tree:
                     shifts[row] = begin + max(spare, 0) // 2 - start[row]
         return shifts
 
-    def page(self, *, limit: int, cursor: str | None, below: str | None) -> TraceTree:
+    def page(
+        self, *, limit: int, cursor: str | None = None, below: str | None = None, begin: int | None = None
+    ) -> TraceTree:
         """The head, and some rows."""
         first, last = 0, len(self.drawn.of)
         if below is not None:
             above = self.place_of(below)
             first, last = above + 1, above + 1 + self.drawn.below[above]
-        if cursor is not None:
-            first = max(first, _place(cursor))
+        if begin is None and cursor is not None:
+            begin = _place(cursor)
+        first = min(max(first, begin or 0), last)
         shown = range(first, min(first + limit, last))
         components = self._components(shown)
         rows = [self.row(place, components) for place in shown]

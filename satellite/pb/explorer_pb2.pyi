@@ -577,7 +577,7 @@ class Trace(_message.Message):
     def __init__(self, trace_id: _Optional[str] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
 class TraceTreeRequest(_message.Message):
-    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor", "join", "below")
+    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor", "join", "below", "row")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -585,6 +585,7 @@ class TraceTreeRequest(_message.Message):
     CURSOR_FIELD_NUMBER: _ClassVar[int]
     JOIN_FIELD_NUMBER: _ClassVar[int]
     BELOW_FIELD_NUMBER: _ClassVar[int]
+    ROW_FIELD_NUMBER: _ClassVar[int]
     project: str
     trace_id: str
     snapshot: str
@@ -592,7 +593,8 @@ class TraceTreeRequest(_message.Message):
     cursor: str
     join: bool
     below: str
-    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., join: _Optional[bool] = ..., below: _Optional[str] = ...) -> None: ...
+    row: int
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., join: _Optional[bool] = ..., below: _Optional[str] = ..., row: _Optional[int] = ...) -> None: ...
 
 class TraceTree(_message.Message):
     __slots__ = ("trace_id", "trace_ids", "start_us", "duration_us", "root", "spans", "errors", "depth", "missing", "duplicates", "skewed", "joined", "services", "notes", "rows", "total", "next_cursor")

@@ -13,7 +13,7 @@ from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.explore import naive
-from tests.explore.traces import batches
+from tests.explore.traces import batches, twins
 
 SLOW = Inside(from_us=100_000)
 
@@ -81,6 +81,20 @@ def test_errors(store: RecallStore) -> None:
     assert (found.in_traces, found.out_traces) == (1, 11)
     assert row(found, "http.status_code", "500").score == 1
     assert all(one.kind != "operation" and one.key != "error" for one in found.correlations)
+
+
+def test_halves_that_share_an_id_are_told_apart() -> None:
+    with closing(RecallStore()) as store:
+        store.write("p", twins(100, 100, 100, 4000, 4000), arrived_ns=1)
+        found = correlations(store, "p", parse('service IN ("shop")').plan, inside=Inside(from_us=1000))
+    assert (found.in_traces, found.out_traces) == (2, 3)
+    old = row(found, "stock", "old")
+    assert (old.kind, old.in_traces, old.out_traces, old.score) == ("trace", 2, 0, 1.0)
+    shares = {one.key: (one.in_share, one.out_share) for one in found.correlations if one.kind == "operation"}
+    slow, fast = 4020, 120
+    assert shares["shop"] == pytest.approx((20 / slow, 20 / fast))
+    assert shares["stock"] == pytest.approx((2000 / slow, 50 / fast))
+    assert shares["db"] == pytest.approx((2000 / slow, 50 / fast))
 
 
 @pytest.mark.parametrize("query", ['service IN ("nobody")', 'lightstep.trace_id IN ("b00c0002")'])

@@ -15,7 +15,7 @@ from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.explore import naive
-from tests.explore.traces import batches
+from tests.explore.traces import batches, twins
 
 
 def drawn(batch: SpanBatch, query: str = "", *, inferred: bool = False) -> Diagram:
@@ -126,6 +126,16 @@ def test_as_the_definition_says(batch: SpanBatch) -> None:
         assert node.latency_contribution_us == pytest.approx(spent)
     layers = {node.service_name: node.layer for node in found.nodes}
     assert set(layers.values()) == set(range(max(layers.values(), default=-1) + 1))
+
+
+def test_a_call_whose_halves_share_an_id_is_one_call() -> None:
+    found = drawn(twins(100, 200), 'service IN ("shop")')
+    assert [(edge.from_, edge.to, edge.calls) for edge in found.edges] == [
+        ("shop", "stock", 2),
+        ("stock", "db", 2),
+    ]
+    spent = {node.service_name: node.latency_contribution_us for node in found.nodes}
+    assert spent == pytest.approx({"shop": 2 * 20, "stock": 50 + 100, "db": 50 + 100})
 
 
 HOSTILE = '<script>"x"\\ & ]--> \x00\x1b\n{|}`'

@@ -316,6 +316,10 @@ def test_pages_and_subtrees() -> None:
             if cursor is None:
                 break
         assert rows == every.rows
+        # From any place, of the moment that a cursor names.
+        cursor = trace_tree(whole, limit=7).next_cursor
+        assert trace_tree(whole, limit=5, cursor=cursor, first=20).rows == every.rows[20:25]
+        assert trace_tree(whole, first=len(every.rows)).rows == trace_tree(whole, first=10**6).rows == []
         below = trace_tree(whole, below="3")
         assert [row.row for row in below.rows] == list(
             range(below.rows[0].row, below.rows[0].row + len(below.rows))

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)
 SPANS = 20_500
 """More than come by themselves."""
+WIDE = 30_000
 COVERED = """() => {
   const body = document.querySelector(".waterfall .body").getBoundingClientRect();
   const tops = [...document.querySelectorAll(".waterfall .line")].map((line) => line.getBoundingClientRect());
@@ -47,6 +48,21 @@ def spans(served: Satellite) -> None:
             tags=(),
             logs=[encode_log(start_ns + 2_000_000, [("event", "half way")])] if n == 0 else (),
         )
+    wide = SpanBuilder()
+    for n in range(WIDE):
+        # A root, its child with nearly all there is below it, and two more children of the root.
+        parent = 0 if n == 0 else 1 if n in (1, WIDE - 2, WIDE - 1) else 2
+        wide.add(
+            reporter=reporter,
+            operation={0: "root", 1: "crowd", WIDE - 1: "after the crowd"}.get(n, f"row {n}"),
+            trace_low=0xB17,
+            span_id=n + 1,
+            parent_id=parent,
+            start_ns=start_ns + n * 1000,
+            duration_ns=WIDE * 1000 if n < 2 else 5_000,
+            tags=(),
+        )
+    served.client.project("wide").import_(encode_request(wide.build()), format="otlp-protobuf")
     served.client.project("large").import_(encode_request(builder.build()), format="otlp-protobuf")
     served.client.project("kept").import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
 
@@ -72,6 +88,21 @@ def test_a_large_trace_scrolls_without_gaps(open_page: Callable[..., Page]) -> N
     page.wait_for_function(COVERED)
     settled(page)
     assert sum("/tree" in url for url in asked) <= 6, "what is selected changes no tree"
+
+
+def test_what_follows_a_crowd_comes_without_it(open_page: Callable[..., Page]) -> None:
+    page = open_page("/wide/trace/0000000000000b17")
+    expect(page.get_by_role("status").filter(has_text="20,000 of 30,000 rows")).to_be_visible()
+    grid = page.get_by_role("treegrid")
+    page.get_by_role("row", selected=True).press("End")
+    expect(grid.get_by_role("button", name="9,998 more below crowd")).to_be_visible()
+    grid.get_by_role("button", name="2 more below root").click()
+    expect(grid.get_by_role("row").filter(has_text="after the crowd")).to_be_visible()
+    grid.get_by_role("button", name="9,998 more below crowd").click()
+    expect(page.get_by_role("status").filter(has_text="24,002 of 30,000 rows")).to_be_visible()
+    page.get_by_role("row", selected=True).press("End")
+    expect(page.get_by_role("row", selected=True)).to_contain_text("after the crowd")
+    expect(page.get_by_role("complementary", name="Selected span")).to_contain_text("after the crowd")
 
 
 def test_a_link_brings_the_rows_up_to_its_span(open_page: Callable[..., Page]) -> None:

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { axisOf, bucketOf, edgeUs, marksOf, nearestEdge, outline, roundAxis, xTicks, yTicks } from "../src/charts/latency.ts";
 import { layout } from "../src/charts/layers.ts";
 import { entry } from "../src/entry.ts";
-import { lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
+import { gapsOf, lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
 import { added, predicate, term } from "../src/query/terms.ts";
 import { typed } from "../src/query/suggestions.ts";
 
@@ -32,7 +32,7 @@ describe("the latency axis", () => {
 });
 
 const row = (over: Partial<Row>): Row => ({
-  id: "", traceId: "", parent: -1, depth: 0, below: 0, errorsBelow: 0, missing: false, service: "s", operation: "o", kind: null, component: null, startUs: 0, durationUs: 100,
+  place: 0, loaded: over.below ?? 0, id: "", traceId: "", parent: -1, depth: 0, below: 0, errorsBelow: 0, missing: false, service: "s", operation: "o", kind: null, component: null, startUs: 0, durationUs: 100,
   error: false, pathUs: 0, segments: [], selfUs: 0, skewUs: 0, shiftUs: 0, pair: -1, betweenUs: 0, joined: "", logsUs: [], ...over,
 });
 const rows = [
@@ -49,6 +49,17 @@ describe("the waterfall's lines", () => {
   test("a folded pair is one line, its children right below it", () => {
     const lines = linesOf(rows, new Set(), true);
     expect(lines.map((line) => [line.at, line.depth, line.folded])).toEqual([[0, 0, -1], [1, 1, 2], [3, 2, -1], [4, 1, -1]]);
+  });
+  test("what is not here is asked for below its own parent", () => {
+    // 0 ─ 1 ─ 2, (3 and 4 below 1 are missing), (5 below 0 and 6 at the top are missing)
+    const some = [row({ below: 5, loaded: 2 }), row({ place: 1, parent: 0, below: 3, loaded: 1 }), row({ place: 2, parent: 1 })];
+    const gaps = gapsOf(some, 7);
+    expect([...gaps]).toEqual([[2, [{ parent: 1, from: 3, to: 5 }, { parent: 0, from: 5, to: 6 }, { parent: -1, from: 6, to: 7 }]]]);
+    const told = (collapsed: number[]): (number | undefined)[][] => linesOf(some, new Set(collapsed), false, gaps).map((line) => [line.at, line.depth, line.gap?.from]);
+    expect(told([])).toEqual([[0, 0, undefined], [1, 1, undefined], [2, 2, undefined], [-1, 2, 3], [-1, 1, 5], [-1, 0, 6]]);
+    expect(told([1])).toEqual([[0, 0, undefined], [1, 1, undefined], [-1, 1, 5], [-1, 0, 6]]);
+    // What lay between is here: its place tells whose rows are missing before it.
+    expect([...gapsOf([...some, row({ place: 5, parent: 0 }), row({ place: 6 })], 7)]).toEqual([[2, [{ parent: 1, from: 3, to: 5 }]]]);
   });
   test("spans that overlap do not share a lane", () => expect([...lanesOf(rows, 100)]).toEqual([0, 1, 2, 3, 2 + 2]));
 });

@@ -1,13 +1,16 @@
 /* The rows of a trace: which are shown, and where. Pure layout; what they mean comes from the satellite. */
 
 export interface Row {
+  /** Its place in the whole tree, of which some rows may not be here. */
+  readonly place: number;
   readonly id: string;
   readonly traceId: string;
   /** Index of the parent's row; -1 at the top. */
   readonly parent: number;
   readonly depth: number;
-  /** How many rows lie below it, at any depth. */
+  /** How many rows lie below it, at any depth, and how many of them are here. */
   readonly below: number;
+  readonly loaded: number;
   readonly errorsBelow: number;
   /** A span that others name as their parent and that never arrived. */
   readonly missing: boolean;
@@ -48,8 +51,38 @@ export const isClientHalf = (rows: readonly Row[], at: number): boolean => {
   return row !== undefined && row.pair >= 0 && rows[row.pair]?.parent === at;
 };
 
+/** Rows that are not here, places [from, to), all below one row. */
+export interface Gap {
+  /** Index of that row; -1 at the top. */
+  readonly parent: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is missing behind each row (by its index): below itself first, then below what it lies in. */
+export function gapsOf(rows: readonly Row[], total: number): ReadonlyMap<number, readonly Gap[]> {
+  const gaps = new Map<number, Gap[]>();
+  rows.forEach((row, at) => {
+    const end = rows[at + 1]?.place ?? total;
+    let from = row.place + 1;
+    if (from >= end) return;
+    const behind: Gap[] = [];
+    for (let parent = at; parent >= 0 && from < end; parent = rows[parent]?.parent ?? -1) {
+      const inner = rows[parent] as Row;
+      const to = Math.min(end, inner.place + inner.below + 1);
+      if (to > from) behind.push({ parent, from, to });
+      from = Math.max(from, to);
+    }
+    if (from < end) behind.push({ parent: -1, from, to: end });
+    gaps.set(at, behind);
+  });
+  return gaps;
+}
+
 export interface Line {
+  /** The row; -1 for one that stands for rows that are not here. */
   readonly at: number;
+  readonly gap?: Gap;
   readonly depth: number;
   /** The server half that is drawn in the same line. */
   readonly folded: number;
@@ -58,7 +91,7 @@ export interface Line {
 }
 
 /** The lines of the waterfall: what is collapsed is left out, and pairs are one line each when they are folded. */
-export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, foldPairs: boolean): Line[] {
+export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, foldPairs: boolean, gaps: ReadonlyMap<number, readonly Gap[]> = new Map()): Line[] {
   const lines: Line[] = [];
   const depths = new Map<number, number>([[-1, -1]]);
   for (let at = 0; at < rows.length; at++) {
@@ -71,8 +104,11 @@ export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, fo
     const closed = collapsed.has(at) && children;
     lines.push({ at, depth, folded, collapsed: closed, children });
     if (folded >= 0) depths.set(folded, depth);
-    if (closed) at += row.below;
+    const first = at;
+    if (closed) at += row.loaded;
     else if (folded === at + 1) at++;
+    for (const gap of gaps.get(at) ?? [])
+      if (!closed || gap.parent < first) lines.push({ at: -1, gap, depth: (depths.get(gap.parent) ?? -1) + 1, folded: -1, collapsed: false, children: false });
   }
   return lines;
 }

@@ -8,11 +8,13 @@ import { duration } from "../../format.ts";
 import { router } from "../../router.svelte.ts";
 import { predicate, term } from "../../query/terms.ts";
 import { text } from "../../value.ts";
-import { extentOf, isClientHalf, labelOf, linesOf, type Extent, type Line, type Row } from "./rows.ts";
-import { rowsOf } from "./tree.ts";
+import { extentOf, gapsOf, isClientHalf, labelOf, linesOf, type Extent, type Gap, type Line, type Row } from "./rows.ts";
+import { firstFrom, indexOf, rowsOf } from "./tree.ts";
 
 /** So many rows are there without being asked for; what lies below is asked for by hand. */
 const BY_THEMSELVES = 20_000;
+/** Rows of a page. */
+const PAGE = 4000;
 
 export class TraceState {
   readonly answer: Ask<TraceTree>;
@@ -70,9 +72,10 @@ export class TraceState {
     const tree = this.answer.value;
     return extentOf(this.rows, tree && { from: tree.start_us, to: tree.start_us + Math.max(1, tree.duration_us) });
   });
-  readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded));
+  readonly #gaps: ReadonlyMap<number, readonly Gap[]> = $derived.by(() => gapsOf(this.rows, this.answer.value?.total ?? 0));
+  readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded, this.rows.length < BY_THEMSELVES ? undefined : this.#gaps));
   /** The row that offsets are told from. */
-  readonly root: Row | undefined = $derived.by(() => this.rows[this.answer.value?.root ?? -1] ?? this.rows.find((row) => !row.missing));
+  readonly root: Row | undefined = $derived.by(() => this.rowAt(this.answer.value?.root ?? -1) ?? this.rows.find((row) => !row.missing));
   readonly pathTotal: number = $derived.by(() => Math.max(1, (this.answer.value?.services ?? []).reduce((sum, one) => sum + one.path_us, 0)));
 
   get id(): string {
@@ -116,16 +119,22 @@ export class TraceState {
     return new Set(this.rows.flatMap((row, at) => (!row.missing && (byQuery ? byQuery.has(row.id) : matches(row, spans?.get(row.id), needle)) ? [at] : [])));
   });
 
-  /** The next page of rows. */
-  async more(): Promise<void> {
+  /** The row of a place in the whole tree, if it is here. */
+  rowAt(place: number): Row | undefined {
+    return this.rows[indexOf(this.answer.value?.rows ?? [], place)];
+  }
+  /** The next page of rows that are missing: of this gap, or of the first there is. */
+  async more(gap: Gap | undefined = this.#gaps.values().next().value?.[0]): Promise<void> {
     const [named, tree] = [this.#named, this.answer.value];
-    if (!named || !tree?.next_cursor || this.loading) return;
+    if (!named || !gap || !tree?.next_cursor || this.loading) return;
     this.loading = true;
     this.unloaded = "";
     try {
-      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor });
-      // Only below the rows that it was asked for.
-      if (this.answer.value === tree) this.answer.value = { ...tree, rows: [...tree.rows, ...page.rows], next_cursor: page.next_cursor };
+      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor, row: gap.from, limit: Math.min(PAGE, gap.to - gap.from) });
+      // Only among the rows that it was asked for. The first page's cursor stays: it names the moment of all pages.
+      const before = firstFrom(tree.rows, gap.from);
+      const rows = [...tree.rows.slice(0, before), ...page.rows, ...tree.rows.slice(before)];
+      if (this.answer.value === tree) this.answer.value = { ...tree, rows, next_cursor: rows.length < tree.total ? tree.next_cursor : null };
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.unloaded = error.message;
@@ -194,12 +203,16 @@ export class TraceState {
   readonly line: number = $derived.by(() => this.lines.findIndex((line) => line.at === this.selected || line.folded === this.selected));
 
   step(by: number): void {
-    const to = this.lines[Math.max(0, Math.min(this.lines.length - 1, Math.max(0, this.line) + by))];
-    if (!to) return;
-    if (this.rows[to.at]?.missing) {
-      const beyond = this.lines[this.lines.indexOf(to) + Math.sign(by)];
-      if (beyond) this.select(beyond.at, true);
-    } else this.select(to.at, true);
+    const to = Math.max(0, Math.min(this.lines.length - 1, Math.max(0, this.line) + by));
+    const spans = (from: number, way: number): Line | undefined => {
+      for (let i = from; i >= 0 && i < this.lines.length; i += way) {
+        const line = this.lines[i];
+        if (line && this.rows[line.at]?.missing === false) return line;
+      }
+      return undefined;
+    };
+    const line = spans(to, Math.sign(by)) ?? spans(to, -Math.sign(by));
+    if (line) this.select(line.at, true);
   }
   /** Whether what is shown is a kept copy. */
   get kept(): boolean {
