@@ -29,7 +29,7 @@ from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
 from satellite.faults.book import EarlyFaults
 from satellite.intake.intake import Intake
-from satellite.protocols import PROTOCOLS
+from satellite.protocols import PROTOCOLS, WEB_PROTOCOLS
 from satellite.requests.entry import EntryTaker
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
 from satellite.telemetry import get_logger
@@ -209,7 +209,7 @@ class SpanPorts:
             )
         self._app = ReportsApp(
             intake,
-            protocols=PROTOCOLS,
+            protocols=(*PROTOCOLS, *WEB_PROTOCOLS),
             clock_ns=clock_ns,
             body_bytes_max=settings.max_msg_size_bytes,
             budget=budget,

@@ -10,13 +10,15 @@ from pydantic import BaseModel, ConfigDict, Field
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json
 from satellite.errors import NotFound
-from satellite.protocols import PROTOCOLS
+from satellite.protocols import PROTOCOLS, WEB_PROTOCOLS
 from satellite.requests.decoded import DecodedRequest, Inflate, decoded
 from satellite.requests.entry import Entry
 from satellite.requests.log import NOBODY, RequestLog
 from satellite.requests.shown import LIMIT_MAX, RequestDetail, RequestList, Wanted, detail, listed
 
 INFLATED_BYTES_MAX = 64 * 2**20
+
+_PROTOCOLS = (*PROTOCOLS, *WEB_PROTOCOLS)
 
 Number = Annotated[int, Path(ge=0, le=2**62, description="The request's place in the log.")]
 
@@ -81,7 +83,7 @@ def routes(log: RequestLog, inflate: Inflate) -> Routes:
     @routes.get("/projects/{project}/requests/{number}/decoded", DecodedRequest)
     def read(project: Project, number: Number) -> Response:
         """Its body as its protocol reads it: reporter, spans, what the client counted."""
-        return json(decoded(found(project, number), PROTOCOLS, inflate, bytes_max=INFLATED_BYTES_MAX))
+        return json(decoded(found(project, number), _PROTOCOLS, inflate, bytes_max=INFLATED_BYTES_MAX))
 
     @routes.get("/requests", RequestList)
     def strangers(asked: Annotated[RequestsAsked, Query()]) -> Response:
@@ -101,7 +103,7 @@ def routes(log: RequestLog, inflate: Inflate) -> Routes:
     @routes.get("/requests/{number}/decoded", DecodedRequest)
     def read_stranger(number: Number) -> Response:
         """Its body as its protocol reads it."""
-        return json(decoded(found(NOBODY, number), PROTOCOLS, inflate, bytes_max=INFLATED_BYTES_MAX))
+        return json(decoded(found(NOBODY, number), _PROTOCOLS, inflate, bytes_max=INFLATED_BYTES_MAX))
 
     return routes
 

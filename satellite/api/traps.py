@@ -22,7 +22,7 @@ HINTS: Mapping[str, str] = {
     "tls_handshake_failed": "the connection ended before TLS stood",
     "http2_client_on_http1_port": "a client of HTTP/2 (gRPC, perhaps) at a port that takes no reports",
     "http1_at_grpc_path": "a gRPC method was asked for over HTTP/1: a proxy before us speaks HTTP/1 to us, or the client is none of gRPC "
-    "(gRPC-Web of browsers needs Envoy's filter grpc_web before us)",
+    "(pages report by gRPC-Web: content type application/grpc-web)",
     "no_alpn": "the client left once TLS stood: it spoke of neither h2 nor http/1.1, or heard what it did not want",
     "unknown_grpc_method": "a gRPC method that nobody serves here",
     "http2_fault": "the client broke a rule of HTTP/2",

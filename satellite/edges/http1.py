@@ -12,6 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from satellite.edges.faulty import CONNECTION, reset
 from satellite.edges.pace import PACE, Pace
+from satellite.edges.paths import may_be_web
 from satellite.edges.turns import SLICE, WORK_OF_REQUEST
 
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ class Http1Connection(HttpToolsProtocol):
         self._counts = False
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             self._refuse(_NOT_ONE_HOST)
-        if self._listener.is_grpc_method(self.url):
+        if self._listener.is_grpc_method(self.url) and not may_be_web(self.parser.get_method(), self.headers):
             self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])
             self._refuse(_GRPC_PATH)
         super().on_headers_complete()

@@ -12,6 +12,7 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.http2_request import Http2Request
 from satellite.edges.pace import Pace
+from satellite.edges.paths import may_be_web
 from satellite.edges.peers import FLOOD
 from satellite.edges.turns import SLICE, WORK_OF_REQUEST
 from satellite.errors import SatelliteError
@@ -299,7 +300,7 @@ class Http2Connection(asyncio.Protocol):
             request.refuse(431, b"the header list is too large\n")
         elif head.method == b"CONNECT":
             request.refuse(501, b"CONNECT is not served here\n")
-        elif self._engine.serves(head.path):
+        elif self._engine.serves(head.path) and not may_be_web(head.method, head.fields):
             request.refuse(415, b"this path is a gRPC method: its content type is application/grpc\n")
         else:
             request.begin()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from satellite.protocols.grpc_web import BINARY
 from satellite.protocols.wire import WireProtocol
 
 SHOWN = 100
@@ -92,6 +93,13 @@ class Paths:
     def _usual(self) -> str:
         usual = ("/v1/traces", "/api/v2/spans", "/api/traces", "/api/v2/reports")
         return ", ".join(f"{path} ({self._names(path)})" for path in usual if path in self._methods)
+
+
+def may_be_web(method: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bool:
+    """Whether a request at a gRPC path is a page's: gRPC-Web, or a browser that asks whether the page may."""
+    return method == b"OPTIONS" or any(
+        name == b"content-type" and value.startswith(BINARY.encode()) for name, value in fields
+    )
 
 
 def shown(text: str) -> str:

@@ -7,6 +7,7 @@ PROTOCOLS is the list of them. Where several share a path the first one answers 
 from __future__ import annotations
 
 from satellite.protocols.datadog import traces as datadog
+from satellite.protocols.grpc_web import over_web
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.lightstep import json as lightstep_json
 from satellite.protocols.lightstep import metrics as tracer_metrics
@@ -38,4 +39,7 @@ PROTOCOLS: tuple[WireProtocol, ...] = (
     datadog.PROTOCOL,
 )
 
-__all__ = ["PROTOCOLS", "Reply", "RequestHead", "WireProtocol"]
+WEB_PROTOCOLS = tuple(over_web(protocol) for protocol in PROTOCOLS if protocol.grpc_methods)
+"""Those that pages speak as gRPC-Web."""
+
+__all__ = ["PROTOCOLS", "WEB_PROTOCOLS", "Reply", "RequestHead", "WireProtocol"]

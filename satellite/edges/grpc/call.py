@@ -20,6 +20,7 @@ from satellite.edges.pace import Pace
 from satellite.errors import SatelliteError
 from satellite.intake.head import NOWHERE, Head
 from satellite.intake.intake import Delivery
+from satellite.protocols.grpc_web import percent_encoded
 from satellite.protocols.wire import WireProtocol
 
 CONTENT_TYPE = (b"content-type", b"application/grpc")
@@ -208,7 +209,7 @@ class Call:
             return
         fields = [(b"grpc-status", b"%d" % status.number(failure.code))]
         if failure.message:
-            fields.append((b"grpc-message", status.percent_encoded(failure.message)))
+            fields.append((b"grpc-message", percent_encoded(failure.message)))
         if failure.details is not None:
             trailers = (*trailers, (status.DETAILS_TRAILER, failure.details))
         fields += to_wire(trailers)
