@@ -137,9 +137,10 @@ def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple
     """The satellite's own engine. Raises BadDataDirectory."""
     folder = settings.data_dir
     disk = None
-    state = State()
     disk_bytes = settings.disk_bytes_in_total
-    if folder is not None:
+    if folder is None:
+        state = State()
+    else:
         directory = Directory(folder)
         try:
             disk = Disk(directory, segment_spans=SEGMENT_SPANS, clock_seconds=clock_seconds)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import closing
 
 import httpcore
+import pytest
 from hypothesis import settings
+
+from satellite.store.durable.state import State
 
 assert httpcore
 """httpx loads it with its first request and remembers its errors. Were that within pytester, which takes modules away again that it
@@ -21,3 +26,10 @@ settings.register_profile(
     derandomize="CI" in os.environ,
 )
 settings.load_profile("patient")
+
+
+@pytest.fixture
+def state() -> Iterator[State]:
+    """Small state in memory."""
+    with closing(State()) as state:
+        yield state

@@ -76,8 +76,7 @@ def test_slots_are_given_once_in_order_of_arrival(store: RecallStore) -> None:
     assert again == {name: found[name] for name in again}
 
 
-def test_slots_outlive_the_process(store: RecallStore) -> None:
-    state = State()
+def test_slots_outlive_the_process(store: RecallStore, state: State) -> None:
     found = Slots(state).of(store, "p", [bookinfo.RATINGS])
     everybody = [bookinfo.GATEWAY, bookinfo.RATINGS]
     assert Slots(state).of(store, "p", everybody)[bookinfo.RATINGS] == found[bookinfo.RATINGS]

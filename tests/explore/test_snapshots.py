@@ -167,8 +167,7 @@ def test_what_is_no_file(snapshots: Snapshots) -> None:
             snapshots.import_("p", other)
 
 
-def test_the_state_brings_them_back(store: RecallStore) -> None:
-    state = State()
+def test_the_state_brings_them_back(store: RecallStore, state: State) -> None:
     before = snapshots_of(store, state=state)
     pinned = run(before).snapshot.id
     before.change("p", pinned, pinned=True, name="slow tail")

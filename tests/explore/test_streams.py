@@ -151,8 +151,7 @@ def test_bounds_and_what_is_none(streams: Streams, monkeypatch: pytest.MonkeyPat
         streams.delete("p", stream.id)
 
 
-def test_the_state_brings_them_back(store: RecallStore, clock: Clock) -> None:
-    state = State()
+def test_the_state_brings_them_back(store: RecallStore, clock: Clock, state: State) -> None:
     before = Streams(store, clock, state=state)
     stream = before.create("p", bookinfo.Q1.text, backfill=True)
     before.close()

@@ -17,8 +17,8 @@ def hits(faults: Faults, project: str, number: int) -> list[bool]:
     return [faults.of_report(REPORT, project) is not None for _ in range(number)]
 
 
-def test_they_go_on_where_they_were() -> None:
-    state, now_ns = State(), 1_000
+def test_they_go_on_where_they_were(state: State) -> None:
+    now_ns = 1_000
     first = Faults(lambda: now_ns, state=state)
     first.add([Fault(status=503, times=3), Fault(delay_ms=5, for_ms=1)], "p")
     first.add([Fault(status=500, probability=0.5, seed=7)], "q")
@@ -48,8 +48,7 @@ def test_they_go_on_where_they_were() -> None:
     assert added.id == "f3"
 
 
-def test_what_was_removed_does_not_come_back() -> None:
-    state = State()
+def test_what_was_removed_does_not_come_back(state: State) -> None:
     first = Faults(lambda: 1, state=state)
     first.add([Fault(status=503)], "p")
     first.add([Fault(status=503)], "q")
@@ -62,8 +61,7 @@ def test_what_was_removed_does_not_come_back() -> None:
     assert not second.late
 
 
-def test_rules_of_another_version_are_left_out() -> None:
-    state = State()
+def test_rules_of_another_version_are_left_out(state: State) -> None:
     Faults(lambda: 1, state=state).add([Fault(status=503), Fault(status=429)], "p")
     (name, value) = next(iter(state.read("faults", "p").items()))
     state.write("faults", "p", {name: value.replace(b'"status":503', b'"earthquake":9')})

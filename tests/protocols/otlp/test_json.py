@@ -331,8 +331,8 @@ def test_broken_text_is_replaced_and_said(text: bytes, shown: str) -> None:
         b'{"resourceSpans": [5]}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"status": 5}]}]}]}',
         b'{"resource_spans": [{"scope_spans": 5}]}',
-        b'{"x": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
-        b'{"resource_spans": ' + b"[" * 20_000 + b"]" * 20_000 + b"}",
+        b'{"x": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
+        b'{"resource_spans": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
         b'{"x": ' + b"1" * 6000 + b"",
     ],
 )
