@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Sequence
+import struct
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
@@ -21,11 +26,8 @@ from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tags import encode_tag, text_of
+from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
 from satellite.protocols.wire import Reply
-
-VALUES_MAX = 4_000_000
-"""Values one body may hold (ours). A report of 64 MiB holds about three million; hostile ones fit sixty million into it,
-each of which costs a hundred bytes of memory once it is read."""
 
 SPANS_MAX = 2**20
 LEAST_SPAN_BYTES = 16
@@ -46,6 +48,7 @@ MASK = 2**64 - 1
 _LIMIT_NS = 2**63 - 1
 _FUTURE_NS = 86_400_000_000_000
 _HEX = re.compile(r"[0-9a-fA-F]{1,32}")
+_NO_MARKS = Marks(0)
 _KINDS = {kind.name: kind for kind in Kind}
 
 
@@ -97,8 +100,8 @@ class Times(NamedTuple):
 def read_times(start_ns: int, duration_ns: int, received_ns: int) -> Times:
     """Start and duration as they may be kept; 0 or a start beyond 64 bits: none was sent."""
     if 0 < start_ns <= received_ns + _FUTURE_NS and 0 <= duration_ns <= _LIMIT_NS:
-        return Times(start_ns, duration_ns, Marks(0))
-    marks = Marks(0)
+        return Times(start_ns, duration_ns, _NO_MARKS)
+    marks = _NO_MARKS
     if start_ns == 0 or not -_LIMIT_NS <= start_ns <= _LIMIT_NS:
         start_ns, marks = received_ns, Marks.TIME_INVENTED
     if start_ns > received_ns + _FUTURE_NS:
@@ -154,18 +157,32 @@ def kind_of(value: TagValue) -> Kind:
     return _KINDS.get(text_of(value).upper(), Kind.UNSPECIFIED)
 
 
-_TAGS_KNOWN = 2**14
-"""As they were sent, so that repeated ones need not be encoded again."""
+_TAGS_KNOWN, _KNOWN_CHARACTERS = 2**14, 200
+"""As they were sent, so that repeated ones need not be encoded again; long ones rarely repeat."""
+
+_LISTS = ("tags", "logs", "references")
+_ROW = np.dtype(
+    [(field.name, field.type.to_pandas_dtype()) for field in SCHEMA if field.name not in _LISTS]
+    + [(name, np.int32) for name in _LISTS]
+)
+"""A span while others are added: its numbers, and how long its lists are."""
+
+_CHARS = {"u8": "Q", "i8": "q", "i4": "i", "u2": "H", "u1": "B"}
+_PACK = struct.Struct("=" + "".join(_CHARS[_ROW[i].str[1:]] for i in range(len(_ROW.names or ())))).pack
 
 
 class Rows:
     """Puts spans in columns. Dictionaries are joint; a codec keeps one for all bodies of a call."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {name: [] for name in SCHEMA.names}
-        self._appends = [column.append for column in self._columns.values()]
+        self._rows = bytearray()
+        self._codes = array("i")
+        """Of the tags of all spans, one after the other; so are logs and references."""
+        self._logs: list[bytes] = []
+        self._references: list[bytes] = []
         self._tags: dict[bytes, int] = {}
-        self._known_tags: dict[tuple[Any, ...], int] = {}
+        self._known_texts: dict[tuple[Any, ...], int] = {}
+        self._known_others: dict[tuple[Any, ...], int] = {}
         self._names: dict[str, int] = {}
         self._broken_tags: set[int] = set()
         self._broken_logs: set[bytes] = set()
@@ -173,29 +190,91 @@ class Rows:
         """Spans added so far that held invalid UTF-8."""
         self._reporters: dict[bytes, int] = {}
         self._extras: dict[bytes, int] = {}
+        self._different_max = DIFFERENT_FREE
 
     def __len__(self) -> int:
         """Spans added so far."""
-        return len(self._columns["span_id"])
+        return len(self._rows) // _ROW.itemsize
+
+    @contextmanager
+    def of_body(self, size_bytes: int) -> Iterator[None]:
+        """Whatever is added within is of one body; when an error ends that, none of its spans stays.
+
+        Raises:
+            TooLarge: of its tags, names and extras more are different than a body of this size has a use for.
+        """
+        columns: tuple[Any, ...] = self._rows, self._codes, self._logs, self._references
+        dictionaries: tuple[dict[Any, int], ...] = self._tags, self._names, self._reporters, self._extras
+        lengths = [len(column) for column in columns]
+        known = [len(dictionary) for dictionary in dictionaries]
+        broken = self.broken
+        self._different_max = self._different + DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
+        try:
+            yield
+        except BaseException:
+            for column, length in zip(columns, lengths, strict=True):
+                del column[length:]
+            for dictionary, length in zip(dictionaries, known, strict=True):
+                while len(dictionary) > length:
+                    dictionary.popitem()  # what came last goes first
+            self._known_texts.clear()
+            self._known_others.clear()
+            self._broken_tags = {code for code in self._broken_tags if code < known[0]}
+            self.broken = broken
+            raise
+
+    @property
+    def _different(self) -> int:
+        return len(self._tags) + len(self._names) + len(self._extras)
+
+    def since(self, start: int) -> npt.NDArray[Any]:
+        """The numbers of the spans from the one at `start` on, under the names of SCHEMA's columns; to be written, too.
+
+        To be let go of before another span is added.
+        """
+        return np.frombuffer(self._rows, _ROW)[start:]
 
     def reporter(self, reporter: Reporter) -> int:
         """The code of a reporter, for `add`."""
         return self._reporters.setdefault(reporter.encode(), len(self._reporters))
 
+    def tags(self, sent: Mapping[Any, Any]) -> list[int]:
+        """The codes of tags as JSON and MessagePack may bring them, for `add`; keys that are no text become text."""
+        known = self._known_texts
+        codes: list[int] = []
+        for item in sent.items():
+            try:
+                code = known.get(item)
+            except TypeError:  # a list or a map cannot be looked up
+                code = None
+            if code is None:
+                key, value = item
+                code = self.tag(key if type(key) is str else repr(key), plain_value(value))
+            codes.append(code)
+        return codes
+
     def tag(self, key: str, value: TagValue) -> int:
         """The code of a tag, for `add`."""
         kind = type(value)
+        known = self._known_texts if kind is str else self._known_others
         # 0.0 and -0.0 are equal, and not the same.
-        known = (key, kind, repr(value) if kind is float else value)
-        code = self._known_tags.get(known)
+        place = (key, value) if kind is str else (key, kind, repr(value) if kind is float else value)
+        code = known.get(place)
         if code is None:
-            if len(self._known_tags) >= _TAGS_KNOWN:
-                self._known_tags.clear()  # the tags themselves stay known by their bytes
             sound = sound_text(key), sound_text(value) if kind is str else value
-            code = self._known_tags[known] = self._tag(encode_tag(*sound))
+            code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
             if sound[0] is not key or sound[1] is not value:
                 self._broken_tags.add(code)
+            self._check_different()
+            if kind is not str or len(value) <= _KNOWN_CHARACTERS:
+                if len(known) >= _TAGS_KNOWN:
+                    known.clear()  # the tags themselves stay known by their bytes
+                known[place] = code
         return code
+
+    def _check_different(self) -> None:
+        if self._different > self._different_max:
+            raise TooLarge("more different tags, names or ids than a report of this size can hold")
 
     def log(self, time_ns: int, fields: Iterable[tuple[str, TagValue]]) -> bytes:
         """A log for `add`; a time beyond 64 bits is cut to the limit."""
@@ -208,9 +287,6 @@ class Rows:
             self._broken_logs.add(encoded)
         return encoded
 
-    def _tag(self, encoded: bytes) -> int:
-        return self._tags.setdefault(encoded, len(self._tags))
-
     def add(
         self,
         *,
@@ -222,7 +298,7 @@ class Rows:
         parent: int = 0,
         kind: Kind = Kind.UNSPECIFIED,
         status: Status = Status.UNSET,
-        marks: Marks = Marks(0),
+        marks: Marks = _NO_MARKS,
         tags: Sequence[int] = (),
         logs: Sequence[bytes] = (),
         references: Sequence[bytes] = (),
@@ -261,8 +337,7 @@ class Rows:
             extra = dict(extra or {})
             extra |= {"trace_id_text": trace.text} if trace.text else {}
             extra |= {"span_id_text": span_id.text} if span_id.text else {}
-        packed = msgspec.msgpack.encode(extra) if extra else b""
-        row = (
+        self._rows += _PACK(
             trace.high,
             trace.low,
             span_id.low,
@@ -271,28 +346,47 @@ class Rows:
             times.duration_ns,
             self._names.setdefault(operation, len(self._names)),
             reporter,
-            self._extras.setdefault(packed, len(self._extras)),
+            self.packed(extra),
             kind,
             status,
             marks | times.marks if marks else times.marks,
-            tags,
-            logs,
-            references,
+            len(tags),
+            len(logs),
+            len(references),
         )
-        for append, value in zip(self._appends, row, strict=True):
-            append(value)
+        self._codes.extend(tags)
+        self._logs += logs
+        self._references += references
+        self._check_different()
         return True
+
+    def packed(self, extra: dict[str, TagValue] | None) -> int:
+        """The code of what only a protocol has."""
+        packed = msgspec.msgpack.encode(extra) if extra else b""
+        return self._extras.setdefault(packed, len(self._extras))
+
+    def extras(self) -> list[bytes]:
+        """What stands behind the codes that `packed` gives, as `decode_extra` reads it."""
+        return list(self._extras)
 
     def build(self) -> SpanBatch:
         """Everything added so far."""
-        names = [sound_text(name).encode() for name in self._names]
-        distinct = pa.array(names, pa.binary()).dictionary_encode()
-        codes = distinct.indices.to_pylist()
-        columns = self._columns | {"name": [codes[code] for code in self._columns["name"]]}
+        rows = self.since(0)
+        names = pa.array([sound_text(name).encode() for name in self._names], pa.binary()).dictionary_encode()
+        columns = {name: pa.array(rows[name]) for name in SCHEMA.names if name not in _LISTS}
+        columns["name"] = names.indices.take(columns["name"])
+        for name, values in (
+            ("tags", pa.array(np.frombuffer(self._codes, np.int32))),
+            ("logs", pa.array(self._logs, pa.binary())),
+            ("references", pa.array(self._references, pa.binary())),
+        ):
+            ends = np.zeros(len(rows) + 1, np.int32)
+            np.cumsum(rows[name], out=ends[1:])
+            columns[name] = pa.ListArray.from_arrays(pa.array(ends), values)
         return SpanBatch(
-            pa.RecordBatch.from_pydict(columns, schema=SCHEMA),
+            pa.RecordBatch.from_arrays([columns[name] for name in SCHEMA.names], schema=SCHEMA),
             tags=pa.array(self._tags, pa.binary()),
-            names=distinct.dictionary,
+            names=names.dictionary,
             reporters=pa.array(self._reporters, pa.binary()),
             extras=pa.array(self._extras, pa.binary()),
         )

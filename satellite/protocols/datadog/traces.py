@@ -7,26 +7,24 @@ tracers put the access token and the service into `meta`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from satellite.errors import BadReport, SatelliteError
+from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status
 from satellite.model.tags import text_of
 from satellite.protocols.datadog import string_table
-from satellite.protocols.readers.messagepack import check_size, read_value
+from satellite.protocols.readers.messagepack import list_at, read_value, skip
 from satellite.protocols.rows import (
     KIND_TAG,
     MASK,
     SERVICE_TAG,
     STATUS_TAG,
-    VALUES_MAX,
     Rows,
     SpanId,
     check_spans,
@@ -48,8 +46,17 @@ NAME = "datadog"
 RESOURCE_TAG, TYPE_TAG = "resource.name", "span.type"
 """Tags for what Datadog has as fields (its own names for them in searches)."""
 
-UNCHECKED_BYTES = 2**20
+VALUES_MAX = 4_000_000
+"""Of one span (ours): more than is worth counting."""
+
+UNCOUNTED_BYTES = 2**18
 """Up to here a body is read without counting what is in it: one byte may become a hundred of memory, not more."""
+
+TEXTS_FREE, TEXT_BYTES_MIN = 2**14, 8
+"""A body may have so many texts in its table, and one more for each 8 of its bytes: each takes 60 and more in memory."""
+
+VALUES_FREE, VALUE_BYTES_MIN = 2**14, 12
+"""Likewise a span and the values in it, of which two are a tag: thousands of tags of a letter or two are an attack. All ours."""
 
 ACCEPTED = b'{"rate_by_service":{}}'
 """No sampling rates: keep sending everything."""
@@ -77,8 +84,18 @@ class DatadogSpan(msgspec.Struct):
     """ns."""
 
 
+_TELLING = frozenset((SERVICE_TAG, KIND_TAG, "error", STATUS_TAG, "lightstep.meta_event"))
+_NO_MARKS = Marks(0)
+_NIL = b"\xc0"
+
 _FIELDS = frozenset(DatadogSpan.__struct_fields__)
-_READER = msgspec.msgpack.Decoder(list[list[DatadogSpan]])
+_TRACES = msgspec.msgpack.Decoder(list[list[msgspec.Raw]])
+_TABLE_AND_TRACES = msgspec.msgpack.Decoder(tuple[list[str], list[list[msgspec.Raw]]])
+_SPAN = msgspec.msgpack.Decoder(DatadogSpan)
+_ODD = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+
+Elements = Iterator[tuple[int, Any]]
+"""What stands in the traces, in order: (number of the trace, the bytes of an element)."""
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
@@ -87,58 +104,64 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     outcomes: list[Report | SatelliteError] = []
     for body in bodies:
         try:
-            traces, malformed = _read(body)
+            with rows.of_body(len(body)):
+                outcomes.append(_Writer(rows, received_ns).report(body))
         except SatelliteError as refusal:
             outcomes.append(refusal)
-        else:
-            outcomes.append(_Writer(rows, received_ns).report(traces, malformed))
     return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
-def _read(body: bytes) -> tuple[list[list[DatadogSpan]], int]:
-    """(the traces, how many elements were none)."""
-    if not body:
-        return [], 0
-    if len(body) > UNCHECKED_BYTES:
-        check_size(body, VALUES_MAX)
-    try:
-        if string_table.is_one(body):
-            traces = _expanded(string_table.read(body))
+def _elements(body: bytes) -> tuple[list[Any] | None, Elements]:
+    """(the texts that elements name by their places, the elements); None: they say their texts themselves."""
+    table = string_table.is_one(body)
+    if len(body) <= UNCOUNTED_BYTES:
+        try:
+            texts, traces = _TABLE_AND_TRACES.decode(body) if table else (None, _TRACES.decode(body))
+        except _ODD:
+            pass  # whatever it is, it must not cost what is right beside it
         else:
-            traces = _READER.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _read_patiently(body)
-    check_spans(sum(map(len, traces)), len(body))
-    return traces, 0
+            return texts, ((number, one) for number, trace in enumerate(traces) for one in trace)
+    if not table:
+        return None, _cut(body, 0)
+    texts_max = TEXTS_FREE + len(body) // TEXT_BYTES_MIN
+    end, _ = skip(body, 1, texts_max)
+    return read_value(body[1:end], texts_max), _cut(body, end)
 
 
-def _expanded(traces: list[list[dict[str, Any]]]) -> list[list[DatadogSpan]]:
-    return [[DatadogSpan(**span) for span in trace] for trace in traces]
-
-
-def _read_patiently(body: bytes) -> tuple[list[list[DatadogSpan]], int]:
-    """As `_read`, for bodies of which something is odd: one text or element must not cost the others."""
-    document = read_value(body, VALUES_MAX)
-    if not isinstance(document, list):
+def _cut(body: bytes, at: int) -> Elements:
+    """The elements of the traces in the list at a place, found one by one, and counted before any is read."""
+    traces = list_at(body, at)
+    if traces is None:
         raise BadReport("not Datadog: a MessagePack list of traces is expected")
-    if string_table.is_one(body):
-        found, malformed = string_table.expand(document)
-        traces = _expanded(found)
-    else:
-        traces, malformed = [], 0
-        for trace in document:
-            spans: list[DatadogSpan] = []
-            for element in trace if isinstance(trace, list) else [trace]:
-                if isinstance(element, dict):
-                    spans.append(DatadogSpan(**{name: element[name] for name in _FIELDS & element.keys()}))
-                else:
-                    malformed += element is not None
-            traces.append(spans)
-    count = sum(map(len, traces))
-    check_spans(count, len(body))
-    if malformed and not count:
-        raise BadReport("not Datadog: a list without spans")
-    return traces, malformed
+    at, count = traces
+    for number in range(count):
+        at, inner = list_at(body, at) or (at, 1)
+        for _ in range(inner):
+            start = at
+            at, values = skip(body, at, VALUES_MAX)
+            if values > VALUES_FREE + (at - start) // VALUE_BYTES_MIN:
+                raise TooLarge("a span has more values than one of its size can hold")
+            yield number, body[start:at]
+    if at != len(body):
+        raise BadReport("not MessagePack: something follows it")
+
+
+def _span(element: Any, texts: list[Any] | None) -> DatadogSpan | None:
+    """The span that an element is; None where it is none."""
+    if texts is None:
+        try:
+            return _SPAN.decode(element)
+        except _ODD:
+            pass
+    try:
+        found = msgspec.msgpack.decode(element)
+    except _ODD:
+        found = read_value(bytes(element), VALUES_MAX)
+    if texts is not None:
+        found = string_table.expanded(found, texts)
+    if not isinstance(found, dict):
+        return None
+    return DatadogSpan(**{name: found[name] for name in _FIELDS & found.keys()})
 
 
 class _Writer:
@@ -149,51 +172,85 @@ class _Writer:
         self._received_ns = received_ns
         self._reporters: dict[str, int] = {}
         self._reporter: Reporter | None = None
+        self._highs: dict[int, int] = {}
+        """The upper halves that the spans of the trace in hand told, by the lower half."""
 
-    def report(self, traces: Sequence[Sequence[DatadogSpan]], malformed: int) -> Report:
-        start, broken = len(self._rows), self._rows.broken
-        nameless = 0
-        for spans in traces:
-            highs = _highs(spans)
-            nameless += sum(not self._add(span, highs) for span in spans)
-        report = Report("", self._reporter or Reporter(NAME), slice(start, len(self._rows)))
+    def report(self, body: bytes) -> Report:
+        """Add what a body holds. Raises TooLarge or BadReport."""
+        rows = self._rows
+        start, broken = len(rows), rows.broken
+        count = nameless = malformed = 0
+        texts, elements = _elements(body) if body else (None, iter(()))
+        current, first, late = -1, start, False
+        for number, element in elements:
+            if number != current:
+                self._tell_highs(first, late=late)
+                current, first, late = number, len(rows), False
+            span = _span(element, texts)
+            if span is None:
+                malformed += bytes(element) != _NIL
+                continue
+            count += 1
+            check_spans(count, len(body))
+            late |= self._hear_high(span) and len(rows) > first
+            nameless += not self._add(span)
+        self._tell_highs(first, late=late)
+        if malformed and not count:
+            raise BadReport("not Datadog: a list without spans")
+        report = Report("", self._reporter or Reporter(NAME), slice(start, len(rows)))
         say_dropped(report, "no_ids", nameless, "without trace id and span id")
         say_dropped(report, "malformed", malformed, "that cannot be read")
-        say_broken(report, self._rows.broken - broken)
+        say_broken(report, rows.broken - broken)
         return report
 
-    def _add(self, span: DatadogSpan, highs: dict[int, int]) -> bool:
-        code_of = self._rows.tag
-        codes: list[int] = []
-        kind, marks = Kind.UNSPECIFIED, Marks(0)
+    def _hear_high(self, span: DatadogSpan) -> bool:
+        """Whether the span tells the upper half of its trace's id, and no other before it has."""
+        if not isinstance(span.meta, dict) or (told := span.meta.get(_HIGH_TAG)) is None:
+            return False
+        upper, low = read_id(plain_value(told)), _id(span.trace_id).low
+        if not upper.low or upper.text or not low or low in self._highs:
+            return False
+        self._highs[low] = upper.low
+        return True
+
+    def _tell_highs(self, first: int, *, late: bool) -> None:
+        """The trace that began with a row ends: what was told too late for its first spans is told them."""
+        if late:
+            spans = self._rows.since(first)
+            for low, high in self._highs.items():
+                spans["trace_high"][(spans["trace_low"] == low) & (spans["trace_high"] == 0)] = high
+        self._highs.clear()
+
+    def _add(self, span: DatadogSpan) -> bool:
+        kind, marks = Kind.UNSPECIFIED, _NO_MARKS
         failed = span.error is True or whole_number(span.error) != 0
         service = ""
         error_told = False
-        for key, sent in _items(span.meta):
-            value: TagValue = sent if type(sent) is str else plain_value(sent)
-            if key == SERVICE_TAG:
-                service = text_of(value)
-                continue
-            if key == KIND_TAG:
-                kind = kind_of(value)
-            elif key == "error":
-                failed, error_told = failed or is_true(value), True
-            elif key == STATUS_TAG:
-                failed = failed or says_error(value)
-            elif key == "lightstep.meta_event" and is_true(value):
+        meta = span.meta if isinstance(span.meta, dict) else {}
+        if not _TELLING.isdisjoint(meta):
+            service = text_of(plain_value(meta.get(SERVICE_TAG, "")))
+            if KIND_TAG in meta:
+                kind = kind_of(plain_value(meta[KIND_TAG]))
+            if "error" in meta:
+                failed, error_told = failed or is_true(plain_value(meta["error"])), True
+            if STATUS_TAG in meta:
+                failed = failed or says_error(plain_value(meta[STATUS_TAG]))
+            if is_true(plain_value(meta.get("lightstep.meta_event"))):
                 marks = Marks.META_EVENT
-            codes.append(code_of(key, value))
-        codes += [code_of(key, plain_value(value)) for key, value in _items(span.metrics)]
+            meta = {key: value for key, value in meta.items() if key != SERVICE_TAG}
+        codes = self._rows.tags(meta)
+        if isinstance(span.metrics, dict):
+            codes += self._rows.tags(span.metrics)
         for key, value in ((RESOURCE_TAG, span.resource), (TYPE_TAG, span.type)):
             if value:
-                codes.append(code_of(key, plain_value(value)))
+                codes.append(self._rows.tag(key, plain_value(value)))
         if failed and not error_told:
-            codes.append(code_of("error", True))
+            codes.append(self._rows.tag("error", True))
         trace = _id(span.trace_id)
         return self._rows.add(
             reporter=self._code(service or text_of(plain_value(span.service))),
             operation=text_of(plain_value(span.name)),
-            trace=trace._replace(high=highs[trace.low]) if trace.low in highs and not trace.high else trace,
+            trace=trace if trace.high else trace._replace(high=self._highs.get(trace.low, 0)),
             span_id=_id(span.span_id),
             times=read_times(whole_number(span.start), whole_number(span.duration), self._received_ns),
             parent=_id(span.parent_id).low,
@@ -210,25 +267,6 @@ class _Writer:
             self._reporter = self._reporter or reporter
             code = self._reporters[service] = self._rows.reporter(reporter)
         return code
-
-
-def _highs(spans: Sequence[DatadogSpan]) -> dict[int, int]:
-    """The upper halves that the spans of a chunk tell, by the lower half."""
-    highs: dict[int, int] = {}
-    for span in spans:
-        if isinstance(span.meta, dict) and (told := span.meta.get(_HIGH_TAG)) is not None:
-            upper = read_id(plain_value(told))
-            if upper.low and not upper.text:
-                highs.setdefault(_id(span.trace_id).low, upper.low)
-    highs.pop(0, None)
-    return highs
-
-
-def _items(value: Any) -> list[tuple[str, Any]]:
-    """The pairs of a map; keys that are no text become text."""
-    if not isinstance(value, dict):
-        return []
-    return [(key if isinstance(key, str) else repr(key), inner) for key, inner in value.items()]
 
 
 def _id(value: Any) -> SpanId:

@@ -54,12 +54,13 @@ def decode_thrift(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 def _decode(
     bodies: Sequence[bytes], received_ns: int, read: Callable[[bytes, SpanWriter], Report]
 ) -> Decoded:
-    """`read` adds the spans of one body; when it raises it has added none."""
+    """`read` adds the spans of one body."""
     rows = Rows()
     outcomes: list[Report | SatelliteError] = []
     for body in bodies:
         try:
-            outcomes.append(read(body, SpanWriter(rows, received_ns)))
+            with rows.of_body(len(body)):
+                outcomes.append(read(body, SpanWriter(rows, received_ns)))
         except SatelliteError as refusal:
             outcomes.append(refusal)
     return without_tokens(Decoded(rows.build(), outcomes), bare=True)

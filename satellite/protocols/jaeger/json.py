@@ -151,12 +151,12 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     outcomes: list[Report | SatelliteError] = []
     for body in bodies:
         try:
-            traces = _traces(read_json(body))
+            with rows.of_body(len(body)):
+                writer = SpanWriter(rows, received_ns)
+                malformed = sum(_read_trace(trace, writer) for trace in _traces(read_json(body)))
+                outcomes.append(writer.report(malformed))
         except SatelliteError as refusal:
             outcomes.append(refusal)
-            continue
-        writer = SpanWriter(rows, received_ns)
-        outcomes.append(writer.report(sum(_read_trace(trace, writer) for trace in traces)))
     return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from satellite.errors import BadReport, TooLarge
 
 CONTAINERS_MAX = 2**21
 """Objects and arrays of one body: several times what 64 MiB of real spans hold. Ours."""
 
+UNCOUNTED_BYTES, VALUES_FREE = 2**18, 2**15
+"""Bodies of so many bytes may hold what they like: at worst they take 20 MiB; larger ones so many values, and some for each byte. Ours."""
+
+_CHUNK_BYTES = 2**20
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -35,6 +42,74 @@ def read_json(body: bytes) -> Any:
         raise BadReport("JSON is nested too deeply") from error
     except ValueError as error:
         raise BadReport(f"not JSON: {error}") from error
+
+
+def read_elements(body: bytes) -> Iterator[Any]:
+    """The elements of an array one after the other, by the rules of Python's own reader; for bodies that msgspec refuses.
+
+    Raises:
+        BadReport: not JSON, or too deep; what came before that has been given.
+    """
+    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    at = _END_OF_SPACE(text, _END_OF_SPACE(text).end() + 1).end()  # type: ignore[union-attr]
+    following = text[at : at + 1]
+    while following != "]":
+        try:
+            value, at = _ELEMENT.raw_decode(text, at)
+        except RecursionError as error:
+            raise BadReport("the JSON is nested too deeply") from error
+        except ValueError as error:
+            raise BadReport(f"not JSON: {error}") from error
+        yield value
+        at = _END_OF_SPACE(text, at).end()  # type: ignore[union-attr]
+        following = text[at : at + 1]
+        if following == ",":
+            at = _END_OF_SPACE(text, at + 1).end()  # type: ignore[union-attr]
+        elif following != "]":
+            raise BadReport(
+                f"not JSON: an array's element is followed by neither a comma nor its end (char {at})"
+            )
+    if text[at + 1 :].strip(" \t\r\n"):
+        raise BadReport(f"not JSON: something follows the array (char {at + 1})")
+
+
+_ELEMENT = json.JSONDecoder()
+_END_OF_SPACE = re.compile(r"[ \t\r\n]*").match
+
+
+def check_values(body: bytes | memoryview, bytes_each: int) -> None:
+    """Make sure that a large body holds no more than VALUES_FREE values and one for each so many bytes.
+
+    Whoever reads JSON makes an object of 50 to 200 bytes of each value; so they are counted, at the speed of memory,
+    before anything is read. What stands in texts does not count.
+
+    Raises:
+        TooLarge: more commas and opening brackets.
+    """
+    if len(body) <= UNCOUNTED_BYTES:
+        return
+    limit = VALUES_FREE + len(body) // bytes_each
+    if _values(body) > limit and _values(_without_escapes(body), texts=True) > limit:
+        raise TooLarge("the JSON has more values than a body of this size can hold")
+
+
+def _values(body: bytes | memoryview, *, texts: bool = False) -> int:
+    """How many commas and opening brackets there are; with `texts`, only outside of texts."""
+    data = np.frombuffer(body, np.uint8)
+    found, within = 0, np.False_
+    for first in range(0, len(data), _CHUNK_BYTES):
+        part = data[first : first + _CHUNK_BYTES]
+        begins = (part == ord(",")) | (part | 0x20 == ord("{"))  # [ is { without a bit
+        if texts:
+            quoted = np.bitwise_xor.accumulate(part == ord('"')) ^ within
+            within = quoted[-1]
+            begins &= ~quoted
+        found += int(np.count_nonzero(begins))
+    return found
+
+
+def _without_escapes(body: bytes | memoryview) -> bytes:
+    return bytes(body).replace(rb"\\", b"--").replace(rb"\"", b"--")
 
 
 def encode_text(text: str) -> bytes:

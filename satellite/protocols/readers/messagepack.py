@@ -32,14 +32,14 @@ _NUMBERS = {
 _CONSTANTS = {0xC0: None, 0xC2: False, 0xC3: True}
 
 
-def check_size(body: bytes, values_max: int) -> None:
-    """Make sure that a body is one whole value that holds no more than so many others.
+def skip(body: bytes, at: int, values_max: int) -> tuple[int, int]:
+    """(the place behind the value at a place, how many values it is, those within it counted).
 
     Raises:
         BadReport: cut off, or no MessagePack.
-        TooLarge: more values.
+        TooLarge: more than so many values.
     """
-    at, left, total = 0, 1, 1
+    left, total = 1, 1
     end = len(body)
     while left:
         if at >= end:
@@ -71,18 +71,31 @@ def check_size(body: bytes, values_max: int) -> None:
         total += inner
         if total > values_max:
             raise TooLarge(f"the MessagePack has more than {values_max} values")
-    if at != end:
-        raise BadReport("not MessagePack: it is cut off, or something follows it")
+    if at > end:
+        raise BadReport("not MessagePack: it is cut off")
+    return at, total
+
+
+def list_at(body: bytes, at: int) -> tuple[int, int] | None:
+    """(where the elements of the list at a place begin, how many there are); None where no list is."""
+    head = body[at] if at < len(body) else 0
+    if 0x90 <= head <= 0x9F:
+        return at + 1, head & 15
+    if head in (0xDC, 0xDD):
+        size = 2 if head == 0xDC else 4
+        return at + 1 + size, int.from_bytes(body[at + 1 : at + 1 + size])
+    return None
 
 
 def read_value(body: bytes, values_max: int) -> Any:
     """The one value of a body; texts may hold surrogates for invalid UTF-8, extensions are None.
 
     Raises:
-        BadReport: no MessagePack, or nested too deeply.
+        BadReport: no MessagePack, or nested too deeply; something follows it.
         TooLarge: more than so many values.
     """
-    check_size(body, values_max)
+    if skip(body, 0, values_max)[0] != len(body):
+        raise BadReport("not MessagePack: something follows it")
     return _read(body, 0, 0)[0]
 
 

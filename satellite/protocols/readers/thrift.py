@@ -8,10 +8,10 @@ type, are skipped.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from satellite.errors import BadReport
+from satellite.errors import BadReport, TooLarge
 
 BOOL, I8, DOUBLE, I16, I32, I64, STRING, STRUCT, MAP, SET, LIST = 2, 3, 4, 6, 8, 10, 11, 12, 13, 14, 15
 """Wire types."""
@@ -25,8 +25,9 @@ UNKNOWN_METHOD, INVALID_MESSAGE_TYPE, PROTOCOL_ERROR = 1, 2, 7
 DEPTH_MAX = 32
 """Structs and containers within each other; the deepest schema known here has 6 levels. Ours."""
 
-ELEMENTS_MAX = 2**21
-"""Elements of all lists, sets and maps of one body together: several times what 64 MiB of real spans hold. Ours."""
+ELEMENTS_FREE, ELEMENT_BYTES_MIN = 2**15, 20
+"""The lists, sets and maps of one body may hold so many elements together, and one more for each 20 of its bytes. Each
+becomes an object of 160 bytes and more; a tag of two letters takes 17 in a body, and spans are more than tags. Ours."""
 
 NAME_BYTES_MAX = 256
 """Of a method's name; what is longer is no envelope. Ours."""
@@ -115,8 +116,8 @@ def read_struct(body: bytes, schema: Schema, at: int = 0) -> dict[str, Any]:
         raise BadReport("not a Thrift struct: it is cut off") from error
 
 
-def read_list(body: bytes, schema: Schema, at: int = 0) -> list[dict[str, Any]]:
-    """The bare list of structs that begins at a place (Zipkin v1 has one as its body).
+def read_list(body: bytes, schema: Schema, at: int = 0) -> Iterator[dict[str, Any]]:
+    """The structs of the bare list that begins at a place (Zipkin v1 has one as its body), one by one.
 
     Raises:
         BadReport: as `read_struct`, and for a list of anything else.
@@ -125,7 +126,11 @@ def read_list(body: bytes, schema: Schema, at: int = 0) -> list[dict[str, Any]]:
     try:
         if body[at] != STRUCT:
             raise BadReport("not a Thrift list of structs")
-        return reader.elements(schema, at, 0, binary=False)[0]
+        count = reader.count(at + 1, STRUCT)
+        at += 5
+        for _ in range(count):
+            one, at = reader.structure(schema, at, 1)
+            yield one
     except (struct.error, IndexError) as error:
         raise BadReport("not a Thrift list: it is cut off") from error
 
@@ -133,12 +138,12 @@ def read_list(body: bytes, schema: Schema, at: int = 0) -> list[dict[str, Any]]:
 class _Reader:
     """Reads values of one body; each method takes a place and gives (value, place behind it)."""
 
-    __slots__ = ("_data", "_end", "_left")
+    __slots__ = ("_data", "_end", "_left", "_most")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._end = len(data)
-        self._left = ELEMENTS_MAX
+        self._most = self._left = ELEMENTS_FREE + len(data) // ELEMENT_BYTES_MIN
 
     def structure(self, schema: Schema, at: int, depth: int) -> tuple[dict[str, Any], int]:
         if depth > DEPTH_MAX:
@@ -181,7 +186,7 @@ class _Reader:
         self, of: Schema | int | None, at: int, depth: int, *, binary: bool
     ) -> tuple[list[Any], int]:
         """A list or set; empty when its elements are of another type than the schema says."""
-        kind, count = self._data[at], self._count(at + 1, self._data[at])
+        kind, count = self._data[at], self.count(at + 1, self._data[at])
         start = at
         at += 5
         if isinstance(of, dict) and kind == STRUCT:
@@ -250,7 +255,7 @@ class _Reader:
             return self._skip_elements(at, depth)
         if kind == MAP:
             keys, values = self._data[at], self._data[at + 1]
-            count = self._count(at + 2, keys, values)
+            count = self.count(at + 2, keys, values)
             at += 6
             for _ in range(count):
                 at = self.skip(values, self.skip(keys, at, depth + 1), depth + 1)
@@ -259,7 +264,7 @@ class _Reader:
 
     def _skip_elements(self, at: int, depth: int) -> int:
         kind = self._data[at]
-        count = self._count(at + 1, kind)
+        count = self.count(at + 1, kind)
         at += 5
         if kind in _FIXED_BYTES:
             return self._within(at, count * _FIXED_BYTES[kind])
@@ -267,7 +272,7 @@ class _Reader:
             at = self.skip(kind, at, depth + 1)
         return at
 
-    def _count(self, at: int, *kinds: int) -> int:
+    def count(self, at: int, *kinds: int) -> int:
         """The number of elements that stands at a place, made sure that there can be so many."""
         count: int = _I32.unpack_from(self._data, at)[0]
         if count == 0:
@@ -281,7 +286,7 @@ class _Reader:
         if not all(kind in _FIXED_BYTES for kind in kinds):
             self._left -= count
             if self._left < 0:
-                raise BadReport(f"Thrift lists hold more than {ELEMENTS_MAX} elements together")
+                raise TooLarge(f"Thrift lists hold more than {self._most} elements together")
         return count
 
     def _string(self, at: int) -> tuple[bytes, int]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
+import numpy as np
 
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import Kind, Marks, Status, id_text
+from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text
 from satellite.model.tags import text_of
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.rows import (
@@ -29,8 +30,6 @@ from satellite.protocols.rows import (
 )
 
 NAME = "zipkin"
-
-_SERVICE_TAGS = (SERVICE_TAG, "lightstep.component_name")
 
 PEER_TAGS = {
     "serviceName": "peer.service",
@@ -102,18 +101,36 @@ def is_error(value: TagValue) -> bool:
     return not (value is False or (isinstance(value, str) and value.lower() == "false"))
 
 
+_TELLING = frozenset((SERVICE_TAG, "error", STATUS_TAG, KIND_TAG, "lightstep.meta_event"))
+_NO_MARKS = Marks(0)
+_KIND_TAGS = {kind: kind.name.lower() for kind in Kind}
+
+
+class _Told(NamedTuple):
+    """What tags say of their span."""
+
+    kind: Kind | None = None
+    status: Status = Status.UNSET
+    marks: Marks = _NO_MARKS
+
+
+_NOTHING = _Told()
+
+
 class SpanWriter:
-    """Adds Zipkin's spans to rows; one per decoding call."""
+    """Adds the spans of one report to rows."""
 
     def __init__(self, rows: Rows, received_ns: int) -> None:
         self._rows = rows
         self._received_ns = received_ns
         self._reporters: dict[tuple[Any, ...], int] = {}
         self.reporter: Reporter | None = None
-        """Of the first span since this was last set to None."""
+        """Of the first span."""
+        self._halves: set[Kind] = set()
+        """The kinds of the spans so far."""
 
-    def add(self, span: ZipkinSpan, *, shared: bool = False) -> bool:
-        """Add a span; False when it has no ids. `shared`: it is the server's half, though it does not say so.
+    def add(self, span: ZipkinSpan) -> bool:
+        """Add a span; False when it has no ids.
 
         The server's half of a shared span becomes the child of the client's half, which has the same id: so its parent
         is its own id (ours; LightStep knows one owner of an id). What it named as parent is kept in `extra`.
@@ -121,9 +138,9 @@ class SpanWriter:
         span_id, parent_id = read_id(span.id), span.parent_id
         named = read_id(parent_id) if parent_id else NO_ID
         parent = named.low
-        marks = Marks(0)
-        extra = named_texts(named.text)
-        if shared or span.shared is True:
+        marks = _NO_MARKS
+        extra = named_texts(named.text) if named.text else {}
+        if span.shared is True:
             marks = Marks.SHARED
             if parent:
                 extra[SHARED_PARENT] = id_text(parent)
@@ -136,27 +153,60 @@ class SpanWriter:
             kind = kind_of(kind_name)
             if kind == Kind.UNSPECIFIED and kind_name:
                 extra["kind_text"] = sound_text(kind_name)
-        tags, told, status, meta = self._tags(span, kind)
+        tags, told = self._tags(span, kind)
+        kind = kind or told.kind or kind
+        self._halves.add(kind)
         start_us = whole_number(span.timestamp)
         return self._rows.add(
             reporter=self._reporter(span),
             operation=span.name if isinstance(span.name, str) else text_of(plain_value(span.name)),
             trace=read_id(span.trace_id),
-            span_id=span_id._replace(high=0) if span_id is not NO_ID else NO_ID,
+            span_id=span_id._replace(high=0) if span_id.high else span_id,
             times=read_times(start_us * 1000, whole_number(span.duration) * 1000, self._received_ns),
             parent=parent,
-            kind=kind or told,
-            status=status,
-            marks=marks | Marks.META_EVENT if meta else marks,
+            kind=kind,
+            status=told.status,
+            marks=marks | told.marks if told.marks else marks,
             tags=tags,
             logs=self._logs(span, start_us) if span.annotations else (),
             extra=extra or None,
         )
 
+    def share(self, start: int) -> None:
+        """Find the halves of one span among those from a row on: the server's is shared though it did not say so."""
+        if not self._halves.issuperset((Kind.SERVER, Kind.CLIENT)):
+            return
+        spans = self._rows.since(start)
+        ids = spans["span_id"]
+        servers = np.flatnonzero((spans["kind"] == Kind.SERVER) & (spans["marks"] & Marks.SHARED == 0))
+        clients = np.flatnonzero((spans["kind"] == Kind.CLIENT) & (ids != 0))
+        called = set(ids[servers].tolist())
+        if called.isdisjoint(ids[clients].tolist()):
+            return
+        clients = clients[np.isin(ids[clients], ids[servers])]
+        identity = ["trace_high", "trace_low", "span_id"]
+        named = set(spans[identity][clients].tolist())
+        extras = self._rows.extras()
+        for row in servers.tolist():
+            span = spans[row]
+            if span[identity].item() in named:
+                if parent := int(span["parent_id"]):
+                    extra = decode_extra(extras[span["extra"]])
+                    span["extra"] = self._rows.packed(extra | {SHARED_PARENT: id_text(parent)})
+                span["parent_id"] = span["span_id"]
+                span["marks"] |= Marks.SHARED
+
     def _reporter(self, span: ZipkinSpan) -> int:
         tags = span.tags if isinstance(span.tags, dict) else {}
         local = span.local_endpoint if isinstance(span.local_endpoint, dict) else {}
-        known = (*map(tags.get, _SERVICE_TAGS), *map(local.get, PEER_TAGS))
+        known: tuple[Any, ...] = (
+            tags.get(SERVICE_TAG),
+            tags.get("lightstep.component_name"),
+            local.get("serviceName"),
+            local.get("ipv4"),
+            local.get("ipv6"),
+            local.get("port"),
+        )
         try:
             code = self._reporters.get(known)
         except TypeError:  # a list where a text should be
@@ -169,31 +219,21 @@ class SpanWriter:
                 self._reporters[known] = code
         return code
 
-    def _tags(self, span: ZipkinSpan, kind: Kind) -> tuple[list[int], Kind, Status, bool]:
-        """(codes of the tags, the kind that a tag tells, status, whether it is a meta event)."""
+    def _tags(self, span: ZipkinSpan, kind: Kind) -> tuple[list[int], _Told]:
+        """(codes of the tags, what they say)."""
         codes: list[int] = []
-        told, status, meta, kind_told = Kind.UNSPECIFIED, Status.UNSET, False, False
-        error_told = False
-        code_of = self._rows.tag
+        told = _NOTHING
         if isinstance(span.tags, dict):
-            for key, sent in span.tags.items():
-                if key == SERVICE_TAG:
-                    continue
-                value = sent if type(sent) is str else plain_value(sent)
-                if key == "error":
-                    status, error_told = Status.ERROR if is_error(value) else Status.UNSET, True
-                elif key == STATUS_TAG and says_error(value) and not error_told:
-                    status = Status.ERROR
-                elif key == KIND_TAG:
-                    told, kind_told = kind_of(value), True
-                elif key == "lightstep.meta_event":
-                    meta = is_error(value)
-                codes.append(code_of(key, value))
-        if kind and not kind_told:
-            codes.append(code_of(KIND_TAG, kind.name.lower()))
+            tags = span.tags
+            if not _TELLING.isdisjoint(tags):
+                told = _told(tags)
+                tags = {key: value for key, value in tags.items() if key != SERVICE_TAG}
+            codes = self._rows.tags(tags)
+        if kind and told.kind is None:
+            codes.append(self._rows.tag(KIND_TAG, _KIND_TAGS[kind]))
         if span.remote_endpoint:
-            codes += [code_of(*item) for item in endpoint_items(span.remote_endpoint, PEER_TAGS)]
-        return codes, told, status, meta
+            codes += [self._rows.tag(*item) for item in endpoint_items(span.remote_endpoint, PEER_TAGS)]
+        return codes, told
 
     def _logs(self, span: ZipkinSpan, start_us: int) -> list[bytes]:
         """Annotations as logs with the field `event`; one without a time has that of the span's start."""
@@ -203,6 +243,19 @@ class SpanWriter:
                 time_us = whole_number(annotation.get("timestamp")) or start_us
                 logs.append(self._rows.log(time_us * 1000, [("event", value)]))
         return logs
+
+
+def _told(tags: Mapping[str, Any]) -> _Told:
+    kind, status, marks = None, Status.UNSET, _NO_MARKS
+    if KIND_TAG in tags:
+        kind = kind_of(plain_value(tags[KIND_TAG]))
+    if "error" in tags:
+        status = Status.ERROR if is_error(plain_value(tags["error"])) else Status.UNSET
+    elif STATUS_TAG in tags and says_error(plain_value(tags[STATUS_TAG])):
+        status = Status.ERROR
+    if is_error(plain_value(tags.get("lightstep.meta_event", False))):
+        marks = Marks.META_EVENT
+    return _Told(kind, status, marks)
 
 
 def address_text(address: bytes) -> str:

@@ -8,6 +8,7 @@ and `mr` say that a message was sent and received, `ws` and `wr` when its bytes 
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from satellite.protocols.readers.thrift import (
@@ -285,13 +286,13 @@ SPAN: Schema = {
 }
 
 
-def read_thrift(body: bytes) -> list[ZipkinSpan]:
-    """The spans of v1 in a bare Thrift list.
+def read_thrift(body: bytes) -> Iterator[ZipkinSpan]:
+    """The spans of v1 in a bare Thrift list, one by one.
 
     Raises:
         BadReport: it is none.
     """
-    return [_from_thrift(found) for found in read_list(body, SPAN)]
+    return map(_from_thrift, read_list(body, SPAN))
 
 
 def _from_thrift(found: dict[str, Any]) -> ZipkinSpan:

@@ -6,24 +6,22 @@ where v1 becomes v2 is `zipkin_v1`, what a span means `zipkin_model`.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 from google.protobuf.message import DecodeError
 
-from satellite.errors import BadReport, SatelliteError, TooLarge
+from satellite.errors import BadReport, SatelliteError
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
-from satellite.protocols.readers.json_document import CONTAINERS_MAX
+from satellite.protocols.readers.json_document import check_values, read_elements
 from satellite.protocols.readers.submessages import read_submessages
 from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
-    VALUES_MAX,
     Rows,
     check_spans,
     plain_reply,
@@ -37,124 +35,121 @@ from satellite.protocols.zipkin.model import NAME, SpanWriter, ZipkinSpan, addre
 _JSON_LIST = re.compile(rb"[\xef\xbb\xbf\s]*\[\s*[{\]\[\"0-9tfn-]")
 _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
 _FIELDS = {one.encode_name: one.name for one in msgspec.structs.fields(ZipkinSpan)}
-_READER = msgspec.json.Decoder(list[ZipkinSpan])
+_ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
+_READER = msgspec.json.Decoder(ZipkinSpan)
+ELEMENT_BYTES_MIN, VALUE_BYTES_MIN = 8, 24
+"""A large body may have a value for each 8 of its bytes, and a large span one for each 24: a tag `"a":"b"` takes 8 of a body, but
+thousands of such in one span are an attack. Ours."""
+
 _ENVOY = re.compile(r"envoy|istio", re.IGNORECASE)
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body, and the spans of all good ones in one batch."""
     rows = Rows()
-    writer = SpanWriter(rows, received_ns)
     outcomes: list[Report | SatelliteError] = []
     for body in bodies:
         try:
-            spans, lost = read(body)
+            with rows.of_body(len(body)):
+                outcomes.append(_report(rows, SpanWriter(rows, received_ns), body))
         except SatelliteError as refusal:
             outcomes.append(refusal)
-        else:
-            outcomes.append(_report(rows, writer, spans, lost))
     return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
-def _report(rows: Rows, writer: SpanWriter, spans: list[ZipkinSpan], lost: dict[str, int]) -> Report:
+def _report(rows: Rows, writer: SpanWriter, body: bytes) -> Report:
     """Add the spans of one body to the rows."""
     start, broken = len(rows), rows.broken
-    nameless = 0
-    writer.reporter = None
-    clients = {(span.trace_id, span.id) for span in spans if span.kind == "CLIENT" and _has_texts(span)}
-    for span in spans:
-        # Both halves of a span may come in one report without the flag; that the second is the server's is plain then.
-        shared = span.kind == "SERVER" and _has_texts(span) and (span.trace_id, span.id) in clients
-        nameless += not writer.add(span, shared=shared)
+    lost = {"no_ids": 0}
+    for count, span in enumerate(read(body, lost), 1):
+        check_spans(count, len(body))
+        for one in zipkin_v1.convert(span) if zipkin_v1.is_v1(span) else (span,):
+            lost["no_ids"] += not writer.add(one)
+    writer.share(start)
     report = Report("", writer.reporter or Reporter(NAME), slice(start, len(rows)))
-    say_dropped(report, "no_ids", nameless, "without trace id and span id")
     for reason, count in lost.items():
         say_dropped(report, reason, count, _LOST[reason])
     say_broken(report, rows.broken - broken)
     return report
 
 
-_LOST = {"malformed": "that cannot be read", "span_too_large": f"of more than {SPAN_BYTES_MAX} bytes"}
+_LOST = {
+    "no_ids": "without trace id and span id",
+    "malformed": "that cannot be read",
+    "span_too_large": f"of more than {SPAN_BYTES_MAX} bytes",
+}
 
 
-def _has_texts(span: ZipkinSpan) -> bool:
-    return isinstance(span.id, str) and isinstance(span.trace_id, str)
-
-
-def read(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
-    """(the spans of a body in any form, v1 turned into v2; how many were lost and why).
+def read(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
+    """The spans of a body in any form, one by one; how many were lost is counted under the reason why.
 
     Raises:
         BadReport: no form of Zipkin.
         TooLarge: more values than are worth reading.
     """
     if not body:
-        return [], {}
+        return iter(())
     if _JSON_LIST.match(body):
-        return _read_json(body)
+        return _read_json(body, lost)
     if body[0] == 0x0A:
-        return _read_protobuf(body)
+        return _read_protobuf(body, lost)
     if body[0] == 0x0C:
-        spans = zipkin_v1.read_thrift(body)
-        check_spans(len(spans), len(body))
-        return _v2(spans), {}
+        return zipkin_v1.read_thrift(body)
     if b'"batch"' in body and body.lstrip()[:1] == b"{":
         raise BadReport("this is Jaeger's JSON, not a list of Zipkin spans; send it by gRPC or as Thrift")
     raise BadReport("not Zipkin: neither a JSON array, nor protobuf, nor a Thrift list")
 
 
-def _read_json(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
-    if body.count(b",") > VALUES_MAX or body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
-        raise TooLarge(f"the JSON has more than {VALUES_MAX} values, or {CONTAINERS_MAX} objects and arrays")
+def _read_json(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
+    """One element after the other: an odd text or number does not cost the others, nor is more than one in memory."""
+    check_values(body, ELEMENT_BYTES_MIN)
     try:
-        spans = _READER.decode(body)
-        check_spans(len(spans), len(body))
-        return _v2(spans), {}
+        elements: Iterable[Any] = _ELEMENTS.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # one odd text, number or element must not cost the others; slower, and more patient:
-    try:
-        elements = json.loads(body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape"))
-    except RecursionError as error:
-        raise BadReport("the JSON is nested too deeply") from error
-    except ValueError as error:
-        raise BadReport(f"not JSON: {error}") from error
-    spans = [_from_json(element) for element in elements if isinstance(element, dict)]
-    check_spans(len(spans), len(body))
-    malformed = len(elements) - len(spans)
-    if malformed and not spans:
+        elements = read_elements(body)
+    found = malformed = 0
+    for element in elements:
+        span = _from_json(element)
+        if span is None:
+            malformed += 1
+        else:
+            found += 1
+            yield span
+    if malformed and not found:
         raise BadReport("not Zipkin: a JSON array without spans")
-    return _v2(spans), {"malformed": malformed}
+    lost["malformed"] = malformed
 
 
-def _from_json(element: dict[str, Any]) -> ZipkinSpan:
+def _from_json(element: Any) -> ZipkinSpan | None:
+    """A span; None for what is no object."""
+    if isinstance(element, msgspec.Raw):
+        check_values(memoryview(element), VALUE_BYTES_MIN)
+        try:
+            return _READER.decode(element)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            # An odd text or number in it; slower, and more patient:
+            (element,) = read_elements(b"[%b]" % element)
+    if not isinstance(element, dict):
+        return None
     return ZipkinSpan(**{_FIELDS[name]: element[name] for name in _FIELDS.keys() & element.keys()})
 
 
-def _v2(spans: list[ZipkinSpan]) -> list[ZipkinSpan]:
-    """The spans, those of v1 turned into one or two of v2."""
-    if not any(zipkin_v1.is_v1(span) for span in spans):
-        return spans
-    return [
-        turned for span in spans for turned in (zipkin_v1.convert(span) if zipkin_v1.is_v1(span) else [span])
-    ]
-
-
-def _read_protobuf(body: bytes) -> tuple[list[ZipkinSpan], dict[str, int]]:
+def _read_protobuf(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
     encoded = read_submessages(body, {1})[1]
     check_spans(len(encoded), len(body))
-    spans: list[ZipkinSpan] = []
-    lost = {"malformed": 0, "span_too_large": 0}
+    lost |= {"malformed": 0, "span_too_large": 0}
     for one in encoded:
         if len(one) > SPAN_BYTES_MAX:
             lost["span_too_large"] += 1
             continue
         try:
-            spans.append(_from_protobuf(pb.Span.FromString(one)))
+            span = _from_protobuf(pb.Span.FromString(one))
         except DecodeError:
             lost["malformed"] += 1
-    if lost["malformed"] and not spans:
+        else:
+            yield span
+    if lost["malformed"] and lost["malformed"] + lost["span_too_large"] == len(encoded):
         raise BadReport("not a ListOfSpans: none of its spans can be read")
-    return spans, lost
 
 
 def _from_protobuf(span: Any) -> ZipkinSpan:

@@ -140,6 +140,20 @@ def test_elements_that_are_no_spans_are_dropped_and_the_others_kept() -> None:
     assert (report.dropped, span.operation) == ({"malformed": 2}, "n")
 
 
+def test_one_broken_text_of_a_table_costs_the_others_nothing() -> None:
+    texts = ["", "svc", "op", "res", "web", "key", "value", "lightstep.access_token", "secret", "rate"]
+    span = [1, 2, 3, 7, 8, 0, 5, 6, 0, {5: 6, 7: 8}, {9: 1.5}, 4]
+    good = pack([texts, [[span, None, 7, span[:11]]]])
+    broken = good.replace(b"\xa5value", b"\xa5val\xffe")
+    for body, value, marks in (good, "value", []), (broken, "val\ufffde", ["bad_utf8"]):
+        decoded = decode([body], NOW_NS)
+        [report], [kept] = decoded.reports, decoded.batch.spans()
+        assert isinstance(report, Report)
+        assert (report.token, report.dropped) == ("secret", {"malformed": 2})
+        assert (kept.service, kept.operation, kept.marks) == ("svc", "op", marks)
+        assert kept.tags == {"key": value, "rate": 1.5, "resource.name": "res", "span.type": "web"}
+
+
 def test_invalid_utf8_is_replaced_marked_and_said() -> None:
     body = pack(
         [
@@ -179,10 +193,13 @@ def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
 
 
 def test_bombs_are_counted_before_they_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(datadog, "UNCHECKED_BYTES", 100)
-    monkeypatch.setattr(datadog, "VALUES_MAX", 500)
-    bomb = b"\x91\xdc\x03\xe8" + b"\x80" * 1000
-    assert [type(outcome) for outcome in decode([bomb, FULL], NOW_NS).reports] == [TooLarge, Report]
+    monkeypatch.setattr(datadog, "UNCOUNTED_BYTES", 100)
+    monkeypatch.setattr(datadog, "VALUES_FREE", 100)
+    monkeypatch.setattr(datadog, "TEXTS_FREE", 100)
+    span = b"\x91\x91\x81\xa4meta\x81\xa1a\xdc\x03\xe8" + b"\x80" * 1000
+    table = b"\x92\xdc\x03\xe8" + b"\xa0" * 1000 + b"\x90"
+    outcomes = decode([span, FULL, table], NOW_NS).reports
+    assert [type(outcome) for outcome in outcomes] == [TooLarge, Report, TooLarge]
 
 
 @pytest.mark.parametrize("odd", [[], [7]])

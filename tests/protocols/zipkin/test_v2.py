@@ -7,6 +7,7 @@ import struct
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -19,6 +20,7 @@ from satellite.model.spans import Kind, SpanBuilder, Status, encode_log
 from satellite.pb import zipkin_pb2 as pb
 from satellite.protocols import rows
 from satellite.protocols.readers import thrift
+from satellite.protocols.readers.json_document import UNCOUNTED_BYTES
 from satellite.protocols.wire import RequestHead
 from satellite.protocols.zipkin import v1 as zipkin_v1
 from satellite.protocols.zipkin import v2 as zipkin
@@ -264,16 +266,50 @@ def test_jaegers_json_is_told_apart() -> None:
     assert "Jaeger" in fault.message
 
 
-@pytest.mark.parametrize(
-    ("module", "name"), [(zipkin, "VALUES_MAX"), (zipkin, "CONTAINERS_MAX"), (rows, "SPANS_MAX")]
-)
 @pytest.mark.parametrize("element", [b"{}", b'{"a":1e999}'])
-def test_more_than_real_reports_hold_is_refused(
-    monkeypatch: pytest.MonkeyPatch, module: Any, name: str, element: bytes
+def test_more_spans_than_real_reports_hold_are_refused(
+    monkeypatch: pytest.MonkeyPatch, element: bytes
 ) -> None:
-    monkeypatch.setattr(module, name, 10)
+    monkeypatch.setattr(rows, "SPANS_MAX", 10)
     outcomes = decode([b"[" + b",".join([element] * 20) + b"]", b"[{}]"], NOW_NS).reports
     assert [type(outcome) for outcome in outcomes] == [TooLarge, Report]
+
+
+LARGE = UNCOUNTED_BYTES + 1
+
+
+def different_tags(first: int, stop: int) -> bytes:
+    """A span of many tags that no other span has."""
+    return b'{"id":"1","tags":{%b}}' % b",".join(b'"%06x":""' % i for i in range(first, stop))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" + b"{}," * LARGE + b"{}]",
+        b"[" + b'{"a":NaN},' * LARGE + b"{}]",
+        b"[" + b"1," * LARGE + b"{}]",
+        b'[{"id":"1","tags":{' + b",".join(b'"%x":""' % i for i in range(LARGE // 4)) + b"}}]",
+        b'[{"id":"1","tags":{"a":[' + b"[]," * LARGE + b"1]}}]",
+        b'[{"id":"1","annotations":[' + b'{"value":1},' * (LARGE // 4) + b"{}]}]",
+        b"[" + b",".join(different_tags(first, first + 100) for first in range(0, 150_000, 100)) + b"]",
+        b"\x0c\0\0\0\1\x0f\0\6\x0c\0\4\0\0" + b"\0" * 0x40000 + b"\0",
+    ],
+    ids=["spans", "odd spans", "numbers", "tags", "lists", "annotations", "different tags", "Thrift"],
+)
+def test_more_values_than_bytes_for_them_are_refused_and_leave_nothing(body: bytes) -> None:
+    decoded = decode([V2, body, V2], NOW_NS)
+    assert [type(outcome) for outcome in decoded.reports] == [Report, TooLarge, Report]
+    assert len(decoded.batch) == 4
+    assert len(decoded.batch.tags) == len(decode([V2], NOW_NS).batch.tags)
+
+
+def test_a_long_text_is_no_list_of_values() -> None:
+    text = '1,2,[3],{4},\\",' * 2**17
+    body = msgspec.json.encode([{"id": "1", "traceId": "2", "name": "a", "tags": {"sql": text}}])
+    decoded = decode([body], NOW_NS)
+    [span] = decoded.batch.spans()
+    assert span.tags["sql"] == text
 
 
 @pytest.mark.parametrize(
