@@ -13,9 +13,10 @@ from starlette.types import ASGIApp
 from satellite.api.guard import Guard
 from satellite.api.operations import Diagnostics, Listener, create_admin, create_explorer
 from satellite.api.pages import Pages
+from satellite.edges.certificate_folder import NAMES
 from satellite.edges.other_requests import OnTrap, ReportsElsewhere
 from satellite.edges.paths import Paths
-from satellite.edges.tls import NAMES, CertificateStore
+from satellite.edges.tls import CertificateStore
 from satellite.faults.book import Faults
 from satellite.ports import (
     ADMIN,

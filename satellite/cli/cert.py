@@ -20,9 +20,10 @@ from rich.text import Text
 from mock_lightstep_satellite.calls import DEFAULT_URL, is_own_machine
 from mock_lightstep_satellite.errors import Unreachable
 from satellite.cli.settings import settings_from_cli
+from satellite.edges.certificates import BadCertificates
 from satellite.edges.described import Certificate
 from satellite.edges.kubernetes import kubernetes_secret
-from satellite.edges.tls import BadCertificates, CertificateStore
+from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
 from satellite.settings import Settings
 

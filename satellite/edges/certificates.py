@@ -1,6 +1,6 @@
 """X.509 certificates and private keys: what the satellite issues, how it reads and writes their files.
 
-Which files there are, when to renew and what is served is `edges.tls`'s to know.
+Which files there are and when to renew is `certificate_folder`'s to know, what is served `tls`'s.
 """
 
 from __future__ import annotations

@@ -27,9 +27,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from satellite.edges.certificates import BACKDATED, issue_ca, issue_server
+from satellite.edges.certificate_folder import NAMES, NAMES_MAX, CertificateFolder
+from satellite.edges.certificates import BACKDATED, BadCertificates, issue_ca, issue_server
 from satellite.edges.kubernetes import kubernetes_secret
-from satellite.edges.tls import NAMES, NAMES_MAX, BadCertificates, CertificateStore
+from satellite.edges.tls import CertificateStore
 from satellite.errors import BadRequest
 
 DAY = timedelta(days=1)
@@ -329,7 +330,7 @@ def test_renewed_in_memory_when_the_folder_cannot_be_written(
     def refuse(*_: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")
 
-    monkeypatch.setattr("satellite.edges.tls.write", refuse)
+    monkeypatch.setattr("satellite.edges.certificate_folder.write", refuse)
     store = store_in(tmp_path, clock=clock)
     before, files, context = served(store), contents(tmp_path), store.ssl_context()
     assert not store.refresh()
@@ -759,15 +760,15 @@ def test_files_replaced_while_they_are_read_are_no_mismatch(
     first = CertificateStore(tmp_path, clock=lambda: datetime.now(UTC))
     second = CertificateStore(tmp_path, clock=lambda: datetime.now(UTC))
     first.refresh()
-    look = CertificateStore._look
+    look = CertificateFolder._look
 
-    def look_and_be_overtaken(self: CertificateStore, now: datetime) -> object:
+    def look_and_be_overtaken(self: CertificateFolder, now: datetime) -> object:
         found = look(self, now)
-        if self is second:
+        if self is second._folder:
             monkeypatch.undo()
             first.renew()
         return found
 
-    monkeypatch.setattr(CertificateStore, "_look", look_and_be_overtaken)
+    monkeypatch.setattr(CertificateFolder, "_look", look_and_be_overtaken)
     second.refresh()
     second.ssl_context()
