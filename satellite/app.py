@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from satellite.api.explorer_service import add_explorer
 from satellite.api.operations import Diagnostics, Listener, Setting
-from satellite.api.traps import Traps
+from satellite.api.traps import OF_CONNECTIONS, Traps
 from satellite.edges.compression import inflate
 from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
@@ -41,7 +41,7 @@ from satellite.page_ports import PagePorts
 from satellite.ports import CannotListen, SpanPorts, certificates_of
 from satellite.receivers.page import STORE, Page
 from satellite.receivers.receivers import Receivers, receivers_of
-from satellite.requests.log import RequestLog
+from satellite.requests.log import RequestLog, Trouble
 from satellite.settings import Loaded
 from satellite.storage import open_storage
 from satellite.store import ProjectStats
@@ -432,7 +432,9 @@ class App:
             await asyncio.sleep(_CERTIFICATES_SECONDS)
 
     def _trapped(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
-        self._traps.note(kind, port, peer, detail, right)
+        line = self._traps.note(kind, port, peer, detail, right)
+        if kind in OF_CONNECTIONS:
+            self._requests.troubled(Trouble(kind, port, peer, line.right))
         self._witness.connection_failed(kind, port, peer, detail, right)
 
     def _mixed(self, kind: str, port: int, peer: str) -> None:

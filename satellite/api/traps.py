@@ -7,6 +7,21 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
+OF_CONNECTIONS = frozenset(
+    {
+        "tls_client_on_plain_port",
+        "plain_client_on_tls_port",
+        "client_rejected_certificate",
+        "tls_handshake_failed",
+        "no_alpn",
+        "http2_client_on_http1_port",
+        "http2_fault",
+        "too_many_connections",
+        "not_http",
+    }
+)
+"""Kinds of which no request is left to tell."""
+
 TRAPS_REMEMBERED = 50
 """The last ones, each by itself (ours)."""
 LINES_REMEMBERED = 200
@@ -85,8 +100,8 @@ class Traps:
         self.last: deque[Trap] = deque(maxlen=TRAPS_REMEMBERED)
         self._lines: dict[tuple[str, int, str], TrapLine] = {}
 
-    def note(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
-        """One more."""
+    def note(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> TrapLine:
+        """One more; its line."""
         now_ns = self._clock_ns()
         self.counts[kind] += 1
         self.last.append(Trap(now_ns, kind, port, peer, detail))
@@ -99,6 +114,7 @@ class Traps:
         self._lines[key] = line  # last in order: happened just now
         if len(self._lines) > LINES_REMEMBERED:
             del self._lines[next(iter(self._lines))]
+        return line
 
     @property
     def lines(self) -> list[TrapLine]:

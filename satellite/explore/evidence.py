@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import msgspec
 
 from satellite.requests.entry import Entry
-from satellite.requests.log import NOBODY, RequestLog
+from satellite.requests.log import NOBODY, RequestLog, Trouble
 
 KINDS = 3
 """Kinds of refusals, and other projects, that are told (ours)."""
@@ -38,6 +38,17 @@ class Elsewhere(msgspec.Struct, frozen=True):
     spans: int
 
 
+class Troubled(msgspec.Struct, frozen=True):
+    """Connections that came to nothing alike."""
+
+    connections: int
+    kind: str
+    port: int
+    peer: str
+    """The last one's."""
+    advice: str
+
+
 class Evidence(msgspec.Struct, frozen=True):
     """Of the requests that are in the log since a mark was given out."""
 
@@ -57,6 +68,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """Requests that reached no project."""
     elsewhere: list[Elsewhere]
     """Projects that reports came for instead: the KINDS with the most."""
+    troubles: list[Troubled]
+    """Of anybody, to any port: the most frequent KINDS of the last ones."""
 
 
 def evidence(log: RequestLog, project: str, since: int) -> Evidence | None:
@@ -92,12 +105,28 @@ def evidence(log: RequestLog, project: str, since: int) -> Evidence | None:
         ],
         len(strange),
         [Elsewhere(name, counts["requests"], counts["spans"]) for name, counts in most],
+        _troubles(around.troubles),
     )
+
+
+def _troubles(found: list[Trouble]) -> list[Troubled]:
+    alike: dict[tuple[str, int, str], list[str]] = {}
+    for one in found:
+        alike.setdefault((one.kind, one.port, one.advice), []).append(one.peer)
+    often = sorted(alike.items(), key=lambda one: -len(one[1]))[:KINDS]
+    return [Troubled(len(peers), kind, port, peers[-1], advice) for (kind, port, advice), peers in often]
 
 
 def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
     """Why no span came, in lines: the first cause that is known, then what else is."""
+    for trouble in found.troubles:
+        yield (
+            f"{_count(trouble.connections, 'connection')} from {trouble.peer.rpartition(':')[0]} to port {trouble.port} came to nothing "
+            f"({trouble.kind}): {trouble.advice}"
+        )
     if not found.connections and not found.requests and not found.strangers and not found.elsewhere:
+        if found.troubles:
+            return
         yield f"nobody connected to a port for reports {since}: does the program run, and has it this satellite's address?"
         return
     if not found.requests and not found.strangers and not found.elsewhere:
@@ -107,7 +136,8 @@ def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
         )
         return
     if found.stored:
-        yield f"{_count(found.stored, 'report')} of this project came {since}, and none of them brought a new span"
+        hit = f" (a fault hit {found.faults} of them)" if found.faults else ""
+        yield f"{_count(found.stored, 'report')} of this project came {since}{hit}, and none of them brought a new span"
     elif not found.requests:
         yield f"no report came for this project {since}"
     for one in found.refused:

@@ -12,7 +12,7 @@ from satellite.explore.evidence import evidence
 from satellite.explore.explanation import explain
 from satellite.explore.fence import Fence, Fences, Whose
 from satellite.explore.shape import Shape, lacking
-from satellite.explore.standing import in_worker, standing
+from satellite.explore.standing import evicted, in_worker, standing
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
@@ -94,7 +94,7 @@ async def expect(
     quiet_s = wanted.quiet_ms / 1000
     # Spans that complete a trace need not match.
     news = Plan(since=wanted.since) if wanted.trace else plan
-    lacks = ""
+    lacks = wrong = ""
     with (
         standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked,
         standing(store, arrivals, project, news, spans_max=SPANS_MAX) as heard,
@@ -121,7 +121,7 @@ async def expect(
                     await _fail(NotMet, store, arrivals, log, project, plan, wanted, page.total, gone)
                 if page.total != count and (quiet_s or page.total < low):
                     continue  # some have left, or more have come: judge again
-                lacks = await _lacking(store, arrivals, project, page, wanted.trace)
+                lacks, wrong = await _lacking(store, arrivals, project, page, wanted.trace)
                 if not lacks:
                     return Met(page.spans, page.total, page.mark)
             if asked.watch.dropped:
@@ -138,14 +138,16 @@ async def expect(
                     if lacks
                     else ""
                 )
-                await _fail(NotMet, store, arrivals, log, project, plan, wanted, held, why)
+                await _fail(NotMet, store, arrivals, log, project, plan, wanted, held, why, wrong)
             until = min(deadline, quiet_until) if right and not lacks else deadline
             await heard.news(max(until - clock(), 0))
 
 
-async def _lacking(store: Store, arrivals: Arrivals, project: str, page: Page, shape: Shape | None) -> str:
+async def _lacking(
+    store: Store, arrivals: Arrivals, project: str, page: Page, shape: Shape | None
+) -> tuple[str, str]:
     if shape is None:
-        return ""
+        return "", ""
     ids = [span.trace_id for span in page.spans]
     return await in_worker(arrivals, lambda: lacking(store, project, ids, shape))
 
@@ -175,10 +177,20 @@ async def _fail(
     wanted: Expectation,
     count: int,
     why: str = "",
+    wrong: str = "",
 ) -> NoReturn:
     found = evidence(log, project, wanted.since)
     explanation = await in_worker(
-        arrivals, lambda: explain(store, project, plan, arrivals.latest(), found=found)
+        arrivals,
+        lambda: explain(
+            store,
+            project,
+            plan,
+            arrivals.latest(),
+            found=found,
+            wrong=wrong,
+            evicted=evicted(store, project),
+        ),
     )
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if why:

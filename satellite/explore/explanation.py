@@ -60,6 +60,8 @@ class Explanation(msgspec.Struct, frozen=True):
     """Spans within the bounds, matching or not."""
     held: int
     """Spans of the project, within the bounds or not."""
+    evicted: int
+    """Spans that the project held once: they had to make room for others, or it was reset."""
     services: list[Suggestion]
     """Where those came from; the largest NEAREST."""
     terms: list[Step]
@@ -97,6 +99,8 @@ def explain(
     others: Sequence[str],
     refused: Sequence[str] = (),
     found: Evidence | None = None,
+    wrong: str = "",
+    evicted: int = 0,
 ) -> Explanation:
     """What was seen of this plan.
 
@@ -107,6 +111,8 @@ def explain(
         others: projects that received spans lately.
         refused: reports that were refused lately, in words.
         found: what came to the ports for reports.
+        wrong: a trace that is not as it was wanted, to be shown; "": the one that comes nearest.
+        evicted: spans that the project held once.
     """
     everything, *left = source.funnel(project, plan)
     held = everything or source.count(project, ALL)
@@ -135,11 +141,12 @@ def explain(
         source.suggest(project, "service", replace(plan, terms=()), limit=NEAREST) if everything else []
     )
     elsewhere = [other for other in others if other != project] if not everything else []
-    whole = _whole(source, project, plan, failing) if everything else None
+    whole = _whole(source, project, plan, failing, wrong) if everything else None
     checked, traces = _checked(source, project, plan) if everything and everything <= CHECKED else ([], None)
     made = Explanation(
         everything,
         held,
+        evicted,
         services,
         steps,
         failing,
@@ -163,14 +170,14 @@ def _mark(source: Questions, project: str, plan: Plan) -> int:
     return source.find(project, plan, order="-start", limit=1).mark
 
 
-def _whole(source: Questions, project: str, plan: Plan, failing: int | None) -> WholeTrace | None:
-    """The trace that came nearest; None when even that has left."""
+def _whole(source: Questions, project: str, plan: Plan, failing: int | None, wrong: str) -> WholeTrace | None:
+    """The trace that is wrong, or else came nearest; None when even that has left."""
     near = plan if failing is None else replace(plan, terms=plan.terms[:failing])
     page = source.find(project, near, order="-start", limit=1)
     if not page.spans:
         return None
     try:
-        return whole_trace(source, project, page.spans[0].trace_id, join=False)
+        return whole_trace(source, project, wrong or page.spans[0].trace_id, join=False)
     except SatelliteError:  # it has just left
         return None
 
@@ -217,6 +224,8 @@ def _nearest(seen: list[Suggestion], wanted: Sequence[str], *, alike_only: bool 
 
 
 def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
+    if found.evicted:
+        yield f"{_spans(found.evicted)} gone: others needed the room (bytes_per_project), or the project was reset"
     since = f"since mark {plan.since}" if plan.since else "so far"
     if not found.arrived:
         if found.held and plan.since == 0:
@@ -269,8 +278,12 @@ def _traces(found: Explanation) -> str:
 
 
 def _reports(found: Evidence) -> str:
+    if not found.requests:  # they were imported
+        return ""
+    refused = found.requests - found.stored
+    taken = f"{refused} of them not taken" if refused else "all taken" if found.requests > 1 else "taken"
     hit = "no fault applied" if not found.faults else f"faults applied to {found.faults}"
-    return f"{counted(found.requests, 'report')}, {found.requests - found.stored} of them not taken, {hit}; "
+    return f"{counted(found.requests, 'report')}, {taken}, {hit}; "
 
 
 def _findings(found: Sequence[Finding]) -> str:

@@ -29,19 +29,22 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     row are one step."""
 
 
-def lacking(source: Questions, project: str, trace_ids: Iterable[str], shape: Shape) -> str:
-    """What is not true of the first trace that is not as wanted; "" when all are."""
+def lacking(source: Questions, project: str, trace_ids: Iterable[str], shape: Shape) -> tuple[str, str]:
+    """What is not true of the first trace that is not as wanted, and its id; twice "" when all are."""
     for trace_id in list(dict.fromkeys(trace_ids))[:TRACES_MAX]:
         try:
             whole = whole_trace(source, project, trace_id, join=False)
         except NotFound:  # it has just left
             continue
         if reason := _incomplete(whole) if shape.complete else "":
-            return f"trace {trace_id} is not complete: {reason}"
+            return f"trace {trace_id} is not complete: {reason}", trace_id
         if shape.path and (reached := _as_far(whole, shape.path)) < len(shape.path):
             got = " → ".join(shape.path[:reached]) or "not even the first"
-            return f"no call of trace {trace_id} goes {' → '.join(shape.path)}; as far as it goes: {got}"
-    return ""
+            return (
+                f"no call of trace {trace_id} goes {' → '.join(shape.path)}; as far as it goes: {got}",
+                trace_id,
+            )
+    return "", ""
 
 
 def _incomplete(whole: WholeTrace) -> str:

@@ -196,9 +196,10 @@ class ExplainRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("arrived", "held", "services", "terms", "failing", "nearest", "nearest_keys", "refused", "other_projects", "evidence", "findings", "traces", "nearest_trace", "tree", "explorer", "lines", "notes")
+    __slots__ = ("arrived", "held", "evicted", "services", "terms", "failing", "nearest", "nearest_keys", "refused", "other_projects", "evidence", "findings", "traces", "nearest_trace", "tree", "explorer", "lines", "notes")
     ARRIVED_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
+    EVICTED_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
     FAILING_FIELD_NUMBER: _ClassVar[int]
@@ -216,6 +217,7 @@ class Explanation(_message.Message):
     NOTES_FIELD_NUMBER: _ClassVar[int]
     arrived: int
     held: int
+    evicted: int
     services: _containers.RepeatedCompositeFieldContainer[Suggestion]
     terms: _containers.RepeatedCompositeFieldContainer[Step]
     failing: int
@@ -231,7 +233,7 @@ class Explanation(_message.Message):
     explorer: str
     lines: _containers.RepeatedScalarFieldContainer[str]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., traces: _Optional[int] = ..., nearest_trace: _Optional[str] = ..., tree: _Optional[_Iterable[str]] = ..., explorer: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., evicted: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., traces: _Optional[int] = ..., nearest_trace: _Optional[str] = ..., tree: _Optional[_Iterable[str]] = ..., explorer: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChecksRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since")
@@ -1547,7 +1549,7 @@ class Step(_message.Message):
     def __init__(self, term: _Optional[str] = ..., spans: _Optional[int] = ..., alone: _Optional[int] = ...) -> None: ...
 
 class Evidence(_message.Message):
-    __slots__ = ("connections", "requests", "stored", "faults", "aborted", "refused", "strangers", "elsewhere")
+    __slots__ = ("connections", "requests", "stored", "faults", "aborted", "refused", "strangers", "elsewhere", "troubles")
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
@@ -1556,6 +1558,7 @@ class Evidence(_message.Message):
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     STRANGERS_FIELD_NUMBER: _ClassVar[int]
     ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
+    TROUBLES_FIELD_NUMBER: _ClassVar[int]
     connections: int
     requests: int
     stored: int
@@ -1564,7 +1567,8 @@ class Evidence(_message.Message):
     refused: _containers.RepeatedCompositeFieldContainer[Refused]
     strangers: int
     elsewhere: _containers.RepeatedCompositeFieldContainer[Elsewhere]
-    def __init__(self, connections: _Optional[int] = ..., requests: _Optional[int] = ..., stored: _Optional[int] = ..., faults: _Optional[int] = ..., aborted: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[Refused, _Mapping]]] = ..., strangers: _Optional[int] = ..., elsewhere: _Optional[_Iterable[_Union[Elsewhere, _Mapping]]] = ...) -> None: ...
+    troubles: _containers.RepeatedCompositeFieldContainer[Troubled]
+    def __init__(self, connections: _Optional[int] = ..., requests: _Optional[int] = ..., stored: _Optional[int] = ..., faults: _Optional[int] = ..., aborted: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[Refused, _Mapping]]] = ..., strangers: _Optional[int] = ..., elsewhere: _Optional[_Iterable[_Union[Elsewhere, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Troubled, _Mapping]]] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("name", "severity", "message", "advice", "spans", "services", "examples")
@@ -2164,6 +2168,20 @@ class Elsewhere(_message.Message):
     requests: int
     spans: int
     def __init__(self, project: _Optional[str] = ..., requests: _Optional[int] = ..., spans: _Optional[int] = ...) -> None: ...
+
+class Troubled(_message.Message):
+    __slots__ = ("connections", "kind", "port", "peer", "advice")
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    PORT_FIELD_NUMBER: _ClassVar[int]
+    PEER_FIELD_NUMBER: _ClassVar[int]
+    ADVICE_FIELD_NUMBER: _ClassVar[int]
+    connections: int
+    kind: str
+    port: int
+    peer: str
+    advice: str
+    def __init__(self, connections: _Optional[int] = ..., kind: _Optional[str] = ..., port: _Optional[int] = ..., peer: _Optional[str] = ..., advice: _Optional[str] = ...) -> None: ...
 
 class Example(_message.Message):
     __slots__ = ("trace_id", "span_id", "service", "operation")

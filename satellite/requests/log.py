@@ -29,8 +29,21 @@ IDLE_PROJECTS = 1000
 class _Project:
     entries: deque[Entry] = field(default_factory=deque)
     bytes: int = 0
-    marks: OrderedDict[int, tuple[int, int]] = field(default_factory=OrderedDict)
-    """Mark → number of the last request, and how many connections there were, before it was given out."""
+    marks: OrderedDict[int, tuple[int, int, int]] = field(default_factory=OrderedDict)
+    """Mark → number of the last request, and how many connections and troubles there were, before it was given out."""
+
+
+TROUBLES_REMEMBERED = 100
+"""Connections that came to nothing, the last ones (ours)."""
+
+
+class Trouble(NamedTuple):
+    """A connection that came to nothing."""
+
+    kind: str
+    port: int
+    peer: str
+    advice: str
 
 
 class Around(NamedTuple):
@@ -40,6 +53,8 @@ class Around(NamedTuple):
     """To ports for reports; those of `grpc_engine = grpcio` are not counted."""
     others: dict[str, list[Entry]]
     """Requests of other projects, and of NOBODY."""
+    troubles: list[Trouble]
+    """The last ones."""
 
 
 class RequestLog:
@@ -54,12 +69,20 @@ class RequestLog:
         self._projects: dict[str, _Project] = {}
         self._number = 0
         self._connections = 0
+        self._troubled = 0
+        self._troubles: deque[Trouble] = deque(maxlen=TROUBLES_REMEMBERED)
         self.bytes = 0
         """What it takes, about."""
 
     def connected(self) -> None:
         """Somebody connected to a port for reports; told by one thread."""
         self._connections += 1
+
+    def troubled(self, trouble: Trouble) -> None:
+        """A connection came to nothing, whatever the port."""
+        with self._lock:
+            self._troubled += 1
+            self._troubles.append(trouble)
 
     def add(self, entry: Entry) -> None:
         """One more request; the oldest go when there is no room."""
@@ -114,7 +137,7 @@ class RequestLog:
         with self._lock:
             kept = self._projects.get(project) or self._begin(project)
             kept.marks.pop(mark, None)
-            kept.marks[mark] = self._number, self._connections
+            kept.marks[mark] = self._number, self._connections, self._troubled
             if len(kept.marks) > MARKS_REMEMBERED:
                 kept.marks.popitem(last=False)
 
@@ -125,7 +148,7 @@ class RequestLog:
             if kept is None:
                 return []
             entries = list(kept.entries)
-            number = kept.marks.get(mark, (None if mark else 0, 0))[0]
+            number = kept.marks.get(mark, (None if mark else 0, 0, 0))[0]
         if number is None:
             later = (entry.number for entry in entries if entry.mark > mark)
             number = next(later, entries[-1].number + 1 if entries else 0) - 1
@@ -135,7 +158,7 @@ class RequestLog:
         """What came to all projects since a mark of this one was given out; since the start, when nobody heard of it."""
         with self._lock:
             kept = self._projects.get(project)
-            number, connections = kept.marks.get(mark, (0, 0)) if kept else (0, 0)
+            number, connections, troubled = kept.marks.get(mark, (0, 0, 0)) if kept else (0, 0, 0)
             if not mark:
                 connections = 0  # one that was there before may still be used
             others = {
@@ -144,7 +167,9 @@ class RequestLog:
                 if name != project
             }
             return Around(
-                self._connections - connections, {name: found for name, found in others.items() if found}
+                self._connections - connections,
+                {name: found for name, found in others.items() if found},
+                list(self._troubles)[max(0, len(self._troubles) - (self._troubled - troubled)) :],
             )
 
     def drop(self, project: str) -> None:

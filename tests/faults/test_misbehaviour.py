@@ -59,17 +59,19 @@ def _everywhere(method: str, **fault: Any) -> Any:
     return Call(dict[str, Any], method, "/api/v1/faults", body=fault or None)
 
 
-def report(project: Project, *, spans: int = 1, first: int = 1) -> bytes:
+def report(
+    project: Project, *, spans: int = 1, first: int = 1, trace: int = 1, service: str = "shop"
+) -> bytes:
     made = [
         pb.Span(
-            span_context=pb.SpanContext(trace_id=1, span_id=number),
+            span_context=pb.SpanContext(trace_id=trace, span_id=number),
             operation_name="o",
             start_timestamp=Timestamp(seconds=1_700_000_000),
             duration_micros=5,
         )
         for number in range(first, first + spans)
     ]
-    named = pb.KeyValue(key="lightstep.component_name", string_value="shop")
+    named = pb.KeyValue(key="lightstep.component_name", string_value=service)
     reporter = pb.Reporter(reporter_id=7, tags=[named])
     auth = pb.Auth(access_token=project.name)
     return pb.ReportRequest(reporter=reporter, auth=auth, spans=made).SerializeToString()

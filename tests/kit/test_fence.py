@@ -51,6 +51,12 @@ def body(spans: Spans, *, service: str = "shop", names: tuple[str, ...] = (), tr
 http = httpx.Client(trust_env=False)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _closed() -> Iterator[None]:
+    with http:
+        yield
+
+
 def report(spans: Spans, **what: Any) -> None:
     assert http.post(f"{spans.http_url}/api/v2/reports", content=body(spans, **what)).status_code == 200
 

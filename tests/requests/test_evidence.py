@@ -62,7 +62,7 @@ def test_since_a_mark_and_with_a_link(satellite: Satellite) -> None:
     text = failure(project, since=mark)
     assert f"1 report of this project came since mark {mark}, and none of them brought a new span" in text
     text = failure(project, 'service IN ("shop") AND "k" IN ("v")')
-    assert "2 reports, 0 of them not taken, no fault applied; protocol checks: nothing is odd" in text
+    assert "2 reports, all taken, no fault applied; protocol checks: nothing is odd" in text
     assert "nearest: trace 0000000000000001" in text
     assert f"open: {satellite.url}/p/explorer?query=" in text
 
@@ -98,5 +98,36 @@ def test_traces_that_are_wanted(satellite: Satellite) -> None:
     project = satellite.client.project("p")
     post(satellite, report(project))
     assert len(project.expect("", trace={"complete": True, "path": ["shop"]})) == 1
-    with pytest.raises(NotMet, match="goes nowhere; as far as it goes: not even the first"):
-        project.expect("", timeout=0.01, trace={"path": ["nowhere"]})
+    post(satellite, report(project, trace=2, service="till"))
+    with pytest.raises(NotMet, match="goes till; as far as it goes: not even the first") as caught:
+        project.expect("", timeout=0.01, trace={"path": ["till"]})
+    assert "nearest: trace 0000000000000001" in caught.value.message  # the one that is wrong, not the latest
+
+
+def test_a_client_that_does_not_trust_the_certificate(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    mark = project.mark()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{satellite.https_url}/", trust_env=False)
+    text = failure(project, since=mark)
+    while "nobody connected" in text:  # its end is still on the way
+        text = failure(project, since=mark)
+    assert "1 connection from 127.0.0.1 to port" in text
+    assert "came to nothing (client_rejected_certificate): the client does not trust our CA" in text
+
+
+def test_spans_that_a_fault_dropped(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    with project.fault(drop=1):
+        post(satellite, report(project))
+    assert "1 report of this project came so far (a fault hit 1 of them), and none" in failure(project)
+
+
+def test_spans_that_were_there_once(satellite: Satellite) -> None:
+    project = satellite.client.project("p")
+    post(satellite, report(project, spans=2))
+    project.reset()
+    assert (
+        "2 spans are gone: others needed the room (bytes_per_project), or the project was reset"
+        in failure(project)
+    )
