@@ -49,7 +49,7 @@ class Traffic(msgspec.Struct, frozen=True, kw_only=True):
     errors: int
     error_ratio: float
     ops_per_s: float | None
-    """Spans ÷ seconds of the window; None when that is 0."""
+    """Spans ÷ seconds of the window, with a series of the time that it shows; None when that is 0."""
     avg_latency_us: float
     p50_us: int
     p95_us: int
@@ -105,8 +105,7 @@ def services(source: Questions, project: str, plan: Plan, slots: Slots, *, serie
     )
     names = [group.values[0] or "" for group in found]
     given = slots.of(source, project, names)
-    seconds = rate_window_us(source, project, plan) / 1e6
-    steps = _series(source, project, plan, ("service",), series)
+    seconds, steps = _series(source, project, plan, ("service",), series)
     return [
         Service(
             service=name,
@@ -131,8 +130,7 @@ def service(
         )
     keys = ("operation", "span.kind")
     rows = source.groups(project, mine, keys, order="-count", limit=OPERATIONS_MAX).groups
-    seconds = rate_window_us(source, project, plan) / 1e6
-    steps = _series(source, project, mine, keys, series)
+    seconds, steps = _series(source, project, mine, keys, series)
     operations = [
         Operation(
             operation=group.values[0] or "",
@@ -157,16 +155,24 @@ def service(
 
 def _series(
     source: Questions, project: str, plan: Plan, by: tuple[str, ...], steps: int
-) -> dict[tuple[str | None, ...], list[Column]]:
+) -> tuple[float, dict[tuple[str | None, ...], list[Column]]]:
+    """(the seconds that rates are told by, the series).
+
+    Who sees the course of a rate wants the rate of that course, also where spans of an hour arrived in a moment: from
+    a file, from the demo. Without a series, or with less than a second in it, rates are those of groups.
+    """
     if not 0 <= steps <= SERIES_MAX:
         raise BadRequest(f"series has at most {SERIES_MAX} steps", parameter="series")
+    seconds = rate_window_us(source, project, plan) / 1e6
     if not steps:
-        return {}
+        return seconds, {}
     from_us, to_us = time_window_us(plan, source.histogram(project, plan))
     step_us = max(1, -(-(to_us - from_us) // steps))
-    return source.timeline(
+    series = source.timeline(
         project, plan, from_ns=from_us * 1000, step_ns=step_us * 1000, columns=steps, by=by
     )
+    shown = (to_us - from_us) / 1e6
+    return shown if shown >= 1 else seconds, series
 
 
 def _traffic(group: Group, seconds: float, steps: list[Column] | None) -> dict[str, Any]:

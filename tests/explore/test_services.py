@@ -50,6 +50,19 @@ def test_over_time(store: RecallStore) -> None:
         services(store, "p", ALL, Slots(), series=201)
 
 
+def test_the_rate_beside_a_series_is_that_of_the_series(store: RecallStore) -> None:
+    plain, shown = (
+        next(
+            one for one in services(store, "p", ALL, Slots(), series=steps) if one.service == bookinfo.GATEWAY
+        )
+        for steps in (0, 10)
+    )
+    assert plain.ops_per_s is None  # all arrived at once
+    assert shown.ops_per_s == pytest.approx(12 / 11, rel=0.01)  # from the first start to the last
+    one = service(store, "p", ALL, Slots(), bookinfo.GATEWAY, series=10)
+    assert [row.ops_per_s for row in one.operations] == [pytest.approx(12 / 11, rel=0.01)]
+
+
 def test_operations_of_a_service(store: RecallStore) -> None:
     found = service(store, "p", ALL, Slots(), bookinfo.REVIEWS, series=2)
     assert found.platforms == ["c++"]
