@@ -142,6 +142,12 @@ def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("treegrid")).to_be_visible()
+    page.go_back()  # who comes back stands on the row again
+    row = page.get_by_role("region", name="Spans").locator("tbody tr").first
+    expect(row).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("treegrid")).to_be_visible()
+    expect(page.locator("main")).to_be_focused()
     first = page.url
     page.keyboard.press("j")
     expect(page).not_to_have_url(first)

@@ -148,6 +148,14 @@ def test_what_cannot_be_shown_says_so(open_page: Callable[..., Page]) -> None:
     page.unroute("**/api/v1/**")  # it is asked again by itself
     expect(page.locator(".result strong").first).to_have_text("88")
 
+    page.route("**/api/v1/**", lambda route: route.abort())
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("What you see is the last result").first).to_be_visible()
+    expect(page.get_by_role("region", name="Spans").locator("tbody tr").first).to_be_visible()
+    expect(page.get_by_role("region", name="Correlations").locator("li").first).to_be_visible()
+    page.unroute("**/api/v1/**")
+    expect(page.get_by_text("What you see is the last result")).to_have_count(0)
+
 
 def test_services_of_a_platform(served: Satellite, open_page: Callable[..., Page]) -> None:
     def resource(number: int, service: str, language: str) -> dict[str, Any]:
