@@ -15,6 +15,7 @@ from bench import (
     keeping,
     kit,
     memory,
+    overload,
     pages,
     protocols,
     queries,
@@ -39,6 +40,7 @@ QUESTIONS = {
     "engine": engine,
     "duplicates": duplicates,
     "keeping": keeping,
+    "overload": overload,
     "pages": pages,
 }
 

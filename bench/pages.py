@@ -10,15 +10,11 @@ import pytest
 from playwright.sync_api import CDPSession, Page, sync_playwright
 
 from bench.figures import Figure
+from bench.large_trace import PROJECT, TRACE_ID
 from bench.queries import COMMON, RARE
-from bench.server import Server
 from bench.workbench import Workbench
-from satellite.model.reporter import Reporter
-from satellite.model.spans import SpanBuilder
-from satellite.protocols.otlp.export import encode_request
 from tests.chromium import ARGUMENTS, installed_browser
 
-TRACE_SPANS = 10_000
 FRAMES = 120
 SEEN = """
 const wait = (selector, name) => {
@@ -63,7 +59,6 @@ def measure(bench: Workbench) -> Iterator[Figure]:
         return
     loaded = bench.loaded
     server = loaded.server
-    _import_trace(server)
     origin = f"http://127.0.0.1:{server.ports['explorer_port']}"
     first: list[float] = []
     script: list[float] = []
@@ -76,7 +71,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:
             with browser.new_context() as context:
                 page = context.new_page()
                 page.add_init_script(SEEN)
-                page.goto(f"{origin}/large/explorer")
+                page.goto(f"{origin}/{PROJECT}/explorer")
                 first.append(_seen(page, "histogram_ms"))
                 script.append(float(page.evaluate(SIZE)) / 1e3)
             with browser.new_context() as context:
@@ -84,7 +79,7 @@ def measure(bench: Workbench) -> Iterator[Figure]:
                 page.add_init_script(SEEN)
                 watch = context.new_cdp_session(page)
                 watch.send("Performance.enable", {"timeDomain": "threadTicks"})
-                page.goto(f"{origin}/large/trace/0000000000000b16")
+                page.goto(f"{origin}/{PROJECT}/trace/{TRACE_ID}")
                 trace.append(_seen(page, "trace_ms"))
                 busy.append(_busy_ms(watch))
                 page.wait_for_load_state("networkidle")
@@ -111,23 +106,3 @@ def _seen(page: Page, name: str) -> float:
 def _busy_ms(watch: CDPSession) -> float:
     metrics = {one["name"]: one["value"] for one in watch.send("Performance.getMetrics")["metrics"]}
     return float(metrics["TaskDuration"]) * 1e3
-
-
-def _import_trace(server: Server) -> None:
-    """A root whose children each call one more."""
-    from mock_lightstep_satellite import Client
-
-    builder = SpanBuilder()
-    for n in range(TRACE_SPANS):
-        builder.add(
-            reporter=Reporter(protocol="otlp", service=f"service {n % 12}", id=1 + n % 12, attributes=()),
-            operation="import" if n == 0 else f"row {n % 40}",
-            trace_low=0xB16,
-            span_id=n + 1,
-            parent_id=0 if n == 0 else n if n % 2 == 0 else 1,
-            start_ns=1_700_000_000_000_000_000 + n * 10_000,
-            duration_ns=TRACE_SPANS * 10_000 if n == 0 else 15_000,
-            tags=[("component", "proxy")],
-        )
-    with Client(f"http://127.0.0.1:{server.ports['explorer_port']}") as client:
-        client.project("large").import_(encode_request(builder.build()), format="otlp-protobuf")

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import http.client
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench import large_trace
 from bench.figures import Figure
-from bench.server import path
+from bench.server import ask, path
 from bench.workbench import Loaded, Workbench
 
-RARE = 'service IN ("reviews.default") AND "http.status_code" IN ("503")'
+SERVICE = 'service IN ("reviews.default")'
+RARE = f'{SERVICE} AND "http.status_code" IN ("503")'
 """One span in 400."""
 COMMON = '"http.method" IN ("GET")'
 """Three of four."""
+NEWEST = {"order": "-start", "limit": 20}
 UNIQUE_KEY = "order.id"
 
 ENOUGH, SECONDS_MAX = 5, 3.0
@@ -40,6 +44,13 @@ def questions(loaded: Loaded) -> list[Question]:
     def asked(what: str, **parameters: Any) -> list[str]:
         return [path(loaded.project, what, **parameters)]
 
+    def newest(query: str) -> list[str]:
+        return asked("spans", query=query, **NEWEST)
+
+    large = f"traces/{large_trace.TRACE_ID}/tree"
+    one = json.loads(ask(loaded.server.ports["explorer_port"], "GET", asked("spans", limit=1)[0])[1])[
+        "spans"
+    ][0]
     return [
         Question("API call that asks nothing of the store", asked("mark"), method="POST"),
         Question("tag + histogram, rare", asked("histogram", query=RARE), 20, 10),
@@ -48,7 +59,18 @@ def questions(loaded: Loaded) -> list[Question]:
         Question(
             "trace by id", [path(loaded.project, f"traces/{one}") for one in loaded.trace_ids], goal_ms=5
         ),
-        Question("suggest services", asked("suggest", kind="service")),
+        Question("20 newest of a service, rare tag", newest(RARE), goal_ms=8),
+        Question("20 newest of a service, common tag", newest(f"{SERVICE} AND {COMMON}"), goal_ms=8),
+        Question(
+            "20 newest, a unique tag", newest(f'"{UNIQUE_KEY}" IN ("{one["tags"][UNIQUE_KEY]}")'), goal_ms=5
+        ),
+        Question("a value that never was, and why nothing matches", newest(f'"{UNIQUE_KEY}" IN ("never")')),
+        Question(
+            "count of a value that never was",
+            asked("histogram", query=f'"{UNIQUE_KEY}" IN ("never")'),
+            goal_ms=5,
+        ),
+        Question("suggest services", asked("suggest", kind="service"), goal_ms=2),
         Question("suggest operations", asked("suggest", kind="operation")),
         Question("suggest keys", asked("suggest", kind="key"), goal_ms=30),
         Question("suggest values of a common key", asked("suggest", kind="value", key="http.status_code")),
@@ -71,6 +93,12 @@ def questions(loaded: Loaded) -> list[Question]:
         Question("latency over time", asked("heatmap")),
         Question("correlations of 3,000 traces", asked("correlations", query=COMMON), goal_ms=500),
         Question("service diagram of 3,000 traces", asked("diagram", query=COMMON), goal_ms=200),
+        Question("diagram of a trace of 10,000 spans", [path(large_trace.PROJECT, "diagram")], goal_ms=50),
+        Question(
+            "tree and critical path of 10,000 spans, 100 rows",
+            [path(large_trace.PROJECT, large, limit=100)],
+            goal_ms=50,
+        ),
         Question("tree of a trace", [path(loaded.project, f"traces/{one}/tree") for one in loaded.trace_ids]),
         Question("explanation of an empty answer", asked("explain", query='"no.such.key" IN ("1")')),
         Question("run: histogram, first page, snapshot", asked("snapshots"), goal_ms=80, method="POST"),

@@ -14,6 +14,7 @@ from typing import Self
 
 import msgspec
 
+from bench import large_trace
 from bench.generator import Load, Outcome
 from bench.server import Server
 
@@ -87,7 +88,7 @@ class Workbench:
 
     @cached_property
     def loaded(self) -> Loaded:
-        """A satellite with `held_spans`, settled: made for the first question that needs it, kept for the others."""
+        """A satellite with `held_spans`, settled, and a large trace: made for the first question that needs it, kept for the others."""
         server = self._opened.enter_context(Server())
         load = Load(server.ports["grpc_secure_port"], server.ca_file)
         generate(msgspec.structs.replace(load, token="warm", reports=200))
@@ -95,7 +96,9 @@ class Workbench:
         empty = server.resident_bytes()
         outcome = generate(msgspec.structs.replace(load, token="held", reports=self.held_spans // load.spans))
         settle(server, "held")
-        return Loaded(server, "held", outcome.spans, outcome.trace_ids, empty, server.resident_bytes())
+        held = server.resident_bytes()
+        large_trace.bring(server)
+        return Loaded(server, "held", outcome.spans, outcome.trace_ids, empty, held)
 
 
 def settle(server: Server, project: str) -> None:

@@ -201,14 +201,20 @@ class SpanBatch:
         chosen = list(range(len(self))) if rows is None else [int(row) for row in rows]
         numbers = [first_mark + row for row in chosen] if marks is None else marks
         table = self.rows.take(pa.array(chosen, pa.int64()))
-        columns = {name: table.column(name).to_pylist() for name in SCHEMA.names}
-        return [self._span(columns, i, number) for i, number in enumerate(numbers)]
+        columns = {name: table.column(name).to_pylist() for name in SCHEMA.names if name != "tags"}
+        lists = table.column("tags")
+        used, places = _used(_codes(lists), len(self.tags))
+        tags = [_decode_tag(encoded) for encoded in self.tags.take(pa.array(used)).to_pylist()]
+        columns["tags"] = _recode(lists, places).to_pylist()
+        return [self._span(columns, tags, i, number) for i, number in enumerate(numbers)]
 
-    def _span(self, columns: dict[str, list[Any]], i: int, mark: int) -> Span:
+    def _span(
+        self, columns: dict[str, list[Any]], decoded: Sequence[tuple[str, TagValue]], i: int, mark: int
+    ) -> Span:
         reporter = decode_reporter(self.reporters[columns["reporter"][i]].as_py())
         extra = decode_extra(self.extras[columns["extra"][i]].as_py())
         high, low, parent = (columns[name][i] for name in ("trace_high", "trace_low", "parent_id"))
-        tags = dict(_decode_tag(self.tags[code].as_py()) for code in columns["tags"][i])
+        tags = dict(decoded[place] for place in columns["tags"][i])
         if parent:
             tags.pop(PARENT_TAG, None)
         references = [_reference(encoded, high, low) for encoded in columns["references"][i]]
@@ -231,7 +237,7 @@ class SpanBatch:
             reporter=ReporterView(id_text(reporter.id), dict(reporter.attributes)),
             protocol=reporter.protocol,
             mark=mark,
-            marks=[flag.name.lower() for flag in Marks(columns["marks"][i]) if flag.name],
+            marks=list(_mark_names(columns["marks"][i])),
             extra=extra,
             duration_ns=duration_ns if duration_ns % 1000 else None,
         )
@@ -299,6 +305,11 @@ _cached_tag = lru_cache(maxsize=16384)(decode_tag)
 
 def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
     return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else decode_tag(encoded)
+
+
+@lru_cache(maxsize=1024)
+def _mark_names(marks: int) -> tuple[str, ...]:
+    return tuple(flag.name.lower() for flag in Marks(marks) if flag.name)
 
 
 def decode_extra(encoded: bytes) -> dict[str, TagValue]:
