@@ -6,6 +6,7 @@
 #   make unit EXAMPLES=1000                       how many examples each property gets
 #   make crash ROUNDS=100                         how often
 #   make fuzz SECONDS=600 TARGET="otlp zipkin"    how long for each target; which ones (all unless said)
+#   make bench PEERS=/where ARGS="--only peers"   beside Jaeger, whose program lies in that folder
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -17,6 +17,7 @@ from bench import (
     memory,
     overload,
     pages,
+    peers,
     protocols,
     queries,
     receivers,
@@ -42,6 +43,7 @@ QUESTIONS = {
     "keeping": keeping,
     "overload": overload,
     "pages": pages,
+    "peers": peers,
 }
 
 

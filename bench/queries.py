@@ -11,7 +11,8 @@ from typing import Any
 
 from bench import large_trace
 from bench.figures import Figure
-from bench.server import ask, path
+from bench.process import ask
+from bench.server import path
 from bench.workbench import Loaded, Workbench
 
 SERVICE = 'service IN ("reviews.default")'

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import http.client
-import os
-import shutil
-import signal
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import quote, urlencode
 
 import msgspec
 
+from bench.process import Served, ask, free_ports
 from satellite.settings import NEIGHBOURS_PORTS
 from satellite.store import ProjectStats
 
-START_SECONDS = 30.0
-STOP_SECONDS = 30.0
 PORTS = (
     "grpc_secure_port",
     "grpc_plain_port",
@@ -41,30 +30,18 @@ class _Projects(msgspec.Struct):
     projects: list[ProjectStats]
 
 
-def free_ports(number: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody has just now."""
-    with contextlib.ExitStack() as held:
-        sockets = [held.enter_context(socket.socket()) for _ in range(number)]
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-
-
-class Server:
+class Server(Served):
     """Runs in its `with` block; leaves nothing behind."""
 
     def __init__(self, *, cert_dir: Path | None = None, **settings: object) -> None:
         """Settings by their names; `cert_dir` to use the certificates of an earlier one."""
+        super().__init__()
         self._given = settings
         self._cert_dir = cert_dir
-        self.ports: dict[str, int] = {}
-        self.start_seconds = 0.0
-        """From the start of the process to the first 200 of `/_ready`."""
-        self.stop_seconds = 0.0
 
-    def __enter__(self) -> Self:
-        self._folder = Path(tempfile.mkdtemp(prefix="satellite-bench-"))
-        self.cert_dir = self._cert_dir or self._folder / "certs"
+    def command(self, folder: Path) -> tuple[list[str], dict[str, str]]:
+        """`satellite serve` with all defaults but its ports, its certificates, and bytes that are enough."""
+        self.cert_dir = self._cert_dir or folder / "certs"
         self.ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         settings: dict[str, object] = {
             "host": "127.0.0.1",
@@ -75,80 +52,17 @@ class Server:
             **self.ports,
             **self._given,
         }
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_")}
-        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # compiled once, as it is where it was installed
-        environment |= {f"COLLECTOR_{name.upper()}": str(value) for name, value in settings.items()}
-        self._log = (self._folder / "log").open("wb")
-        command = [str(Path(sys.executable).with_name("satellite")), "serve"]
-        began = time.perf_counter()
-        self._process = subprocess.Popen(
-            command, env=environment, stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log
-        )
-        try:
-            self._await_ready(began + START_SECONDS)
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        self.start_seconds = time.perf_counter() - began
-        return self
+        environment = {f"COLLECTOR_{name.upper()}": str(value) for name, value in settings.items()}
+        return [str(Path(sys.executable).with_name("satellite")), "serve"], environment
 
-    def _await_ready(self, until: float) -> None:
-        while time.perf_counter() < until:
-            if self._process.poll() is not None:
-                break
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                status, _ = ask(self.ports["admin_plain_port"], "GET", "/_ready")
-                if status == 200:
-                    return
-            time.sleep(0.005)
-        log = (self._folder / "log").read_text("utf-8", "replace")
-        raise RuntimeError(f"the satellite did not become ready:\n{log[-4000:]}")
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        began = time.perf_counter()
-        if self._process.poll() is None:
-            self._process.send_signal(signal.SIGTERM)
-        try:
-            self._process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self.stop_seconds = time.perf_counter() - began
-        self._log.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+    def is_ready(self) -> bool:
+        """Whether `/_ready` says 200."""
+        return ask(self.ports["admin_plain_port"], "GET", "/_ready")[0] == 200
 
     @property
     def ca_file(self) -> str:
         """The CA that signed its certificate."""
         return str(self.cert_dir / "ca.pem")
-
-    # What the system says
-
-    def cpu_seconds(self) -> float:
-        """Processor time it has used so far, with its receivers; NaN where there is no /proc."""
-        used = 0
-        try:
-            for pid in self._processes():
-                fields = Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()
-                used += int(fields[11]) + int(fields[12])
-        except OSError:
-            return float("nan")
-        return used / os.sysconf("SC_CLK_TCK")
-
-    def resident_bytes(self) -> float:
-        """Its memory, with its receivers'; NaN where there is no /proc."""
-        try:
-            texts = [Path(f"/proc/{pid}/status").read_text("ascii") for pid in self._processes()]
-        except OSError:
-            return float("nan")
-        return sum(float(text.partition("VmRSS:")[2].split()[0]) * 1024 for text in texts)
-
-    def _processes(self) -> list[int]:
-        own = self._process.pid
-        texts = [task.read_text("ascii") for task in Path(f"/proc/{own}/task").glob("*/children")]
-        return [own, *(int(pid) for text in texts for pid in text.split())]
 
     # What it says itself
 
@@ -172,14 +86,3 @@ def path(project: str, what: str = "", **parameters: Any) -> str:
     """Of the API, with its query string."""
     parts = ["", "api", "v1", "projects", quote(project, safe=""), *([what] if what else [])]
     return "/".join(parts) + ("?" + urlencode(parameters) if parameters else "")
-
-
-def ask(port: int, method: str, target: str) -> tuple[int, bytes]:
-    """(status, body) of one request on a connection of its own."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    try:
-        connection.request(method, target)
-        reply = connection.getresponse()
-        return reply.status, reply.read()
-    finally:
-        connection.close()
