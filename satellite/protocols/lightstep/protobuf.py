@@ -62,9 +62,9 @@ def decode_as_sent(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     try:
         columns = _parse(bodies)
         outcomes = list(_reports(columns))
-    except (BadReport, TooLarge):
+    except (BadReport, TooLarge) as refusal:
         # One of them is bad; the others must not notice. Each is tried alone, the good ones then decoded together.
-        faults = [_fault(body) for body in bodies]
+        faults = [_fault(body) for body in bodies] if len(bodies) > 1 else [refusal]
         columns = _parse([body for body, fault in zip(bodies, faults, strict=True) if fault is None])
         good = _reports(columns)
         outcomes = [next(good) if fault is None else fault for fault in faults]
@@ -99,8 +99,11 @@ def _too_many() -> TooLarge:
 
 
 def _spans_and_references(body: bytes) -> Iterator[object]:
-    for span in messages_in(body, (0, len(body)), (3,)):
-        yield span
+    whole = 0, len(body)
+    yield from messages_in(
+        body, whole, (3,)
+    )  # all spans first: where they are too many, nobody looks into them
+    for span in messages_in(body, whole, (3,)):
         yield from messages_in(body, span, (3,))
 
 

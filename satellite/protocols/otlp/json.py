@@ -17,13 +17,16 @@ from typing import Any
 
 import msgspec
 
-from satellite.errors import BadReport, TooLarge
+from satellite.errors import BadReport
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp import odd_json
 from satellite.protocols.otlp.odd_json import DEPTH_MAX, Notes, bytes_of, identifier, integer
+from satellite.protocols.otlp.request import SPAN_BYTES_MIN, too_many
+from satellite.protocols.readers.columns import FREE
+from satellite.protocols.readers.json_document import check_values
 
-CONTAINERS_MAX, COMMAS_MAX = 3_000_000, 10_000_000
-"""Objects and arrays, and commas, of one body: more than 64 MiB of real spans hold (ours)."""
+VALUE_BYTES_MIN = 6
+"""A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four. Ours."""
 
 _KINDS = {
     name: number
@@ -108,7 +111,8 @@ class _Span(_Part):
 class _ScopeSpans(_Part):
     scope: _Scope | None = None
     instrumentation_library: _Scope | None = None
-    spans: list[_Span | None] | None = None
+    spans: Raws = None
+    """Read one by one."""
     schema_url: Any = ""
 
 
@@ -124,6 +128,7 @@ class _Request(_Part):
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
+_SPAN = msgspec.json.Decoder(_Span | None)
 
 
 def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
@@ -131,10 +136,11 @@ def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
 
     Raises:
         BadReport: not JSON, or an object stands where a list should, and the like.
-        TooLarge: more objects, arrays or commas than a real request has.
+        TooLarge: more values or spans than a request of this size can hold.
     """
     body, warnings = sound(body)
     request = _decoded(_REQUEST, body, _SNAKE_REQUEST)
+    _check_count(request, len(body))
     notes = Notes()
     writer = _Writer(notes)
     for resource_spans in request.resource_spans or ():
@@ -143,10 +149,21 @@ def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
     return writer.body(), warnings + notes.texts()
 
 
-def sound(body: bytes) -> tuple[bytes, list[str]]:
-    """(the body in UTF-8 without lone surrogates, what was done about it). Raises TooLarge."""
-    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX or body.count(b",") > COMMAS_MAX:
-        raise TooLarge("more JSON values than a request of real spans holds")
+def _check_count(request: _Request, size_bytes: int) -> None:
+    """Make sure that there are no more resources, scopes and spans than protobuf may hold, before any is read."""
+    resources = [resource for resource in request.resource_spans or () if resource is not None]
+    lists = [
+        each for one in resources for each in (one.scope_spans, one.instrumentation_library_spans) if each
+    ]
+    count = len(request.resource_spans or ()) + sum(map(len, lists))
+    count += sum(len(scope.spans or ()) for scopes in lists for scope in scopes if scope is not None)
+    if count > FREE + size_bytes // SPAN_BYTES_MIN:
+        raise too_many()
+
+
+def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[str]]:
+    """(the body in UTF-8 without lone surrogates, what was done about it). Raises as `check_values` does."""
+    check_values(body, bytes_each)
     repaired = body.removeprefix(b"\xef\xbb\xbf")
     warnings = []
     try:
@@ -191,6 +208,14 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[
         return _decoded(decoder, finite, snake)
     except (RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise BadReport(f"not an OTLP request in JSON: {type(error).__name__}") from error
+
+
+def _span_of(raw: msgspec.Raw) -> _Span | None:
+    try:
+        span: _Span | None = _SPAN.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
+        raise BadReport(f"not an OTLP request in JSON: a span: {error}") from error
+    return span
 
 
 def _camel_keys(value: Any) -> Any:
@@ -271,7 +296,9 @@ class _Writer:
             )
             parts.append(_delimited(b"\x0a", b"".join(head)))
         parts.extend(
-            _delimited(b"\x12", self._span(span, old=old)) for span in said.spans or () if span is not None
+            _delimited(b"\x12", self._span(span, old=old))
+            for raw in said.spans or ()
+            if (span := _span_of(raw)) is not None
         )
         parts.append(_text(b"\x1a", said.schema_url))
         return b"".join(parts)

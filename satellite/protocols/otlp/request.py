@@ -80,12 +80,12 @@ def _groups(bodies: Sequence[bytes]) -> Iterable[list[bytes]]:
 def _read(bodies: list[bytes]) -> Requests:
     try:
         if sum(map(len, bodies)) > SMALL_BYTES and hold_more(bodies, SPAN_BYTES_MIN, (1, 2), _messages):
-            raise _too_many()
+            raise too_many()
         columns = _parse(bodies)
         crowded = _crowded(columns, bodies)
         if not any(crowded):
             return Requests(columns, [None] * len(bodies))
-        faults: list[Fault | None] = [_too_many() if found else None for found in crowded]
+        faults: list[Fault | None] = [too_many() if found else None for found in crowded]
     except (BadReport, TooLarge) as fault:
         if len(bodies) == 1:
             return Requests(_READER.read([]), [fault])
@@ -140,7 +140,7 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
             ),
         )
     ):
-        raise _too_many()
+        raise too_many()
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
@@ -159,7 +159,7 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         | (elements_of > FREE + sizes // ELEMENT_BYTES_MIN)
     )
     if not crowded.any() and are_too_different(span.field("attributes").values, int(sizes.sum())):
-        raise _too_many()
+        raise too_many()
     return list(crowded.tolist())
 
 
@@ -171,7 +171,8 @@ def _within(*levels: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     return np.diff(ends).astype(np.int64)
 
 
-def _too_many() -> TooLarge:
+def too_many() -> TooLarge:
+    """The refusal of a request of very many small things."""
     return TooLarge("more spans, attributes, events or links than a request of this size can hold")
 
 

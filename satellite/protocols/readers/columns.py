@@ -106,12 +106,12 @@ def hold_more(
     begins = data == (fields[0] << 3 | 2)
     for number in fields[1:]:
         begins |= data == (number << 3 | 2)
-    ends = np.cumsum([len(bodies[i]) for i in large])
-    before = [0, *np.searchsorted(begins.nonzero()[0], ends).tolist()]
+    ends = np.cumsum([len(bodies[i]) for i in large]).tolist()
+    possible = [np.count_nonzero(begins[start:end]) for start, end in pairwise([0, *ends])]
     return any(
         any(seen >= limits[i] for seen, _ in enumerate(messages(bodies[i])))
-        for i, first, last in zip(large, before, before[1:], strict=False)
-        if last - first > limits[i]
+        for i, most in zip(large, possible, strict=True)
+        if most > limits[i]
     )
 
 
@@ -170,6 +170,12 @@ def messages_in(body: bytes, within: Range, fields: Container[int]) -> Iterator[
     """
     at, end = within
     while at < end:
+        if at + 2 <= end and body[at] & 0x87 == 2 and body[at + 1] < 0x80:  # nearly every message is short
+            length = body[at + 1]
+            if body[at] >> 3 in fields:
+                yield at + 2, min(at + 2 + length, end)
+            at += 2 + length
+            continue
         key, at = _varint(body, at, end)
         match key & 7:
             case 2:

@@ -8,20 +8,24 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from satellite.errors import BadReport, TooLarge
 
-CONTAINERS_MAX = 2**21
-"""Objects and arrays of one body: several times what 64 MiB of real spans hold. Ours."""
+VALUE_BYTES_MIN = 8
+"""`read_json` takes one value for each so many bytes of a large body: `{"Key":"a","Value":"b"},` takes 24, and is three. Ours."""
 
 UNCOUNTED_BYTES, VALUES_FREE = 2**18, 2**15
 """Bodies of so many bytes may hold what they like: at worst they take 20 MiB; larger ones so many values, and some for each byte. Ours."""
+
+DEPTH_MAX = 1000
+"""Brackets within each other; Python's own limit of recursion."""
 
 _CHUNK_BYTES = 2**20
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
-def read_json(body: bytes) -> Any:
+def read_json(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> Any:
     """The value that a body holds; integers of any size, texts as `encode_text` wants them.
 
     Nesting is bounded by the interpreter's own limit of recursion. Bytes that are no UTF-8 become surrogates
@@ -29,12 +33,11 @@ def read_json(body: bytes) -> Any:
 
     Raises:
         BadReport: not JSON, too deep, a key twice in one object, NaN or Infinity, an integer of thousands of digits.
-        TooLarge: more objects and arrays than CONTAINERS_MAX.
+        TooLarge: more values than `check_values` allows.
     """
     if not body.strip():
         raise BadReport("not JSON: the body is empty")
-    if body.count(b"{") + body.count(b"[") > CONTAINERS_MAX:
-        raise TooLarge(f"more than {CONTAINERS_MAX} JSON objects and arrays")
+    check_values(body, bytes_each)
     text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
     try:
         return _DECODER.decode(text)
@@ -85,31 +88,47 @@ def check_values(body: bytes | memoryview, bytes_each: int) -> None:
 
     Raises:
         TooLarge: more commas and opening brackets.
+        BadReport: most of them are brackets within each other.
     """
     if len(body) <= UNCOUNTED_BYTES:
         return
     limit = VALUES_FREE + len(body) // bytes_each
-    if _values(body) > limit and _values(_without_escapes(body), texts=True) > limit:
+    data = np.frombuffer(body, np.uint8)
+    if sum(int(np.count_nonzero(_begins(part))) for part in _parts(data)) <= limit:
+        return
+    found, deepest = _outside_of_texts(data)
+    if deepest > DEPTH_MAX:
+        raise BadReport("JSON is nested too deeply")
+    if found > limit:
         raise TooLarge("the JSON has more values than a body of this size can hold")
 
 
-def _values(body: bytes | memoryview, *, texts: bool = False) -> int:
-    """How many commas and opening brackets there are; with `texts`, only outside of texts."""
-    data = np.frombuffer(body, np.uint8)
-    found, within = 0, np.False_
-    for first in range(0, len(data), _CHUNK_BYTES):
-        part = data[first : first + _CHUNK_BYTES]
-        begins = (part == ord(",")) | (part | 0x20 == ord("{"))  # [ is { without a bit
-        if texts:
-            quoted = np.bitwise_xor.accumulate(part == ord('"')) ^ within
-            within = quoted[-1]
-            begins &= ~quoted
-        found += int(np.count_nonzero(begins))
-    return found
+Bytes = npt.NDArray[np.uint8]
 
 
-def _without_escapes(body: bytes | memoryview) -> bytes:
-    return bytes(body).replace(rb"\\", b"--").replace(rb"\"", b"--")
+def _parts(data: Bytes) -> Iterator[Bytes]:
+    return (data[first : first + _CHUNK_BYTES] for first in range(0, len(data), _CHUNK_BYTES))
+
+
+def _begins(part: Bytes) -> npt.NDArray[np.bool_]:
+    """Where a comma or an opening bracket is."""
+    begins: npt.NDArray[np.bool_] = (part == ord(",")) | (part | 0x20 == ord("{"))  # [ is { without a bit
+    return begins
+
+
+def _outside_of_texts(data: Bytes) -> tuple[int, int]:
+    """(how many commas and opening brackets stand outside of texts, how deep the brackets go)."""
+    plain = data.tobytes().replace(rb"\\", b"--").replace(rb"\"", b"--")
+    found, depth, deepest, within = 0, 0, 0, np.False_
+    for part in _parts(np.frombuffer(plain, np.uint8)):
+        texts = np.bitwise_xor.accumulate(part == ord('"')) ^ within
+        within = texts[-1]
+        found += int(np.count_nonzero(_begins(part) & ~texts))
+        opened = ((part | 0x20 == ord("{")) & ~texts).astype(np.int32)
+        opened -= (part | 0x20 == ord("}")) & ~texts
+        depths = np.cumsum(opened) + depth
+        depth, deepest = int(depths[-1]), max(deepest, int(depths.max()))
+    return found, deepest
 
 
 def encode_text(text: str) -> bytes:

@@ -19,6 +19,9 @@ from satellite.protocols.readers.thrift import Field, Message, Schema
 
 VERSION = 1
 
+VALUE_BYTES_MIN = 5
+"""Here a value is an object of its own: `{"str":"a"},` (ours)."""
+
 _TYPES = {
     thrift.BOOL: "tf",
     thrift.I8: "i8",
@@ -40,7 +43,7 @@ def read_message(body: bytes) -> tuple[Message, Any]:
     Raises:
         BadReport: not JSON (or TooLarge, see `read_json`), or no envelope.
     """
-    match read_json(body):
+    match read_json(body, VALUE_BYTES_MIN):
         case [int(version), str(name), int(kind), int(sequence), dict(content)] if (
             version == VERSION and -(2**31) <= sequence < 2**31
         ):

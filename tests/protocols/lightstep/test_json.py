@@ -158,7 +158,8 @@ def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
 
 
 def test_too_many_objects_are_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_document, "CONTAINERS_MAX", 10)
+    monkeypatch.setattr(json_document, "UNCOUNTED_BYTES", 10)
+    monkeypatch.setattr(json_document, "VALUES_FREE", -1000)
     [fault] = decode([FULL], NOW_NS).reports
     assert isinstance(fault, TooLarge)
 

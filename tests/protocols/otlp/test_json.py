@@ -17,8 +17,8 @@ from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.report import Report
 from satellite.model.span import Span
 from satellite.model.tags import MALFORMED_KEY
-from satellite.protocols.otlp.json import CONTAINERS_MAX
 from satellite.protocols.otlp.protobuf import decode, decode_json
+from satellite.protocols.readers.json_document import UNCOUNTED_BYTES
 from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of
 
 DATA = Path(__file__).parents[1] / "data" / "otlp"
@@ -348,10 +348,30 @@ def test_empty_requests_are_fine(empty: bytes) -> None:
     assert good(decode_json([empty], NOW_NS))[0].rows == slice(0, 0)
 
 
-def test_too_much_of_too_little() -> None:
-    raw = b'{"x":[' + b"{}," * CONTAINERS_MAX + b"{}]}"
+SCOPES = b'{"resourceSpans":[{"scopeSpans":[{"spans":[%b]}]}]}'
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'{"x":[' + b"{}," * UNCOUNTED_BYTES + b"{}]}",
+        SCOPES % (b"{}," * 2000 + b"{}"),
+        SCOPES % (b"{                  }," * 50_000 + b"{}"),
+        b'{"resourceSpans":[' + b'{"scopeSpans":[{          }]},' * 50_000 + b"{}]}",
+    ],
+)
+def test_too_much_of_too_little(raw: bytes) -> None:
     [refusal] = decode_json([raw], NOW_NS).reports
     assert isinstance(refusal, TooLarge)
+
+
+def test_a_span_of_a_wrong_kind_is_refused_and_null_is_none() -> None:
+    bad, good = decode_json(
+        [SCOPES % b"{},7", SCOPES % b'null,{"spanId":"0000000000000001","traceId":"%032x"},null' % 1], NOW_NS
+    ).reports
+    assert isinstance(bad, BadReport)
+    assert isinstance(good, Report)
+    assert good.rows == slice(0, 1)
 
 
 def test_a_deep_value_stays_as_it_was_written() -> None:

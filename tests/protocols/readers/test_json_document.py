@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from satellite.errors import BadReport, TooLarge
 from satellite.protocols.readers import json_document
-from satellite.protocols.readers.json_document import clean_text, encode_text, read_json
+from satellite.protocols.readers.json_document import check_values, clean_text, encode_text, read_json
 
 
 def test_integers_are_exact() -> None:
@@ -46,11 +47,39 @@ def test_refusals_say_why(body: bytes, reason: str) -> None:
         read_json(body)
 
 
-def test_the_number_of_containers_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_document, "CONTAINERS_MAX", 3)
-    assert read_json(b"[{},{}]") == [{}, {}]
+def test_the_number_of_values_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_document, "UNCOUNTED_BYTES", 4)
+    monkeypatch.setattr(json_document, "VALUES_FREE", 4)
+    assert read_json(b"[{},{}]", 100) == [{}, {}]
     with pytest.raises(TooLarge):
-        read_json(b"[{},{},{}]")
+        read_json(b"[{},{},{}]", 100)
+    monkeypatch.setattr(json_document, "VALUES_FREE", 2000)
+    with pytest.raises(BadReport, match="nested too deeply"):
+        read_json(b"[" * 3000 + b"]" * 3000, 1000)
+
+
+PIECES = st.lists(st.sampled_from([",", "[", "{", '"', "\\", "]", "}", "a", '\\"', "\u00e9"]), max_size=40)
+
+
+@given(
+    st.recursive(
+        st.none() | PIECES.map("".join), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+    )
+)
+def test_values_are_counted_outside_of_texts(value: Any) -> None:
+    def count(one: Any) -> int:
+        inner = one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+        return sum(map(count, inner)) + max(0, len(inner) - 1) + isinstance(one, dict | list)
+
+    body = json.dumps(value, ensure_ascii=False).encode() or b" "
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_document, "_CHUNK_BYTES", 7)
+        patch.setattr(json_document, "UNCOUNTED_BYTES", 0)
+        patch.setattr(json_document, "VALUES_FREE", count(value))
+        check_values(body, 10**6)
+        patch.setattr(json_document, "VALUES_FREE", count(value) - 1)
+        with pytest.raises(TooLarge):
+            check_values(body, 10**6)
 
 
 def test_broken_utf8_survives_until_it_is_encoded() -> None:
