@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from satellite.explore.trace_tree import TreeRow, trace_tree
 from satellite.explore.whole_trace import WholeTrace
+from satellite.model.span import latency
 from satellite.model.tags import text_of
 
 _TEXT = 60
@@ -31,7 +32,7 @@ def drawn(whole: WholeTrace, *, rows: int, key: str = "") -> Iterator[str]:
         value = values.get((row.trace_id, row.span_id))
         told = f"  {key}={_short(value)}" if value is not None else ""
         failed = "  error" if row.error else ""
-        yield f"{name:<{width}}  {_short(row.operation or '')}  {row.duration_us / 1000:.1f} ms{failed}{told}"
+        yield f"{name:<{width}}  {_short(row.operation or '')}  {latency(row.duration_us)}{failed}{told}"
     if tree.total > len(tree.rows):
         yield f"and {tree.total - len(tree.rows)} more"
 

@@ -54,6 +54,8 @@ class Evidence(msgspec.Struct, frozen=True):
 
     connections: int
     """Of anybody, to ports for reports; those of `grpc_engine = grpcio` are not counted."""
+    earlier: int
+    """Connections that were made before, by anybody; they may still be used."""
     requests: int
     """Of this project."""
     stored: int
@@ -95,6 +97,7 @@ def evidence(log: RequestLog, project: str, since: int) -> Evidence | None:
     most = sorted(spans.items(), key=lambda one: (-one[1]["spans"], -one[1]["requests"], one[0]))[:KINDS]
     return Evidence(
         around.connections,
+        around.earlier,
         len(own),
         sum(entry.outcome == "stored" for entry in own),
         sum(entry.fault is not None for entry in own),
@@ -128,6 +131,8 @@ def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
         if found.troubles:
             return
         yield f"nobody connected to a port for reports {since}: does the program run, and has it this satellite's address?"
+        if found.earlier:
+            yield f"nor did a report come on the {_count(found.earlier, 'connection')} that were made before"
         return
     if not found.requests and not found.strangers and not found.elsewhere:
         yield (

@@ -1549,8 +1549,9 @@ class Step(_message.Message):
     def __init__(self, term: _Optional[str] = ..., spans: _Optional[int] = ..., alone: _Optional[int] = ...) -> None: ...
 
 class Evidence(_message.Message):
-    __slots__ = ("connections", "requests", "stored", "faults", "aborted", "refused", "strangers", "elsewhere", "troubles")
+    __slots__ = ("connections", "earlier", "requests", "stored", "faults", "aborted", "refused", "strangers", "elsewhere", "troubles")
     CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_FIELD_NUMBER: _ClassVar[int]
     REQUESTS_FIELD_NUMBER: _ClassVar[int]
     STORED_FIELD_NUMBER: _ClassVar[int]
     FAULTS_FIELD_NUMBER: _ClassVar[int]
@@ -1560,6 +1561,7 @@ class Evidence(_message.Message):
     ELSEWHERE_FIELD_NUMBER: _ClassVar[int]
     TROUBLES_FIELD_NUMBER: _ClassVar[int]
     connections: int
+    earlier: int
     requests: int
     stored: int
     faults: int
@@ -1568,7 +1570,7 @@ class Evidence(_message.Message):
     strangers: int
     elsewhere: _containers.RepeatedCompositeFieldContainer[Elsewhere]
     troubles: _containers.RepeatedCompositeFieldContainer[Troubled]
-    def __init__(self, connections: _Optional[int] = ..., requests: _Optional[int] = ..., stored: _Optional[int] = ..., faults: _Optional[int] = ..., aborted: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[Refused, _Mapping]]] = ..., strangers: _Optional[int] = ..., elsewhere: _Optional[_Iterable[_Union[Elsewhere, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Troubled, _Mapping]]] = ...) -> None: ...
+    def __init__(self, connections: _Optional[int] = ..., earlier: _Optional[int] = ..., requests: _Optional[int] = ..., stored: _Optional[int] = ..., faults: _Optional[int] = ..., aborted: _Optional[int] = ..., refused: _Optional[_Iterable[_Union[Refused, _Mapping]]] = ..., strangers: _Optional[int] = ..., elsewhere: _Optional[_Iterable[_Union[Elsewhere, _Mapping]]] = ..., troubles: _Optional[_Iterable[_Union[Troubled, _Mapping]]] = ...) -> None: ...
 
 class Finding(_message.Message):
     __slots__ = ("name", "severity", "message", "advice", "spans", "services", "examples")

@@ -51,6 +51,8 @@ class Around(NamedTuple):
 
     connections: int
     """To ports for reports; those of `grpc_engine = grpcio` are not counted."""
+    earlier: int
+    """Those before, which may still be used."""
     others: dict[str, list[Entry]]
     """Requests of other projects, and of NOBODY."""
     troubles: list[Trouble]
@@ -159,8 +161,6 @@ class RequestLog:
         with self._lock:
             kept = self._projects.get(project)
             number, connections, troubled = kept.marks.get(mark, (0, 0, 0)) if kept else (0, 0, 0)
-            if not mark:
-                connections = 0  # one that was there before may still be used
             others = {
                 name: [entry for entry in one.entries if entry.number > number]
                 for name, one in self._projects.items()
@@ -168,6 +168,7 @@ class RequestLog:
             }
             return Around(
                 self._connections - connections,
+                connections,
                 {name: found for name, found in others.items() if found},
                 list(self._troubles)[max(0, len(self._troubles) - (self._troubled - troubled)) :],
             )

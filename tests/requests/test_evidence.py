@@ -36,6 +36,11 @@ def test_cause_after_cause(satellite: Satellite) -> None:
         text = failure(project)
         while "1 connection came so far, but no report on it" not in text:
             text = failure(project)
+        later = satellite.client.project("later")
+        later.mark()
+        text = failure(later)
+        assert "nobody connected to a port for reports so far" in text
+        assert "nor did a report come on the 1 connection" in text
 
     httpx.post(f"{satellite.http_url}/nowhere", trust_env=False)
     httpx.post(
