@@ -79,6 +79,23 @@ def test_menus_and_sheets_too(open_page: Callable[..., Page]) -> None:
     serious(page)
 
 
+def test_every_width_between(open_page: Callable[..., Page]) -> None:
+    page = open_page(f"/pages/explorer?{QUERY}&columns=http.status_code,istio.canonical_revision")
+    first = page.get_by_role("region", name="Spans").locator("tbody tr").first
+    expect(first).to_be_visible()
+    for width in (1920, 1280, 1100, 1021, 800, 640):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.wait_for_function("document.documentElement.scrollWidth <= innerWidth")
+        page.wait_for_function(
+            "[...document.querySelectorAll('tbody td')].every((cell) => cell.clientWidth >= 90)"
+        )
+    for path in ("snapshots", "streams", "status"):
+        narrow = open_page(f"/pages/{path}", viewport={"width": 320, "height": 700})
+        expect(narrow.locator("h1").first).to_be_attached()
+        settled(narrow)
+        assert narrow.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
 @pytest.mark.parametrize("name", ["explorer", "diagram", "empty", "trace", "services", "snapshots", "status"])
 def test_links_stay_below_the_prefix(served: Satellite, open_page: Callable[..., Page], name: str) -> None:
     page = open_page(
