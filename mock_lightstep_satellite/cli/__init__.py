@@ -102,8 +102,10 @@ class _Verbs(TyperGroup):
 
 def _load(verb: Verb) -> Any:
     gc.disable()  # what is imported stays: no use to look through it a hundred times meanwhile
-    found = getattr(import_module(f"{verb.package}.{verb.module}"), verb.attribute)
-    gc.enable()
+    try:
+        found = getattr(import_module(f"{verb.package}.{verb.module}"), verb.attribute)
+    finally:
+        gc.enable()
     if not isinstance(found, typer.Typer):
         single = typer.Typer(add_completion=False)
         single.command(verb.name)(found)

@@ -33,7 +33,7 @@ def test_an_attack(name: str) -> None:
     [
         ("settings", "http2_flood"),
         ("unfinished messages", None),
-        ("pipelined requests", "answers_wait"),
+        ("pipelined requests", "unknown_path"),
     ],
 )
 def test_a_flood(name: str, trap: str | None) -> None:

@@ -145,6 +145,9 @@ def is_crowded(part: bytes) -> bool:
 
 def crowded_values(parts: pa.BinaryArray) -> bool:
     """The same of all of them."""
+    data = parts.buffers()[2]
+    if data is None or data.size <= PART_BYTES:
+        return False
     start, end, _ = layout(parts)
     return any(is_crowded(parts[i].as_py()) for i in np.flatnonzero(end - start > PART_BYTES).tolist())
 
