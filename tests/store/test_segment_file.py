@@ -46,8 +46,11 @@ def stored(folder: Path, of: Segment) -> SegmentFile:
     return SegmentFile(path)
 
 
-@pytest.mark.parametrize("sealed", [True, False])
-def test_a_file_answers_as_memory_does(tmp_path: Path, sealed: bool) -> None:
+@pytest.mark.parametrize(("sealed", "piece_bytes"), [(True, 64), (False, 2**18)])
+def test_a_file_answers_as_memory_does(
+    tmp_path: Path, sealed: bool, piece_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_file, "PIECE_BYTES", piece_bytes)
     before = segment(sealed=sealed).without([3, 40])
     file = stored(tmp_path, before)
     after = file.segment(before.dead)
@@ -102,6 +105,47 @@ def test_only_what_is_asked_for_is_checked(tmp_path: Path) -> None:
     assert damaged.histogram("p", ALL).count == len(segment())
     with pytest.raises(DamagedFile, match="the checksum of tags is wrong"):
         damaged.find("p", ALL, order="start", limit=1)
+
+
+def test_of_tags_only_those_pieces_are_checked_that_a_question_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_file, "PIECE_BYTES", 8)
+    before = segment()
+    file = stored(tmp_path, before)
+    whole = bytearray(file.path.read_bytes())
+    whole[whole.index(b"istio.canonical_revision", file.head.body[0])] ^= 1
+    file.path.write_bytes(whole)
+    damaged = Fixed(SegmentFile(file.path).segment(NOTHING))
+    plan = tag("http.status_code", "200")
+    assert damaged.histogram("p", plan) == Fixed(before).histogram("p", plan)
+    assert damaged.count("p", plan)
+    with pytest.raises(DamagedFile, match="the checksum of tags is wrong"):
+        damaged.suggest("p", "value", ALL, key="istio.canonical_revision")
+    with pytest.raises(DamagedFile, match="the checksum of tags is wrong"):
+        SegmentFile(file.path).check()
+
+
+def test_every_damaged_byte_of_a_tag_is_found_by_who_asks_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_file, "PIECE_BYTES", 32)
+    file = stored(tmp_path, segment())
+    whole = file.path.read_bytes()
+    first = whole.index(b"http.status_code", file.head.body[0]) - 2
+    for at in range(first, first + 21):
+        file.path.write_bytes(whole[:at] + bytes([whole[at] ^ 0x10]) + whole[at + 1 :])
+        with pytest.raises(DamagedFile, match="the checksum of tags is wrong"):
+            Fixed(SegmentFile(file.path).segment(NOTHING)).suggest("p", "value", ALL, key="http.status_code")
+
+
+def test_a_file_without_pieces_is_checked_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(segment_file, "IN_PIECES", ())
+    before, plan = segment(), tag("http.status_code", "200")
+    file = stored(tmp_path, before)
+    assert not file.head.pieces
+    after = Fixed(file.segment(NOTHING))
+    assert after.histogram("p", plan) == Fixed(before).histogram("p", plan)
 
 
 @pytest.mark.parametrize(

@@ -67,3 +67,11 @@ def test_a_fingerprint_is_of_the_tag_alone() -> None:
         [n] for n in fingerprints(tags).tolist()
     ]
     assert np.array_equal(fingerprints(tags.slice(0, 0)), [])
+
+
+def test_many_values_are_looked_up_as_few_are() -> None:
+    batch, index = indexes([("id", number) for number in range(500)])[1]
+    wanted = tuple(str(number) for number in range(0, 300, 3))
+    found = batch.tags.take(pa.array(index.codes_like("id", wanted))).to_pylist()
+    assert {encode_tag("id", int(value)) for value in wanted} <= set(found)
+    assert len(found) < 200

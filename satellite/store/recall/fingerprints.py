@@ -20,6 +20,9 @@ COMPLEX = 0
 """Of bytes, lists and maps, which are found by other texts than their encoding."""
 
 _ANY_PLACE = np.uint32(0xFFFF)
+_MANY = 64
+"""More fingerprints than that are looked for together (ours)."""
+
 _NONE = np.empty(0, np.uint32)
 _MIX, _FOLD, _UNUSED = np.uint64(0x9E3779B97F4A7C15), np.uint64(29), np.uint64(48)
 
@@ -64,9 +67,13 @@ def places_like(own: Prints, key: str, values: tuple[str, ...]) -> Codes:
     wanted = _least(key, values)
     if len(wanted) >= len(own):
         return np.arange(len(own), dtype=np.int32)
-    begins, ends = own.searchsorted(wanted), own.searchsorted(wanted | _ANY_PLACE, "right")
-    found = [own[begins[i] : ends[i]] & _ANY_PLACE for i in np.flatnonzero(begins < ends).tolist()]
-    return np.sort(np.concatenate([_NONE, *found])).astype(np.int32)
+    if len(wanted) > _MANY:
+        found = own[np.isin(own & ~_ANY_PLACE, wanted)]
+    else:
+        begins, ends = own.searchsorted(wanted), own.searchsorted(wanted | _ANY_PLACE, "right")
+        ranges = zip(begins.tolist(), ends.tolist(), strict=True)
+        found = np.concatenate([_NONE, *(own[begin:end] for begin, end in ranges if begin < end)])
+    return np.sort(found & _ANY_PLACE).astype(np.int32)
 
 
 @lru_cache(maxsize=32)

@@ -361,13 +361,6 @@ class Segment:
         """The field of each log that has it."""
         return row_fields(self.batch, key)
 
-    def tags_at(self, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:
-        """The tags behind ascending codes; without copying where they are neighbours, as in a sealed segment."""
-        first, last = int(codes[0]), int(codes[-1])
-        if last - first + 1 == len(codes):
-            return self.batch.tags.slice(first, len(codes))
-        return self.batch.tags.take(pa.array(codes))
-
     def attributes(self, key: str) -> list[str | None] | None:
         """The attribute of each reporter as text; None when no reporter has it."""
         return [texts.get(key) for texts in self._attribute_texts] if key in self._attribute_keys else None
@@ -397,7 +390,7 @@ class Segment:
         if len(codes):
             rows, last = self.index.occurrences(key)
             place[rows] = np.searchsorted(codes, last) + len(fallback)
-            texts += texts_of(self.tags_at(codes), key).to_pylist()
+            texts += texts_of(self.batch.tags_at(codes), key).to_pylist()
         return place, texts
 
 

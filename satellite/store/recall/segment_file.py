@@ -3,7 +3,8 @@
     magic, version, length and checksum of the head │ head, MessagePack │ an Arrow IPC file
 
 The Arrow file holds one record batch of one row (see model/span_bytes.py): the rows, their dictionaries and, when the
-segment is sealed, its postings and prepared columns. The head says what is in it and has a checksum for each part.
+segment is sealed, its postings and prepared columns. The head says what is in it and has a checksum for each part; of
+the two largest, of which a question wants little, one for each piece as well.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import pyarrow as pa
 
 from satellite.errors import StoreFailed
 from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
-from satellite.model.spans import SCHEMA, SpanBatch
+from satellite.model.spans import SCHEMA, SpanBatch, picked
 from satellite.store.durable.files import write_whole
 from satellite.store.recall.fingerprints import Prints
 from satellite.store.recall.segment import Segment
@@ -36,6 +37,12 @@ _MAGIC = b"SATSPAN\n"
 _ALIGNMENT = 64
 
 STEPS = "steps"
+
+_RUNS_MAX = 64
+"""Of more runs of neighbouring tags everything between the first and the last is looked at (ours)."""
+
+IN_PIECES = ("tags", "posting_rows")
+PIECE_BYTES = 2**18
 
 
 class DamagedFile(StoreFailed):
@@ -74,6 +81,9 @@ class Head(msgspec.Struct, omit_defaults=True):
     """Of the Arrow file: bytes before its buffers, bytes after them, checksum of both."""
     sums: dict[str, int] = {}
     """Checksum of each part."""
+    pieces: dict[str, list[list[int]]] = {}
+    """Of each buffer of a part that is IN_PIECES the checksum of every `piece_bytes`."""
+    piece_bytes: int = 0
     keys: list[str] = []
     """Tag keys, in the order of their tags."""
     repeated: list[str] = []
@@ -105,6 +115,10 @@ def write(path: Path, project: str, born: int, serial: int, segment: Segment) ->
         body=(0, body.size),
         frame=_frame(body, written),
         sums={name: checksum(part) for name, part in _parts(written).items()},
+        pieces={
+            name: _piece_sums(array_of(written, name)) for name in IN_PIECES if name in written.schema.names
+        },
+        piece_bytes=PIECE_BYTES,
         keys=index.keys() if segment.sealed else [],
         repeated=sorted(index.repeated) if segment.sealed else [],
         dead=segment.dead.tolist(),
@@ -127,6 +141,14 @@ def _parts(packed: pa.RecordBatch) -> dict[str, pa.Array]:
     rows = array_of(packed, ROWS)
     parts = {f"{ROWS}.{field.name}": rows.field(i) for i, field in enumerate(rows.type)}
     return parts | {name: array_of(packed, name) for name in packed.schema.names if name != ROWS}
+
+
+def _piece_sums(part: pa.Array) -> list[list[int]]:
+    return [
+        [zlib.crc32(buffer[at : at + PIECE_BYTES]) for at in range(0, buffer.size, PIECE_BYTES)]
+        for buffer in part.buffers()
+        if buffer is not None
+    ]
 
 
 def _frame(body: pa.Buffer, packed: pa.RecordBatch) -> tuple[int, int, int]:
@@ -214,6 +236,32 @@ class SegmentFile:
         self._check(name, array)
         return array
 
+    def some(self, name: str, first: int, last: int) -> pa.Array:
+        """The same, of which only the entries first … last may be looked at. Raises DamagedFile."""
+        sums = self.head.pieces.get(name)
+        if sums is None or name in self._checked:  # an older file, or it was needed as a whole
+            return self.array(name)
+        self.touched = True
+        array = array_of(self._packed, name)
+        buffers = array.buffers()
+        if pa.types.is_binary(array.type):
+            begins = np.frombuffer(buffers[1], np.int32)
+            self._check_pieces(name, buffers[1], sums[0], 4 * first, 4 * (last + 1))
+            self._check_pieces(name, buffers[2], sums[1], int(begins[first]), int(begins[last]))
+        else:
+            width = array.type.bit_width // 8
+            self._check_pieces(name, buffers[1], sums[0], width * first, width * last)
+        return array
+
+    def _check_pieces(self, name: str, buffer: pa.Buffer, sums: list[int], start: int, stop: int) -> None:
+        size = self.head.piece_bytes
+        for number in range(start // size, -(-stop // size)):
+            piece = buffer[number * size : (number + 1) * size]
+            if (key := f"{name}@{piece.address}") not in self._checked:
+                if zlib.crc32(piece) != sums[number]:
+                    raise DamagedFile(self.path, f"the checksum of {name} is wrong")
+                self._checked.add(key)
+
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """The same as numbers."""
         return np.asarray(self.array(name))
@@ -292,6 +340,15 @@ class MappedBatch(SpanBatch):
         """Distinct tags."""
         return self._file.array("tags")
 
+    def tags_at(self, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:
+        """See SpanBatch."""
+        gaps = np.flatnonzero(np.diff(codes) != 1) + 1
+        tags = pa.array([], pa.binary())
+        for run in np.split(codes, gaps if len(gaps) < _RUNS_MAX else []):
+            if len(run):
+                tags = self._file.some("tags", int(run[0]), int(run[-1]) + 1)
+        return picked(tags, codes)
+
     @property
     def names(self) -> pa.BinaryArray:
         """Distinct operations."""
@@ -321,6 +378,9 @@ class StoredIndex(PostingIndex):
     @cached_property
     def _rows(self) -> npt.NDArray[np.uint16]:  # type: ignore[override]
         return self._file.numbers("posting_rows")
+
+    def _rows_between(self, first: int, last: int) -> npt.NDArray[np.uint16]:
+        return np.asarray(self._file.some("posting_rows", first, last))[first:last]
 
     @cached_property
     def _offsets(self) -> npt.NDArray[np.int32]:  # type: ignore[override]

@@ -116,7 +116,7 @@ def _values_of(found: Iterable[tuple[Segment, Mask | None]], key: str, text: str
 def _values(segment: Segment, key: str) -> Iterator[tuple[pa.StringArray, Count]]:
     """Values of the key that a segment has, with what counts them."""
     if len(codes := segment.index.codes_of(key)):
-        texts, owners = shown_texts(segment.tags_at(codes), key)
+        texts, owners = shown_texts(segment.batch.tags_at(codes), key)
         yield texts, lambda mask: segment.index.value_counts(key, mask)[owners]
     if key.startswith(LOG_PREFIX):
         yield log_values(segment.batch, key.removeprefix(LOG_PREFIX))
@@ -184,13 +184,13 @@ def _distinct(found: Sequence[tuple[Segment, Mask | None]], keys: Iterable[str])
         codes = {key: own[used[own]] for key in left for own in [segment.index.codes_of(key)]}
         for key, own in codes.items():
             if len(own) >= _ENOUGH:
-                if _differing(segment.tags_at(own[:_ENOUGH]), key) < DISTINCT_MAX:  # lists, for example
+                if _differing(segment.batch.tags_at(own[:_ENOUGH]), key) < DISTINCT_MAX:  # lists, for example
                     counts[key] = min(len(pc.unique(_values_of(found, key)["value"])), DISTINCT_MAX)
                 else:
                     counts[key] = DISTINCT_MAX
         left -= counts.keys()
         few = [own for key, own in codes.items() if key in left and len(own)]
-        tags += [segment.tags_at(np.sort(np.concatenate(few)))] if few else []
+        tags += [segment.batch.tags_at(np.sort(np.concatenate(few)))] if few else []
     if tags:
         together = pc.unique(pa.chunked_array(tags))
         names, starts, order = order_by_key(together)

@@ -29,6 +29,10 @@ Mask = npt.NDArray[np.bool_]
 Counts = npt.NDArray[np.int64]
 
 
+_SEVERAL = 64
+"""Rows of more tags are looked for together."""
+
+
 class TagIndex(Protocol):
     """What a segment asks about its tags; codes are positions in `batch.tags`."""
 
@@ -301,14 +305,14 @@ class PostingIndex:
             return np.empty(0, np.int32), codes
         first, last = int(codes[0]), int(codes[-1]) + 1
         counts = np.diff(self._offsets[first : last + 1])
-        return self._rows[self._offsets[first] : self._offsets[last]], np.repeat(codes, counts)
+        return self._rows_between(self._offsets[first], self._offsets[last]), np.repeat(codes, counts)
 
     def rows_of(self, key: str, codes: Codes) -> Rows:
         """The rows whose last value of the key has one of these codes."""
-        if key in self.repeated:
+        if key in self.repeated or len(codes) > _SEVERAL:
             rows, last = self.occurrences(key)
             return rows[np.isin(last, codes)]
-        parts = [self._rows[self._offsets[code] : self._offsets[code + 1]] for code in codes.tolist()]
+        parts = [self._rows_between(*self._offsets[code : code + 2]) for code in codes.tolist()]
         return np.concatenate(parts) if parts else np.empty(0, np.uint16)
 
     def key_counts(self, mask: Mask | None) -> Counts:
@@ -317,7 +321,7 @@ class PostingIndex:
             keys = np.searchsorted(self._starts, entries(self._batch, mask), "right") - 1
             counts = np.bincount(keys, minlength=len(self._keys))
         else:
-            counts = _counted_between(self._rows, self._offsets[self._starts], mask)
+            counts = self._counted_between(self._offsets[self._starts], mask)
         return _once_per_row(self, counts, mask)
 
     def value_counts(self, key: str, mask: Mask | None) -> Counts:
@@ -327,7 +331,7 @@ class PostingIndex:
         i = self._position.get(key)
         if i is None:
             return np.empty(0, np.int64)
-        return _counted_between(self._rows, self._offsets[self._starts[i] : self._starts[i + 1] + 1], mask)
+        return self._counted_between(self._offsets[self._starts[i] : self._starts[i + 1] + 1], mask)
 
     def used(self, mask: Mask | None) -> Mask:
         """Whether each code is the last value of its key in any of the rows."""
@@ -338,12 +342,15 @@ class PostingIndex:
             used[entries(self._batch, mask)] = True
         return _used_last(self, used, mask)
 
+    def _rows_between(self, first: int, last: int) -> Rows:
+        """The postings at first … last."""
+        return self._rows[first:last]
 
-def _counted_between(rows: Rows, bounds: npt.NDArray[np.int32], mask: Mask | None) -> Counts:
-    """How many of the rows at bounds[i] … bounds[i + 1] the mask has, for each i."""
-    counts = np.diff(bounds).astype(np.int64)
-    if mask is not None and counts.any():
-        used = np.flatnonzero(counts)
-        hits = mask[rows[bounds[0] : bounds[-1]]]
-        counts[used] = np.add.reduceat(hits, bounds[:-1][used] - bounds[0], dtype=np.int64)
-    return counts
+    def _counted_between(self, bounds: npt.NDArray[np.int32], mask: Mask | None) -> Counts:
+        """How many of the postings at bounds[i] … bounds[i + 1] are rows of the mask (None: all), for each i."""
+        counts = np.diff(bounds).astype(np.int64)
+        if mask is not None and counts.any():
+            used = np.flatnonzero(counts)
+            hits = mask[self._rows_between(bounds[0], bounds[-1])]
+            counts[used] = np.add.reduceat(hits, bounds[:-1][used] - bounds[0], dtype=np.int64)
+        return counts

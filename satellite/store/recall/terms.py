@@ -88,7 +88,7 @@ def _has_id(segment: Segment, term: Term, column: str, upper: str | None = None)
     hit = np.zeros(len(segment), np.bool_)
     for key in FULL_TRACE_TAGS if upper else ():
         if len(codes := segment.index.codes_of(key)):
-            ids = pc.utf8_ltrim(pc.utf8_lower(texts_of(segment.tags_at(codes), key)), characters="0")
+            ids = pc.utf8_ltrim(pc.utf8_lower(texts_of(segment.batch.tags_at(codes), key)), characters="0")
             hit[segment.index.rows_of(key, codes[matching(ids, term)])] = True
     for value in term.values:
         try:
@@ -109,7 +109,7 @@ def _has_tag(segment: Segment, term: Term) -> Mask:
     index = segment.index
     codes = index.codes_of(term.key) if term.patterns else index.codes_like(term.key, term.values)
     if len(codes):
-        wanted = codes[tags_matching(segment.tags_at(codes), term.key, term)]
+        wanted = codes[tags_matching(segment.batch.tags_at(codes), term.key, term)]
         if len(wanted):
             hit[segment.index.rows_of(term.key, wanted)] = True
     if segment.attributes(term.key) is not None:
