@@ -23,6 +23,7 @@ from bench import (
     receivers,
     start,
     transport,
+    waiting,
     wakeup,
 )
 from bench.workbench import Workbench
@@ -37,6 +38,7 @@ QUESTIONS = {
     "memory": memory,
     "queries": queries,
     "wakeup": wakeup,
+    "waiting": waiting,
     "kit": kit,
     "engine": engine,
     "duplicates": duplicates,

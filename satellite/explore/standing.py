@@ -16,6 +16,14 @@ from satellite.store import Page, Store
 
 T = TypeVar("T")
 
+WORKERS = 2
+"""Threads that only waits use (ours)."""
+
+SHARE = 0.1
+"""Of the time in which spans keep arriving, what their matching takes at most (issue: waits slow reports by at most 10 %)."""
+REST_SECONDS_MAX = 1.0
+"""Between two matches, however many different queries are waited for (ours)."""
+
 _workers: WeakKeyDictionary[Arrivals, ThreadPoolExecutor] = WeakKeyDictionary()
 
 
@@ -23,7 +31,7 @@ def in_worker(arrivals: Arrivals, work: Callable[[], T]) -> asyncio.Future[T]:
     """What it returns, worked out in a thread that only waits use, so that no question asked meanwhile is in the way."""
     workers = _workers.get(arrivals)
     if workers is None:
-        workers = _workers[arrivals] = ThreadPoolExecutor(2, "waits")
+        workers = _workers[arrivals] = ThreadPoolExecutor(WORKERS, "waits")
     return asyncio.get_running_loop().run_in_executor(workers, work)
 
 
@@ -145,13 +153,15 @@ class _Crowd:
         self._entered = arrivals.watch(project)
         self.watch = self._entered.__enter__()
         self.watch.told = self._told
-        self._matching = False
+        self._loop = asyncio.get_running_loop()
+        self._busy = False
+        """Matching, or resting from it."""
         self._again = False
         self.evicted: int | None = None
         """How many spans had left the project when the first began to wait."""
 
     def _told(self) -> None:
-        """Something arrived, or nothing will any more. While one match goes on, all that arrives waits for the next."""
+        """Something arrived, or nothing will any more. While one match goes on, and for a rest after it, what arrives waits for the next."""
         if self.watch.dropped or self.watch.closed:
             for standing in self.standings.values():
                 standing.tell()
@@ -159,20 +169,25 @@ class _Crowd:
         if self.watch.refusal:
             for standing in self.standings.values():
                 standing.tell()
-        if self._matching:
+        if self._busy:
             self._again = True
         else:
-            self._matching, self._again = True, False
-            in_worker(self.arrivals, self._match).add_done_callback(self._matched)
+            self._busy, self._again = True, False
+            began = self._loop.time()
+            in_worker(self.arrivals, self._match).add_done_callback(lambda done: self._matched(done, began))
 
     def _match(self) -> list[Standing]:
         mark = self.source.mark(self.project)
         return [standing for standing in list(self.standings.values()) if standing.match(mark)]
 
-    def _matched(self, matched: asyncio.Future[list[Standing]]) -> None:
-        self._matching = False
+    def _matched(self, matched: asyncio.Future[list[Standing]], began: float) -> None:
         for standing in self.standings.values() if matched.exception() else matched.result():
             standing.tell()
+        took = self._loop.time() - began
+        self._loop.call_later(min(took * (1 / SHARE - 1), REST_SECONDS_MAX), self._rested)
+
+    def _rested(self) -> None:
+        self._busy = False
         if self._again:
             self._told()
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from satellite.errors import NotMet
+from satellite.explore import standing
 from satellite.explore.expect import Expectation, Met, Range, expect
 from satellite.intake.arrivals import Arrivals
 from satellite.model.spans import SpanBatch
@@ -70,6 +71,32 @@ def test_a_thousand_who_wait_for_the_same() -> None:
     assert len(store.counted) <= 4
     assert store.found == 1
     assert not arrivals._watches
+    store.close()
+
+
+def test_matching_rests_while_spans_keep_arriving(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, arrivals = Counting(), Arrivals()
+    monkeypatch.setattr(standing, "SHARE", 1e-9)  # any match is followed by the longest rest
+    monkeypatch.setattr(standing, "REST_SECONDS_MAX", 0.5)
+
+    def arrive(k: int) -> None:
+        store.write("q", some(k, 1), arrived_ns=1)
+        arrivals.notify("q")
+
+    async def play() -> Met:
+        async with asyncio.TaskGroup() as group:
+            wait = group.create_task(
+                expect(store, arrivals, "q", Expectation(count=Range(9), timeout_ms=60_000))
+            )
+            await until(lambda: store.counted)
+            arrive(0)
+            await until(lambda: len(store.counted) > 1)
+            for k in range(1, 9):
+                arrive(k)
+        return wait.result()
+
+    assert asyncio.run(play()).total == 9
+    assert len(store.counted) <= 4  # at first, after the first, and after a rest all others together
     store.close()
 
 
