@@ -15,7 +15,7 @@ from satellite.page_ports import PAGES_FOLDER
 from tests.chromium import ARGUMENTS, installed_browser
 
 PICTURES = Path(__file__).parents[2] / "screenshots"
-"""Of each page, to be looked at; git ignores them. Six are copied into docs/pictures for the README."""
+"""Of each page, to be looked at; git ignores them. Those called readme-… are copied into docs/pictures."""
 
 COUNTS_QUESTIONS = """
 window.open_questions = 0;
@@ -98,4 +98,4 @@ def settled(page: Page) -> None:
 def picture(page: Page, name: str) -> None:
     """Keep a picture of the page as it is."""
     PICTURES.mkdir(exist_ok=True)
-    page.screenshot(path=os.fspath(PICTURES / f"{name}.png"))
+    page.screenshot(path=os.fspath(PICTURES / f"{name}.png"), animations="disabled")

@@ -124,6 +124,25 @@ def test_istios_own_story(served: Satellite, open_page: Open) -> None:
     grid = page.get_by_role("treegrid")
     expect(grid).to_contain_text("productpage.default: proxy client")
     expect(grid).to_contain_text("reviews.default: proxy server")
+    for name, parameters in README.items():
+        page.goto(f"{served.url}/story/explorer?{parameters}")
+        settled(page)
+        if name == "trace":
+            page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+            expect(grid).to_be_visible()
+            page.mouse.move(0, 0)
+            settled(page)
+        for look in ("light", "dark"):
+            page.emulate_media(color_scheme=look)
+            picture(page, f"readme-{name}-{look}")
+
+
+README = {
+    "explorer": "query=service+IN+(%22reviews.default%22)&preset=p95",
+    "diagram": "query=service+IN+(%22reviews.default%22)&tab=diagram&node=ratings.default",
+    "trace": "only=errors",
+}
+"""Of an hour of demo traffic; the trace is the slowest with an error."""
 
 
 def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
