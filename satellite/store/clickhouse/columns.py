@@ -11,11 +11,20 @@ import pyarrow.compute as pc
 
 from satellite.model.reporter import decode_reporter
 from satellite.model.spans import SCHEMA, SpanBatch, SpanBuilder
-from satellite.model.tags import element_texts, elements_of, key_prefix, order_by_key, text_of, texts_of
+from satellite.model.tags import (
+    element_texts,
+    elements_of,
+    key_prefix,
+    layout,
+    order_by_key,
+    text_of,
+    texts_of,
+)
 from satellite.query.plan import LOG_PREFIX
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import row_fields
 from satellite.store.recall.tag_index import flat_codes, tag_rows
+from satellite.store.recall.terms import FULL_TRACE_TAGS
 
 Ints = npt.NDArray[np.int64]
 
@@ -109,6 +118,15 @@ def _from_zero(offsets: pa.Array) -> pa.Array:
 
 # What a term finds a span by
 
+RARE_SHARE = 512
+"""A text is rare that no more than one of so many spans of an insert has, or just one (ours)."""
+
+RARE_FROM_SPANS = 64
+"""Of an insert; with fewer nothing is known to be rare (ours)."""
+
+TEXT = 0x12
+"""What stands before the text of a canonical tag; see `protos/satellite_model.proto`."""
+
 
 class _Pairs:
     """(row, entry) pairs that become one list column."""
@@ -154,7 +172,7 @@ def _entries(key: str, texts: pa.StringArray) -> pa.BinaryArray:
 
 
 def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
-    """The columns `keys`, `log_keys`, `valued` and `answers`."""
+    """The columns `keys`, `rare_keys`, `log_keys`, `valued` and `answers`."""
     size = len(batch)
     names, starts, order = order_by_key(batch.tags)
     pairs, elements = _Pairs(), _Pairs()
@@ -173,12 +191,16 @@ def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
             first = elements.know(_entries(key, found.texts))
             owners.append(places[found.tags])
             element_codes.append(first + np.arange(len(found.tags)))
-    rows, codes = tag_rows(batch).astype(np.int64), flat_codes(batch).astype(np.int64)
-    rows, codes = _last_of_each_key(rows, codes, key_of, len(names))
-    pairs.add(rows, entry_of[codes])
-    key_lists = _Pairs()
-    key_lists.know(pa.array([name.encode("utf-8", "surrogatepass") for name in names], pa.binary()))
-    key_lists.add(rows, key_of[codes])
+    all_rows, codes = tag_rows(batch).astype(np.int64), flat_codes(batch).astype(np.int64)
+    rows, codes = _last_of_each_key(all_rows, codes, key_of, len(names))
+    rare = _rare(batch.tags, names, key_of, codes, size)[codes]
+    rare &= (np.bincount(all_rows, minlength=size) == np.bincount(rows, minlength=size))[rows]
+    pairs.add(rows[~rare], entry_of[codes[~rare]])
+    key_lists, rare_keys = _Pairs(), _Pairs()
+    known = pa.array([name.encode("utf-8", "surrogatepass") for name in names], pa.binary())
+    for lists, which in ((key_lists, slice(None)), (rare_keys, rare)):
+        lists.know(known)
+        lists.add(rows[which], key_of[codes[which]])
     _add_lists(elements, rows, codes, owners, element_codes)
     _add_attributes(batch, pairs, elements, rows, key_of[codes], names)
     valued = (
@@ -190,10 +212,27 @@ def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
         pairs.add(more_rows, first + more_codes)
     return {
         "keys": key_lists.column(size),
+        "rare_keys": rare_keys.column(size),
         "log_keys": log_keys.column(size),
         "valued": pa.array(valued.astype(np.uint16)),
         "answers": pairs.column(size),
     }
+
+
+def _rare(
+    tags: pa.BinaryArray, names: list[str], key_of: Ints, codes: Ints, size: int
+) -> npt.NDArray[np.bool_]:
+    """Of distinct tags those that are texts and that hardly any of `size` rows has."""
+    if size < RARE_FROM_SPANS or not len(tags):
+        return np.zeros(len(tags), np.bool_)
+    start, end, data = layout(tags)
+    value = np.array([len(key_prefix(name)) for name in names])[key_of]
+    has_value = end - start > value
+    text = has_value & (data[np.where(has_value, start + value, 0)] == TEXT)
+    searched = np.array([name in FULL_TRACE_TAGS for name in names])[key_of]
+    few = np.bincount(codes, minlength=len(tags)) <= max(1, size // RARE_SHARE)
+    rare: npt.NDArray[np.bool_] = text & ~searched & few
+    return rare
 
 
 def _last_of_each_key(rows: Ints, codes: Ints, key_of: Ints, keys: int) -> tuple[Ints, Ints]:

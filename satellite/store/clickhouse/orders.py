@@ -30,14 +30,14 @@ class Sorting(NamedTuple):
     """True for what stands behind the cursor."""
 
 
-def sorting(order: Order | ByValue, read: Cursor | None) -> Sorting:
-    """The order, and what of it is behind a cursor; without one it is all."""
+def sorting(project: int, order: Order | ByValue, read: Cursor | None) -> Sorting:
+    """The order of a project's spans, and what of it is behind a cursor; without one it is all."""
     if isinstance(order, str):
         keys = ", ".join((*_KEYS[order], "span_id", "mark"))
         first, second = _KEYS[order]
         later = "1" if read is None else f"({keys}) > ({', '.join(map(str, read.after))})"
         return Sorting(f"{first} AS first, {second} AS second, NULL AS value", keys, later)
-    text, own, rest = value(order.key), "bitNot(duration_ns)", "bitNot(duration_ns), span_id, mark"
+    text, own, rest = value(project, order.key), "bitNot(duration_ns)", "bitNot(duration_ns), span_id, mark"
     lacking, *compared = _compared(text)
     direction, behind = ("DESC", "<") if order.descending else ("ASC", ">")
     keys = ", ".join([lacking, *(f"{key} {direction}" for key in compared), rest])

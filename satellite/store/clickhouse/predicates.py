@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from satellite.model.ids import hashed
 from satellite.model.spans import Marks, Status
-from satellite.model.tags import key_prefix
+from satellite.model.tags import encode_tag, key_prefix
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.clickhouse.columns import entry
 from satellite.store.clickhouse.literal import text, texts
@@ -62,7 +62,7 @@ class Moment(NamedTuple):
 
 def where(moment: Moment, plan: Plan) -> str:
     """The rows of a moment that a plan means."""
-    return " AND ".join([moment.condition, *bounds(plan), *map(term, plan.terms)])
+    return " AND ".join([moment.condition, *bounds(plan), *terms(moment, plan)])
 
 
 def bounds(plan: Plan) -> list[str]:
@@ -84,13 +84,13 @@ def bounds(plan: Plan) -> list[str]:
     return found
 
 
-def term(term: Term) -> str:
-    """One term."""
-    found = _positive(term)
-    return f"NOT ({found})" if term.negated else f"({found})"
+def terms(moment: Moment, plan: Plan) -> list[str]:
+    """Each term of a plan."""
+    positive = ((one, _positive(moment.project, one)) for one in plan.terms)
+    return [f"NOT ({found})" if one.negated else f"({found})" for one, found in positive]
 
 
-def _positive(term: Term) -> str:
+def _positive(project: int, term: Term) -> str:
     match term.field:
         case Field.SERVICE:
             return _text_is("service", term)
@@ -103,7 +103,7 @@ def _positive(term: Term) -> str:
         case Field.TRACE_ID:
             return _trace_id(term)
         case Field.TAG:
-            return _tag(term)
+            return _tag(project, term)
 
 
 def _text_is(column: str, term: Term) -> str:
@@ -112,21 +112,59 @@ def _text_is(column: str, term: Term) -> str:
     return f"{column} IN ({texts(term.values)})" if term.values else "0"
 
 
-def _tag(term: Term) -> str:
+def _tag(project: int, term: Term) -> str:
+    prefix = text(key_prefix(term.key))
     if term.patterns:
-        prefix = key_prefix(term.key)
-        said = f"substring(a, {len(prefix) + 1})"
-        hit = _any(f"match({said}, {_whole(pattern)})" for pattern in term.patterns)
-        return f"arrayExists(a -> startsWith(a, {text(prefix)}) AND ({hit}), answers)"
-    found = _has_one_of([entry(term.key, value) for value in term.values])
-    return f"{found} OR {IS_ERROR}" if term.asks_for_errors else found
+        said = f"substring(a, {len(key_prefix(term.key)) + 1})"
+        rare_said = _rare_text("t", term.key)
+        rare = f"arrayExists(t -> startsWith(t, {prefix}) AND ({_matches(rare_said, term)}), tags)"
+        found = [
+            f"arrayExists(a -> startsWith(a, {prefix}) AND ({_matches(said, term)}), answers)",
+            f"{_has_rare(project, term.key)} AND {rare}",
+        ]
+    else:
+        rare = _rare(
+            project, term.key, _has_one_of("tags", [encode_tag(term.key, one) for one in term.values])
+        )
+        found = [
+            _has_one_of("answers", [entry(term.key, one) for one in term.values]),
+            f"(SELECT count() > 0 {rare}) AND mark GLOBAL IN (SELECT mark {rare})",
+        ]
+    return _any([*found, IS_ERROR] if term.asks_for_errors else found)
 
 
-def _has_one_of(entries: list[bytes]) -> str:
+def _matches(said: str, term: Term) -> str:
+    return _any(f"match({said}, {_whole(pattern)})" for pattern in term.patterns)
+
+
+def _has_one_of(column: str, entries: list[bytes]) -> str:
     """`has` looks a value up in the dictionary, `hasAny` makes texts of all entries: 40 % dearer, unless values are many."""
     if len(entries) > _FEW:
-        return f"hasAny(answers, [{texts(entries)}])"
-    return _any(f"has(answers, {text(one)})" for one in entries)
+        return f"hasAny({column}, [{texts(entries)}])"
+    return _any(f"has({column}, {text(one)})" for one in entries)
+
+
+# Values that are in `tags` alone. Most keys have none: that is asked first, and the rest then left out before anything is read.
+
+
+def _rare(project: int, key: str, which: str = "1") -> str:
+    return f"FROM spans WHERE project = {project} AND has(rare_keys, {text(key)}) AND ({which})"
+
+
+def _has_rare(project: int, key: str) -> str:
+    """Whether a span has a rare value of this key."""
+    return (
+        f"(SELECT count() > 0 FROM (SELECT 1 {_rare(project, key)} LIMIT 1)) AND has(rare_keys, {text(key)})"
+    )
+
+
+def _rare_text(tag: str, key: str) -> str:
+    """The text in a canonical tag: after the key, a byte, and its length in one to four bytes."""
+    before = len(key_prefix(key)) + 1
+    return (
+        f"substring({tag}, {before + 2} + (length({tag}) > {before + 128})"
+        f" + (length({tag}) > {before + 16_385}) + (length({tag}) > {before + 2_097_154}))"
+    )
 
 
 def _span_id(term: Term) -> str:
@@ -147,7 +185,7 @@ def _trace_id(term: Term) -> str:
         low, high = number & _HALF, (number >> 64) & _HALF
         upper = f" AND trace_high IN (0, {high})" if number >> 64 else ""
         found.append(f"(trace_low = {low}{upper})")
-    own = "arraySlice(answers, 1, length(keys))"
+    own = "arraySlice(answers, 1, length(keys) - length(rare_keys))"
     for key in FULL_TRACE_TAGS:
         prefix = key_prefix(key)
         cut = f"trim(LEADING '0' FROM lowerUTF8(substring(a, {len(prefix) + 1})))"
@@ -181,7 +219,7 @@ def _any(conditions: Iterable[str]) -> str:
     return " OR ".join(f"({one})" for one in conditions) or "0"
 
 
-def value(key: str) -> str:
+def value(project: int, key: str) -> str:
     """What a span's value of a key to group by is; NULL: it has none."""
     if key == "service":
         return "service"
@@ -189,4 +227,6 @@ def value(key: str) -> str:
         return "name"
     prefix = text(key_prefix(key))
     first = f"arrayFirst(a -> startsWith(a, {prefix}), arraySlice(answers, 1, valued))"
-    return f"substring(nullIf({first}, ''), {len(key_prefix(key)) + 1})"
+    said = f"substring(nullIf({first}, ''), {len(key_prefix(key)) + 1})"
+    rare = _rare_text(f"arrayFirst(t -> startsWith(t, {prefix}), tags)", key)
+    return f"if({_has_rare(project, key)}, {rare}, {said})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -44,9 +45,9 @@ from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.columns import WHOLE, batch_of, numbers_of
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.orders import sorting
-from satellite.store.clickhouse.predicates import IS_ERROR, MICROSECONDS, Moment, bounds, term, value, where
+from satellite.store.clickhouse.predicates import IS_ERROR, MICROSECONDS, Moment, bounds, terms, value, where
 from satellite.store.clickhouse.suggestions import suggestions
-from satellite.store.latency import PERCENTILES, bounds_us
+from satellite.store.latency import EDGES_US, PERCENTILES, bounds_us
 
 BATCH_SPANS = 65_536
 """Spans that `batches` reads at a time (ours)."""
@@ -61,6 +62,10 @@ _A_HAIR = 1e-13
 _LEVELS = {name: f"{percent / 100 - _A_HAIR:.15f}" for name, percent in PERCENTILES.items()}
 
 _RANKS = f"quantilesExact({', '.join(_LEVELS.values())})({MICROSECONDS})"
+_PLACE = f"toUInt16(bucket * 2 + {IS_ERROR})"
+_COUNT_PLACES = f"countResample(0, {2 * (len(EDGES_US) + 1)}, 1)"
+_COUNTED = f"{_COUNT_PLACES}({_PLACE})"
+"""How many spans each bucket has without an error, and with one, in turn: for few groups, since it takes place for all buckets."""
 _CELLS = f"sumMap([bucket], [toUInt64(1)], [toUInt64({IS_ERROR})])"
 _TRACES = (
     "uniqExact(trace_low) + uniqExactIf((trace_low, trace_high), trace_high != 0)"
@@ -91,10 +96,13 @@ class ClickHouseQuestions(ABC):
         if read is not None:
             moment = moment._replace(mark=read.until)
         condition = where(moment, plan)
-        ordered = sorting(order, read)
+        ordered = sorting(moment.project, order, read)
+        part = f"{condition} AND {ordered.later} ORDER BY {ordered.keys} LIMIT {limit + 1}"
+        if order != "arrival":  # to sort whole spans would have all of them read
+            part = f"{moment.condition} AND mark GLOBAL IN (SELECT mark FROM spans WHERE {part}) ORDER BY {ordered.keys}"
         found = self.connection.ask(
             f"SELECT {_SPAN}, {ordered.place}, (SELECT count() FROM spans WHERE {condition}) AS total"
-            f" FROM spans WHERE {condition} AND {ordered.later} ORDER BY {ordered.keys} LIMIT {limit + 1}"
+            f" FROM spans WHERE {part}"
         )
         total = found["total"][0].as_py() if found.num_rows else self._count(moment, plan)
         page = found.slice(0, limit)
@@ -186,7 +194,7 @@ class ClickHouseQuestions(ABC):
         traces = int(trace_numbers(high, low).max(initial=-1)) + 1
         chosen = choose(low, numbers_of(hits, "span_id"), stratum, traces_max, seed, traces)
         chosen = self._affordable(moment, plan, chosen)
-        matches = " AND ".join(["1", *bounds(plan), *map(term, plan.terms)])
+        matches = " AND ".join(["1", *bounds(plan), *terms(moment, plan)])
         rows = self.connection.ask(
             f"SELECT {_SPAN}, bucket, {matches} AS matched FROM spans WHERE {_of_traces(moment, plan, chosen)} ORDER BY mark"
         )
@@ -222,8 +230,8 @@ class ClickHouseQuestions(ABC):
         moment = self.moment(project)
         if moment is None:
             return [0] * (len(plan.terms) + 1)
-        terms = [*map(term, plan.terms)]
-        steps = [f"countIf({' AND '.join(terms[:most])})" for most in range(1, len(terms) + 1)]
+        said = terms(moment, plan)
+        steps = [f"countIf({' AND '.join(said[:most])})" for most in range(1, len(said) + 1)]
         found = self.connection.ask(
             f"SELECT [count(){''.join(f', {step}' for step in steps)}] AS steps"
             f" FROM spans WHERE {' AND '.join([moment.condition, *bounds(plan)])}"
@@ -236,13 +244,13 @@ class ClickHouseQuestions(ABC):
         moment = self.moment(project) or Moment(0, 0, 0, replaced=False)
         (row,) = self.connection.ask(
             f"SELECT count() AS spans, countIf({IS_ERROR}) AS errors, {_TRACES} AS traces, {_RANKS} AS ranks,"
-            f" min(start_ns) AS oldest, max(start_ns) AS newest, {_CELLS} AS cells FROM spans WHERE {where(moment, plan)}"
+            f" min(start_ns) AS oldest, max(start_ns) AS newest, {_COUNTED} AS cells FROM spans WHERE {where(moment, plan)}"
         ).to_pylist()
         some = row["spans"] > 0
         return Histogram(
             buckets=[
                 Bucket(cell.index, *bounds_us(cell.index), cell.count, cell.errors)
-                for cell in _cells(row["cells"])
+                for cell in _counted(row["cells"])
             ],
             percentiles=dict(zip(PERCENTILES, row["ranks"], strict=True)) if some else {},
             count=row["spans"],
@@ -268,7 +276,9 @@ class ClickHouseQuestions(ABC):
             return Groups([], 0)
         names = [f"v{i}" for i in range(len(by))]
         grouped = f"GROUP BY {', '.join(names)}" if names else ""
-        values = "".join(f"{value(key)} AS {name}, " for key, name in zip(by, names, strict=True))
+        values = "".join(
+            f"{value(moment.project, key)} AS {name}, " for key, name in zip(by, names, strict=True)
+        )
         key = (
             "" if order == "values" else f"{order.lstrip('-')} {'DESC' if order.startswith('-') else 'ASC'}, "
         )
@@ -277,12 +287,13 @@ class ClickHouseQuestions(ABC):
         part = "" if limit is None and not offset else f"LIMIT {offset}, {2**62 if limit is None else limit}"
         condition = where(moment, plan)
         found = self.connection.ask(
+            f"SELECT * EXCEPT places, arrayReduce('{_COUNT_PLACES}', places) AS cells FROM ("
             f"SELECT {values}count() AS count, countIf({IS_ERROR}) AS errors, sum({MICROSECONDS}) AS sum_us,"
             f" {_RANKS} AS ranks, ranks[1] AS p50_us, ranks[2] AS p95_us, ranks[3] AS p99_us,"
-            f" sum_us / count AS avg_latency_us, errors / count AS error_ratio, {_TRACES} AS traces, {_CELLS} AS cells,"
-            f" groupArraySorted({_EXEMPLARS})((bitNot(duration_ns), bitNot(start_ns), span_id, mark)) AS slowest,"
-            f" count() OVER () AS total FROM spans WHERE {condition} {grouped}"
-            f" HAVING count > 0 ORDER BY {ordered} {part}"
+            f" sum_us / count AS avg_latency_us, errors / count AS error_ratio, {_TRACES} AS traces, groupArray({_PLACE}) AS places,"
+            f" bitNot(groupArraySorted({_EXEMPLARS})(bitNot(duration_ns))[-1]) AS slow_ns, count() OVER () AS total"
+            f" FROM spans WHERE {condition} {grouped} HAVING count > 0 ORDER BY {ordered} {part})"
+            f" ORDER BY {ordered}"
         ).to_pylist()
         if found:
             total = found[0]["total"]
@@ -291,7 +302,21 @@ class ClickHouseQuestions(ABC):
                 f"SELECT count() AS total FROM (SELECT {values}1 FROM spans WHERE {condition} {grouped})"
             )
             total = counted["total"][0].as_py() if names else 0
-        return Groups([_group(row, names) for row in found], total)
+        slowest = self._slowest(condition, values, names, min((row["slow_ns"] for row in found), default=0))
+        return Groups([_group(row, names, slowest[_values(row, names)]) for row in found], total)
+
+    def _slowest(
+        self, condition: str, values: str, names: Sequence[str], slow_ns: int
+    ) -> Mapping[tuple[str | None, ...], list[str]]:
+        """The ids of the slowest spans of each group, of those that are as slow as this; apart, since it costs by the span."""
+        found = self.connection.ask(
+            f"SELECT {values}groupArraySorted({_EXEMPLARS})((bitNot(duration_ns), bitNot(start_ns), span_id, mark)) AS slowest"
+            f" FROM spans WHERE {condition} AND duration_ns >= {slow_ns} {f'GROUP BY {chr(44).join(names)}' if names else ''}"
+        ).to_pylist()
+        ids = {
+            _values(row, names): [id_text([*place.values()][2]) for place in row["slowest"]] for row in found
+        }
+        return defaultdict(list, ids)  # what was let go of in between has none
 
     def timeline(
         self, project: str, plan: Plan, *, from_ns: int, step_ns: int, columns: int, by: Sequence[str] = ()
@@ -303,7 +328,9 @@ class ClickHouseQuestions(ABC):
         if moment is None:
             return found
         names = [f"v{i}" for i in range(len(by))]
-        values = "".join(f"{value(key)} AS {name}, " for key, name in zip(by, names, strict=True))
+        values = "".join(
+            f"{value(moment.project, key)} AS {name}, " for key, name in zip(by, names, strict=True)
+        )
         rows = self.connection.ask(
             f"SELECT {values}intDiv(start_ns - ({from_ns}), {step_ns}) AS step, count() AS spans,"
             f" countIf({IS_ERROR}) AS errors, {_RANKS} AS ranks, {_CELLS} AS cells"
@@ -381,11 +408,18 @@ def _cells(summed: Any) -> list[Cell]:
     return [Cell(*cell) for cell in zip(indices, counts, errors, strict=True)]
 
 
+def _counted(places: Sequence[int]) -> list[Cell]:
+    """What _COUNTED says."""
+    counts = np.array(places, np.int64).reshape(-1, 2)
+    used = np.flatnonzero(counts.any(axis=1))
+    return [Cell(int(i), int(counts[i].sum()), int(counts[i, 1])) for i in used]
+
+
 def _values(row: dict[str, Any], names: Sequence[str]) -> tuple[str | None, ...]:
     return tuple(None if row[name] is None else row[name].decode("utf-8", "replace") for name in names)
 
 
-def _group(row: dict[str, Any], names: Sequence[str]) -> Group:
+def _group(row: dict[str, Any], names: Sequence[str], slowest: list[str]) -> Group:
     said = {
         name: row[name] for name in ("count", "errors", "error_ratio", "avg_latency_us", "sum_us", "traces")
     }
@@ -395,7 +429,7 @@ def _group(row: dict[str, Any], names: Sequence[str]) -> Group:
         p50_us=row["p50_us"],
         p95_us=row["p95_us"],
         p99_us=row["p99_us"],
-        exemplar_span_ids=[id_text([*place.values()][2]) for place in row["slowest"]],
-        buckets=_cells(row["cells"]),
+        exemplar_span_ids=slowest,
+        buckets=_counted(row["cells"]),
         **said,
     )

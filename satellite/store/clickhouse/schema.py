@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from contextlib import nullcontext, suppress
 from importlib import resources
 
+from satellite.errors import StoreFailed
 from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.durable.directory import BadDataDirectory
 
 _VERSIONS = "schema_versions"
+
+_MAY_FAIL = "TYPE text("
+"""An index that older ClickHouse does not have; questions are slower without."""
+
+_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (\w+) (.+?)(?: CODEC|\s+COMMENT|$)")
 
 
 def files() -> list[tuple[int, str, str]]:
@@ -51,8 +58,9 @@ def bring_up(connection: Connection) -> None:
     for version, name, text in files():
         if version > known:
             for one in statements(text):
-                for statement in tables.statements(one):
-                    connection.run(statement)
+                with suppress(StoreFailed) if _MAY_FAIL in one else nullcontext():
+                    for statement in tables.statements(one):
+                        connection.run(statement)
             connection.run(f"INSERT INTO {_VERSIONS} VALUES ({version}, '{name}')")
     if wrong := faults(connection):
         raise BadDataDirectory(
@@ -62,7 +70,7 @@ def bring_up(connection: Connection) -> None:
 
 
 def columns(text: str) -> dict[str, dict[str, str]]:
-    """The type of each column of each table that the statements of a file make."""
+    """The type of each column of each table that the statements of a file make or add."""
     found: dict[str, dict[str, str]] = {}
     for statement in statements(text):
         table = re.match(r"CREATE TABLE (\w+)", statement)
@@ -72,6 +80,8 @@ def columns(text: str) -> dict[str, dict[str, str]]:
                 re.match(r"    (\w+) (.+?)(?:,$| CODEC| COMMENT| DEFAULT|$)", line) for line in lines
             )
             found[table[1]] = {one[1]: one[2] for one in described if one is not None and one[1] != "INDEX"}
+        elif (added := _ADDED.match(statement)) is not None:
+            found.setdefault(added[1], {})[added[2]] = added[3]
     return found
 
 

@@ -13,6 +13,7 @@ from satellite.errors import StoreFailed, TookTooLong
 from satellite.model.spans import SpanBatch
 from satellite.query.limit import limited
 from satellite.query.plan import ALL, Plan
+from satellite.store.clickhouse import columns
 from satellite.store.clickhouse.columns import batch_of as batch_of_rows
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.engine import ClickHouseStore
@@ -59,6 +60,25 @@ class TestClickHouse(StoreConformance):
 def test_answers_are_the_oracle_s(
     opened: ClickHouseStore, history: list[Step], asked: list[Question]
 ) -> None:
+    assert_answers_of_the_oracle(opened, history, asked)
+
+
+@settings(
+    max_examples=int(os.environ.get("EXAMPLES", "25")) if WHOLE else 3,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=not WHOLE,
+)
+@given(steps, st.lists(questions, min_size=1, max_size=4))
+def test_so_are_those_about_values_that_few_spans_have(
+    opened: ClickHouseStore, history: list[Step], asked: list[Question]
+) -> None:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(columns, "RARE_FROM_SPANS", 1)
+        assert_answers_of_the_oracle(opened, history, asked)
+
+
+def assert_answers_of_the_oracle(opened: ClickHouseStore, history: list[Step], asked: list[Question]) -> None:
     oracle = NaiveStore()
     expected_marks = play(oracle, "p", history)
     emptied(opened)
@@ -93,6 +113,29 @@ def test_a_version_replaced_meanwhile_is_still_on_the_pages_that_began_before(st
     assert [len(batch) for batch in batches] == [30]
     assert store.count("p", tag("version", "2")) == 1
     assert store.count("p", ALL) == 30
+
+
+# Values that hardly any span has
+
+
+def test_a_rare_value_is_kept_once_and_found_in_every_way(store: ClickHouseStore) -> None:
+    texts = ["x" * length for length in (0, 1, 127, 128, 16_383, 16_384)]
+    spans = numbered(200)
+    with_id = [spans.slice(i, i + 1).with_tags({"id": text}) for i, text in enumerate(texts)]
+    store.write("p", SpanBatch.concat([*with_id, spans.slice(len(texts), 200)]), arrived_ns=NOW_NS)
+    (left,) = store.connection.ask(
+        "SELECT countIf(has(rare_keys, 'id')) AS rare, countIf(arrayExists(a -> startsWith(a, '\\n\\x02id'), answers)) AS others FROM spans"
+    ).to_pylist()
+    assert left == {"rare": len(texts), "others": 0}
+    groups = store.groups("p", ALL, ["id"], order="values").groups
+    expected: list[tuple[str | None, int]] = [*((text, 1) for text in texts), (None, 194)]
+    assert [(group.values[0], group.count) for group in groups] == expected
+    for text in texts:
+        assert store.count("p", tag("id", text)) == 1
+    assert store.count("p", matches("id", "x*")) == store.count("p", tag("id", *texts)) == len(texts)
+    assert store.count("p", matches("id", "x{2,200}", "y")) == 2
+    assert store.count("p", tag("id", texts[2], negated=True)) == 199
+    assert store.count("p", tag("id", "y")) == 0
 
 
 # When ClickHouse does not
