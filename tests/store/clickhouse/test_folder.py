@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from satellite.query.plan import ALL
-from satellite.store.clickhouse import engine
+from satellite.store.clickhouse import columns, engine, schema
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.commits import number_of
 from satellite.store.clickhouse.connection import Connection
@@ -111,6 +111,31 @@ def test_spans_go_when_their_time_is_up(packages: str, tmp_path: Path) -> None:
         assert [home.moment.floor for home in store._projects.values()] == floors
     finally:
         store.close()
+
+
+def test_tables_of_an_older_satellite_are_brought_up_to_date(
+    packages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:  # version 1 knew no rare values
+        before.setattr(columns, "RARE_FROM_SPANS", 2**62)
+        store = opened_at(tmp_path)
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        expected = answers(store, "p", ALL)
+    for change in ("DROP INDEX rare", "DROP INDEX found", "DROP COLUMN rare_keys"):
+        store.connection.run(f"ALTER TABLE spans {change} SETTINGS mutations_sync = 1")
+    store.connection.run("ALTER TABLE spans ADD INDEX said answers TYPE bloom_filter(0.01)")
+    store.connection.run("TRUNCATE TABLE schema_versions")
+    store.connection.run("INSERT INTO schema_versions VALUES (1, '001_spans.sql')")
+    store.close()
+    again = opened_at(tmp_path)
+    try:
+        assert schema.version_of(again.connection) == 2
+        assert answers(again, "p", ALL) == expected
+        monkeypatch.setattr(columns, "RARE_FROM_SPANS", 1)
+        again.write("p", numbered(3).with_tags({"id": "x"}), arrived_ns=NOW_NS)
+        assert again.count("p", tag("id", "x")) == 3
+    finally:
+        again.close()
 
 
 def test_tables_of_a_newer_satellite_are_refused(packages: str, tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ CREATE TABLE spans
 )
 ENGINE = MergeTree
 ORDER BY (project, mark)
-SETTINGS fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
+SETTINGS index_granularity = 2048, fsync_after_insert = 1, non_replicated_deduplication_window = 1000;
 
 CREATE TABLE gone
 (
