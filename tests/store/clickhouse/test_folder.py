@@ -120,7 +120,8 @@ def test_tables_of_an_older_satellite_are_brought_up_to_date(
         before.setattr(columns, "RARE_FROM_SPANS", 2**62)
         store = opened_at(tmp_path)
         store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
-        expected = answers(store, "p", ALL)
+        asked = tag("http.status_code", "200")
+        expected = (store.histogram("p", asked), store.groups("p", ALL, ["http.status_code"]))
     for change in ("DROP INDEX rare", "DROP INDEX found", "DROP COLUMN rare_keys"):
         store.connection.run(f"ALTER TABLE spans {change} SETTINGS mutations_sync = 1")
     store.connection.run("ALTER TABLE spans ADD INDEX said answers TYPE bloom_filter(0.01)")
@@ -130,7 +131,8 @@ def test_tables_of_an_older_satellite_are_brought_up_to_date(
     again = opened_at(tmp_path)
     try:
         assert schema.version_of(again.connection) == 2
-        assert answers(again, "p", ALL) == expected
+        assert (again.histogram("p", asked), again.groups("p", ALL, ["http.status_code"])) == expected
+        assert expected[0].count > 0
         monkeypatch.setattr(columns, "RARE_FROM_SPANS", 1)
         again.write("p", numbered(3).with_tags({"id": "x"}), arrived_ns=NOW_NS)
         assert again.count("p", tag("id", "x")) == 3
