@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satellite.model.reporter import Reporter
+from satellite.model.spans import SpanBuilder
 from satellite.store.latency import EDGES_US, bounds_us, bucket_of, nearest_rank, rank
-from satellite.store.recall.recent import RecentIds
+from satellite.store.recall.engine import RecallStore
+from satellite.store.recall.recent import RecentIds, Remembered
 from satellite.store.recall.row import merge_step
 
 SECOND = 1_000_000_000
@@ -91,6 +96,43 @@ def test_recent_ids_are_bounded() -> None:
     held = sum(len(run.keys) for run in recent._runs)
     assert 200 <= held <= 500
     assert recent.marks(keys(1999, 1900), 0).tolist() == [1999, 1900]
+
+
+def test_all_together_are_bounded_and_who_rests_longest_forgets_first() -> None:
+    together = Remembered(16 * 1000)
+    many = [RecentIds(10 * SECOND, 1000, together) for _ in range(50)]
+    for number, recent in enumerate(many):
+        recent.add(keys(*range(100)), marks(*range(1, 101)), number)
+        assert together.bytes == 16 * sum(map(len, many)) <= 16 * 1000
+    assert [len(recent) for recent in many] == [0] * 40 + [100] * 10
+    many[40].add(keys(500), marks(101), SECOND)
+    assert len(many[40]) == 101
+    assert not many[41]
+    many[0].add(keys(7), marks(101), 12 * SECOND)  # nobody asks the others, and what they knew is too old
+    assert (together.bytes, [len(recent) for recent in many]) == (16, [1] + [0] * 49)
+    many[0].clear()
+    assert together.bytes == 0
+
+
+def test_a_store_counts_what_it_remembers_of_all_projects() -> None:
+    with closing(RecallStore(bytes_per_project=2**30, bytes_in_total=2**24)) as store:
+        remembered = store._account.remembered
+        for number in range(30):
+            builder = SpanBuilder()
+            for span_id in range(1, 5001):
+                builder.add(
+                    reporter=Reporter("test", "a"),
+                    operation="",
+                    trace_low=1,
+                    span_id=span_id,
+                    start_ns=1,
+                    duration_ns=1,
+                )
+            store.write(f"p{number}", builder.build(), arrived_ns=number)
+            assert remembered.bytes <= 2**20
+        assert remembered.bytes > 2**19
+        store.drop("p29")
+        assert remembered.bytes <= 2**20 - 80_000
 
 
 @pytest.mark.parametrize("window_seconds", [0, 1])

@@ -36,6 +36,7 @@ from satellite.store.clickhouse.questions import ClickHouseQuestions
 from satellite.store.clickhouse.retention import Retention
 from satellite.store.clickhouse.seats import Seat
 from satellite.store.durable.files import Damage
+from satellite.store.recall.recent import Remembered
 
 TABLES = ("spans", "gone", "commits")
 
@@ -85,6 +86,7 @@ class ClickHouseStore(ClickHouseQuestions):
         """
         self._retention = retention or Retention()
         self._window_ns = int(duplicate_window_seconds * 1e9)
+        self._remembered = Remembered()
         self._damage: list[Damage] = []
         self._clock_seconds = clock_seconds
         self.connection = connection
@@ -135,7 +137,7 @@ class ClickHouseStore(ClickHouseQuestions):
             home.learn(home.standing)
 
     def _home(self, standing: Standing) -> Project:
-        return Project(standing, self._number, self._window_ns, self.connection)
+        return Project(standing, self._number, self._window_ns, self.connection, self._remembered)
 
     @property
     def _number(self) -> int:

@@ -21,7 +21,7 @@ from satellite.store.clickhouse.commits import Standing, commit
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.predicates import SEATS, Moment
 from satellite.store.identity import Identities, Keys, Mask, same_content, span_of
-from satellite.store.recall.recent import Marked, RecentIds
+from satellite.store.recall.recent import Marked, RecentIds, Remembered
 from satellite.store.recall.settle import Held, Settled, settle
 
 MOST_RECENT = 2**21
@@ -54,6 +54,7 @@ class Project:
     """0: of a satellite that is alone."""
     window_ns: int
     connection: Connection
+    remembered: Remembered
     stored: int = 0
     """Counted only by a satellite that is alone."""
 
@@ -62,8 +63,8 @@ class Project:
         """The highest that is known; readers see it when it is in the tables."""
         self.own = dict(self.moment.seen).get(self.seat, 0) if self.seat else self.mark
         """The highest of this satellite."""
-        self.recent = RecentIds(self.window_ns, MOST_RECENT)
-        self.parts = RecentIds(self.window_ns, MOST_RECENT)
+        self.recent = RecentIds(self.window_ns, MOST_RECENT, self.remembered)
+        self.parts = RecentIds(self.window_ns, MOST_RECENT, self.remembered)
         """Of the recent spans those that are parts or have some, by `span_of` their keys."""
         self.pending = Pending()
         self._pending_gone: set[int] = set()

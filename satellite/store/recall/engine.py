@@ -79,7 +79,7 @@ class RecallStore(RecallQuestions):
             disk_overrides or {},
             on_disk=disk is not None,
         )
-        self._account = Account()
+        self._account = Account(self._budgets.whole.memory_bytes)
         self._evicting = threading.Lock()
         self._window_ns = int(duplicate_window_seconds * 1e9)
         self._segment_spans = min(segment_spans, SEGMENT_SPANS)

@@ -16,7 +16,7 @@ from satellite.store.identity import Identities, span_of
 from satellite.store.recall import row
 from satellite.store.recall.disk import Recovered, file_entry
 from satellite.store.recall.fairness import windows
-from satellite.store.recall.recent import RecentIds
+from satellite.store.recall.recent import REMEMBERED_BYTES, RecentIds, Remembered
 from satellite.store.recall.row import Segments
 from satellite.store.recall.segment import Segment, held_ns
 from satellite.store.recall.settle import Held, Settled, settle
@@ -25,7 +25,7 @@ SERVICES_SHOWN = 50
 """In what is said of a project at a glance (ours)."""
 
 MOST_RECENT = 2**21
-"""Identities remembered for finding duplicates, whatever the window: 32 MiB a project."""
+"""Identities remembered for finding duplicates, whatever the window: 32 MiB a project; of all together see `Account`."""
 
 
 @dataclass(slots=True)
@@ -41,9 +41,11 @@ class Plan:
 class Account:
     """What all projects take together, kept up as they change."""
 
-    def __init__(self) -> None:
+    def __init__(self, bytes_in_total: int) -> None:
+        """Of so many bytes of spans; what came lately may take a sixteenth of that beside them."""
         self.bytes = 0
         self.file_bytes = 0
+        self.remembered = Remembered(min(max(bytes_in_total // 16, 2**20), REMEMBERED_BYTES))
         self._lock = threading.Lock()
 
     def add(self, memory_bytes: int, file_bytes: int) -> None:
@@ -84,8 +86,8 @@ class Project:
     """Held while segments are merged or put into files; taken before `lock`."""
 
     def __post_init__(self) -> None:
-        self.recent = RecentIds(self.window_ns, MOST_RECENT)
-        self.parts = RecentIds(self.window_ns, MOST_RECENT)
+        self.recent = RecentIds(self.window_ns, MOST_RECENT, self.account.remembered)
+        self.parts = RecentIds(self.window_ns, MOST_RECENT, self.account.remembered)
         """Of the recent spans those that are parts or have some, by `span_of` their keys."""
 
     @classmethod
@@ -215,6 +217,8 @@ class Project:
         held = self.segments
         self.over = True
         self.place(())
+        self.recent.clear()
+        self.parts.clear()
         return held
 
     def empty(self) -> Segments:
