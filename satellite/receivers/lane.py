@@ -7,6 +7,7 @@ clients sent is inside as text and bytes.
 from __future__ import annotations
 
 import pickle
+import select
 import socket
 import struct
 from contextlib import suppress
@@ -39,9 +40,11 @@ class Lane:
     """One end. One thread may send while another receives."""
 
     def __init__(self, end: socket.socket) -> None:
-        """Over a socket that blocks."""
+        """Over a socket that blocks, or that an event loop listens at: uvloop makes such a one not block."""
         self._socket = end
         self._came = bytearray()
+        self._room = select.poll()
+        self._room.register(end, select.POLLOUT)
 
     def fileno(self) -> int:
         """The socket's."""
@@ -66,7 +69,11 @@ class Lane:
         prefix = _PREFIX.pack(number, len(head), len(spans))
         left = [memoryview(part) for part in (prefix + head, spans) if len(part)]
         while left:
-            sent = self._socket.sendmsg(left)
+            try:
+                sent = self._socket.sendmsg(left)
+            except BlockingIOError:
+                self._room.poll()
+                continue
             while left and sent >= len(left[0]):
                 sent -= len(left.pop(0))
             if left:
