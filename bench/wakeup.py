@@ -90,7 +90,7 @@ async def _post(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: str, body: bytes
 ) -> bytes:
     """The body of the answer, which must be 200."""
-    head = f"POST {target} HTTP/1.1\r\nhost: bench\r\ncontent-length: {len(body)}\r\n\r\n"
+    head = f"POST {target} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {len(body)}\r\n\r\n"
     writer.write(head.encode() + body)
     answer = (await reader.readuntil(b"\r\n\r\n")).lower()
     size = int(answer.partition(b"content-length:")[2].split()[0])
