@@ -11,6 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from abc import ABC, abstractmethod
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +29,7 @@ def free_ports(number: int) -> list[int]:
         return [int(one.getsockname()[1]) for one in sockets]
 
 
-class Served:
+class Served(ABC):
     """Runs in its `with` block; leaves nothing behind."""
 
     def __init__(self) -> None:
@@ -40,13 +41,13 @@ class Served:
 
     # What a server must say
 
+    @abstractmethod
     def command(self, folder: Path) -> tuple[list[str], dict[str, str]]:
         """(arguments, what its environment has beside ours); chooses the ports. It may write to that folder."""
-        raise NotImplementedError
 
+    @abstractmethod
     def is_ready(self) -> bool:
         """Asked again and again after the start; OSError means no."""
-        raise NotImplementedError
 
     # The process
 

@@ -86,7 +86,8 @@ async def expect(
     clock = asyncio.get_running_loop().time
     changed = clock()
     deadline = changed + wanted.timeout_ms / 1000
-    if fences is not None and wanted.fence is not None:
+    if wanted.fence is not None:
+        assert fences is not None, "who waits for a fence knows who reports"
         await fences.passed(project, Fence(wanted.fence.services, wanted.timeout_ms))
         changed = clock()
     plan = plan_of(wanted.query, since=wanted.since)

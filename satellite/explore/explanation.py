@@ -125,14 +125,15 @@ def explain(
         for i, (term, spans) in enumerate(zip(plan.terms, left, strict=True))
     ]
     failing = next((i for i, spans in enumerate(left) if spans == 0), None) if everything else None
+    reaching = plan if failing is None else replace(plan, terms=plan.terms[:failing])
+    page = source.find(project, reaching, order="-start", limit=1) if everything else None
     nearest, keys = [], []
-    if failing is not None and (kind := _KINDS.get(plan.terms[failing].field)):
+    if page is not None and failing is not None and (kind := _KINDS.get(plan.terms[failing].field)):
         term = plan.terms[failing]
-        before = replace(plan, terms=plan.terms[:failing])
         key = term.key if kind == "value" else ""
-        latest = replace(before, since=max(plan.since, _mark(source, project, before) - VALUES_AMONG))
+        latest = replace(reaching, since=max(plan.since, page.mark - VALUES_AMONG))
         seen = suggest(source, project, kind, latest, key=key) or suggest(
-            source, project, kind, before, key=key
+            source, project, kind, reaching, key=key
         )
         nearest = _nearest(seen, term.values)
         if not nearest and kind == "value" and not _occurs(source, project, term.key):
@@ -141,7 +142,8 @@ def explain(
         source.suggest(project, "service", replace(plan, terms=()), limit=NEAREST) if everything else []
     )
     elsewhere = [other for other in others if other != project] if not everything else []
-    whole = _whole(source, project, plan, failing, wrong) if everything else None
+    shown = wrong or (page.spans[0].trace_id if page is not None and page.spans else "")
+    whole = _whole(source, project, shown)
     checked, traces = _checked(source, project, plan) if everything and everything <= CHECKED else ([], None)
     made = Explanation(
         everything,
@@ -166,18 +168,12 @@ def explain(
     return msgspec.structs.replace(made, lines=lines)
 
 
-def _mark(source: Questions, project: str, plan: Plan) -> int:
-    return source.find(project, plan, order="-start", limit=1).mark
-
-
-def _whole(source: Questions, project: str, plan: Plan, failing: int | None, wrong: str) -> WholeTrace | None:
-    """The trace that is wrong, or else came nearest; None when even that has left."""
-    near = plan if failing is None else replace(plan, terms=plan.terms[:failing])
-    page = source.find(project, near, order="-start", limit=1)
-    if not page.spans:
+def _whole(source: Questions, project: str, trace_id: str) -> WholeTrace | None:
+    """A trace; None when there is none, or it has left."""
+    if not trace_id:
         return None
     try:
-        return whole_trace(source, project, wrong or page.spans[0].trace_id, join=False)
+        return whole_trace(source, project, trace_id, join=False)
     except SatelliteError:  # it has just left
         return None
 

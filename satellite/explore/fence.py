@@ -82,7 +82,8 @@ class Fences:
                 known = self.reporters(project)
                 begun = [one for one in known if one.last_begun_ns >= since_ns]
                 if wanted.services:
-                    late = [name for name in wanted.services if name not in {one.service for one in begun}]
+                    heard = {one.service for one in begun}
+                    late = [name for name in wanted.services if name not in heard]
                 else:
                     silent = [
                         one for one in known if _identity(one) in before and one.last_begun_ns < since_ns
