@@ -149,6 +149,9 @@ def test_a_quick_enter_means_what_was_typed(open_page: Callable[..., Page]) -> N
 def test_what_cannot_be_shown_says_so(open_page: Callable[..., Page]) -> None:
     page = open_page("/pages/explorer?snapshot_id=nosuchsnap", expects=("404", "ERR_FAILED", "Failed to"))
     expect(page.get_by_role("alert")).to_contain_text("This snapshot is not kept")
+    asked = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+    assert any("/snapshots/nosuchsnap" in url for url in asked)
+    assert not any("snapshot=nosuchsnap" in url for url in asked)  # one part of the page says it, not each
     page.get_by_role("button", name="Show what is held now").click()
     expect(page.locator(".result strong").first).to_have_text("88")
 

@@ -115,9 +115,14 @@ export class ExplorerState {
   get snapshot(): string {
     return this.params.get("snapshot_id") ?? "";
   }
+  /** The snapshot that the address names, once it is known to be kept. */
+  get shown(): Snapshot | null {
+    const found = this.kept.value?.snapshot;
+    return found && found.id === this.snapshot ? found : null;
+  }
   /** The query as written; null while the snapshot that has it is on its way. */
   get text(): string | null {
-    if (this.snapshot && !this.params.has("query")) return this.kept.value?.snapshot.query ?? null;
+    if (this.snapshot && !this.params.has("query")) return this.shown?.query ?? null;
     return this.params.get("query") ?? "";
   }
   get tab(): Tab {
@@ -186,11 +191,12 @@ export class ExplorerState {
     const found = WINDOWS.find(([id]) => id === this.window);
     return found ? { oldest_us: Math.floor(this.ranUs - found[2]) } : {};
   }
-  /** All spans of the query and the window; null until the query is read. */
+  /** All spans of the query and the window; null until the query is read, and the snapshot known to be kept: else each part of the page would say that it is not. */
   readonly bounds: Asked | null = $derived.by(() => {
     void this.#runs;
     void session.sent;
     const [parsed, snapshot] = [this.parsed.value, this.snapshot];
+    if (snapshot && !this.shown) return null;
     if (snapshot) return this.params.has("query") && parsed ? { snapshot, query: parsed.text } : { snapshot };
     return parsed ? { query: parsed.text, ...this.times } : null;
   });
