@@ -95,9 +95,7 @@ def _relations(batch: SpanBatch) -> dict[str, Mask]:
     shared = (batch.column("marks") & np.uint16(Marks.SHARED)) != 0
     trace = _codes_of(batch.column("trace_high"), batch.column("trace_low"))
     own = (parent == span) & (parent != 0) & ~shared
-    ids = np.stack([trace, span.astype(np.uint64)], axis=1).astype(np.uint64)
-    wanted = np.stack([trace, parent.astype(np.uint64)], axis=1).astype(np.uint64)
-    codes = _rows_as_codes(np.concatenate([ids, wanted]))
+    codes = _codes_of(np.concatenate([trace, trace]), np.concatenate([span, parent]))
     present = np.zeros(int(codes.max(initial=0)) + 1, np.bool_)
     present[codes[:size]] = True
     unknown = (parent != 0) & ~own & ~present[codes[size:]]
@@ -115,17 +113,13 @@ def _relations(batch: SpanBatch) -> dict[str, Mask]:
 
 
 def _codes_of(high: npt.NDArray[Any], low: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    return _rows_as_codes(np.stack([high, low], axis=1).astype(np.uint64))
-
-
-def _rows_as_codes(pairs: npt.NDArray[np.uint64]) -> npt.NDArray[np.int64]:
-    """A number for each row, the same for equal rows."""
-    if not len(pairs):
+    """A number for each pair, the same for equal ones. The halves are never one array: numbers of unlike types in one are floats."""
+    if not len(low):
         return np.zeros(0, np.int64)
-    order = np.lexsort((pairs[:, 1], pairs[:, 0]))
-    sorted_pairs = pairs[order]
-    new = np.any(sorted_pairs[1:] != sorted_pairs[:-1], axis=1)
-    codes = np.empty(len(pairs), np.int64)
+    order = np.lexsort((low, high))
+    high, low = high[order], low[order]
+    new = (high[1:] != high[:-1]) | (low[1:] != low[:-1])
+    codes = np.empty(len(low), np.int64)
     codes[order] = np.concatenate([[0], np.cumsum(new)])
     return codes
 

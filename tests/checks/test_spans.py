@@ -77,6 +77,14 @@ def test_ids_of_another_trace_are_others() -> None:
     assert names(same_low) == {"unknown-parent": 1}
 
 
+def test_large_ids_that_differ_in_their_last_bits_are_others() -> None:
+    large = 2**63 + 1
+    assert names(batch({"span_id": large}, {"span_id": large + 1, "parent_id": large})) == {}
+    assert names(batch({"span_id": large}, {"span_id": 5, "parent_id": large + 1})) == {"unknown-parent": 1}
+    others = ({"trace_high": large + i, "trace_low": large + i, "span_id": 1} for i in range(3))
+    assert names(batch(*others)) == {}
+
+
 def test_a_shared_id_is_no_repeated_one() -> None:
     assert names(batch({"span_id": 1}, {"span_id": 1, "parent_id": 1, "marks": Marks.SHARED})) == {}
     assert names(batch({"span_id": 1}, {"span_id": 1, "parent_id": 9})) == {
