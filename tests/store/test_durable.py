@@ -288,6 +288,49 @@ def test_a_newer_file_refuses_the_start(tmp_path: Path) -> None:
         opened(tmp_path, segment_spans=50)
 
 
+def test_what_is_sealed_while_others_are_filed_is_filed_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path, segment_spans=50)
+    disk, keeper = store._disk, store._keeper
+    assert disk is not None
+    assert keeper is not None
+    store.write("p", one(span_id=1), arrived_ns=NOW_NS)
+    home, holding = store._projects["p"], disk.holding
+    written = False
+
+    def then_comes_more() -> set[str]:  # after what was sealed is filed, before the manifest says so
+        nonlocal written
+        if not written:
+            written = True
+            for i in range(16):
+                store.write("p", some(10, 2 + 10 * i), arrived_ns=NOW_NS + i)
+            store.settle()
+            keeper.changed(home, due=True)
+        return holding()
+
+    monkeypatch.setattr(disk, "holding", then_comes_more)
+    keeper.turn()
+    store.close()
+    assert written
+    assert len(list((tmp_path / "spans" / "p").iterdir())) == 3
+
+
+def test_what_is_sealed_after_the_manifest_was_written_is_filed_too(tmp_path: Path) -> None:
+    store = opened(tmp_path, segment_spans=50)
+    keeper = store._keeper
+    assert keeper is not None
+    store.write("p", one(span_id=1), arrived_ns=NOW_NS)
+    with store._projects["p"].merging:
+        for i in range(16):
+            store.write("p", some(10, 2 + 10 * i), arrived_ns=NOW_NS + i)
+        with keeper._wake:
+            keeper._changed.clear()
+    store.settle()
+    store.close()
+    assert len(list((tmp_path / "spans" / "p").iterdir())) == 3
+
+
 # A disk that does not take it
 
 

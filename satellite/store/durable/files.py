@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,28 @@ class Damage:
     def __str__(self) -> str:
         """One line for logs and diagnostics."""
         return f"{self.path.name}: {self.what}: {self.reason}"
+
+
+@dataclass(slots=True)
+class Refusal:
+    """Why a disk did not take something, and how much that was: on one that is nearly full smaller things go on fitting, which proves nothing."""
+
+    reason: str = ""
+    """"" when there is none."""
+    nbytes: int = 0
+
+    def failed(self, error: OSError, nbytes: int) -> None:
+        """So many bytes were refused."""
+        self.reason, self.nbytes = error.strerror or str(error), max(self.nbytes, nbytes)
+
+    def worked(self, nbytes: int) -> None:
+        """So many bytes were taken: enough, if as many as were refused."""
+        if nbytes >= self.nbytes:
+            self.reason, self.nbytes = "", 0
+
+    def stands(self, folder: Path) -> bool:
+        """Whether the same would be refused again for want of room."""
+        return bool(self.reason) and shutil.disk_usage(folder).free < self.nbytes
 
 
 def sync_folder(folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from satellite.store.durable.files import Damage, sync_folder
+from satellite.store.durable.files import Damage, Refusal, sync_folder
 
 VERSION = 1
 FILE_BYTES = 64 * 2**20
@@ -39,6 +39,11 @@ class _Group:
     first: int = 0
     done: bool = False
     failure: OSError | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Of all payloads."""
+        return sum(memoryview(part).nbytes for payload, _ in self.records for part in payload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +87,7 @@ class Journal:
         self._descriptor = -1
         self._file = 0
         self._written = 0
-        self.problem = ""
-        """Why the last group could not be written; "" when it could."""
+        self._refusal = Refusal()
 
     # Reading back
 
@@ -122,6 +126,11 @@ class Journal:
     # Writing
 
     @property
+    def problem(self) -> str:
+        """Why a group could not be written; "" when one of its size could."""
+        return self._refusal.reason
+
+    @property
     def last(self) -> int:
         """The number of the last record."""
         return self._next - 1
@@ -146,10 +155,10 @@ class Journal:
                 group.first = self._next
                 self._write(group)
                 self._next += len(group.records)
-                self.problem = ""
+                self._refusal.worked(group.nbytes)
             except OSError as failure:
                 group.failure = failure
-                self.problem = failure.strerror or str(failure)
+                self._refusal.failed(failure, group.nbytes)
             finally:
                 with self._turn:
                     group.done, self._writing = True, False
@@ -160,10 +169,13 @@ class Journal:
 
     def probe(self) -> None:
         """Find out whether a disk that failed takes records again; `problem` then says."""
+        if self._refusal.stands(self._folder):
+            return
         try:
             self.append(([], None))
         except OSError:
             return
+        self._refusal = Refusal()
 
     def _write(self, group: _Group) -> None:
         if self._descriptor < 0 or self._written >= self._file_bytes:

@@ -19,7 +19,7 @@ from satellite.model.spans import SpanBatch
 from satellite.store.distinct import distinct
 from satellite.store.durable import manifest
 from satellite.store.durable.directory import BadDataDirectory, Directory
-from satellite.store.durable.files import Damage
+from satellite.store.durable.files import Damage, Refusal
 from satellite.store.durable.journal import Entry, Journal
 from satellite.store.durable.manifest import FileEntry, Manifest, ProjectEntry, Unreadable
 from satellite.store.recall import records, segment_file
@@ -121,14 +121,15 @@ class Disk:
         """Of manifests: the one that is being written, or was; the last that is on disk."""
         self._unwanted: list[tuple[int, float, Path]] = []
         """Files that manifests up to a generation name, and since when they are not needed."""
-        self._file_problem = ""
+        self._refusal = Refusal()
+        """Of files; the journal has its own."""
         self.damage: list[Damage] = []
         """What could not be read, at start and since; the newest last."""
 
     @property
     def problem(self) -> str:
         """Why nothing can be written now; "" when it can."""
-        reason = self._journal.problem or self._file_problem
+        reason = self._journal.problem or self._refusal.reason
         return f"the data directory {self._directory.path} cannot be written: {reason}" if reason else ""
 
     # Coming back
@@ -302,7 +303,8 @@ class Disk:
         """Find out whether a disk that failed works again."""
         if self._journal.problem:
             self._journal.probe()
-        self._file_problem = ""
+        if not self._refusal.stands(self._directory.path):
+            self._refusal = Refusal()
 
     # Files
 
@@ -317,9 +319,9 @@ class Disk:
             folder.mkdir(mode=0o700, exist_ok=True)
             segment_file.write(path, project, born, serial, segment)
         except OSError as error:
-            self._file_problem = error.strerror or str(error)
+            self._refusal.failed(error, segment.nbytes)
             raise
-        self._file_problem = ""
+        self._refusal.worked(segment.nbytes)
         return SegmentFile(path).segment(segment.dead)
 
     def checkpoint(self, capture: Callable[[], Mapping[str, ProjectEntry | None]]) -> None:
@@ -334,7 +336,7 @@ class Disk:
         try:
             manifest.write(self._directory.path, written)
         except OSError as error:
-            self._file_problem = error.strerror or str(error)
+            self._refusal.failed(error, 0)
             raise
         with self._lock:
             written.serial = self._manifest.serial

@@ -347,6 +347,8 @@ class RecallStore(RecallQuestions):
                     now = row.swapped(home.segments, parts, merged)
                     if now is not None:
                         home.place(now)
+                if sealed and self._keeper is not None:
+                    self._keeper.changed(home)
 
     def _spans_of(self, home: Project, loose: Sequence[Segment]) -> int:
         """Rows of a full segment: fewer where 65,536 would be a large part of the budget.

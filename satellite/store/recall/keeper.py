@@ -103,6 +103,9 @@ class Keeper:
                 self._gone |= gone
                 self._due = True
             raise
+        sealed = {one for one in changed if not one.over and any(part.sealed for part in one.unfiled)}
+        with self._wake:
+            self._changed |= sealed  # since they were looked at: they are filed in the next turn
 
     def _file_sealed(self, project: Project) -> None:
         with project.merging:

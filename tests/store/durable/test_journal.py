@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -110,8 +112,35 @@ def test_a_refused_record_is_not_there(
         journal.probe()
         assert journal.problem
     assert journal.append(([b"two"], "")) == 2
+    assert journal.problem  # less than what was refused
+    journal.probe()
     assert not journal.problem
-    assert records(tmp_path) == [(1, b"one"), (2, b"two")]
+    assert [entry for entry in records(tmp_path) if entry[1]] == [(1, b"one"), (2, b"two")]
+
+
+def test_a_nearly_full_disk_is_full_until_it_has_room_for_what_it_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = Journal(tmp_path)
+    journal.append(([b"one"], ""))
+    room, writes = 1000, os.writev
+
+    def write(descriptor: int, buffers: list[memoryview]) -> int:
+        if sum(map(len, buffers)) > room:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return writes(descriptor, buffers)
+
+    monkeypatch.setattr(os, "writev", write)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=room))
+    with pytest.raises(OSError, match="No space left"):
+        journal.append(([bytes(5000)], ""))
+    for _ in range(3):
+        journal.append(([b"small"], ""))
+        journal.probe()
+        assert journal.problem
+    room = 10_000
+    journal.probe()
+    assert not journal.problem
 
 
 def test_a_torn_end_is_cut_and_told(tmp_path: Path) -> None:
