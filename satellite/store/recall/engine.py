@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 
 import numpy as np
 
@@ -18,9 +17,10 @@ from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch
 from satellite.store import ProjectStats, Written
 from satellite.store.durable.files import Damage
-from satellite.store.recall import fairness, row
+from satellite.store.recall import row
 from satellite.store.recall.budget import Budget, Budgets
 from satellite.store.recall.disk import Disk
+from satellite.store.recall.eviction import Eviction
 from satellite.store.recall.keeper import Keeper
 from satellite.store.recall.project import Account, Plan, Project
 from satellite.store.recall.questions import RecallQuestions
@@ -31,12 +31,6 @@ from satellite.store.recall.tally import prepare
 
 MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
-
-SEGMENTS_LEAST = 12
-"""So many segments a full budget has at least, unless they would be smaller than SPANS_LEAST (ours)."""
-
-SPANS_LEAST = 64
-"""Rows of a full segment at least, whatever they weigh, or nothing would ever be sealed under a small budget (ours)."""
 
 MOST_PROJECTS = 10_000
 """In open mode any token makes a project, and each holds some kilobytes whatever its budget (ours)."""
@@ -72,28 +66,35 @@ class RecallStore(RecallQuestions):
             segment_spans: rows per sealed segment, at most 65,536.
             disk: where everything is kept besides; None: nowhere, all is in memory.
         """
-        self._budgets = Budgets.given(
+        budgets = Budgets.given(
             Budget(bytes_per_project, disk_bytes_per_project),
             Budget(2**63 if bytes_in_total is None else bytes_in_total, disk_bytes_in_total),
             overrides or {},
             disk_overrides or {},
             on_disk=disk is not None,
         )
-        self._account = Account(self._budgets.whole.memory_bytes)
-        self._evicting = threading.Lock()
+        self._account = Account(budgets.whole.memory_bytes)
         self._window_ns = int(duplicate_window_seconds * 1e9)
         self._segment_spans = min(segment_spans, SEGMENT_SPANS)
         self._projects: dict[str, Project] = {}
         self._disk = disk
-        self._keeper: Keeper | None = None
+        self._keeper = Keeper(disk, self._projects) if disk is not None else None
+        self._eviction = Eviction(
+            self._projects,
+            self._account,
+            budgets,
+            segment_spans=self._segment_spans,
+            disk=disk,
+            keeper=self._keeper,
+            lose=self.lose,
+        )
         self._lock = threading.Lock()
         self._todo: deque[Project] = deque()
         self._busy = False
         self._closed = False
         self._wake = threading.Condition()
         self._merger = threading.Thread(target=self._merge_forever, name="recall-merge", daemon=True)
-        if disk is not None:
-            self._keeper = Keeper(disk, self._projects)
+        if disk is not None and self._keeper is not None:
             self._recover(disk, self._keeper)
             self._keeper.start()
         self._merger.start()
@@ -109,9 +110,9 @@ class RecallStore(RecallQuestions):
                     break
                 except DamagedFile as damaged:
                     self.lose(name, damaged)
-            self._evict(home)
+            self._eviction.evict(home)
             self._schedule(home)
-        self._evict_largest()
+        self._eviction.evict_largest()
 
     # Writing
 
@@ -124,9 +125,9 @@ class RecallStore(RecallQuestions):
             if row.loose(home.segments) > MOST_LOOSE:
                 self._merge(home)
             self._schedule(home)
-            self._unload(home)
-            self._evict(home)
-            self._evict_largest()
+            self._eviction.unload(home)
+            self._eviction.evict(home)
+            self._eviction.evict_largest()
         return written
 
     def _keep(
@@ -137,7 +138,7 @@ class RecallStore(RecallQuestions):
             with home.writing:
                 if home.over:  # dropped since we asked for it
                     continue
-                self._refuse_full(home)
+                self._eviction.refuse_full(home)
                 try:
                     with home.lock:
                         plan = home.plan(batch, arrived_ns, dropped)
@@ -181,122 +182,6 @@ class RecallStore(RecallQuestions):
                 home = self._projects.setdefault(project, Project(project, self._window_ns, self._account))
         return home
 
-    def _evict(self, home: Project) -> None:
-        """Let go of what is beyond the project's budget."""
-        budget = self._budgets.of(home.name)
-        if budget.exceeded(home):
-            self._make_room(home, budget.with_room())
-
-    def _make_room(self, home: Project, budget: Budget) -> None:
-        """Let go of spans by the rule of `fairness`, until the budget holds; the newest segment stays whatever its size."""
-        with home.evicting:
-            if not budget.exceeded(home):  # somebody else has made room meanwhile
-                return
-            for turn in fairness.turns(home.segments, budget.bytes):
-                seen: row.Segments = ()
-                # Again while others merge what we look at, or the next kind of rows would go in the place of this one.
-                while seen is not home.segments:
-                    seen = home.segments
-                    for segment in seen[:-1]:
-                        if not budget.exceeded(home):
-                            return
-                        try:
-                            self._give_up(home, segment, turn)
-                        except DamagedFile as damaged:
-                            self.lose(home.name, damaged)
-                        except OSError:  # no room on the disk for what should be left of it
-                            if home.give_up((segment,), None):
-                                self._let_go(home, (segment,))
-
-    def _give_up(self, home: Project, segment: Segment, turn: fairness.Turn) -> None:
-        """What of a segment is to go now; what is left of it joins its neighbour, or few questions would meet many."""
-        going = turn.rows(segment)
-        if going >= segment.alive:
-            if home.give_up((segment,), None):
-                self._let_go(home, (segment,))
-            return
-        if going < max(len(segment) * fairness.WORTHWHILE, 1):
-            return
-        parts: row.Segments = (segment,)
-        left = segment.picked(turn.keeps(segment))
-        at = home.segments.index(segment) if segment in home.segments else 0
-        for elder in reversed(home.segments[:at]):
-            if (
-                elder.sealed != left.sealed
-                or len(elder) > fairness.GROWTH * len(left)
-                or len(elder) + len(left) > self._spans_of(home, (elder, left))
-                or left.last_mark - elder.first_mark >= 2**32
-            ):
-                break
-            parts, left = (elder, *parts), Segment.merged((elder, left), sealed=left.sealed)
-        if self._disk is not None and any(part.file for part in parts):
-            left = self._disk.file(home.name, home.born, left)
-        self._let_go(home, parts if home.give_up(parts, left) else (left,))
-
-    def _evict_largest(self) -> None:
-        """When all together are over their budget, the largest projects lose spans, until there is room again."""
-        if self._budgets.whole.exceeded(self._account):
-            self._evict_until(self._budgets.whole.with_room())
-
-    def _evict_until(self, budget: Budget) -> None:
-        with self._evicting:
-            while budget.exceeded(self._account) and self._projects:
-                largest, *others = sorted(self._projects.values(), key=budget.share, reverse=True)[:2]
-                before = budget.share(largest)
-                over = budget.share(self._account) - budget.bytes
-                # No lower than the next largest, and never by more than half at a time.
-                least = max(before // 2, *(budget.share(other) for other in others), 0)
-                self._make_room(largest, budget.of_bytes(min(max(before - over, least), before - 1)))
-                if budget.share(largest) >= before:
-                    return
-
-    def shrink(self, size_bytes: int) -> None:
-        """Take so many bytes of memory less: the largest projects give theirs to the disk, or lose their oldest."""
-        target = max(self._account.bytes - size_bytes, 0)
-        if self._keeper is not None:
-            self._file_until(target)
-        else:
-            self._evict_until(Budget(target, 0))
-
-    def release(self) -> None:
-        """Let the operating system have the pages of files that questions read; they are read again when needed."""
-        for home in list(self._projects.values()):
-            for segment in home.segments:
-                if segment.file is not None and segment.file.touched:
-                    segment.file.release()
-
-    def _let_go(self, home: Project, gone: Sequence[Segment]) -> None:
-        if gone and self._disk is not None and self._keeper is not None:
-            self._disk.discard(gone)
-            self._keeper.changed(home, due=True)
-
-    def _unload(self, home: Project) -> None:
-        """Put into files what takes more memory than it may; whoever writes pays for it."""
-        if self._keeper is None:
-            return
-        if home.bytes > self._budgets.of(home.name).memory_bytes:
-            with suppress(OSError):  # the next writer is told to try later
-                self._keeper.file_all(home)
-        if self._account.bytes > self._budgets.whole.memory_bytes:
-            self._file_until(self._budgets.whole.memory_bytes)
-
-    def _file_until(self, memory_bytes: int) -> None:
-        while self._keeper is not None and self._account.bytes > memory_bytes and self._projects:
-            largest = max(list(self._projects.values()), key=lambda one: one.bytes)
-            before = largest.bytes
-            with suppress(OSError):
-                self._keeper.file_all(largest)
-            if largest.bytes >= before:
-                return
-
-    def _refuse_full(self, home: Project) -> None:
-        """While the disk takes nothing and the memory is full, nobody writes."""
-        if self._disk is None or not self._disk.problem:
-            return
-        full = home.bytes > self._budgets.of(home.name).memory_bytes
-        if full or self._account.bytes > self._budgets.whole.memory_bytes:
-            raise Overloaded(self._disk.problem, hint="send again later")
-
     # Merging
 
     def _schedule(self, home: Project) -> None:
@@ -317,8 +202,8 @@ class RecallStore(RecallQuestions):
                 self._busy = True
             try:
                 self._merge(home)
-                self._evict(home)  # what is sealed takes a little more
-                self._evict_largest()
+                self._eviction.evict(home)  # what is sealed takes a little more
+                self._eviction.evict_largest()
             except DamagedFile as damaged:
                 self.lose(home.name, damaged)
 
@@ -329,7 +214,8 @@ class RecallStore(RecallQuestions):
                 segments = home.segments
                 first = len(segments) - row.loose(segments)
                 step = row.merge_step(
-                    [len(segment) for segment in segments[first:]], self._spans_of(home, segments[first:])
+                    [len(segment) for segment in segments[first:]],
+                    self._eviction.spans_of(home, segments[first:]),
                 )
                 if step is None:
                     return
@@ -349,19 +235,6 @@ class RecallStore(RecallQuestions):
                         home.place(now)
                 if sealed and self._keeper is not None:
                     self._keeper.changed(home)
-
-    def _spans_of(self, home: Project, loose: Sequence[Segment]) -> int:
-        """Rows of a full segment: fewer where 65,536 would be a large part of the budget.
-
-        Sealing takes three times a segment's bytes for a moment, and what is let go is let go by segments.
-        """
-        rows = sum(map(len, loose))
-        size = sum(segment.nbytes for segment in loose)
-        if not size:
-            return self._segment_spans
-        budget = min(self._budgets.of(home.name).memory_bytes, self._budgets.whole.memory_bytes)
-        fitting = budget // SEGMENTS_LEAST * rows // size
-        return min(self._segment_spans, max(fitting, SPANS_LEAST))
 
     def settle(self) -> None:
         """Return when there is nothing left to merge."""
@@ -421,9 +294,8 @@ class RecallStore(RecallQuestions):
                 held = home.empty()
                 home.number = number
                 removed = home.evicted - before
-        if self._disk is not None and self._keeper is not None:
-            self._disk.discard(held)
-            self._keeper.changed(home, due=True)
+        if self._keeper is not None:
+            self._keeper.discard(home, held)
         return removed
 
     def drop(self, project: str) -> bool:
@@ -446,6 +318,17 @@ class RecallStore(RecallQuestions):
         return True
 
     # Looking after it
+
+    def shrink(self, size_bytes: int) -> None:
+        """Take so many bytes of memory less: the largest projects give theirs to the disk, or lose their oldest."""
+        self._eviction.shrink(size_bytes)
+
+    def release(self) -> None:
+        """Let the operating system have the pages of files that questions read; they are read again when needed."""
+        for home in list(self._projects.values()):
+            for segment in home.segments:
+                if segment.file is not None and segment.file.touched:
+                    segment.file.release()
 
     def check(self) -> None:
         """Look at every byte of every file; `damage` then says what was found and set aside."""
@@ -474,7 +357,7 @@ class RecallStore(RecallQuestions):
                     if left is not None:
                         left = self._disk.file(home.name, home.born, left)
                     if home.give_up(parts, left):
-                        self._let_go(home, parts)
+                        self._keeper.discard(home, parts)
             self._keeper.file_all(home)
         self._keeper.turn()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from satellite.store.durable.manifest import ProjectEntry
 from satellite.store.recall import row
@@ -41,6 +41,11 @@ class Keeper:
             self._due |= due
             if due:
                 self._wake.notify_all()
+
+    def discard(self, project: Project, segments: Sequence[Segment]) -> None:
+        """These are no longer of a project: their files go."""
+        self._disk.discard(segments)
+        self.changed(project, due=True)
 
     def dropped(self, project: Project) -> None:
         """It is gone."""
