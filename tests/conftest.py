@@ -8,7 +8,7 @@ from contextlib import closing
 
 import httpcore
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from satellite.store.durable.state import State
 
@@ -22,6 +22,7 @@ brought, the next copy's errors would be unknown to httpx for the rest of the pr
 settings.register_profile(
     "patient",
     deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
     max_examples=int(os.environ.get("EXAMPLES", "25")),
     derandomize="CI" in os.environ,
 )

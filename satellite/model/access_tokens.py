@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter, decode_reporter, distinct_reporters
 from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
-from satellite.model.tags import MALFORMED_KEY, decode_tag, encode_tag, text_of
+from satellite.model.tags import MALFORMED_KEY, JsonText, decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as pb
 
 _NAME = "access[^a-z0-9]{0,4}token"
@@ -197,7 +197,8 @@ def _clean_tag(encoded: bytes) -> bytes | None:
         return encode_tag(key, _clean(value))
     if not isinstance(value, str) or (clean := without_token(value)) == value:
         return encoded
-    return encode_tag(key, clean, json=pb.Tag.FromString(encoded).WhichOneof("value") == "json_value")
+    is_json = pb.Tag.FromString(encoded).WhichOneof("value") == "json_value"
+    return encode_tag(key, JsonText(clean) if is_json else clean)
 
 
 def _clean_log(encoded: bytes) -> bytes:

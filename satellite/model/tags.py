@@ -39,10 +39,16 @@ _DEPTH_MAX = 64
 # One tag
 
 
-def encode_tag(key: str, value: TagValue, *, json: bool = False) -> bytes:
-    """The canonical bytes of one tag. `json`: the text was marked as JSON by its sender."""
+class JsonText(str):
+    """A text that its sender marked as JSON."""
+
+    __slots__ = ()
+
+
+def encode_tag(key: str, value: TagValue) -> bytes:
+    """The canonical bytes of one tag."""
     name = key.encode("utf-8", "surrogatepass")
-    if type(value) is str and not json and name:  # as protobuf's own writer does it, in a third of the time
+    if type(value) is str and name:  # as protobuf's own writer does it, in a third of the time
         text = value.encode("utf-8", "replace")
         if len(name) < 128 and len(text) < 128:
             return b"\x0a%c%b\x12%c%b" % (len(name), name, len(text), text)
@@ -59,7 +65,7 @@ def encode_tag(key: str, value: TagValue, *, json: bool = False) -> bytes:
             tag.string_value = str(value).encode()
         case float():
             tag.double_value = value
-        case str() if json:
+        case JsonText():
             tag.json_value = value.encode("utf-8", "replace")
         case str():
             tag.string_value = value.encode("utf-8", "replace")
@@ -159,7 +165,7 @@ def encodings_of(key: str, text: str) -> tuple[bytes, ...]:
     with suppress(ValueError):
         values += [float(text), -0.0]
     encoded = [encode_tag(key, value) for value in values if text_of(value) == text]
-    return (encode_tag(key, text, json=True), *encoded)
+    return (encode_tag(key, JsonText(text)), *encoded)
 
 
 def key_prefix(key: str) -> bytes:

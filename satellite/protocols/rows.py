@@ -1,4 +1,4 @@
-"""Spans one after the other: what the codecs share that read a span at a time (Zipkin, Jaeger, Datadog).
+"""Spans one after the other: what the codecs share that read a span at a time (Thrift, Zipkin, Jaeger, Datadog, JSON).
 
 Owns ids, times and the meaning of well-known tags, and `Rows`, which puts spans in columns and meets each distinct tag
 once only. Reading a format is the codec's own.
@@ -10,7 +10,7 @@ import math
 import re
 import struct
 from array import array
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -20,10 +20,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.model.access_tokens import without_tokens
 from satellite.model.ids import TEXT_MAX, hashed, hex_digits
-from satellite.model.report import Receipt, Report
+from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
-from satellite.model.span import TagValue
+from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tags import encode_tag, text_of
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
@@ -43,6 +44,9 @@ SERVICE_TAG = "lightstep.service_name"
 KIND_TAG = "span.kind"
 STATUS_TAG = "otel.status_code"
 """Where OpenTelemetry's exporters for other protocols say OK or ERROR; an `error` tag beside it counts more."""
+TELLING = frozenset((SERVICE_TAG, KIND_TAG, STATUS_TAG, "error", META_EVENT_TAG, PARENT_TAG))
+"""Keys of tags that say something of their span; what, is the protocol's to know."""
+
 MASK = 2**64 - 1
 
 _LIMIT_NS = 2**63 - 1
@@ -183,6 +187,8 @@ class Rows:
         self._tags: dict[bytes, int] = {}
         self._known_texts: dict[tuple[Any, ...], int] = {}
         self._known_others: dict[tuple[Any, ...], int] = {}
+        self._known_sent: dict[bytes, int] = {}
+        self._telling: dict[int, tuple[str, TagValue]] = {}
         self._names: dict[str, int] = {}
         self._broken_tags: set[int] = set()
         self._broken_logs: set[bytes] = set()
@@ -211,6 +217,7 @@ class Rows:
         self._different_max = self._different + DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
         try:
             yield
+            self._check_different()
         except BaseException:
             for column, length in zip(columns, lengths, strict=True):
                 del column[length:]
@@ -219,6 +226,8 @@ class Rows:
                     dictionary.popitem()  # what came last goes first
             self._known_texts.clear()
             self._known_others.clear()
+            self._known_sent.clear()
+            self._telling = {code: tag for code, tag in self._telling.items() if code < known[0]}
             self._broken_tags = {code for code in self._broken_tags if code < known[0]}
             self.broken = broken
             raise
@@ -261,15 +270,45 @@ class Rows:
         place = (key, value) if kind is str else (key, kind, repr(value) if kind is float else value)
         code = known.get(place)
         if code is None:
-            sound = sound_text(key), sound_text(value) if kind is str else value
-            code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
-            if sound[0] is not key or sound[1] is not value:
-                self._broken_tags.add(code)
-            self._check_different()
+            code = self._code(key, value)
             if kind is not str or len(value) <= _KNOWN_CHARACTERS:
                 if len(known) >= _TAGS_KNOWN:
                     known.clear()  # the tags themselves stay known by their bytes
                 known[place] = code
+        return code
+
+    def sent_tags(
+        self, sent: Iterable[bytes], read: Callable[[bytes], tuple[str, TagValue] | None]
+    ) -> list[int]:
+        """The codes of tags in the bytes of their format, for `add`; `read` is asked for each different one, None: it is none."""
+        known = self._known_sent
+        codes: list[int] = []
+        for tag in sent:
+            code = known.get(tag)
+            if code is None:
+                said = read(tag)
+                if said is None:
+                    continue
+                code = self._code(*said)
+                if len(tag) <= _KNOWN_CHARACTERS:
+                    if len(known) >= _TAGS_KNOWN:
+                        known.clear()
+                    known[tag] = code
+            codes.append(code)
+        return codes
+
+    def told(self, codes: Iterable[int]) -> list[tuple[str, TagValue]]:
+        """Key and value of those among these tags whose key is TELLING, in order."""
+        telling = self._telling
+        return [telling[code] for code in codes if code in telling]
+
+    def _code(self, key: str, value: TagValue) -> int:
+        sound = sound_text(key), sound_text(value) if isinstance(value, str) else value
+        code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
+        if sound[0] is not key or sound[1] is not value:
+            self._broken_tags.add(code)
+        if key in TELLING:
+            self._telling[code] = key, value
         return code
 
     def _check_different(self) -> None:
@@ -279,7 +318,9 @@ class Rows:
     def log(self, time_ns: int, fields: Iterable[tuple[str, TagValue]]) -> bytes:
         """A log for `add`; a time beyond 64 bits is cut to the limit."""
         sent = list(fields)
-        sound = [(sound_text(key), sound_text(value) if type(value) is str else value) for key, value in sent]
+        sound = [
+            (sound_text(key), sound_text(value) if isinstance(value, str) else value) for key, value in sent
+        ]
         encoded = encode_log(max(-_LIMIT_NS, min(_LIMIT_NS, time_ns)), sound)
         if any(
             one[0] is not other[0] or one[1] is not other[1] for one, other in zip(sent, sound, strict=True)
@@ -321,6 +362,7 @@ class Rows:
             references: as `encode_reference` gives them; none when there is but the parent.
             extra: what only its protocol has.
         """
+        self._check_different()
         has_trace = trace.high or trace.low
         if not has_trace or not span_id.low:
             if not has_trace and not span_id.low:
@@ -357,7 +399,6 @@ class Rows:
         self._codes.extend(tags)
         self._logs += logs
         self._references += references
-        self._check_different()
         return True
 
     def packed(self, extra: dict[str, TagValue] | None) -> int:
@@ -390,6 +431,19 @@ class Rows:
             reporters=pa.array(self._reporters, pa.binary()),
             extras=pa.array(self._extras, pa.binary()),
         )
+
+
+def decode_rows(bodies: Sequence[bytes], read: Callable[[bytes, Rows], Report]) -> Decoded:
+    """What `decode` of a codec gives, whose `read` adds the spans of one body to rows, or raises why it is none."""
+    rows = Rows()
+    outcomes: list[Report | SatelliteError] = []
+    for body in bodies:
+        try:
+            with rows.of_body(len(body)):
+                outcomes.append(read(body, rows))
+        except SatelliteError as refusal:
+            outcomes.append(refusal)
+    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
 
 
 def sound_text(text: str) -> str:

@@ -12,8 +12,7 @@ from typing import Any
 
 import msgspec
 
-from satellite.errors import BadReport, SatelliteError, TooLarge
-from satellite.model.access_tokens import without_tokens
+from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.spans import Kind, Marks, Status
@@ -28,6 +27,7 @@ from satellite.protocols.rows import (
     Rows,
     SpanId,
     check_spans,
+    decode_rows,
     is_true,
     kind_of,
     plain_reply,
@@ -100,15 +100,7 @@ Elements = Iterator[tuple[int, Any]]
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body, and the spans of all good ones in one batch."""
-    rows = Rows()
-    outcomes: list[Report | SatelliteError] = []
-    for body in bodies:
-        try:
-            with rows.of_body(len(body)):
-                outcomes.append(_Writer(rows, received_ns).report(body))
-        except SatelliteError as refusal:
-            outcomes.append(refusal)
-    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
+    return decode_rows(bodies, lambda body, rows: _Writer(rows, received_ns).report(body))
 
 
 def _elements(body: bytes) -> tuple[list[Any] | None, Elements]:

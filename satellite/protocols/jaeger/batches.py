@@ -5,17 +5,17 @@ Facts: the wire reference, section 8; what a span means is `jaeger_model`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from satellite.errors import BadReport, SatelliteError, TooLarge
-from satellite.model.access_tokens import without_tokens
+from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.pb import jaeger_pb2 as pb
-from satellite.protocols.jaeger.model import NAME, JaegerReference, JaegerSpan, Process, SpanWriter
+from satellite.protocols.jaeger.model import NAME, JaegerSpan, Process, SpanWriter
 from satellite.protocols.readers.submessages import read_submessages
 from satellite.protocols.readers.thrift import (
     BOOL,
@@ -29,12 +29,13 @@ from satellite.protocols.readers.thrift import (
     Schema,
     read_struct,
 )
+from satellite.protocols.references import SentReference
 from satellite.protocols.rows import (
     MASK,
     SPAN_BYTES_MAX,
-    Rows,
     SpanId,
     check_spans,
+    decode_rows,
     plain_reply,
     read_id,
 )
@@ -43,27 +44,12 @@ from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per PostSpansRequest, and the spans of all good ones in one batch."""
-    return _decode(bodies, received_ns, _read_protobuf)
+    return decode_rows(bodies, lambda body, rows: _read_protobuf(body, SpanWriter(rows, received_ns)))
 
 
 def decode_thrift(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per bare Thrift Batch, and the spans of all good ones in one batch."""
-    return _decode(bodies, received_ns, _read_thrift)
-
-
-def _decode(
-    bodies: Sequence[bytes], received_ns: int, read: Callable[[bytes, SpanWriter], Report]
-) -> Decoded:
-    """`read` adds the spans of one body."""
-    rows = Rows()
-    outcomes: list[Report | SatelliteError] = []
-    for body in bodies:
-        try:
-            with rows.of_body(len(body)):
-                outcomes.append(read(body, SpanWriter(rows, received_ns)))
-        except SatelliteError as refusal:
-            outcomes.append(refusal)
-    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
+    return decode_rows(bodies, lambda body, rows: _read_thrift(body, SpanWriter(rows, received_ns)))
 
 
 # Protobuf
@@ -111,7 +97,7 @@ def _span(span: Any) -> JaegerSpan:
         start_ns=span.start_time.seconds * 1_000_000_000 + span.start_time.nanos,
         duration_ns=span.duration.seconds * 1_000_000_000 + span.duration.nanos,
         references=[
-            JaegerReference(one.ref_type == 1, _id(one.trace_id), _id(one.span_id).low)
+            SentReference(one.ref_type == 1, _id(one.trace_id), _id(one.span_id).low)
             for one in span.references
         ],
         flags=span.flags,
@@ -171,14 +157,14 @@ _TAG: Schema = {
 _TAG_FIELDS = {0: ("text", ""), 1: ("double", 0.0), 2: ("bool", False), 3: ("long", 0), 4: ("binary", b"")}
 """Type → where the value is, and what it is when that is missing. Not the numbers of the protobuf form."""
 
-_PROCESS: Schema = {1: Field("service", STRING), 2: Field("tags", LIST, _TAG)}
+_PROCESS: Schema = {1: Field("service", STRING), 2: Field("tags", LIST, _TAG, encoded=True)}
 _REFERENCE: Schema = {
     1: Field("type", I32),
     2: Field("trace_low", I64),
     3: Field("trace_high", I64),
     4: Field("span_id", I64),
 }
-_LOG: Schema = {1: Field("timestamp", I64), 2: Field("fields", LIST, _TAG)}
+_LOG: Schema = {1: Field("timestamp", I64), 2: Field("fields", LIST, _TAG, encoded=True)}
 _SPAN: Schema = {
     1: Field("trace_low", I64),
     2: Field("trace_high", I64),
@@ -189,7 +175,7 @@ _SPAN: Schema = {
     7: Field("flags", I32),
     8: Field("start", I64),
     9: Field("duration", I64),
-    10: Field("tags", LIST, _TAG),
+    10: Field("tags", LIST, _TAG, encoded=True),
     11: Field("logs", LIST, _LOG),
 }
 BATCH: Schema = {1: Field("process", STRUCT, _PROCESS), 2: Field("spans", LIST, _SPAN)}
@@ -219,7 +205,7 @@ def _thrift_span(span: dict[str, Any]) -> JaegerSpan:
         start_ns=span.get("start", 0) * 1000,
         duration_ns=span.get("duration", 0) * 1000,
         references=[
-            JaegerReference(one.get("type") == 1, _thrift_id(one), one.get("span_id", 0) & MASK)
+            SentReference(one.get("type") == 1, _thrift_id(one), one.get("span_id", 0) & MASK)
             for one in span.get("references", ())
         ],
         parent=span.get("parent", 0) & MASK,
@@ -236,12 +222,20 @@ def _thrift_id(found: dict[str, Any]) -> SpanId:
     return SpanId(found.get("trace_high", 0) & MASK, found.get("trace_low", 0) & MASK)
 
 
-def _thrift_tags(tags: Iterable[dict[str, Any]]) -> list[tuple[str, TagValue]]:
-    found: list[tuple[str, TagValue]] = []
-    for tag in tags:
-        field, default = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
-        found.append((tag.get("key", ""), tag.get(field, default)))
-    return found
+def _thrift_tags(tags: Iterable[bytes]) -> list[tuple[str, TagValue]]:
+    return [_cached_tag(tag) if len(tag) <= _CACHED_BYTES else _thrift_tag(tag) for tag in tags]
+
+
+def _thrift_tag(encoded: bytes) -> tuple[str, TagValue]:
+    tag = read_struct(encoded, _TAG)
+    field, default = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
+    return tag.get("key", ""), tag.get(field, default)
+
+
+_CACHED_BYTES = 200
+"""Longer ones rarely repeat."""
+
+_cached_tag = lru_cache(maxsize=16384)(_thrift_tag)
 
 
 # Answers

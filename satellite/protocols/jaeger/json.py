@@ -14,8 +14,7 @@ from typing import Any
 
 import msgspec
 
-from satellite.errors import BadReport, SatelliteError
-from satellite.model.access_tokens import without_tokens
+from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Reference, Span, TagValue
 from satellite.model.spans import Kind, SpanBatch
@@ -24,14 +23,15 @@ from satellite.protocols.id_texts import id_texts
 from satellite.protocols.jaeger.model import (
     NAME,
     SHARED_PARENT,
-    JaegerReference,
     JaegerSpan,
     Process,
     SpanWriter,
 )
 from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.references import SentReference
 from satellite.protocols.rows import (
     Rows,
+    decode_rows,
     is_true,
     kind_of,
     plain_reply,
@@ -147,17 +147,13 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
     A document may also be a list of traces, or a single trace.
     """
-    rows = Rows()
-    outcomes: list[Report | SatelliteError] = []
-    for body in bodies:
-        try:
-            with rows.of_body(len(body)):
-                writer = SpanWriter(rows, received_ns)
-                malformed = sum(_read_trace(trace, writer) for trace in _traces(read_json(body)))
-                outcomes.append(writer.report(malformed))
-        except SatelliteError as refusal:
-            outcomes.append(refusal)
-    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
+
+    def read(body: bytes, rows: Rows) -> Report:
+        writer = SpanWriter(rows, received_ns)
+        malformed = sum(_read_trace(trace, writer) for trace in _traces(read_json(body)))
+        return writer.report(malformed)
+
+    return decode_rows(bodies, read)
 
 
 def _traces(document: Any) -> list[Json]:
@@ -215,7 +211,7 @@ def _read_span(span: Json, trace: Json) -> JaegerSpan:
         start_ns=whole_number(span.get("startTime")) * 1000,
         duration_ns=whole_number(span.get("duration")) * 1000,
         references=[
-            JaegerReference(
+            SentReference(
                 one.get("refType") == "FOLLOWS_FROM",
                 read_id(one.get("traceID")),
                 (named := read_id(one.get("spanID"))).low,

@@ -9,9 +9,10 @@ from typing import NamedTuple
 from satellite.model.report import Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import Kind, Marks, Status, encode_reference, id_text
+from satellite.model.spans import Kind, Marks, Status, id_text
 from satellite.model.tags import text_of
 from satellite.protocols.id_texts import named_texts
+from satellite.protocols.references import SentReference, read_references
 from satellite.protocols.rows import (
     KIND_TAG,
     NO_ID,
@@ -37,16 +38,6 @@ SHARED_PARENT = "shared_parent_id"
 Tags = Sequence[tuple[str, TagValue]]
 
 
-class JaegerReference(NamedTuple):
-    """Another span that a span names."""
-
-    follows: bool
-    trace: SpanId
-    span_id: int
-    text: str = ""
-    """The span id as sent, when the number cannot be turned back into it."""
-
-
 class Process(NamedTuple):
     """Who sent a span."""
 
@@ -63,11 +54,11 @@ class JaegerSpan:
     operation: str = ""
     start_ns: int = 0
     duration_ns: int = 0
-    references: Sequence[JaegerReference] = ()
+    references: Sequence[SentReference] = ()
     parent: int = 0
     """A field of its own for it; 0 for none."""
     parent_text: str = ""
-    """As in JaegerReference."""
+    """As in `SentReference`."""
     flags: int = 0
     """1 sampled, 2 debug."""
     tags: Tags = ()
@@ -137,7 +128,7 @@ class SpanWriter:
             codes.append(code_of(key, value))
         if service:
             reporter = Reporter(NAME, sound_text(service), attributes=reporter.attributes)
-        parent, references = _parent(span)
+        parent, references = read_references(span.references, span.trace, span.span_id, span.parent)
         extra: dict[str, TagValue] = {}
         if span.flags:
             extra["flags"] = span.flags
@@ -169,32 +160,6 @@ class SpanWriter:
         self._nameless += not kept
 
 
-def _parent(span: JaegerSpan) -> tuple[int, list[bytes]]:
-    """(the parent or 0, the references that say more than that).
-
-    The parent is the first «child of» in the same trace, else the first reference into it (never to itself), else what the span's own
-    field says; the field usually repeats one of the references, and is then not told twice.
-    """
-    usable = [one for one in span.references if one.span_id]
-    if not usable:
-        return span.parent, []
-    same = [one for one in usable if _same_trace(one.trace, span.trace) and one.span_id != span.span_id.low]
-    children = [one for one in same if not one.follows]
-    if len(usable) == len(children) == 1 and span.parent in (0, children[0].span_id):
-        return children[0].span_id, []
-    if span.parent and all(one.span_id != span.parent for one in same):
-        own = JaegerReference(follows=False, trace=NO_ID, span_id=span.parent)
-        usable, children = [own, *usable], [own, *children]
-    parent = [*children, *same]
-    encoded = [
-        encode_reference(
-            follows=one.follows, trace_high=one.trace.high, trace_low=one.trace.low, span_id=one.span_id
-        )
-        for one in usable
-    ]
-    return parent[0].span_id if parent else 0, encoded
-
-
 def _texts(span: JaegerSpan, parent: int) -> dict[str, TagValue]:
     """Ids named in another way than as numbers, for `extra`."""
     text = span.parent_text if span.parent == parent else ""
@@ -206,10 +171,3 @@ def _texts(span: JaegerSpan, parent: int) -> dict[str, TagValue]:
             [one.trace] if one.trace.text != span.trace.text else []
         )
     return named_texts(text, others) if text or any(one.text for one in others) else {}
-
-
-def _same_trace(one: SpanId, other: SpanId) -> bool:
-    """Whether ids are of one trace: no id is the span's own, and half an id agrees with a whole one."""
-    if not one.low and not one.high:
-        return True
-    return one.low == other.low and (one.high == other.high or not one.high or not other.high)

@@ -23,7 +23,8 @@ from satellite.protocols.rows import STATUS_TAG
 OFFSET_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""
 
-_LIMIT_US = (2**63 - 1) // 1000
+_LIMIT_NS = 2**63 - 1
+_LIMIT_US = _LIMIT_NS // 1000
 _LIMIT_S = (2**63 - 1) // 1_000_000_000 - 1
 _FUTURE_NS = 86_400_000_000_000
 
@@ -125,12 +126,14 @@ class SpanColumns:
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
         # Unsigned on the wire; tracers let a negative duration wrap.
         duration_us = np.asarray(spans.field("duration_micros")).view(np.int64)
+        duration_ns = duration_us * 1000
         odd = (duration_us < 0) | (duration_us > _LIMIT_US)
         if odd.any():
             self._mark(duration_us < 0, Marks.NEGATIVE_DURATION)
-            self._mark((duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US), Marks.CLAMPED)
-            duration_us = np.clip(duration_us, -_LIMIT_US, _LIMIT_US)
-        return start_ns, duration_us * 1000
+            too_long = (duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US)
+            self._mark(too_long, Marks.CLAMPED)
+            duration_ns[too_long] = np.where(duration_us[too_long] > 0, _LIMIT_NS, -_LIMIT_NS)
+        return start_ns, duration_ns
 
     def _mark(self, rows: Mask, mark: Marks) -> None:
         if rows.any():

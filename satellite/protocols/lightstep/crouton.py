@@ -14,14 +14,15 @@ from functools import lru_cache
 from typing import Any
 
 from satellite.errors import SatelliteError
-from satellite.model.report import Receipt
+from satellite.model.report import Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import PARENT_TAG, TagValue
-from satellite.model.tags import encode_tag, text_of
-from satellite.protocols.lightstep.report import UINT64_MAX, Rewritten, clean, log, reference, tag
+from satellite.model.tags import text_of
+from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text
 from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
+from satellite.protocols.rows import MASK, SERVICE_TAG, Rows
 
 KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
 TRACE_JOIN_ID = {1: Field("TraceKey", STRING), 2: Field("Value", STRING)}
@@ -46,7 +47,7 @@ LOG_RECORD = {
     10: Field("stack_frames", LIST, STRING),
     11: Field("payload_json", STRING),
     12: Field("error_flag", BOOL),
-    13: Field("fields", LIST, KEY_VALUE),
+    13: Field("fields", LIST, KEY_VALUE, encoded=True),
 }
 SPAN_RECORD = {
     1: Field("span_guid", STRING),
@@ -55,7 +56,7 @@ SPAN_RECORD = {
     4: Field("join_ids", LIST, TRACE_JOIN_ID),
     5: Field("oldest_micros", I64),
     6: Field("youngest_micros", I64),
-    8: Field("attributes", LIST, KEY_VALUE),
+    8: Field("attributes", LIST, KEY_VALUE, encoded=True),
     9: Field("error_flag", BOOL),
     10: Field("log_records", LIST, LOG_RECORD),
     11: Field("trace_guid", STRING),
@@ -83,9 +84,6 @@ REPORT_RESPONSE = {
 }
 RESULT: thrift.Schema = {0: Field("success", STRUCT, REPORT_RESPONSE)}
 
-SERVICE_TAG = "lightstep.service_name"
-"""A tag that is for the transport: used, and not stored."""
-
 _JOIN = "join:"
 _HEX = re.compile("[0-9a-fA-F]{1,32}")
 _UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -98,33 +96,36 @@ _LOG_TEXTS = ("stable_name", "message", "level", "thread_id", "filename", "line_
 """Fields of a log record beside its `fields` that become fields of the log, under their own names."""
 
 
-def rewrite(request: dict[str, Any], *, protocol: str, token: str = "", echo: Any = None) -> Rewritten:
-    """A ReportRequest as LightStep's own report; never raises for what it holds, but for JSON nested too deeply.
+def read(
+    request: dict[str, Any], rows: Rows, received_ns: int, *, protocol: str, token: str = "", echo: Any = None
+) -> Report:
+    """Add the spans of a ReportRequest to rows; never raises for what it holds, but for JSON nested too deeply.
 
     Args:
         request: the fields that were there; null is as good as absent.
+        rows: where the spans go.
+        received_ns: when it came.
         protocol: name of the WireProtocol.
         token: the access token of the call, "" for none: then a tag may bring it.
         echo: for `Report.echo`.
     """
     runtime = _object(request.get("runtime"))
-    written = Rewritten(_reporter(runtime, protocol), token=token, echo=echo)
-    offset_us = _number(request.get("timestamp_offset_micros"))
-    written.offset_us = int(offset_us) if offset_us is not None else 0
-    _count(request, written.counters)
+    offset_us = int(_number(request.get("timestamp_offset_micros")) or 0)
+    writer = SpanWriter(rows, received_ns, _reporter(runtime, protocol), offset_us)
     own_guid = _text(runtime.get("guid"))
-    loose = _loose_logs(request.get("log_records"), own_guid)
+    loose = _loose_logs(request.get("log_records"), rows, own_guid)
     malformed = nameless = 0
     for record in _list(request.get("span_records")):
         if not isinstance(record, dict):
             malformed += 1
-        elif not _span(record, written, own_guid, loose):
+        elif not _span(record, writer, own_guid, loose):
             nameless += 1
-    written.drop("malformed", malformed, "that were no objects")
-    written.drop("no_ids", nameless, "without trace id and span id")
+    report = writer.finish(malformed, nameless)
+    report.token, report.echo = clean_text(token), echo
+    _count(request, report.counters)
     if lost := sum(map(len, loose.values())):
-        written.warnings.append(f"{lost} log records belong to no span of this report and were left out")
-    return written
+        report.warnings.append(f"{lost} log records belong to no span of this report and were left out")
+    return report
 
 
 def _reporter(runtime: dict[str, Any], protocol: str) -> Reporter:
@@ -155,11 +156,12 @@ def _reporter(runtime: dict[str, Any], protocol: str) -> Reporter:
 
 def _span(
     record: dict[str, Any],
-    written: Rewritten,
+    writer: SpanWriter,
     own_guid: str,
     loose: dict[int, list[bytes]],
 ) -> bool:
     """Whether it has an id and was added."""
+    rows = writer.rows
     trace_text, span_text = _text(record.get("trace_guid")), _text(record.get("span_guid"))
     join_ids = list(_pairs(record.get("join_ids"), "TraceKey"))
     number: Callable[[str], int] = guid_number
@@ -170,15 +172,15 @@ def _span(
     trace_id, span_id = number(trace_text), number(span_text)
     if not trace_id and not span_id:
         return False
-    tags = []
+    tags = _tags(record.get("attributes"), rows)
+    told = rows.told(tags)
     parent = 0
-    for key, value in _pairs(record.get("attributes"), "Key"):
+    for key, value in told:
         if key == PARENT_TAG:
             parent = number(_text(value))
-        tags.append(tag(key, value))
     extra: dict[str, TagValue] = {}
     if join_ids:
-        tags.extend(tag(_JOIN + key.removeprefix(_JOIN), value) for key, value in join_ids)
+        tags.extend(rows.tag(_JOIN + key.removeprefix(_JOIN), plain(value)) for key, value in join_ids)
         extra["join_ids"] = [[clean_text(key), clean(value)] for key, value in join_ids]
     for name, text in (("trace_guid", trace_text), ("span_guid", span_text)):
         if len(text) > 16 or not _is_plain(text):
@@ -188,53 +190,66 @@ def _span(
         extra["runtime_guid"] = clean(guid)
     if record.get("dropped_logs"):
         extra["dropped_logs"] = clean(record["dropped_logs"])
-    row = len(written.spans)
-    if _is_set(record.get("error_flag")):
+    failed = _is_set(record.get("error_flag"))
+    if failed:
         extra["error_flag"] = True
-        written.failed.append(row)
-    if extra:
-        written.extras[row] = extra
     logs = [
-        _log(entry, own_guid, span_text)
+        _log(entry, rows, own_guid, span_text)
         for entry in _list(record.get("log_records"))
         if isinstance(entry, dict)
     ]
     start, end = _number(record.get("oldest_micros")), _number(record.get("youngest_micros"))
-    written.span(
+    writer.add(
         operation=_text(record.get("span_name")),
         trace_id=trace_id,
         span_id=span_id,
-        start=_split(start),
+        start_ns=_ns(start),
         duration_us=round(end - start) if start and end is not None else 0,
         tags=tags,
+        told=told,
+        parent=parent,
+        failed=failed,
         logs=logs + loose.pop(guid_number(span_text), []) if loose else logs,
-        references=[reference(span_id=parent)] if parent else (),
+        extra=extra,
     )
     return True
 
 
-def _loose_logs(records: Any, own_guid: str) -> dict[int, list[bytes]]:
+def _tags(entries: Any, rows: Rows) -> list[int]:
+    """The codes of attributes: structs as they came in Thrift's binary form, or objects."""
+    if isinstance(entries, list) and entries and type(entries[0]) is bytes:
+        return rows.sent_tags(entries, _read_pair)
+    return [rows.tag(key, plain(value)) for key, value in _pairs(entries, "Key")]
+
+
+def _read_pair(sent: bytes) -> tuple[str, TagValue] | None:
+    return thrift.read_texts(sent) or next(_pairs([thrift.read_struct(sent, KEY_VALUE)], "Key"), None)
+
+
+def _loose_logs(records: Any, rows: Rows, own_guid: str) -> dict[int, list[bytes]]:
     """The log records that came beside the spans, by the id of the span that they name."""
     found: dict[int, list[bytes]] = {}
     for record in _list(records):
         if isinstance(record, dict):
             span_text = _text(record.get("span_guid"))
-            found.setdefault(guid_number(span_text), []).append(_log(record, own_guid, span_text))
+            found.setdefault(guid_number(span_text), []).append(_log(record, rows, own_guid, span_text))
     return found
 
 
-def _log(record: dict[str, Any], own_guid: str, span_text: str) -> bytes:
-    fields = [tag(key, value) for key, value in _pairs(record.get("fields"), "Key")]
+def _log(record: dict[str, Any], rows: Rows, own_guid: str, span_text: str) -> bytes:
+    fields = [(key, plain(value)) for key, value in _pairs(record.get("fields"), "Key")]
     if len(record) > 2:  # tracers that are not of the first generation send time and fields
-        fields.extend(tag(name, record[name]) for name in _LOG_TEXTS if record.get(name) not in (None, ""))
+        fields.extend(
+            (name, plain(record[name])) for name in _LOG_TEXTS if record.get(name) not in (None, "")
+        )
         if frames := _list(record.get("stack_frames")):
-            fields.append(encode_tag("stack_frames", [clean_text(_text(frame)) for frame in frames]))
+            fields.append(("stack_frames", [clean_text(_text(frame)) for frame in frames]))
         if _is_set(record.get("error_flag")):
-            fields.append(tag("error_flag", True))
+            fields.append(("error_flag", True))
         for name, known in (("runtime_guid", own_guid), ("span_guid", span_text)):
             if record.get(name) not in (None, "", known):
-                fields.append(tag(name, record[name]))
-    return log(_split(_number(record.get("timestamp_micros"))), fields)
+                fields.append((name, plain(record[name])))
+    return rows.log(_ns(_number(record.get("timestamp_micros"))), fields)
 
 
 def _count(request: dict[str, Any], counters: dict[str, float]) -> None:
@@ -267,7 +282,7 @@ def guid_number(text: str) -> int:
     like hex ones, base 36 does not) is hashed, so that equal texts meet.
     """
     if _HEX.fullmatch(text):
-        return int(text, 16) & UINT64_MAX
+        return int(text, 16) & MASK
     if _UUID.fullmatch(text):
         return int(text[-17:].replace("-", ""), 16)
     if not text:
@@ -282,7 +297,7 @@ def _early_number(text: str) -> int:
 
 def runtime_number(text: str) -> int:
     """The reporter id of a runtime guid: as `guid_number`, but that Go writes it in decimal digits."""
-    if _DECIMAL.fullmatch(text) and int(text) <= UINT64_MAX:
+    if _DECIMAL.fullmatch(text) and int(text) <= MASK:
         return int(text)
     return guid_number(text)
 
@@ -305,10 +320,13 @@ def _list(value: Any) -> list[Any]:
 
 
 def _pairs(entries: Any, key_name: str) -> Iterator[tuple[str, Any]]:
-    """(key, value) of each entry that has either."""
+    """(key, value) of each entry that has either: objects, or KEY_VALUEs in Thrift's binary form."""
     if isinstance(entries, list):
         for entry in entries:
-            if isinstance(entry, dict):
+            if isinstance(entry, bytes):
+                if (pair := _read_pair(entry)) is not None:
+                    yield pair
+            elif isinstance(entry, dict):
                 key, value = entry.get(key_name), entry.get("Value")
                 if isinstance(key, str):
                     yield key, value
@@ -331,13 +349,12 @@ def _number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and abs(value) < _NUMBER_MAX else None
 
 
-def _split(time_us: float | None) -> tuple[int, int]:
-    """(seconds, ns) since the epoch; (0, 0) for none. Browsers send fractions of microseconds."""
+def _ns(time_us: float | None) -> int:
+    """Ns since the epoch; 0 for none. Browsers send fractions of microseconds."""
     if time_us is None:
-        return 0, 0
+        return 0
     whole = math.floor(time_us)
-    seconds, micros = divmod(whole, 1_000_000)
-    return seconds, micros * 1000 + int((time_us - whole) * 1000)
+    return whole * 1000 + int((time_us - whole) * 1000)
 
 
 # The answer

@@ -1,6 +1,6 @@
 """LightStep's own report as proto3 JSON: `POST /api/v2/reports` from C#, OpenTelemetry JS and OpenTelemetry .NET.
 
-The JSON is written anew as protobuf and decoded by the one codec. Accepted are lowerCamel and original names,
+Accepted are lowerCamel and original names,
 integers as text or number (exact: never through a double), enums by name or number, times of 0–9 and more fraction
 digits; unknown keys are ignored. A value of the wrong kind is left out and said, it does not cost the report.
 """
@@ -16,24 +16,18 @@ from typing import Any
 
 from google.protobuf.json_format import MessageToJson
 
-from satellite.errors import BadReport, SatelliteError
-from satellite.model.report import Decoded, Receipt
+from satellite.errors import BadReport
+from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.model.span import TagValue
-from satellite.model.tags import text_of
+from satellite.model.span import PARENT_TAG, TagValue
+from satellite.model.tags import JsonText, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
-from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep import protobuf as lightstep
-from satellite.protocols.lightstep.report import (
-    UINT64_MAX,
-    Rewritten,
-    clean,
-    decode_rewritten,
-    log,
-    reference,
-    tag,
-)
-from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.lightstep.meanings import hex_id
+from satellite.protocols.lightstep.report import SpanWriter, clean, plain
+from satellite.protocols.readers.json_document import clean_text, read_json
+from satellite.protocols.references import SentReference, read_references
+from satellite.protocols.rows import MASK, Rows, SpanId, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep_json"
@@ -53,52 +47,51 @@ _VALUES = {name: name for name in _KINDS} | {name.replace("Value", "_value"): na
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport (TooLarge) per body, and the spans of all good ones in one batch."""
-    return decode_rewritten([_outcome(body) for body in bodies], received_ns)
+    return decode_rows(bodies, lambda body, rows: _report(body, rows, received_ns))
 
 
-def _outcome(body: bytes) -> Rewritten | SatelliteError:
+def _report(body: bytes, rows: Rows, received_ns: int) -> Report:
+    """Add the spans of one body."""
     try:
         value = read_json(body)
         if not isinstance(value, dict):
             raise BadReport("not a ReportRequest: the JSON is no object")
-        return _Rewriting(value).result()
-    except SatelliteError as fault:
-        return fault
-    except RecursionError:
-        return BadReport("JSON is nested too deeply")
+        return _Request(value, rows).read(received_ns)
+    except RecursionError as error:
+        raise BadReport("JSON is nested too deeply") from error
 
 
-class _Rewriting:
-    """One ReportRequest, from JSON to protobuf."""
+class _Request:
+    """One ReportRequest, on its way from JSON to rows."""
 
-    def __init__(self, request: dict[str, Any]) -> None:
+    def __init__(self, request: dict[str, Any], rows: Rows) -> None:
         self._request = request
+        self._rows = rows
         self._unfit = 0
 
-    def result(self) -> Rewritten:
-        """The report; what was of the wrong kind is counted in its warnings."""
+    def read(self, received_ns: int) -> Report:
+        """Add the spans; what was of the wrong kind is counted in the report's warnings."""
         request = self._request
-        written = Rewritten(self._reporter(_object(request, "reporter")))
-        token = _field(_object(request, "auth"), "accessToken", "access_token")
-        written.token = token if isinstance(token, str) else ""
-        written.offset_us = self._integer(_field(request, "timestampOffsetMicros", "timestamp_offset_micros"))
-        metrics = _object(request, "internalMetrics", "internal_metrics")
-        for sample in self._objects(_field(metrics, "counts")):
-            self._count(sample, written.counters)
+        offset_us = self._integer(_field(request, "timestampOffsetMicros", "timestamp_offset_micros"))
+        writer = SpanWriter(self._rows, received_ns, self._reporter(_object(request, "reporter")), offset_us)
         malformed = nameless = 0
         for span in _list(_field(request, "spans")):
             if not isinstance(span, dict):
                 malformed += 1
-            elif not self._span(span, written):
+            elif not self._span(span, writer):
                 nameless += 1
-        written.drop("malformed", malformed, "that were no objects")
-        written.drop("no_ids", nameless, "without trace id and span id")
+        report = writer.finish(malformed, nameless)
+        token = _field(_object(request, "auth"), "accessToken", "access_token")
+        report.token = clean_text(token) if isinstance(token, str) else ""
+        metrics = _object(request, "internalMetrics", "internal_metrics")
+        for sample in self._objects(_field(metrics, "counts")):
+            self._count(sample, report.counters)
         if self._unfit:
-            written.warnings.append(f"{self._unfit} values were of the wrong kind and were left out")
-        return written
+            report.warnings.append(f"{self._unfit} values were of the wrong kind and were left out")
+        return report
 
     def _reporter(self, reporter: dict[str, Any]) -> Reporter:
-        attributes = {str(clean(key)): clean(value) for key, value, _ in self._tags(_field(reporter, "tags"))}
+        attributes = {str(clean(key)): clean(value) for key, value in self._tags(_field(reporter, "tags"))}
         return Reporter(
             protocol=NAME,
             service=text_of(attributes.get("lightstep.component_name")) or UNKNOWN_SERVICE,
@@ -120,56 +113,51 @@ class _Rewriting:
         name = "spans.dropped" if name == "dropped_spans" else name
         counters[name] = counters.get(name, 0) + number
 
-    def _span(self, span: dict[str, Any], written: Rewritten) -> bool:
+    def _span(self, span: dict[str, Any], writer: SpanWriter) -> bool:
         """Whether it has an id and was added."""
+        rows = self._rows
         context = _object(span, "spanContext", "span_context")
         trace_id = self._id(_field(context, "traceId", "trace_id"))
         span_id = self._id(_field(context, "spanId", "span_id"))
         if not trace_id and not span_id:
             return False
         name = _field(span, "operationName", "operation_name")
-        written.span(
+        tags = [rows.tag(key, value) for key, value in self._tags(_field(span, "tags"))]
+        told = rows.told(tags)
+        named = [self._reference(entry) for entry in self._objects(_field(span, "references"))]
+        parent, references = read_references(named, SpanId(0, trace_id), SpanId(0, span_id))
+        baggage = {
+            clean_text(key): clean(value if isinstance(value, str) else text_of(clean(value)))
+            for key, value in _object(context, "baggage").items()
+        }
+        writer.add(
             operation=name if isinstance(name, str) else text_of(clean(name)),
             trace_id=trace_id,
             span_id=span_id,
-            start=self._time(_field(span, "startTimestamp", "start_timestamp")),
+            start_ns=self._time(_field(span, "startTimestamp", "start_timestamp")),
             duration_us=_signed(self._integer(_field(span, "durationMicros", "duration_micros"))),
-            tags=self._encoded(_field(span, "tags")),
+            tags=tags,
+            told=told,
+            parent=parent or next((hex_id(value) for key, value in told[::-1] if key == PARENT_TAG), 0),
             logs=[
-                log(self._time(_field(entry, "timestamp")), self._encoded(_field(entry, "fields")))
+                rows.log(self._time(_field(entry, "timestamp")), self._tags(_field(entry, "fields")))
                 for entry in self._objects(_field(span, "logs"))
             ],
-            references=[self._reference(entry) for entry in self._objects(_field(span, "references"))],
-            baggage=[
-                tag(key, value if isinstance(value, str) else text_of(clean(value)))
-                for key, value in _object(context, "baggage").items()
-            ],
+            references=references,
+            extra={"baggage": baggage} if baggage else None,
         )
         return True
 
-    def _reference(self, entry: dict[str, Any]) -> shallow.Reference:
+    def _reference(self, entry: dict[str, Any]) -> SentReference:
         context = _object(entry, "spanContext", "span_context")
-        return reference(
-            span_id=self._id(_field(context, "spanId", "span_id")),
-            trace_id=self._id(_field(context, "traceId", "trace_id")),
+        return SentReference(
             follows=_field(entry, "relationship") in ("FOLLOWS_FROM", 1, "1"),
+            trace=SpanId(0, self._id(_field(context, "traceId", "trace_id"))),
+            span_id=self._id(_field(context, "spanId", "span_id")),
         )
 
-    def _encoded(self, entries: Any) -> list[bytes]:
-        encoded = []
-        for entry in _list(entries):
-            if (
-                isinstance(entry, dict) and len(entry) == 2
-            ):  # the usual one, a text: no need for all of `_tags`
-                key, text = entry.get("key"), entry.get("stringValue")
-                if isinstance(key, str) and isinstance(text, str):
-                    encoded.append(tag(key, text))
-                    continue
-            encoded.extend(tag(key, value, is_json=is_json) for key, value, is_json in self._tags([entry]))
-        return encoded
-
-    def _tags(self, entries: Any) -> Iterator[tuple[str, TagValue, bool]]:
-        """(key, typed value, whether it was called JSON) of each KeyValue that is not empty."""
+    def _tags(self, entries: Any) -> Iterator[tuple[str, TagValue]]:
+        """(key, typed value) of each KeyValue that is not empty."""
         for entry in self._objects(entries):
             key, kind, value = entry.get("key"), "", None
             for name, found in entry.items():
@@ -177,10 +165,10 @@ class _Rewriting:
                     kind, value = _VALUES[name], found
             if key is None and value is None:
                 continue
+            value = plain(self._value(kind, value))
             yield (
                 key if isinstance(key, str) else text_of(clean(key)),
-                self._value(kind, value),
-                kind == "jsonValue",
+                JsonText(value) if kind == "jsonValue" and isinstance(value, str) else value,
             )
 
     @staticmethod
@@ -208,8 +196,8 @@ class _Rewriting:
     def _id(self, value: Any) -> int:
         """64 bits; a negative number is taken for the same bits signed."""
         number = self._integer(value)
-        if -(2**63) <= number <= UINT64_MAX:
-            return number & UINT64_MAX
+        if -(2**63) <= number <= MASK:
+            return number & MASK
         self._unfit += 1
         return 0
 
@@ -228,21 +216,20 @@ class _Rewriting:
         self._unfit += value is not None and number is None
         return number
 
-    def _time(self, value: Any) -> tuple[int, int]:
-        """Seconds and ns since the epoch of an RFC 3339 text; (0, 0) for none."""
+    def _time(self, value: Any) -> int:
+        """Ns since the epoch of an RFC 3339 text; 0 for none."""
         if value is None:
-            return 0, 0
+            return 0
         if isinstance(value, str):
-            time = _parse_time(value)
+            time_ns = _parse_time(value)
         elif isinstance(value, dict):  # the message field by field, as hand-written senders have it
-            seconds, nanos = divmod(self._integer(value.get("nanos")), 1_000_000_000)
-            time = self._integer(value.get("seconds")) + seconds, nanos
+            time_ns = self._integer(value.get("seconds")) * 1_000_000_000 + self._integer(value.get("nanos"))
         else:
-            time = None
-        if time is None:
+            time_ns = None
+        if time_ns is None:
             self._unfit += 1
-            return 0, 0
-        return time
+            return 0
+        return time_ns
 
 
 def _field(found: dict[str, Any], name: str, original: str = "") -> Any:
@@ -286,10 +273,11 @@ def _fits(number: float) -> bool:
 
 def _signed(duration_us: int) -> int:
     """Unsigned on the wire; tracers let a negative duration wrap."""
-    return duration_us - 2**64 if 2**63 <= duration_us <= UINT64_MAX else duration_us
+    return duration_us - 2**64 if 2**63 <= duration_us <= MASK else duration_us
 
 
-def _parse_time(text: str) -> tuple[int, int] | None:
+def _parse_time(text: str) -> int | None:
+    """Ns since the epoch; None: no RFC 3339."""
     parts = _TIME.fullmatch(text)
     if parts is None:
         return None
@@ -300,7 +288,7 @@ def _parse_time(text: str) -> tuple[int, int] | None:
     if sign:
         shift = int(hours) * 3600 + int(minutes) * 60
         seconds -= shift if sign == "+" else -shift
-    return seconds, int(fraction[:9].ljust(9, "0")) if fraction else 0
+    return seconds * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
 
 
 @lru_cache(maxsize=1024)

@@ -55,7 +55,8 @@ def _is_true(value: TagValue) -> int:
     return int(value.lower() == "true" if isinstance(value, str) else bool(value))
 
 
-def _hex_id(value: TagValue) -> int:
+def hex_id(value: TagValue) -> int:
+    """The id that the text of a tag is in hex digits; 0 for any other."""
     text = text_of(value)
     try:
         return int(text, 16) & 0xFFFF_FFFF_FFFF_FFFF
@@ -68,7 +69,7 @@ _READ: dict[str, Callable[[TagValue], int]] = {
     STATUS_TAG: lambda value: int(Status.ERROR) if says_error(value) else int(Status.UNSET),
     "error": lambda value: int(Status.ERROR) if _is_true(value) else int(Status.UNSET),
     META_EVENT_TAG: _is_true,
-    PARENT_TAG: _hex_id,
+    PARENT_TAG: hex_id,
 }
 _KEYS = list(_READ)
 """No two have the same length and first letter, and all are shorter than 128 bytes."""

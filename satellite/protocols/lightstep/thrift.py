@@ -9,11 +9,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
-from satellite.model.report import Decoded, Receipt
+from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
-from satellite.protocols.lightstep.report import Rewritten, decode_rewritten
 from satellite.protocols.readers import thrift, tjson
 from satellite.protocols.readers.thrift import Message
+from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep_thrift"
@@ -28,12 +28,12 @@ _UNKNOWN_CALL = Message(METHOD, thrift.CALL, 0)
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body (TBinaryProtocol), and the spans of all good ones in one batch."""
-    return decode_rewritten([_outcome(body, _read_binary) for body in bodies], received_ns)
+    return decode_rows(bodies, lambda body, rows: _report(body, rows, received_ns, _read_binary))
 
 
 def decode_json(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """As `decode`, for TJSON."""
-    return decode_rewritten([_outcome(body, _read_json) for body in bodies], received_ns)
+    return decode_rows(bodies, lambda body, rows: _report(body, rows, received_ns, _read_json))
 
 
 def _read_binary(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
@@ -46,10 +46,13 @@ def _read_json(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
     return message, lambda: tjson.read_struct(content, crouton.ARGUMENTS)
 
 
-def _outcome(
-    body: bytes, read: Callable[[bytes], tuple[Message, Callable[[], dict[str, Any]]]]
-) -> Rewritten | SatelliteError:
-    """The report of one body, or why it is none; a refusal's details have the call, once that is known."""
+def _report(
+    body: bytes,
+    rows: Rows,
+    received_ns: int,
+    read: Callable[[bytes], tuple[Message, Callable[[], dict[str, Any]]]],
+) -> Report:
+    """Add the spans of one body; a refusal's details have the call, once that is known."""
     call = None
     try:
         call, arguments = read(body)
@@ -61,12 +64,12 @@ def _outcome(
         token = found.get("auth", {}).get("access_token", "")
         if "request" not in found:
             raise BadReport("a call of Report without its request")
-        return crouton.rewrite(found["request"], protocol=NAME, token=token, echo=call)
+        return crouton.read(found["request"], rows, received_ns, protocol=NAME, token=token, echo=call)
     except SatelliteError as refusal:
         refusal.details["call"] = call
-        return refusal
-    except RecursionError:
-        return BadReport("JSON is nested too deeply", call=call)
+        raise
+    except RecursionError as error:
+        raise BadReport("JSON is nested too deeply", call=call) from error
 
 
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:

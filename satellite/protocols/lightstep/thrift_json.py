@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from typing import Any
 from urllib.parse import parse_qsl
 
 from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
-from satellite.model.report import Decoded, Receipt
+from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
-from satellite.protocols.lightstep.report import Rewritten, decode_rewritten
 from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep_thrift_json"
@@ -35,32 +34,34 @@ _CHUNK_BYTES = 1 << 20
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport (TooLarge) per body, and the spans of all good ones in one batch."""
-    return decode_rewritten([_outcome(body, _read_body) for body in bodies], received_ns)
+    return decode_rows(bodies, lambda body, rows: _report(body, rows, received_ns, _read_body))
 
 
 def decode_uri(queries: Sequence[bytes], received_ns: int) -> Decoded:
     """As `decode`; each body is the query string of a request."""
-    return decode_rewritten([_outcome(query, _read_query) for query in queries], received_ns)
+    return decode_rows(queries, lambda query, rows: _report(query, rows, received_ns, _read_query))
 
 
-def _outcome(body: bytes, read: Callable[[bytes], tuple[Any, str]]) -> Rewritten | SatelliteError:
+def _report(body: bytes, rows: Rows, received_ns: int, read: Callable[[bytes], tuple[bytes, str]]) -> Report:
+    """Add the spans of one body."""
+    text, token = read(body)
     try:
-        request, token = read(body)
+        request = read_json(text)
         if not isinstance(request, dict):
             raise BadReport("not a ReportRequest: the JSON is no object")
-        return crouton.rewrite(request, protocol=NAME, token=token)
-    except SatelliteError as refusal:
-        return refusal
-    except RecursionError:
-        return BadReport("JSON is nested too deeply")
+        with rows.of_body(len(text)):
+            return crouton.read(request, rows, received_ns, protocol=NAME, token=token)
+    except RecursionError as error:
+        raise BadReport("JSON is nested too deeply") from error
 
 
-def _read_body(body: bytes) -> tuple[Any, str]:
+def _read_body(body: bytes) -> tuple[bytes, str]:
     """(the request, the token: never in the body)."""
-    return read_json(_inflate(body) if body.startswith(_GZIP) else body), ""
+    return _inflate(body) if body.startswith(_GZIP) else body, ""
 
 
-def _read_query(query: bytes) -> tuple[Any, str]:
+def _read_query(query: bytes) -> tuple[bytes, str]:
+    """(the request, the token)."""
     try:
         pairs = parse_qsl(
             query.decode("utf-8", "surrogateescape"), max_num_fields=PARAMETERS_MAX, errors="surrogateescape"
@@ -72,7 +73,7 @@ def _read_query(query: bytes) -> tuple[Any, str]:
         raise BadReport("the query string has no parameter `report`")
     auth = read_json(parameters["auth"]) if "auth" in parameters else None
     token = auth.get("access_token") if isinstance(auth, dict) else None
-    return read_json(parameters["report"]), token if isinstance(token, str) else ""
+    return parameters["report"], token if isinstance(token, str) else ""
 
 
 def _inflate(body: bytes) -> bytes:

@@ -36,7 +36,7 @@ _STRICT = 0x8001_0000
 _FIXED_BYTES = {BOOL: 1, I8: 1, DOUBLE: 8, I16: 2, I32: 4, I64: 8, 16: 16}  # 16: uuid, of newer libraries
 _LEAST_BYTES = _FIXED_BYTES | {STRING: 4, STRUCT: 1, MAP: 6, SET: 5, LIST: 5}
 
-_FIELD, _STRING_HEAD = struct.Struct(">bh"), struct.Struct(">bhi")
+_FIELD, _STRING_HEAD, _NEXT_HEAD = struct.Struct(">bh"), struct.Struct(">bhi"), struct.Struct(">3sI")
 _FIRST_STRING, _SECOND_STRING = _FIELD.pack(STRING, 1), _FIELD.pack(STRING, 2)
 _I8, _I16, _I32, _I64 = struct.Struct(">b"), struct.Struct(">h"), struct.Struct(">i"), struct.Struct(">q")
 _DOUBLE = struct.Struct(">d")
@@ -54,13 +54,12 @@ class Field(NamedTuple):
     """STRUCT: its schema. LIST and SET: the schema of its structs, or the wire type of its other elements."""
     binary: bool = False
     """Strings as bytes; else as text, in which bytes that are no UTF-8 became surrogates (`surrogateescape`)."""
+    encoded: bool = False
+    """LIST and SET of structs: each as its bytes, for who meets the same ones often and reads them once."""
 
 
 Schema = dict[int, Field]
 """Field id → field. A map is not among what can be read, since none of the formats here has one."""
-
-
-_PLAIN_TEXT = (STRING, None, False)
 
 
 class Message(NamedTuple):
@@ -135,6 +134,18 @@ def read_list(body: bytes, schema: Schema, at: int = 0) -> Iterator[dict[str, An
         raise BadReport("not a Thrift list: it is cut off") from error
 
 
+def read_texts(encoded: bytes) -> tuple[str, str] | None:
+    """The texts of a struct that is made of the fields 1 and 2, both sound texts; None for any other."""
+    try:
+        first, size = _NEXT_HEAD.unpack_from(encoded)
+        second, rest = _NEXT_HEAD.unpack_from(encoded, end := 7 + size)
+        if first != _FIRST_STRING or second != _SECOND_STRING or end + 8 + rest != len(encoded):
+            return None
+        return encoded[7:end].decode(), encoded[end + 7 : -1].decode()
+    except (struct.error, UnicodeDecodeError):
+        return None
+
+
 class _Reader:
     """Reads values of one body; each method takes a place and gives (value, place behind it)."""
 
@@ -175,22 +186,25 @@ class _Reader:
                 assert isinstance(field.of, dict)
                 found[field.name], at = self.structure(field.of, at, depth + 1)
             elif kind in (LIST, SET):
-                found[field.name], at = self.elements(field.of, at, depth + 1, binary=field.binary)
+                found[field.name], at = self.elements(field, at, depth + 1)
             else:
                 form = _NUMBERS[kind]
                 found[field.name] = form.unpack_from(data, at)[0]
                 at += form.size
         return found, at + 1
 
-    def elements(
-        self, of: Schema | int | None, at: int, depth: int, *, binary: bool
-    ) -> tuple[list[Any], int]:
+    def elements(self, field: Field, at: int, depth: int) -> tuple[list[Any], int]:
         """A list or set; empty when its elements are of another type than the schema says."""
+        of, binary = field.of, field.binary
         kind, count = self._data[at], self.count(at + 1, self._data[at])
         start = at
         at += 5
         if isinstance(of, dict) and kind == STRUCT:
-            return self._structs(of, at, depth + 1, count)
+            return (
+                self._encoded(at, depth + 1, count)
+                if field.encoded
+                else self._structs(of, at, depth + 1, count)
+            )
         if kind != of:
             return [], self._skip_elements(start, depth)
         if kind == STRING:
@@ -207,36 +221,28 @@ class _Reader:
         return [value for (value,) in form.iter_unpack(self._data[at:end])], end
 
     def _structs(self, schema: Schema, at: int, depth: int, count: int) -> tuple[list[Any], int]:
-        """So many structs one after the other.
-
-        Pairs of texts, field 1 and field 2, are most of what there is, and have a path of their own (half the time).
-        """
+        """So many structs one after the other."""
         structs: list[dict[str, Any]] = []
-        first, second = schema.get(1), schema.get(2)
-        if not first or not second or not first[1:] == second[1:] == _PLAIN_TEXT:
-            for _ in range(count):
-                one, at = self.structure(schema, at, depth)
-                structs.append(one)
-            return structs, at
-        data, key_name, value_name = self._data, first.name, second.name
         for _ in range(count):
-            if data[at : at + 3] == _FIRST_STRING:
-                key_at = at + 7
-                key_end = key_at + _I32.unpack_from(data, at + 3)[0]
-                if key_end >= key_at and data[key_end : key_end + 3] == _SECOND_STRING:
-                    value_at = key_end + 7
-                    end = value_at + _I32.unpack_from(data, key_end + 3)[0]
-                    if end >= value_at and data[end] == 0:
-                        try:
-                            key, value = data[key_at:key_end].decode(), data[value_at:end].decode()
-                        except UnicodeDecodeError:
-                            pass
-                        else:
-                            structs.append({key_name: key, value_name: value})
-                            at = end + 1
-                            continue
             one, at = self.structure(schema, at, depth)
             structs.append(one)
+        return structs, at
+
+    def _encoded(self, at: int, depth: int, count: int) -> tuple[list[bytes], int]:
+        """The same as bytes. Pairs of texts, field 1 and field 2, are most of what there is, and have a path of their own."""
+        data, head = self._data, _NEXT_HEAD.unpack_from
+        structs: list[bytes] = []
+        for _ in range(count):
+            start = at
+            try:
+                first, size = head(data, at)
+                second, size = head(data, end := at + 7 + size)
+                end += 7 + size
+                plain = first == _FIRST_STRING and second == _SECOND_STRING and not data[end]
+            except (struct.error, IndexError):
+                plain = False
+            at = end + 1 if plain else self.skip(STRUCT, at, depth)
+            structs.append(data[start:at])
         return structs, at
 
     def skip(self, kind: int, at: int, depth: int) -> int:

@@ -13,8 +13,7 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 
-from satellite.errors import BadReport, SatelliteError
-from satellite.model.access_tokens import without_tokens
+from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
@@ -24,6 +23,7 @@ from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
     Rows,
     check_spans,
+    decode_rows,
     plain_reply,
     say_broken,
     say_dropped,
@@ -46,15 +46,7 @@ _ENVOY = re.compile(r"envoy|istio", re.IGNORECASE)
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body, and the spans of all good ones in one batch."""
-    rows = Rows()
-    outcomes: list[Report | SatelliteError] = []
-    for body in bodies:
-        try:
-            with rows.of_body(len(body)):
-                outcomes.append(_report(rows, SpanWriter(rows, received_ns), body))
-        except SatelliteError as refusal:
-            outcomes.append(refusal)
-    return without_tokens(Decoded(rows.build(), outcomes), bare=True)
+    return decode_rows(bodies, lambda body, rows: _report(rows, SpanWriter(rows, received_ns), body))
 
 
 def _report(rows: Rows, writer: SpanWriter, body: bytes) -> Report:

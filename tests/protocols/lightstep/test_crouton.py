@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from satellite.errors import AccessDenied
-from satellite.model.report import Receipt, Report
+from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Span
-from satellite.protocols.lightstep.crouton import guid_number, response, rewrite, runtime_number
-from satellite.protocols.lightstep.report import decode_rewritten
+from satellite.protocols.lightstep.crouton import guid_number, read, response, runtime_number
+from satellite.protocols.rows import Rows, decode_rows
 
 NOW_NS = 1_700_000_001_000_000_000
 START_US = 1_700_000_000_250_000
@@ -25,9 +25,18 @@ def record(**fields: Any) -> dict[str, Any]:
     return made | {"oldest_micros": START_US, "youngest_micros": START_US + 1500} | fields
 
 
+def decode_requests(*requests: dict[str, Any], token: str = "") -> Decoded:
+    left = iter(requests)
+
+    def next_one(_body: bytes, rows: Rows) -> Report:
+        return read(next(left), rows, NOW_NS, protocol="lightstep_thrift", token=token)
+
+    return decode_rows([b""] * len(requests), next_one)
+
+
 def decode(*records: Any, token: str = "", **fields: Any) -> tuple[Report, list[Span]]:
     request = {"runtime": {"guid": "a1"}, "span_records": list(records)} | fields
-    decoded = decode_rewritten([rewrite(request, protocol="lightstep_thrift", token=token)], NOW_NS)
+    decoded = decode_requests(request, token=token)
     [report] = decoded.reports
     assert isinstance(report, Report)
     return report, decoded.batch.spans()
@@ -114,8 +123,7 @@ def test_each_report_of_a_call_has_its_own_reporter() -> None:
         {"runtime": {"group_name": f"s{number % 2}"}, "span_records": [record()] * number}
         for number in range(4)
     ]
-    rewritten = [rewrite(request, protocol="lightstep_thrift") for request in requests]
-    decoded = decode_rewritten(rewritten, NOW_NS)
+    decoded = decode_requests(*requests)
     assert [kept.service for kept in decoded.batch.spans()] == ["s1", "s0", "s0", "s1", "s1", "s1"]
     assert len(decoded.batch.reporters) == 2
 
@@ -208,7 +216,7 @@ def test_times(oldest: Any, youngest: Any, start_us: int, duration_us: int, mark
 
 def test_fractions_of_microseconds_are_kept() -> None:
     request = {"span_records": [record(oldest_micros=START_US + 0.5)]}
-    decoded = decode_rewritten([rewrite(request, protocol="x")], NOW_NS)
+    decoded = decode_requests(request)
     assert decoded.batch.column("start_ns").tolist() == [START_US * 1000 + 500]
 
 
@@ -324,7 +332,7 @@ def test_broken_text_is_replaced_and_marked() -> None:
     )
     assert (kept.operation, kept.tags["k"], kept.marks) == ("a\ufffd", "b\ufffd", ["bad_utf8"])
     assert (other.marks, report.reporter.service) == ([], "s\ufffd")
-    assert report.warnings == ["2 tags held invalid UTF-8; it was replaced by U+FFFD"]
+    assert report.warnings == ["1 spans held invalid UTF-8; it was replaced by U+FFFD"]
 
 
 def test_kind_and_meta_events() -> None:

@@ -291,7 +291,7 @@ def test_broken_text_is_replaced_and_marked() -> None:
     body = json.dumps({"spans": [span(), span(tags=[{"key": "k", "stringValue": "a@"}])]}).encode()
     said, [plain, broken] = decode_one(body.replace(b"@", b"\xff"))
     assert (plain.marks, broken.marks, broken.tags) == ([], ["bad_utf8"], {"k": "a\ufffd"})
-    assert said.warnings == ["1 tags held invalid UTF-8; it was replaced by U+FFFD"]
+    assert said.warnings == ["1 spans held invalid UTF-8; it was replaced by U+FFFD"]
     _, [_, broken] = decode_one(body.replace(b"@", rb"\ud800"))
     assert (broken.marks, broken.tags) == (["bad_utf8"], {"k": "a\ufffd"})
 

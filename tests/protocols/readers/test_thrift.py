@@ -75,6 +75,34 @@ def test_bare_lists(items: list[dict[str, Any]]) -> None:
     assert list(thrift.read_list(thrift.write_list(items, PAIR), PAIR)) == items
 
 
+OTHERS = values.filter(lambda value: value.keys() != {"text", "raw"})  # they are fields 1 and 2, strings, too
+
+
+@given(st.lists(pairs | OTHERS, max_size=5))
+def test_structs_as_their_bytes_are_those_that_were_written(items: list[dict[str, Any]]) -> None:
+    schema: Schema = {1: Field("list", thrift.LIST, PAIR, encoded=True), 2: Field("after", thrift.BOOL)}
+    body = b"".join(
+        thrift.write_struct(item, PAIR if item.keys() <= {"key", "value"} else SCHEMA) for item in items
+    )
+    head = b"\x0f\x00\x01\x0c" + len(items).to_bytes(4, "big")
+    found = thrift.read_struct(head + body + b"\x02\x00\x02\x01\x00", schema)
+    assert found == {"list": found["list"], "after": True}
+    assert b"".join(found["list"]) == body
+    for item, encoded in zip(items, found["list"], strict=True):
+        both = item.keys() == {"key", "value"}
+        assert thrift.read_texts(encoded) == ((item["key"], item["value"]) if both else None)
+
+
+@pytest.mark.parametrize("size", [-1, -8, 2**31 - 1, -(2**31)])
+def test_a_text_of_an_impossible_length_ends_the_list(size: int) -> None:
+    schema: Schema = {1: Field("list", thrift.LIST, PAIR, encoded=True)}
+    pair = thrift.write_struct({"key": "a", "value": "b"}, PAIR)
+    for at in (3, 11):
+        broken = pair[:at] + struct.pack(">i", size) + pair[at + 4 :]
+        with pytest.raises(BadReport):
+            thrift.read_struct(b"\x0f\x00\x01\x0c\x00\x00\x00\x02" + broken + pair + b"\x00", schema)
+
+
 def test_a_list_of_another_kind_is_empty_and_skipped() -> None:
     numbers = {1: Field("n", thrift.LIST, thrift.I32), 2: Field("after", thrift.I32)}
     strings = {1: Field("n", thrift.LIST, thrift.STRING), 2: Field("after", thrift.I32)}
