@@ -22,6 +22,7 @@ from bench import (
     queries,
     receivers,
     start,
+    steady,
     transport,
     waiting,
     wakeup,
@@ -44,6 +45,7 @@ QUESTIONS = {
     "duplicates": duplicates,
     "keeping": keeping,
     "overload": overload,
+    "steady": steady,
     "pages": pages,
     "peers": peers,
 }
