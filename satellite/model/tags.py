@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -193,8 +193,8 @@ class Normalised(NamedTuple):
     """Old positions of tags that held invalid UTF-8, now with U+FFFD in its place."""
 
 
-_TAGS_AT_ONCE = 2**14
-"""So many are looked at, or become Python objects, at a time, whatever a body holds."""
+_TAGS_AT_ONCE, _BYTES_AT_ONCE = 2**14, 2**20
+"""So many are looked at, or become Python objects, at a time, whatever a body holds; at least one."""
 
 
 def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalised:
@@ -207,8 +207,8 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
     parts: list[pa.BinaryArray] = []
     repaired: list[int] = []
     changed = False
-    for first in range(0, len(tags), _TAGS_AT_ONCE):
-        part = tags.slice(first, _TAGS_AT_ONCE)
+    for first, end in _ranges(tags):
+        part = tags.slice(first, end - first)
         touched = _out_of_the_ordinary(part)
         if touched:
             changed = True
@@ -218,18 +218,33 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
                 if was_broken:
                     repaired.append(first + i)
             part = pa.array(values, pa.binary())
+            del values
         parts.append(part)
     if not changed:
         return Normalised(tags, None, np.empty(0, np.int32))
-    encoded = pa.concat_arrays(parts).dictionary_encode()
-    mapping = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return Normalised(encoded.dictionary, mapping.astype(np.int32), np.array(repaired, np.int32))
+    encoded = pa.chunked_array(parts).dictionary_encode()
+    del parts
+    mapping = pc.fill_null(pa.chunked_array([one.indices for one in encoded.chunks]), -1).to_numpy()
+    return Normalised(encoded.chunk(0).dictionary, mapping.astype(np.int32), np.array(repaired, np.int32))
+
+
+def _ranges(tags: pa.BinaryArray) -> Iterator[tuple[int, int]]:
+    """Parts of an array, within _TAGS_AT_ONCE and _BYTES_AT_ONCE."""
+    starts, ends, _ = layout(tags)
+    first = 0
+    while first < len(tags):
+        end = max(first + 1, int(np.searchsorted(ends, starts[first] + _BYTES_AT_ONCE, "right")))
+        end = min(end, first + _TAGS_AT_ONCE, len(tags))
+        yield first, end
+        first = end
 
 
 def _out_of_the_ordinary(tags: pa.BinaryArray) -> list[int]:
     """Positions of those that are not canonical."""
     start, end, data = layout(tags)
     base = start[0]
+    if end[-1] - base > _BYTES_AT_ONCE:  # a single one: of each byte over 0x7f eight would be noted
+        return [0]
     regular, dubious = _classify(start - base, end - base, data[base : end[-1]])
     texts = np.flatnonzero(regular & dubious)
     touched = ~regular

@@ -21,6 +21,7 @@ from satellite.model.tags import text_of
 from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text
+from satellite.protocols.readers.json_parts import Elements
 from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
 from satellite.protocols.rows import MASK, SERVICE_TAG, Rows
 
@@ -102,7 +103,7 @@ def read(
     """Add the spans of a ReportRequest to rows; never raises for what it holds, but for JSON nested too deeply.
 
     Args:
-        request: the fields that were there; null is as good as absent.
+        request: the fields that were there; null is as good as absent. `span_records` may be Elements.
         rows: where the spans go.
         received_ns: when it came.
         protocol: name of the WireProtocol.
@@ -115,7 +116,8 @@ def read(
     own_guid = _text(runtime.get("guid"))
     loose = _loose_logs(request.get("log_records"), rows, own_guid)
     malformed = nameless = 0
-    for record in _list(request.get("span_records")):
+    records = request.get("span_records")
+    for record in records if isinstance(records, Elements) else _list(records):
         if not isinstance(record, dict):
             malformed += 1
         elif not _span(record, writer, own_guid, loose):

@@ -10,7 +10,7 @@ from __future__ import annotations
 import calendar
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -25,7 +25,8 @@ from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.lightstep.meanings import hex_id
 from satellite.protocols.lightstep.report import SpanWriter, clean, plain
-from satellite.protocols.readers.json_document import clean_text, read_json
+from satellite.protocols.readers.json_document import clean_text
+from satellite.protocols.readers.json_parts import Elements, read_members
 from satellite.protocols.references import SentReference, read_references
 from satellite.protocols.rows import MASK, Rows, SpanId, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
@@ -53,10 +54,7 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 def _report(body: bytes, rows: Rows, received_ns: int) -> Report:
     """Add the spans of one body."""
     try:
-        value = read_json(body)
-        if not isinstance(value, dict):
-            raise BadReport("not a ReportRequest: the JSON is no object")
-        return _Request(value, rows).read(received_ns)
+        return _Request(read_members(body, "spans"), rows).read(received_ns)
     except RecursionError as error:
         raise BadReport("JSON is nested too deeply") from error
 
@@ -243,8 +241,8 @@ def _object(found: dict[str, Any], name: str, original: str = "") -> dict[str, A
     return value if isinstance(value, dict) else {}
 
 
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _list(value: Any) -> Iterable[Any]:
+    return value if isinstance(value, list | Elements) else ()
 
 
 def _exact(value: Any) -> int | None:

@@ -15,6 +15,7 @@ from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
 from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.readers.json_parts import read_members
 from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
@@ -46,9 +47,7 @@ def _report(body: bytes, rows: Rows, received_ns: int, read: Callable[[bytes], t
     """Add the spans of one body."""
     text, token = read(body)
     try:
-        request = read_json(text)
-        if not isinstance(request, dict):
-            raise BadReport("not a ReportRequest: the JSON is no object")
+        request = read_members(text, "span_records")
         with rows.of_body(len(text)):
             return crouton.read(request, rows, received_ns, protocol=NAME, token=token)
     except RecursionError as error:

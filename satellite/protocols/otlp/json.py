@@ -12,7 +12,6 @@ import json
 import math
 import re
 import struct
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -25,8 +24,11 @@ from satellite.protocols.otlp.request import SPAN_BYTES_MIN, too_many
 from satellite.protocols.readers.columns import FREE
 from satellite.protocols.readers.json_document import check_values
 
-VALUE_BYTES_MIN = 6
-"""A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four. Ours."""
+VALUE_BYTES_MIN, SPAN_VALUE_BYTES_MIN = 6, 12
+"""A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four; a large span one for each 12. Ours."""
+
+_KNOWN_MAX = 2**14
+"""Different attributes remembered while a body is read, in case that they come again."""
 
 _KINDS = {
     name: number
@@ -211,6 +213,7 @@ def _decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[
 
 
 def _span_of(raw: msgspec.Raw) -> _Span | None:
+    check_values(memoryview(raw), SPAN_VALUE_BYTES_MIN)
     try:
         span: _Span | None = _SPAN.decode(raw)
     except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
@@ -291,7 +294,7 @@ class _Writer:
             head = (
                 _text(b"\x0a", scope.name),
                 _text(b"\x12", scope.version),
-                *self._keyed(b"\x1a", scope.attributes),
+                self._keyed(b"\x1a", scope.attributes),
                 _number(b"\x20", whole(scope.dropped_attributes_count, 32)),
             )
             parts.append(_delimited(b"\x0a", b"".join(head)))
@@ -313,7 +316,7 @@ class _Writer:
                     id_keys=_texts(ref.get("idKeys")),
                     description_keys=_texts(ref.get("descriptionKeys")),
                 )
-        return b"".join([*self._keyed(b"\x0a", said.attributes), message.SerializeToString()])
+        return b"".join([self._keyed(b"\x0a", said.attributes), message.SerializeToString()])
 
     def _span(self, said: _Span, *, old: bool) -> bytes:
         parts = [
@@ -331,7 +334,7 @@ class _Writer:
             parts.append(_number(b"\x30", _enum(said.kind, _KINDS)))
             parts.append(self._unknown("kind", "span.kind", said.kind, _KINDS))
         if said.attributes:
-            parts.extend(self._keyed(b"\x4a", said.attributes))
+            parts.append(self._keyed(b"\x4a", said.attributes))
         if said.trace_state:
             parts.append(_text(b"\x1a", said.trace_state))
         if said.events:
@@ -355,7 +358,7 @@ class _Writer:
             b"\x09",
             self._time("timeUnixNano", said.time_unix_nano or said.time_unixnano),
             _delimited(b"\x12", self._text_of("name of an event", said.name)),
-            *self._keyed(b"\x1a", said.attributes),
+            self._keyed(b"\x1a", said.attributes),
             _number(b"\x20", whole(said.dropped_attributes_count, 32)),
         )
         return b"".join(parts)
@@ -365,21 +368,25 @@ class _Writer:
             _delimited(b"\x0a", identifier(said.trace_id, 16)),
             _delimited(b"\x12", identifier(said.span_id, 8)),
             _text(b"\x1a", said.trace_state),
-            *self._keyed(b"\x22", said.attributes),
+            self._keyed(b"\x22", said.attributes),
             _number(b"\x28", whole(said.dropped_attributes_count, 32)),
             b"\x35" + struct.pack("<I", whole(said.flags, 32)),
         )
         return b"".join(parts)
 
-    def _keyed(self, key: bytes, attributes: Raws) -> Iterable[bytes]:
+    def _keyed(self, key: bytes, attributes: Raws) -> bytes:
         known = self._attributes
+        joined = bytearray()  # to join pieces takes a hundred bytes for each
         for raw in attributes or ():
             written = bytes(raw)
             encoded = known.get(written)
             if encoded is None:
+                if len(known) >= _KNOWN_MAX:
+                    known.clear()
                 encoded = known[written] = _sized(attribute(written, self._notes))
-            yield key
-            yield encoded
+            joined += key
+            joined += encoded
+        return bytes(joined)
 
     def _time(self, name: str, value: Any) -> bytes:
         """64 bits of ns; 0 for none."""

@@ -21,7 +21,9 @@ UNCOUNTED_BYTES, VALUES_FREE = 2**18, 2**15
 DEPTH_MAX = 1000
 """Brackets within each other; Python's own limit of recursion."""
 
-_CHUNK_BYTES = 2**20
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+_CHUNK_BYTES = 2**17
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
 
@@ -38,46 +40,13 @@ def read_json(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> Any:
     if not body.strip():
         raise BadReport("not JSON: the body is empty")
     check_values(body, bytes_each)
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
+    text = body.removeprefix(BYTE_ORDER_MARK).decode("utf-8", "surrogateescape")
     try:
         return _DECODER.decode(text)
     except RecursionError as error:
         raise BadReport("JSON is nested too deeply") from error
     except ValueError as error:
         raise BadReport(f"not JSON: {error}") from error
-
-
-def read_elements(body: bytes) -> Iterator[Any]:
-    """The elements of an array one after the other, by the rules of Python's own reader; for bodies that msgspec refuses.
-
-    Raises:
-        BadReport: not JSON, or too deep; what came before that has been given.
-    """
-    text = body.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-    at = _END_OF_SPACE(text, _END_OF_SPACE(text).end() + 1).end()  # type: ignore[union-attr]
-    following = text[at : at + 1]
-    while following != "]":
-        try:
-            value, at = _ELEMENT.raw_decode(text, at)
-        except RecursionError as error:
-            raise BadReport("the JSON is nested too deeply") from error
-        except ValueError as error:
-            raise BadReport(f"not JSON: {error}") from error
-        yield value
-        at = _END_OF_SPACE(text, at).end()  # type: ignore[union-attr]
-        following = text[at : at + 1]
-        if following == ",":
-            at = _END_OF_SPACE(text, at + 1).end()  # type: ignore[union-attr]
-        elif following != "]":
-            raise BadReport(
-                f"not JSON: an array's element is followed by neither a comma nor its end (char {at})"
-            )
-    if text[at + 1 :].strip(" \t\r\n"):
-        raise BadReport(f"not JSON: something follows the array (char {at + 1})")
-
-
-_ELEMENT = json.JSONDecoder()
-_END_OF_SPACE = re.compile(r"[ \t\r\n]*").match
 
 
 def check_values(body: bytes | memoryview, bytes_each: int) -> None:
@@ -96,7 +65,7 @@ def check_values(body: bytes | memoryview, bytes_each: int) -> None:
     data = np.frombuffer(body, np.uint8)
     if sum(int(np.count_nonzero(_begins(part))) for part in _parts(data)) <= limit:
         return
-    found, deepest = _outside_of_texts(data)
+    found, deepest = _outside_of_texts(bytes(body))
     if deepest > DEPTH_MAX:
         raise BadReport("JSON is nested too deeply")
     if found > limit:
@@ -116,9 +85,9 @@ def _begins(part: Bytes) -> npt.NDArray[np.bool_]:
     return begins
 
 
-def _outside_of_texts(data: Bytes) -> tuple[int, int]:
+def _outside_of_texts(body: bytes) -> tuple[int, int]:
     """(how many commas and opening brackets stand outside of texts, how deep the brackets go)."""
-    plain = data.tobytes().replace(rb"\\", b"--").replace(rb"\"", b"--")
+    plain = body.replace(rb"\\", b"--").replace(rb"\"", b"--")
     found, depth, deepest, within = 0, 0, 0, np.False_
     for part in _parts(np.frombuffer(plain, np.uint8)):
         texts = np.bitwise_xor.accumulate(part == ord('"')) ^ within

@@ -17,7 +17,8 @@ from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
-from satellite.protocols.readers.json_document import check_values, read_elements
+from satellite.protocols.readers.json_document import VALUE_BYTES_MIN, check_values
+from satellite.protocols.readers.json_parts import PART_VALUE_BYTES_MIN, read_elements
 from satellite.protocols.readers.submessages import read_submessages
 from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
@@ -37,9 +38,6 @@ _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
 _FIELDS = {one.encode_name: one.name for one in msgspec.structs.fields(ZipkinSpan)}
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _READER = msgspec.json.Decoder(ZipkinSpan)
-ELEMENT_BYTES_MIN, VALUE_BYTES_MIN = 8, 24
-"""A large body may have a value for each 8 of its bytes, and a large span one for each 24: a tag `"a":"b"` takes 8 of a body, but
-thousands of such in one span are an attack. Ours."""
 
 _ENVOY = re.compile(r"envoy|istio", re.IGNORECASE)
 
@@ -94,7 +92,7 @@ def read(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
 
 def _read_json(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
     """One element after the other: an odd text or number does not cost the others, nor is more than one in memory."""
-    check_values(body, ELEMENT_BYTES_MIN)
+    check_values(body, VALUE_BYTES_MIN)
     try:
         elements: Iterable[Any] = _ELEMENTS.decode(body.removeprefix(b"\xef\xbb\xbf"))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -115,7 +113,7 @@ def _read_json(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
 def _from_json(element: Any) -> ZipkinSpan | None:
     """A span; None for what is no object."""
     if isinstance(element, msgspec.Raw):
-        check_values(memoryview(element), VALUE_BYTES_MIN)
+        check_values(memoryview(element), PART_VALUE_BYTES_MIN)
         try:
             return _READER.decode(element)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
