@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.report import Report
-from satellite.protocols.readers.columns import STACK_BYTES
+from satellite.protocols.readers.columns import AHEAD, STACK_BYTES, hold_more
 from tests.protocols.soundness import CODECS, NOW_NS
 
 MESSAGES = {
@@ -85,3 +87,16 @@ def test_groups_do_not_harm_others() -> None:
 def test_more_messages_than_bytes_for_them(bomb: bytes) -> None:
     (outcome,) = CODECS["lightstep"].protocol.decode([bomb], NOW_NS).reports
     assert isinstance(outcome, TooLarge)
+
+
+def test_messages_that_come_before_the_bytes_for_them_are_not_counted_to_the_end() -> None:
+    asked = 0
+
+    def messages(body: bytes) -> Iterator[tuple[int, int]]:
+        nonlocal asked
+        for at in range(0, len(body), 2):
+            asked += 1
+            yield at, at + 2
+
+    assert hold_more([b"\x1a\x00" * 10 * AHEAD], 32, (3,), messages)
+    assert asked < 2 * AHEAD

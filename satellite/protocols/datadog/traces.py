@@ -126,8 +126,10 @@ def _cut(body: bytes, at: int) -> Elements:
     if traces is None:
         raise BadReport("not Datadog: a MessagePack list of traces is expected")
     at, count = traces
+    check_spans(count, len(body))
     for number in range(count):
         at, inner = list_at(body, at) or (at, 1)
+        check_spans(inner, len(body))
         for _ in range(inner):
             start = at
             at, values = skip(body, at, VALUES_MAX)

@@ -30,6 +30,7 @@ from satellite.protocols.readers.columns import (
     MOMENTS_FREE,
     SMALL_BYTES,
     ColumnReader,
+    Range,
     are_too_different,
     hold_more,
     is_crowded,
@@ -98,12 +99,9 @@ def _too_many() -> TooLarge:
     return TooLarge("more spans or references than a report of this size can hold")
 
 
-def _spans_and_references(body: bytes) -> Iterator[object]:
-    whole = 0, len(body)
-    yield from messages_in(
-        body, whole, (3,)
-    )  # all spans first: where they are too many, nobody looks into them
-    for span in messages_in(body, whole, (3,)):
+def _spans_and_references(body: bytes) -> Iterator[Range]:
+    for span in messages_in(body, (0, len(body)), (3,)):
+        yield span
         yield from messages_in(body, span, (3,))
 
 

@@ -20,6 +20,7 @@ from satellite.protocols.readers.columns import (
     MOMENTS_FREE,
     SMALL_BYTES,
     ColumnReader,
+    Range,
     are_too_different,
     crowded_values,
     hold_more,
@@ -176,7 +177,7 @@ def too_many() -> TooLarge:
     return TooLarge("more spans, attributes, events or links than a request of this size can hold")
 
 
-def _messages(body: bytes) -> Iterator[object]:
+def _messages(body: bytes) -> Iterator[Range]:
     """A value for each resource, scope and span."""
     for resource in messages_in(body, (0, len(body)), (1,)):
         yield resource

@@ -33,7 +33,12 @@ FREE = 1000
 SMALL_BYTES = 256 * 2**10
 """Bodies of so many bytes together may be read before their messages are counted: at worst they take 32 MiB. Ours."""
 
+AHEAD = 2**14
+"""So many messages may come before the bytes that they need: whoever counts them needs not go on when there are more. Ours."""
+
 _START_GROUP = 3
+
+Range = tuple[int, int]
 
 _thread = threading.local()
 
@@ -91,12 +96,13 @@ def hold_more(
     bodies: Sequence[bytes],
     bytes_each: int,
     fields: Sequence[int],
-    messages: Callable[[bytes], Iterator[object]],
+    messages: Callable[[bytes], Iterator[Range]],
 ) -> bool:
     """Whether a body holds more than FREE messages and one for each `bytes_each` of it, all of these fields of 1 to 15.
 
-    `messages` goes through those of a body; it does, in Python, only where the body has enough of the bytes that such fields
-    begin with (or 0x80 more: a number in more bytes than it needs), which are counted for all bodies at once.
+    `messages` goes through those of a body in their order; it does, in Python, only where the body has enough of the bytes that
+    such fields begin with (or 0x80 more: a number in more bytes than it needs), which are counted for all bodies at once. It is
+    not asked further when there are AHEAD more than the bytes up to there allow.
     """
     limits = [FREE + len(body) // bytes_each for body in bodies]
     large = [i for i, body in enumerate(bodies) if len(body) // 2 >= limits[i]]
@@ -109,7 +115,10 @@ def hold_more(
     ends = np.cumsum([len(bodies[i]) for i in large]).tolist()
     possible = [np.count_nonzero(begins[start:end]) for start, end in pairwise([0, *ends])]
     return any(
-        any(seen >= limits[i] for seen, _ in enumerate(messages(bodies[i])))
+        any(
+            seen >= limits[i] or seen > AHEAD + end // bytes_each
+            for seen, (_, end) in enumerate(messages(bodies[i]))
+        )
         for i, most in zip(large, possible, strict=True)
         if most > limits[i]
     )
@@ -161,9 +170,6 @@ def joined_bytes_of_each(lists: pa.ListArray) -> list[bytes]:
     places = ends[lists.offsets.to_numpy()].tolist()
     view = memoryview(data)
     return [view[start:end].tobytes() for start, end in pairwise(places)]
-
-
-Range = tuple[int, int]
 
 
 def messages_in(body: bytes, within: Range, fields: Container[int]) -> Iterator[Range]:

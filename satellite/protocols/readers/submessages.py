@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from satellite.errors import BadReport, TooLarge
+from satellite.protocols.readers.columns import AHEAD
 
-FIELDS_MAX = 2**20
-"""Fields of one message, known or not (ours)."""
+FIELDS_MAX, FIELD_BYTES_MIN = 2**20, 16
+"""Fields of one message, known or not; anywhere in it no more than AHEAD and one for each so many bytes before. Ours."""
 
 _FIXED_BYTES = {1: 8, 5: 4}
 _VARINT, _LENGTH = 0, 2
@@ -21,11 +22,14 @@ def read_submessages(body: bytes, wanted: Collection[int]) -> dict[int, list[byt
 
     Raises:
         BadReport: not protobuf, or cut off.
-        TooLarge: more than FIELDS_MAX fields.
+        TooLarge: more fields than FIELDS_MAX and FIELD_BYTES_MIN allow.
     """
     found: dict[int, list[bytes]] = {number: [] for number in wanted}
-    at, end, left = 0, len(body), FIELDS_MAX
+    at, end, fields = 0, len(body), 0
     while at < end:
+        fields += 1
+        if fields > AHEAD + at // FIELD_BYTES_MIN or fields > FIELDS_MAX:
+            raise TooLarge("the message has more fields than one of its size can hold")
         key, at = _varint(body, at)
         wire_type = key & 7
         if wire_type == _LENGTH:
@@ -39,9 +43,6 @@ def read_submessages(body: bytes, wanted: Collection[int]) -> dict[int, list[byt
             at += _FIXED_BYTES[wire_type]
         else:
             raise BadReport("not protobuf: there is no such wire type")
-        left -= 1
-        if left < 0:
-            raise TooLarge(f"the message has more than {FIELDS_MAX} fields")
     if at > end:
         raise BadReport("not protobuf: the message is cut off")
     return found

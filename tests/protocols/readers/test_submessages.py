@@ -35,3 +35,13 @@ def test_more_fields_than_real_messages_have_are_refused(monkeypatch: pytest.Mon
     with pytest.raises(TooLarge):
         read_submessages(b"\x0a\0" * 11, {1})
     assert read_submessages(b"\x0a\0" * 10, {1}) == {1: [b""] * 10}
+
+
+def test_fields_that_come_before_the_bytes_for_them_are_refused_without_reading_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(submessages, "AHEAD", 3)
+    empty, whole = b"\x0a\0", b"\x0a\x0e" + b"." * 14
+    assert len(read_submessages(empty * 2 + whole * 9 + empty, {1})[1]) == 12
+    with pytest.raises(TooLarge):
+        read_submessages(whole + empty * 10 + b"\x0b", {1})  # what is no protobuf is not reached
