@@ -36,6 +36,9 @@ class SatelliteError(Exception):
         self.message = message
         self.hint = hint
         self.details = details
+        if hint:
+            # Below the message wherever a traceback is shown: in the failure of a test, for one.
+            self.add_note(f"hint: {hint}")
 
     def as_json(self) -> dict[str, Any]:
         """The one shape of an error: `{"error": {"code", "message", "hint", …details}}`."""

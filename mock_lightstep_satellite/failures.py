@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from mock_lightstep_satellite.errors import NotFound, SatelliteError
@@ -38,11 +39,11 @@ def report(spans: Spans, artifacts: Path | None) -> str:
 
 def _arrivals(spans: Spans) -> Iterator[str]:
     yield f"project {spans.project}"
-    try:
+    services = []
+    with suppress(NotFound):  # a project begins with its first report
         services = spans.asked.services()
-    except NotFound:
+    if not services:
         yield from spans.asked.explain("")["lines"]
-        return
     for one in services:
         errors = f", {one['errors']} with errors" if one["errors"] else ""
         yield f"  {one['service']}: {counted(one['spans'], 'span')}{errors}"

@@ -14,9 +14,11 @@ from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from mock_lightstep_satellite.errors import BadRequest
+from mock_lightstep_satellite.errors import BadRequest, is_told
 from mock_lightstep_satellite.selector import text_of
 from mock_lightstep_satellite.trace import Trace, TracedSpan
+
+__tracebackhide__ = is_told
 
 VOLATILE_TAGS = frozenset(
     {

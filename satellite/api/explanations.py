@@ -12,12 +12,13 @@ from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
 from satellite.explore.evidence import evidence
 from satellite.explore.explanation import Explanation, explain
+from satellite.explore.standing import evicted
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.writer import Writer
 from satellite.query.plan import Plan
 from satellite.requests.log import RequestLog
-from satellite.store import Questions
+from satellite.store import Questions, Store
 
 REFUSALS = 3
 """Kinds of refusals that are told, the latest first."""
@@ -27,6 +28,7 @@ REFUSALS = 3
 class Explanations:
     """Explains with what the store, the writer and the arrivals know."""
 
+    store: Store
     arrivals: Arrivals
     writer: Writer
     log: RequestLog
@@ -39,7 +41,10 @@ class Explanations:
             if refusal.project in ("", project)
         )
         found = evidence(self.log, project, plan.since)
-        return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found)
+        gone = evicted(self.store, project) if source is self.store else 0  # a snapshot keeps what it has
+        return explain(
+            source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found, evicted=gone
+        )
 
 
 def routes(sources: Sources, explanations: Explanations) -> Routes:

@@ -76,7 +76,7 @@ def create_api(
         redoc_url=None,
     )
     handle_errors(api)
-    why = explanations.Explanations(arrivals, writer, log)
+    why = explanations.Explanations(sources.store, arrivals, writer, log)
     resources = [
         projects.routes(sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log),
         queries.routes(),

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from satellite.faults.decision import asked_for
 from satellite.requests.entry import Entry
 from satellite.requests.log import NOBODY, RequestLog, Trouble
 
@@ -141,14 +142,13 @@ def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
         )
         return
     if found.stored:
-        hit = f" (a fault hit {found.faults} of them)" if found.faults else ""
-        yield f"{_count(found.stored, 'report')} of this project came {since}{hit}, and none of them brought a new span"
+        which = "it" if found.stored == found.faults == 1 else f"{found.faults} of them"
+        hit = f" (a fault hit {which})" if found.faults else ""
+        none = "it brought no new span" if found.stored == 1 else "none of them brought a new span"
+        yield f"{_count(found.stored, 'report')} of this project came {since}{hit}, and {none}"
     elif not found.requests:
         yield f"no report came for this project {since}"
-    for one in found.refused:
-        asked = " (a fault asked for it)" if one.fault else ""
-        who = f"{one.protocol or 'HTTP'} from {one.peer.rpartition(':')[0]}"
-        yield f"refused: {_count(one.requests, 'request')} of {who} with {one.status}{asked}: {one.reason}"
+    yield from map(refusal, found.refused)
     if found.aborted:
         yield f"aborted: {_count(found.aborted, 'request')} ended before there was an answer"
     for other in found.elsewhere:
@@ -156,6 +156,14 @@ def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
             f"with another access token: {_count(other.requests, 'report')} with {_count(other.spans, 'span')} "
             f"came for project {other.project}"
         )
+
+
+def refusal(one: Refused) -> str:
+    """In a line: how many, of whom, and why."""
+    asked = " (a fault asked for it)" if one.fault else ""
+    why = "" if one.reason == asked_for(one.status) else f": {one.reason}"
+    who = f"{one.protocol or 'HTTP'} from {one.peer.rpartition(':')[0]}"
+    return f"refused: {_count(one.requests, 'request')} of {who} with {one.status}{asked}{why}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -135,7 +135,7 @@ async def expect(
                 why = (
                     f": a report was refused for good: {refused}"
                     if refused
-                    else f": {lacks}"
+                    else f" within {wanted.timeout_ms / 1000:g} s, but {lacks}"
                     if lacks
                     else ""
                 )
@@ -162,7 +162,7 @@ def _check(wanted: Expectation) -> None:
     if high == 0 and not wanted.quiet_ms and wanted.fence is None:
         raise BadRequest(
             "expecting no spans needs quiet_ms, the time for which none may come, or a fence",
-            hint="quiet_ms: 500 waits half a second; fence: {} until each reporter has begun another report",
+            hint="quiet_ms: 500 (Python: quiet=0.5) waits half a second; fence: {} (fence=True) until each reporter has begun another report",
         )
     if wanted.quiet_ms > wanted.timeout_ms:
         raise BadRequest("quiet_ms is longer than timeout_ms: this could never be met")

@@ -14,7 +14,7 @@ from satellite.checks.finding import Finding
 from satellite.checks.spans import findings
 from satellite.errors import SatelliteError
 from satellite.explore.drawn_trace import drawn
-from satellite.explore.evidence import Evidence, nothing_arrived
+from satellite.explore.evidence import Evidence, nothing_arrived, refusal
 from satellite.explore.suggest import suggest
 from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.model.span import counted
@@ -164,7 +164,8 @@ def explain(
         f"/{quote(project)}/explorer?{urlencode({'query': canonical(replace(plan, since=0))})}",
         [],
     )
-    lines = [*_lines(made, plan), *(f"note: {note}" for note in notes_on(plan))]
+    lines = [*_before(source, project, plan, (everything, *left)[-1]), *_lines(made, plan, wrong)]
+    lines += [f"note: {note}" for note in notes_on(plan)]
     return msgspec.structs.replace(made, lines=lines)
 
 
@@ -219,7 +220,13 @@ def _nearest(seen: list[Suggestion], wanted: Sequence[str], *, alike_only: bool 
     return [suggestion for _, suggestion in ordered[:NEAREST]]
 
 
-def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
+def _before(source: Questions, project: str, plan: Plan, matching: int) -> Iterator[str]:
+    """What matches, but had come before the mark, when nothing since then does."""
+    if plan.since and not matching and (before := source.count(project, replace(plan, since=0))):
+        yield f"before mark {plan.since} came {counted(before, 'span')} that {'matches' if before == 1 else 'match'}: was the mark taken too late?"
+
+
+def _lines(found: Explanation, plan: Plan, wrong: str) -> Iterator[str]:
     if found.evicted:
         yield f"{_spans(found.evicted)} gone: others needed the room (bytes_per_project), or the project was reset"
     since = f"since mark {plan.since}" if plan.since else "so far"
@@ -257,13 +264,10 @@ def _lines(found: Explanation, plan: Plan) -> Iterator[str]:
         came = "" if found.evidence is None else _reports(found.evidence)
         yield f"{came}protocol checks: {_findings(found.findings)}"
     if found.evidence is not None:
-        yield from (
-            f"refused: {one.requests} x {one.protocol or 'HTTP'} {one.status}: {one.reason}"
-            for one in found.evidence.refused
-            if one.own
-        )
+        yield from (refusal(one) for one in found.evidence.refused if one.own)
     if found.tree:
-        yield f"nearest: trace {found.nearest_trace}"
+        which = "nearest: " if found.failing is not None else "" if wrong else "the latest: "
+        yield f"{which}trace {found.nearest_trace}"
         yield from (f"  {line}" for line in found.tree)
 
 

@@ -81,14 +81,14 @@ class Fences:
             while True:
                 known = self.reporters(project)
                 begun = [one for one in known if one.last_begun_ns >= since_ns]
+                late: Sequence[str | ReporterStatus]
                 if wanted.services:
                     heard = {one.service for one in begun}
                     late = [name for name in wanted.services if name not in heard]
                 else:
-                    silent = [
+                    late = [
                         one for one in known if _identity(one) in before and one.last_begun_ns < since_ns
-                    ]
-                    late = [self._named(one) for one in silent] or ([] if begun else ["anybody"])
+                    ] or ([] if begun else ["anybody"])
                 if not late:
                     return Fenced(begun, self.store.mark(project))
                 if watch.dropped:
@@ -96,13 +96,19 @@ class Fences:
                 if watch.closed:
                     raise StoreFailed("the satellite stops; the wait ends without a result")
                 if watch.refusal:
-                    raise await self._failed(project, f"a report was refused for good: {watch.refusal}", late)
+                    why = f"a report was refused for good: {watch.refusal}"
+                    raise await self._failed(project, why, [self._named(one) for one in late])
                 if not await watch.wait(max(0.0, deadline - clock())) and clock() >= deadline:
-                    shown = ", ".join(late[:NAMED]) + (f" and {len(late) - NAMED} more" * (len(late) > NAMED))
+                    names = [self._named(one) for one in late]
+                    shown = ", ".join(names[:NAMED]) + f" and {len(names) - NAMED} more" * (
+                        len(names) > NAMED
+                    )
                     within = f"within {wanted.timeout_ms / 1000:g} s"
-                    raise await self._failed(project, f"no report was begun {within} by {shown}", late)
+                    raise await self._failed(project, f"no report was begun {within} by {shown}", names)
 
-    def _named(self, one: ReporterStatus) -> str:
+    def _named(self, one: str | ReporterStatus) -> str:
+        if isinstance(one, str):
+            return one
         ago_s = (self.clock_ns() - one.last_seen_ns) / 1e9
         tracer = f"{one.tracer} {one.tracer_version}".strip() or one.protocol
         return f"{one.service} ({tracer}, last heard {ago_s:.1f} s ago)"

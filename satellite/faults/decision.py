@@ -47,6 +47,11 @@ HTTP_OF: Mapping[GrpcStatus, int] = {
 """The same table forwards."""
 
 
+def asked_for(status: str) -> str:
+    """What a refusal says whose only reason is that a fault asked for this status."""
+    return f"a fault was asked for: {status}"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
     """What to do wrong with one request: of several rules that hit it, the first with a say in a matter has it."""
@@ -89,7 +94,7 @@ class Decision:
         status = self.http_status
         if status is None:
             return None
-        text = f"a fault was asked for: {self.grpc_status or status}"
+        text = asked_for(self.grpc_status or str(status))
         if status in {401, 403}:
             return AccessDenied(text)
         if status == 413:

@@ -32,3 +32,12 @@ def test_a_query_is_explained_before_anything_arrived(api: Api) -> None:
     found = api.get("/api/v1/projects/nobody/explain", query='service IN ("x")')
     assert (found["arrived"], found["held"], found["other_projects"]) == (0, 0, ["p"])
     assert api.get(f"{PROJECT}/explain", query=bookinfo.Q2.text)["failing"] is None
+
+
+def test_what_was_evicted_is_told_of_the_live_spans_alone(api: Api) -> None:
+    kept = api.post(f"{PROJECT}/snapshots", json={"query": ""})["snapshot"]["id"]
+    api.store.reset("p")
+    found = api.get(f"{PROJECT}/explain", query="")
+    assert (found["evicted"], found["held"]) == (88, 0)
+    assert found["lines"][0].startswith("88 spans are gone")
+    assert api.get(f"{PROJECT}/explain", query="", snapshot=kept)["evicted"] == 0

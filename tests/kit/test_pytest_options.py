@@ -135,6 +135,20 @@ def test_a_failure_shows_the_lines_of_the_test_alone(pytester: pytest.Pytester, 
 def test_in_vain(spans):
     spans.expect('service IN ("shop")', timeout=0.01)
 
+def test_never(spans):
+    spans.expect('service IN ("shop")', count=0)
+
+def test_golden(spans):
+    spans.asked.import_(b'[{"traceId": "a1", "id": "b1"}]')
+    spans.golden.folder.mkdir()
+    (spans.golden.folder / "other.json").write_text("[]")
+    spans.match_golden("other")
+
+def test_emptied(spans):
+    spans.asked.import_(b'[{"traceId": "a1", "id": "b1"}]')
+    spans.asked.reset()
+    assert False
+
 def test_incomplete(spans):
     spans.asked.import_(b'[{"traceId": "a1", "id": "b1", "parentId": "b2"}]')
     for trace in spans.traces():
@@ -145,13 +159,19 @@ def test_marker(spans): pass
 """,
         f"--satellite-url={url}",
     )
-    result.assert_outcomes(failed=2, errors=1)
+    result.assert_outcomes(failed=5, errors=1)
     shown = str(result.stdout)
     assert "mock_lightstep_satellite/" not in shown
     result.stdout.fnmatch_lines(
         [
             "the marker satellite asks for a fault that there is not: no profile 'earthquake': flaky-network,*",
             "E *NotMet: expected at least 1 span, got 0 within 0.01 s*",
+            "E *BadRequest: expecting no spans needs quiet_ms*",
+            "E *hint: *Python: quiet=0.5*",
+            "E *--- other.json (golden)",
+            "*captured spans*",
+            "project test_emptied-*",
+            "1 span is gone: *",
             "E * AssertionError: the parents of 1 span did not arrive:*",
         ]
     )

@@ -4,6 +4,7 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import grpc
@@ -13,6 +14,7 @@ from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from mock_lightstep_satellite.spans import Spans, token_of
+from satellite import Satellite
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.tokens import Tokens
 from satellite.pb import lightstep_collector_pb2 as pb
@@ -77,7 +79,15 @@ def port_of(url: str) -> int:
     return int(url.rpartition(":")[2])
 
 
+@cache
+def import_what_a_satellite_does() -> None:
+    """Outside pytester, which takes modules away again that it brought: of some a second copy does not work beside the first."""
+    with Satellite():
+        pass
+
+
 def run(pytester: pytest.Pytester, test: str, *arguments: str) -> pytest.RunResult:
+    import_what_a_satellite_does()
     pytester.makepyfile(f"import pytest\nfrom tests.kit import test_pytest_plugin as outer\n{test}")
     return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-p", "no:xdist", *arguments)
 

@@ -20,9 +20,9 @@ def satellite() -> Iterator[Satellite]:
         yield started
 
 
-def failure(project: Project, query: str = "", since: int | None = None) -> str:
+def failure(project: Project, query: str = "", since: int | None = None, count: int = 1) -> str:
     with pytest.raises(NotMet) as caught:
-        project.expect(query, timeout=0.01, since=since)
+        project.expect(query, f">={count}", timeout=0.01, since=since)
     return caught.value.message
 
 
@@ -53,7 +53,7 @@ def test_cause_after_cause(satellite: Satellite) -> None:
         post(satellite, report(project))
     post(satellite, report(satellite.client.project("other"), spans=2))
     text = failure(project)
-    assert "refused: 1 request of lightstep from 127.0.0.1 with 503 (a fault asked for it)" in text
+    assert "refused: 1 request of lightstep from 127.0.0.1 with 503 (a fault asked for it)\n" in text
     assert "with 400: not a ReportRequest" in text
     assert "with 404: no report: POST /nowhere" in text
     assert "with another access token: 1 report with 2 spans came for project other" in text
@@ -65,10 +65,12 @@ def test_since_a_mark_and_with_a_link(satellite: Satellite) -> None:
     mark = project.mark()
     post(satellite, report(project))
     text = failure(project, since=mark)
-    assert f"1 report of this project came since mark {mark}, and none of them brought a new span" in text
+    assert f"1 report of this project came since mark {mark}, and it brought no new span" in text
+    assert f"before mark {mark} came 1 span that matches: was the mark taken too late?" in text
     text = failure(project, 'service IN ("shop") AND "k" IN ("v")')
     assert "2 reports, all taken, no fault applied; protocol checks: nothing is odd" in text
     assert "nearest: trace 0000000000000001" in text
+    assert "the latest: trace 0000000000000001" in failure(project, 'service IN ("shop")', count=9)
     assert f"open: {satellite.url}/p/explorer?query=" in text
 
 
@@ -104,9 +106,11 @@ def test_traces_that_are_wanted(satellite: Satellite) -> None:
     post(satellite, report(project))
     assert len(project.expect("", trace={"complete": True, "path": ["shop"]})) == 1
     post(satellite, report(project, trace=2, service="till"))
-    with pytest.raises(NotMet, match="goes till; as far as it goes: not even the first") as caught:
+    with pytest.raises(
+        NotMet, match=r"got 2 within 0.01 s, but no .* goes till; as far as it goes: not even the first"
+    ) as caught:
         project.expect("", timeout=0.01, trace={"path": ["till"]})
-    assert "nearest: trace 0000000000000001" in caught.value.message  # the one that is wrong, not the latest
+    assert "\n  trace 0000000000000001" in caught.value.message  # the one that is wrong, not the latest
 
 
 def test_a_client_that_does_not_trust_the_certificate(satellite: Satellite) -> None:
@@ -125,7 +129,9 @@ def test_spans_that_a_fault_dropped(satellite: Satellite) -> None:
     project = satellite.client.project("p")
     with project.fault(drop=1):
         post(satellite, report(project))
-    assert "1 report of this project came so far (a fault hit 1 of them), and none" in failure(project)
+    assert "1 report of this project came so far (a fault hit it), and it brought no new span" in failure(
+        project
+    )
 
 
 def test_spans_that_were_there_once(satellite: Satellite) -> None:
