@@ -124,7 +124,8 @@ class RecallStore(RecallQuestions):
         if len(batch):
             if row.loose(home.segments) > MOST_LOOSE:
                 self._merge(home)
-            self._schedule(home)
+            if self._merge_step(home) is not None:  # nearly always none: nobody is woken for nothing
+                self._schedule(home)
             self._eviction.unload(home)
             self._eviction.evict(home)
             self._eviction.evict_largest()
@@ -211,16 +212,10 @@ class RecallStore(RecallQuestions):
         """Merge what there is to merge in one project."""
         with home.merging:
             while not self._closed:
-                segments = home.segments
-                first = len(segments) - row.loose(segments)
-                step = row.merge_step(
-                    [len(segment) for segment in segments[first:]],
-                    self._eviction.spans_of(home, segments[first:]),
-                )
+                step = self._merge_step(home)
                 if step is None:
                     return
-                start, stop, sealed = first + step[0], first + step[1], step[2]
-                parts = segments[start:stop]
+                parts, sealed = step
                 merged = Segment.merged(parts, sealed=sealed)
                 if sealed:
                     prepare(merged)
@@ -235,6 +230,15 @@ class RecallStore(RecallQuestions):
                         home.place(now)
                 if sealed and self._keeper is not None:
                     self._keeper.changed(home)
+
+    def _merge_step(self, home: Project) -> tuple[row.Segments, bool] | None:
+        """Which segments of a project to merge next, and whether that seals them; None: leave them."""
+        segments = home.segments
+        first = len(segments) - row.loose(segments)
+        step = row.merge_step(
+            [len(segment) for segment in segments[first:]], self._eviction.spans_of(home, segments[first:])
+        )
+        return step and (segments[first + step[0] : first + step[1]], step[2])
 
     def settle(self) -> None:
         """Return when there is nothing left to merge."""
