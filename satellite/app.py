@@ -209,13 +209,18 @@ class App:
         )
         self._memory.start()
         opened.push_async_callback(asyncio.to_thread, self._memory.close)
+        commons = self._store.commons
         snapshots = Snapshots(
-            self._store, self._clock_ns, bytes_max=settings.snapshot_bytes, state=self._kept
+            self._store,
+            self._clock_ns,
+            bytes_max=settings.snapshot_bytes,
+            state=self._kept,
+            commons=commons,
         )
         opened.push_async_callback(asyncio.to_thread, _save, snapshots.close)
         self._sources = Sources(self._store, snapshots)
         self._slots = Slots(self._kept)
-        self._streams = Streams(self._store, self._clock_ns, state=self._kept)
+        self._streams = Streams(self._store, self._clock_ns, state=self._kept, commons=commons)
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
         self._metrics.watch_projects(self._figures)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from satellite.settings import Settings
 from satellite.store import Store
+from satellite.store.commons import Commons
 from satellite.store.durable.directory import BadDataDirectory, Directory
 from satellite.store.durable.files import Damage
 from satellite.store.durable.state import State
@@ -36,6 +37,11 @@ class Engine(Store, Protocol):
     @property
     def shared(self) -> bool:
         """Whether other satellites write to it, too; `satellite.store` says what that means for marks."""
+        ...
+
+    @property
+    def commons(self) -> Commons | None:
+        """What those satellites have in common besides spans; None: there are none."""
         ...
 
     @property

@@ -1,7 +1,8 @@
 """Snapshots: what a run found, kept with its traces, so that later questions get the same answers (explorer.md §5).
 
 The traces are copied in: what the store evicts afterwards changes nothing. Bounded by bytes over all projects; beyond
-it the oldest go first, pinned ones excepted.
+it the oldest go first, pinned ones excepted. In a pool each satellite has those of all, in what they have in common: the
+snapshot and, under the same name, its file; those that were asked for here are in memory, too.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from satellite.query.forms import canonical
 from satellite.query.plan import Plan
 from satellite.store import Histogram, Page, Questions, Store
 from satellite.store.assembled import TRACES_MAX, Assembled
+from satellite.store.commons import Common, Commons
 from satellite.store.durable.state import State
 
 BYTES_MAX = 256 << 20
@@ -42,7 +44,7 @@ _REMEMBERED = 1000
 """Snapshots that are gone and still known by name."""
 
 _LETTERS = string.ascii_letters + string.digits
-_KIND = "snapshot"
+_KIND, _FILE = "snapshot", "snapshot_file"
 
 
 class Snapshot(msgspec.Struct, frozen=True):
@@ -132,17 +134,24 @@ class Snapshots:
         *,
         bytes_max: int = BYTES_MAX,
         state: State | None = None,
+        commons: Commons | None = None,
     ) -> None:
-        """Those that the state holds, none without; it gets the others when they are pinned and at `close`."""
+        """Those that the state holds, none without; it gets the others when they are pinned and at `close`.
+
+        With `commons`, which several satellites have, they are there and the state gets nothing.
+        """
         self._store = store
         self._clock_ns = clock_ns
         self._bytes_max = bytes_max
-        self._state = state
+        self._state = state if commons is None else None
+        self._commons = commons
         self._lock = threading.Lock()
+        self._changing = threading.Lock()
+        """Held while it is looked whether a snapshot may be pinned; taken before `_lock`."""
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._gone: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
-        for project in state.projects(_KIND) if state else ():
-            for content in state.read(_KIND, project).values() if state else ():
+        for project in self._state.projects(_KIND) if self._state else ():
+            for content in self._state.read(_KIND, project).values() if self._state else ():
                 self._restore(project, content)
 
     def run(
@@ -190,8 +199,13 @@ class Snapshots:
     def _fresh_id(self, project: str) -> str:
         while True:
             identifier = "".join(secrets.choice(_LETTERS) for _ in range(10))
-            if (project, identifier) not in self._entries:
+            if not self._is_taken(project, identifier):
                 return identifier
+
+    def _is_taken(self, project: str, identifier: str) -> bool:
+        if self._commons is not None:
+            return bool(self._commons.read(_KIND, project, identifier, values=False))
+        return (project, identifier) in self._entries
 
     def _entry(self, snapshot: Snapshot, found: LatencyHistogram, traces: Assembled) -> _Entry:
         plan = snapshot.plan
@@ -207,30 +221,48 @@ class Snapshots:
 
     def _keep(self, entry: _Entry) -> list[str]:
         """Keep it, and make room; who went."""
-        removed = []
+        snapshot, removed = entry.snapshot, []
+        if self._commons is not None:
+            self._share(snapshot, encode(Kept(snapshot, entry.histogram), entry.traces))
         with self._lock:
-            self._entries[entry.snapshot.project, entry.snapshot.id] = entry
-            free = [other.snapshot for other in self._entries.values() if not other.snapshot.pinned]
-            held = sum(other.snapshot.bytes for other in self._entries.values())
-            for oldest in sorted(free, key=lambda snapshot: snapshot.created_us):
-                if held <= self._bytes_max or oldest is entry.snapshot:
-                    break
+            self._entries[snapshot.project, snapshot.id] = entry
+        every = self._every()
+        held = sum(other.bytes for other in every)
+        for oldest in sorted(every, key=lambda other: other.created_us):
+            if held <= self._bytes_max or (oldest.project, oldest.id) == (snapshot.project, snapshot.id):
+                break
+            if not oldest.pinned:
                 held -= oldest.bytes
                 self._forget(oldest)
                 removed.append(oldest.id)
         return removed
 
+    def _every(self, project: str | None = None) -> list[Snapshot]:
+        """All there are, of a project or of all."""
+        if self._commons is not None:
+            found = [_shared(one) for one in self._commons.read(_KIND, project)]
+            if project is None:
+                kept = {(one.project, one.id) for one in found}
+                with self._lock:  # others' deletions take their memory here, too
+                    self._entries = {key: entry for key, entry in self._entries.items() if key in kept}
+            return found
+        with self._lock:
+            return [entry.snapshot for (owner, _), entry in self._entries.items() if project in {None, owner}]
+
     def _forget(self, snapshot: Snapshot) -> None:
-        del self._entries[snapshot.project, snapshot.id]
-        self._gone.append((snapshot.project, snapshot.id))
+        key = (snapshot.project, snapshot.id)
+        with self._lock:
+            self._entries.pop(key, None)
+            self._gone.append(key)
         if self._state is not None:
-            self._state.remove_soon(_KIND, snapshot.project, snapshot.id)
+            self._state.remove_soon(_KIND, *key)
+        if self._commons is not None:
+            self._commons.remove(_KIND, *key)
+            self._commons.remove(_FILE, *key)
 
     def of(self, project: str) -> list[Snapshot]:
         """A project's snapshots, the newest first."""
-        with self._lock:
-            mine = [entry.snapshot for (owner, _), entry in self._entries.items() if owner == project]
-        return sorted(mine, key=lambda snapshot: (-snapshot.created_us, snapshot.id))
+        return sorted(self._every(project), key=lambda snapshot: (-snapshot.created_us, snapshot.id))
 
     def get(self, project: str, identifier: str) -> Kept:
         """One of them. Raises NotFound, which says what was kept."""
@@ -245,6 +277,8 @@ class Snapshots:
     def _find(self, project: str, identifier: str) -> _Entry:
         with self._lock:
             entry = self._entries.get((project, identifier))
+        if self._commons is not None:
+            entry = self._shared_entry(self._commons, project, identifier, entry)
         if entry is not None:
             return entry
         if (project, identifier) in self._gone:
@@ -281,11 +315,11 @@ class Snapshots:
             pinned=entry.snapshot.pinned if pinned is None else pinned,
             state=entry.snapshot.state if screen is None else _checked(screen),
         )
-        with self._lock:
+        with self._changing:
             others = [
-                other.snapshot.bytes
-                for key, other in self._entries.items()
-                if other.snapshot.pinned and key != (project, identifier)
+                other.bytes
+                for other in self._every()
+                if other.pinned and (other.project, other.id) != (project, identifier)
             ]
             if changed.pinned and sum(others) + changed.bytes > self._bytes_max // 2:
                 raise BadRequest(
@@ -293,25 +327,22 @@ class Snapshots:
                     f"take more than half of the {self._bytes_max} bytes for snapshots",
                     hint="unpin or delete some, or raise snapshot_bytes",
                 )
+            self._share(changed)
             entry = replace(entry, snapshot=changed)
-            self._entries[project, identifier] = entry
+            with self._lock:
+                self._entries[project, identifier] = entry
         if changed.pinned:
             self._save(entry)
         return changed
 
     def delete(self, project: str, identifier: str) -> None:
         """Forget it. Raises NotFound."""
-        entry = self._find(project, identifier)
-        with self._lock:
-            if (project, identifier) in self._entries:
-                self._forget(entry.snapshot)
+        self._forget(self._find(project, identifier).snapshot)
 
     def drop(self, project: str) -> None:
         """Forget all of a project."""
         for snapshot in self.of(project):
-            with self._lock:
-                if (project, snapshot.id) in self._entries:
-                    self._forget(snapshot)
+            self._forget(snapshot)
 
     # Files
 
@@ -328,7 +359,7 @@ class Snapshots:
         """
         kept, traces = decode(content, Kept)
         identifier = kept.snapshot.id
-        if not _is_id(identifier) or (project, identifier) in self._entries:
+        if not _is_id(identifier) or self._is_taken(project, identifier):
             identifier = self._fresh_id(project)
         snapshot = msgspec.structs.replace(
             kept.snapshot,
@@ -347,6 +378,38 @@ class Snapshots:
         kept, traces = decode(content, Kept)
         self._entries[project, kept.snapshot.id] = self._entry(kept.snapshot, kept.histogram, traces)
 
+    # In a pool
+
+    def _share(self, snapshot: Snapshot, file: bytes | None = None) -> None:
+        """Every satellite of the pool has it from now on; its file comes first, since it is found by the other."""
+        if self._commons is None:
+            return
+        place, version = (snapshot.project, snapshot.id), self._clock_ns()
+        if file is not None:
+            self._commons.put(_FILE, *place, file, version=version)
+        self._commons.put(_KIND, *place, msgspec.json.encode(snapshot), version=version)
+
+    def _shared_entry(
+        self, commons: Commons, project: str, identifier: str, known: _Entry | None
+    ) -> _Entry | None:
+        """It as the pool has it now; None: nobody has it any more."""
+        found = commons.read(_KIND, project, identifier)
+        file = commons.read(_FILE, project, identifier) if found and known is None else ()
+        entry = None
+        if found and known is not None:
+            entry = replace(known, snapshot=_shared(found[0]))
+        elif found and file:
+            kept, traces = decode(file[0].value, Kept)
+            entry = self._entry(_shared(found[0]), kept.histogram, traces)
+            self._every()  # so that what is in memory stays within its bounds
+        elif found:  # changed by one satellite while another deleted it
+            commons.remove(_KIND, project, identifier)
+        with self._lock:
+            self._entries.pop((project, identifier), None)
+            if entry is not None:
+                self._entries[project, identifier] = entry
+        return entry
+
     def _save(self, entry: _Entry) -> None:
         if self._state is not None:
             content = encode(Kept(entry.snapshot, entry.histogram), entry.traces)
@@ -356,6 +419,10 @@ class Snapshots:
         """Hand all of them to the state. Raises StoreFailed."""
         for entry in self._entries.values():
             self._save(entry)
+
+
+def _shared(found: Common) -> Snapshot:
+    return msgspec.json.decode(found.value, type=Snapshot)
 
 
 def _seed(identifier: str) -> int:

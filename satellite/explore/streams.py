@@ -2,6 +2,7 @@
 
 A stream gathers from its creation on: the spans that arrived since it last looked go into the minute in which they
 started. While a minute's spans are all held its percentiles are exact; afterwards they are told from its buckets.
+In a pool each satellite has the streams of all: one of them gathers a stream when nobody did for a minute.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from satellite.query import parse
 from satellite.query.forms import canonical
 from satellite.query.plan import Plan
 from satellite.store import Cell, Column, Questions, Store
+from satellite.store.commons import Common, Commons
 from satellite.store.durable.state import State
 from satellite.store.latency import PERCENTILES, rank
 
@@ -107,20 +109,49 @@ class _Gathering:
 class Streams:
     """All streams, of all projects. Safe for several threads."""
 
-    def __init__(self, store: Store, clock_ns: Callable[[], int], *, state: State | None = None) -> None:
-        """Those that the state holds, none without; it gets what is new once a minute and at `close`."""
+    def __init__(
+        self,
+        store: Store,
+        clock_ns: Callable[[], int],
+        *,
+        state: State | None = None,
+        commons: Commons | None = None,
+    ) -> None:
+        """Those that the state holds, none without; it gets what is new once a minute and at `close`.
+
+        With `commons`, which several satellites have, they are there and the state gets nothing.
+        """
         self._store = store
         self._clock_ns = clock_ns
-        self._state = state
+        self._state = state if commons is None else None
+        self._commons = commons
         self._lock = threading.Lock()
         self._streams: dict[tuple[str, str], _Gathering] = {}
-        for project in state.projects(_KIND) if state else ():
-            for content in state.read(_KIND, project).values() if state else ():
-                saved = msgspec.msgpack.decode(content, type=_Saved)
-                plan = parse(saved.stream.query).plan
-                self._streams[project, saved.stream.id] = _Gathering(
-                    saved.stream, plan, saved.since, saved.mark, saved.minutes
-                )
+        for project in self._state.projects(_KIND) if self._state else ():
+            for content in self._state.read(_KIND, project).values() if self._state else ():
+                self._restore(content)
+
+    def _restore(self, content: bytes) -> None:
+        saved = msgspec.msgpack.decode(content, type=_Saved)
+        plan = parse(saved.stream.query).plan
+        gathering = _Gathering(saved.stream, plan, saved.since, saved.mark, saved.minutes)
+        self._streams[saved.stream.project, saved.stream.id] = gathering
+
+    def _meet(self, project: str | None = None) -> dict[tuple[str, str], Common]:
+        """In a pool: have what others made, gathered and deleted since; how each stream stands there."""
+        if self._commons is None:
+            return {}
+        found = {(one.project, one.name): one for one in self._commons.read(_KIND, project, values=False)}
+        for key, one in found.items():
+            known = self._streams.get(key)
+            if known is None or known.mark < one.version:
+                for whole in self._commons.read(_KIND, *key):
+                    self._restore(whole.value)
+        with self._lock:
+            for key in list(self._streams):
+                if project in {None, key[0]} and key not in found:
+                    del self._streams[key]
+        return found
 
     def create(self, project: str, query: str, *, name: str = "", backfill: bool = False) -> Stream:
         """The stream of a query: the one there is, or a new one.
@@ -130,11 +161,12 @@ class Streams:
             BadRequest: the project has STREAMS_MAX streams already.
         """
         plan = parse(query).plan
+        self._meet(project)
         with self._lock:
-            known = self.of(project, query)
+            known = self._mine(project, query)
             if known:
                 return known[0]
-            if len(self.of(project)) >= STREAMS_MAX:
+            if len(self._mine(project)) >= STREAMS_MAX:
                 raise BadRequest(f"a project has at most {STREAMS_MAX} streams", hint="delete some")
             identifier = "".join(secrets.choice(_LETTERS) for _ in range(8))
             stream = Stream(
@@ -154,18 +186,23 @@ class Streams:
 
     def of(self, project: str, query: str | None = None) -> list[Stream]:
         """A project's streams, the oldest first; with a query only the one of the same meaning."""
+        self._meet(project)
+        return self._mine(project, query)
+
+    def _mine(self, project: str, query: str | None = None) -> list[Stream]:
         wanted = None if query is None else canonical(parse(query).plan)
         mine = [one.stream for (owner, _), one in list(self._streams.items()) if owner == project]
         found = [stream for stream in mine if wanted is None or stream.canonical == wanted]
         return sorted(found, key=lambda stream: (stream.created_us, stream.id))
 
     def _find(self, project: str, identifier: str) -> _Gathering:
+        self._meet(project)
         found = self._streams.get((project, identifier))
         if found is None:
             raise NotFound(
                 f"project {project} has no stream {identifier[:64]}",
                 hint="/streams lists those that there are",
-                kept=[stream.id for stream in self.of(project)],
+                kept=[stream.id for stream in self._mine(project)],
             )
         return found
 
@@ -184,14 +221,24 @@ class Streams:
             self._streams.pop((project, identifier), None)
         if self._state is not None:
             self._state.remove_soon(_KIND, project, identifier)
+        if self._commons is not None:
+            self._commons.remove(_KIND, project, identifier)
 
     # Gathering
 
     def gather(self) -> None:
         """Take in what arrived since; to be called every few seconds, before the store evicts it."""
-        for gathering in list(self._streams.values()):
+        shared = self._meet()
+        for key, gathering in list(self._streams.items()):
+            theirs = shared.get(key)
+            if theirs is not None and theirs.age_seconds * 1e6 < _SAVED_EVERY_US:
+                continue
             self._gather(gathering)
-            if self._clock_ns() // 1000 - gathering.saved_us >= _SAVED_EVERY_US:
+            if theirs is not None:
+                due = gathering.mark > theirs.version
+            else:
+                due = self._clock_ns() // 1000 - gathering.saved_us >= _SAVED_EVERY_US
+            if due:
                 self._save(gathering, soon=True)
 
     def _gather(self, gathering: _Gathering) -> None:
@@ -274,19 +321,22 @@ class Streams:
         )
 
     def _save(self, gathering: _Gathering, *, soon: bool = False) -> None:
-        if self._state is None:
+        if self._state is None and self._commons is None:
             return
         with gathering.lock:
             saved = _Saved(gathering.stream, gathering.since, gathering.mark, gathering.minutes)
             content = msgspec.msgpack.encode(saved)
             gathering.saved_us = self._clock_ns() // 1000
         stream = gathering.stream
-        write = self._state.write_soon if soon else self._state.write
-        write(_KIND, stream.project, {stream.id: content})
+        if self._commons is not None:
+            self._commons.put(_KIND, stream.project, stream.id, content, version=saved.mark)
+        elif self._state is not None:
+            write = self._state.write_soon if soon else self._state.write
+            write(_KIND, stream.project, {stream.id: content})
 
     def close(self) -> None:
-        """Take in what is left, and hand all of them to the state."""
-        for gathering in list(self._streams.values()):
+        """Take in what is left, and hand all of them to the state; in a pool others go on, or who comes next."""
+        for gathering in list(self._streams.values()) if self._commons is None else ():
             self._gather(gathering)
             self._save(gathering, soon=True)
 

@@ -27,6 +27,7 @@ from satellite.model.spans import SpanBatch
 from satellite.store import ProjectStats, Written
 from satellite.store.clickhouse import commits, schema
 from satellite.store.clickhouse.commits import Standing, commit, number_of, standings
+from satellite.store.clickhouse.commons import ClickHouseCommons
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.holdings import Holdings
 from satellite.store.clickhouse.inbox import Arrival, Errand, Inbox
@@ -35,10 +36,11 @@ from satellite.store.clickhouse.project import Project
 from satellite.store.clickhouse.questions import ClickHouseQuestions
 from satellite.store.clickhouse.retention import Retention
 from satellite.store.clickhouse.seats import Seat
+from satellite.store.commons import Commons
 from satellite.store.durable.files import Damage
 from satellite.store.recall.recent import Remembered
 
-TABLES = ("spans", "gone", "commits")
+TABLES = ("spans", "gone", "commits", "commons")
 
 MOST_PROJECTS = 10_000
 """As of the engine in memory."""
@@ -168,6 +170,11 @@ class ClickHouseStore(ClickHouseQuestions):
     def shared(self) -> bool:
         """Whether other satellites may write to it, too."""
         return self.connection.shared
+
+    @property
+    def commons(self) -> Commons | None:
+        """See Engine."""
+        return ClickHouseCommons(self.connection) if self.shared else None
 
     def newest(self, projects: Sequence[str]) -> dict[str, int]:
         """The newest mark of each of these projects, whichever satellite gave it; one cheap statement."""

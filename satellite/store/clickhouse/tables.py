@@ -16,13 +16,14 @@ SHARDED_BY = {
     "gone": "project",
     "commits": "project",
     "seats": "seat",
+    "commons": "cityHash64(kind, project, name)",
     "schema_versions": "version",
 }
 """What decides the shard of a row."""
 
 _CREATE = re.compile(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+)")
 _ALTER = re.compile(r"ALTER TABLE (\w+)")
-_ENGINE = re.compile(r"ENGINE = (\w+)")
+_ENGINE = re.compile(r"ENGINE = (\w+)(?:\((\w+)\))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +83,9 @@ class Tables:
 def _replicated(table: str, described: str) -> str:
     """The path names the table, not its UUID, so that a node that comes later finds the others."""
     path = f"'/clickhouse/tables/{{shard}}/{{database}}/{table}', '{{replica}}'"
-    found = _ENGINE.sub(rf"ENGINE = Replicated\1({path})", described, count=1)
+
+    def said(engine: re.Match[str]) -> str:
+        return f"ENGINE = Replicated{engine[1]}({path}{f', {engine[2]}' if engine[2] else ''})"
+
+    found = _ENGINE.sub(said, described, count=1)
     return found.replace("non_replicated_deduplication_window", "replicated_deduplication_window")

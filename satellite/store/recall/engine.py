@@ -274,6 +274,10 @@ class RecallStore(RecallQuestions):
         """Nobody else writes to it."""
         return False
 
+    @property
+    def commons(self) -> None:
+        """Nobody has anything in common with it."""
+
     def newest(self, projects: Sequence[str]) -> dict[str, int]:
         """The newest mark of each of these projects."""
         return {project: self.mark(project) for project in projects}

@@ -41,7 +41,7 @@ CLUSTER = "mesh"
 
 _ENGINES = (
     (re.compile(r" ON CLUSTER '\w+'"), ""),
-    (re.compile(r"ENGINE = Replicated(\w+)\('[^']*', '[^']*'\)"), r"ENGINE = \1"),
+    (re.compile(r"ENGINE = Replicated(\w+)\('[^']*', '[^']*'(?:, (\w+))?\)"), r"ENGINE = \1(\2)"),
     (re.compile(r"\breplicated_deduplication_window"), "non_replicated_deduplication_window"),
     (re.compile(r"ENGINE = Distributed\('\w+', ('\w+'), '(\w+)', .*\)$"), r"ENGINE = Merge(\1, '^\2$')"),
     (re.compile(rf"cluster\('{CLUSTER}', (system\.\w+)\)"), r"\1"),

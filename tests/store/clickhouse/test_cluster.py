@@ -71,7 +71,9 @@ def test_each_table_is_replicated_and_one_over_all_shards() -> None:
             for said in made
             if said.startswith(f"CREATE TABLE IF NOT EXISTS d.{table}_local ON CLUSTER 'c'")
         )
-        assert "MergeTree('/clickhouse/tables/{shard}/{database}/" + table + "', '{replica}')" in own
+        version = ", version" if table == "commons" else ""
+        path = f"'/clickhouse/tables/{{shard}}/{{database}}/{table}', '{{replica}}'"
+        assert f"MergeTree({path}{version})" in own
         assert "non_replicated" not in own
         over = f"CREATE TABLE IF NOT EXISTS d.{table} ON CLUSTER 'c' AS d.{table}_local ENGINE = Distributed('c', 'd', '{table}_local',"
         assert any(said.startswith(over) for said in made)

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 
 from mock_lightstep_satellite.cli import app
 from satellite.errors import StoreFailed
+from satellite.explore.snapshots import Snapshots
+from satellite.explore.streams import Streams
 from satellite.query.plan import ALL, Plan
 from satellite.store.clickhouse import engine, schema
 from satellite.store.clickhouse.connection import Connection
@@ -20,6 +22,7 @@ from satellite.store.clickhouse.inbox import Arrival, Errand
 from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
+from tests.explore.commons import check
 from tests.store.clickhouse.conftest import WHOLE, ClickHouse
 from tests.store.conformance import (
     NOW_NS,
@@ -243,6 +246,32 @@ def test_tables_are_looked_at_while_satellites_use_them(
     assert checked.exit_code == 0, checked.output
     assert "p: 88 spans" in checked.output
     assert checked.output.endswith("all is whole\n")
+
+
+def test_what_satellites_have_in_common(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
+    one_has, other_has = (store.commons for store in both)
+    assert one_has is not None
+    assert other_has is not None
+    check(one_has, other_has)
+
+
+def test_a_snapshot_and_a_stream_of_one_are_the_other_s(
+    both: tuple[ClickHouseStore, ClickHouseStore],
+) -> None:
+    both[0].write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+
+    def clock_ns() -> int:
+        return (bookinfo.START_US + 30_000_000) * 1000
+
+    mine, theirs = (Snapshots(store, clock_ns, commons=store.commons) for store in both)
+    gathering, asked = (Streams(store, clock_ns, commons=store.commons) for store in both)
+    found = mine.run("p", "", ALL)
+    stream = gathering.create("p", "", backfill=True)
+    assert both[1].reset("p") == 88
+    source, plan = theirs.source("p", found.snapshot.id)
+    assert source.find("p", plan, order="-latency", limit=50).spans == found.page.spans
+    assert theirs.of("p") == [found.snapshot]
+    assert asked.series("p", stream.id).count == 88
 
 
 def test_small_reports_of_a_while_share_an_insert(

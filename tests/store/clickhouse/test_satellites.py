@@ -128,6 +128,19 @@ def test_any_satellite_answers_for_all_and_wakes_who_waits(pool: tuple[Process, 
         assert page["total"] == len(SPANS)
 
 
+def test_a_snapshot_of_one_outlives_it(pool: tuple[Process, Process], start: Start) -> None:
+    dying, other = start(), pool[0]
+    at = "api/v1/projects/shared/snapshots"
+    headers = {"Lightstep-Access-Token": "shared"}
+    sent = httpx.post(f"{dying.url('http_plain_port')}/api/v2/spans", json=SPANS, headers=headers, timeout=60)
+    assert sent.is_success
+    run = httpx.post(f"{dying.url('explorer_port')}/{at}", json={"query": ""}, timeout=60).json()
+    dying.kill()
+    kept = httpx.get(f"{other.url('explorer_port')}/{at}/{run['snapshot']['id']}", timeout=60)
+    assert kept.json() == {"snapshot": run["snapshot"], "histogram": run["histogram"]}
+    assert kept.json()["snapshot"]["spans"] == len(SPANS)
+
+
 def test_one_is_killed_under_load(pool: tuple[Process, Process], start: Start) -> None:
     dying, other = start(), pool[0]
     urls = [satellite.url("http_plain_port") for satellite in (dying, other)]
