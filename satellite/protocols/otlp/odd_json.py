@@ -57,6 +57,12 @@ class Notes:
         return [*said, f"{self._more} more odd values"] if self._more else said
 
 
+def shown(value: Any) -> str:
+    """A value in a warning: short, as JSON."""
+    said = msgspec.json.encode(value).decode()
+    return said if len(said) <= 40 else said[:39] + "…"
+
+
 def integer(value: Any) -> int | None:
     """The integer that is meant, exactly: a number, a text of digits, a pair of 32-bit halves; None for anything else."""
     match value:

@@ -16,7 +16,8 @@ from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.spans import SpanBuilder
 from satellite.pb import otlp_shallow_pb2 as shallow
-from satellite.protocols.otlp.json import sound, to_protobuf
+from satellite.protocols.otlp.json import to_protobuf
+from satellite.protocols.otlp.json_request import sound
 from satellite.protocols.otlp.parts import read_resource
 from satellite.protocols.otlp.protobuf import JSON, PROTOBUF, grpc_details, refusal_reply, refusal_reply_json
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol

@@ -72,6 +72,14 @@ def check_values(body: bytes | memoryview, bytes_each: int) -> None:
         raise TooLarge("the JSON has more values than a body of this size can hold")
 
 
+def check_keys(body: bytes) -> None:
+    """Make sure that no key stands twice in one object. Raises BadReport."""
+    try:
+        _KEYS.decode(body.decode("utf-8", "surrogateescape"))
+    except (RecursionError, ValueError) as error:
+        raise BadReport(f"not JSON: {error}") from error
+
+
 Bytes = npt.NDArray[np.uint8]
 
 
@@ -127,3 +135,5 @@ def _constant(name: str) -> Any:
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=_constant)
+_KEYS = json.JSONDecoder(object_pairs_hook=lambda pairs: len(_object(pairs)))
+"""Looks at all and keeps little of it."""

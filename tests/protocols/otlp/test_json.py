@@ -374,6 +374,22 @@ def test_a_span_of_a_wrong_kind_is_refused_and_null_is_none() -> None:
     assert good.rows == slice(0, 1)
 
 
+@pytest.mark.parametrize("key", ["resourceSpans", "scopeSpans", "spans"])
+def test_spans_under_a_key_that_stands_twice_are_refused_rather_than_lost(key: str) -> None:
+    sent = body(IDS).decode()
+    before, after = sent.split(f'"{key}": ', 1)
+    [outcome] = decode_json([f'{before}"{key}": [], "{key}": {after}'.encode()], NOW_NS).reports
+    assert isinstance(outcome, BadReport)
+    assert f"the key '{key}' stands twice" in outcome.message
+
+
+def test_an_attribute_may_have_the_key_of_a_list_of_spans() -> None:
+    [span] = spans_of(
+        body(IDS | {"attributes": [{"key": "spans", "value": {"stringValue": "resourceSpans"}}]})
+    )
+    assert span.tags == {"spans": "resourceSpans"}
+
+
 def test_a_deep_value_stays_as_it_was_written() -> None:
     value: Any = {"intValue": 1}
     for _ in range(60):

@@ -1,0 +1,237 @@
+"""An OTLP request as it stands in JSON: its shapes, and how they are read, with bounds and with patience."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from satellite.errors import BadReport
+from satellite.protocols.otlp import odd_json
+from satellite.protocols.otlp.request import SPAN_BYTES_MIN, too_many
+from satellite.protocols.readers.columns import FREE
+from satellite.protocols.readers.json_document import check_keys, check_values
+
+VALUE_BYTES_MIN, SPAN_VALUE_BYTES_MIN = 6, 12
+"""A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four; a large span one for each 12. Ours."""
+
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+_NOT_FINITE = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\s*[,}\]]")
+_CAMEL = re.compile("_([a-z0-9])")
+_SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
+
+Raws = list[msgspec.Raw] | None
+
+
+class Part(msgspec.Struct, rename="camel", omit_defaults=True):
+    """Fields of any type: what is not as it should be is met where it is used."""
+
+
+class Resource(Part):
+    """What made the spans."""
+
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    entity_refs: Any = None
+
+
+class Scope(Part):
+    """The library that made them."""
+
+    name: Any = ""
+    version: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+
+
+class Event(Part):
+    """Something at one time in a span."""
+
+    time_unix_nano: Any = 0
+    name: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    time_unixnano: Any = 0
+
+
+class Link(Part):
+    """Another span that one belongs to."""
+
+    trace_id: Any = ""
+    span_id: Any = ""
+    trace_state: Any = ""
+    attributes: Raws = None
+    dropped_attributes_count: Any = 0
+    flags: Any = 0
+
+
+class Status(Part):
+    """How a span ended."""
+
+    code: Any = 0
+    message: Any = ""
+    deprecated_code: Any = 0
+
+
+class Span(Part):
+    """A span."""
+
+    trace_id: Any = ""
+    span_id: Any = ""
+    parent_span_id: Any = ""
+    trace_state: Any = ""
+    name: Any = ""
+    kind: Any = 0
+    start_time_unix_nano: Any = 0
+    end_time_unix_nano: Any = 0
+    attributes: Raws = None
+    events: list[Event | None] | None = None
+    links: list[Link | None] | None = None
+    status: Status | None = None
+    flags: Any = 0
+    dropped_attributes_count: Any = 0
+    dropped_events_count: Any = 0
+    dropped_links_count: Any = 0
+    start_time_unixnano: Any = 0
+    end_time_unixnano: Any = 0
+
+
+class ScopeSpans(Part):
+    """The spans of one library."""
+
+    scope: Scope | None = None
+    instrumentation_library: Scope | None = None
+    spans: Raws = None
+    """Read one by one."""
+    schema_url: Any = ""
+
+
+class ResourceSpans(Part):
+    """The spans of one resource."""
+
+    resource: Resource | None = None
+    scope_spans: list[ScopeSpans | None] | None = None
+    instrumentation_library_spans: list[ScopeSpans | None] | None = None
+    schema_url: Any = ""
+
+
+class Request(Part):
+    """An ExportTraceServiceRequest."""
+
+    resource_spans: list[ResourceSpans | None] | None = None
+
+
+_REQUEST = msgspec.json.Decoder(Request)
+_SPAN = msgspec.json.Decoder(Span | None)
+
+
+def read_request(body: bytes) -> tuple[Request, list[str]]:
+    """(the request, warnings for the sender); its spans for `read_span`.
+
+    Raises:
+        BadReport: not JSON, or an object stands where a list should, and the like; spans under a key that stands twice.
+        TooLarge: more values or spans than a request of this size can hold.
+    """
+    body, warnings = sound(body)
+    request = decoded(_REQUEST, body, _SNAKE_REQUEST)
+    _check_count(request, body)
+    return request, warnings
+
+
+def _check_count(request: Request, body: bytes) -> None:
+    """Make sure that there are no more resources, scopes and spans than protobuf may hold, before any is read."""
+    resources = request.resource_spans or ()
+    lists = [
+        each
+        for one in resources
+        if one is not None
+        for each in (one.scope_spans, one.instrumentation_library_spans)
+        if each
+    ]
+    scopes = sum(map(len, lists))
+    spans = sum(len(scope.spans or ()) for each in lists for scope in each if scope is not None)
+    if len(resources) + scopes + spans > FREE + len(body) // SPAN_BYTES_MIN:
+        raise too_many()
+    # A list under a key that comes again would be lost with all its spans: of such the last counts.
+    if (
+        body.count(b'"resourceSpans"') > 1
+        or body.count(b'"scopeSpans"') > len(resources)
+        or body.count(b'"spans"') > scopes
+    ):
+        check_keys(body)
+
+
+def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[str]]:
+    """(the body in UTF-8 without lone surrogates, what was done about it). Raises as `check_values` does."""
+    check_values(body, bytes_each)
+    repaired = body.removeprefix(b"\xef\xbb\xbf")
+    warnings = []
+    try:
+        repaired.decode()
+    except UnicodeDecodeError:
+        repaired = repaired.decode("utf-8", "replace").encode()
+        warnings.append("the body held invalid UTF-8; it was replaced by U+FFFD")
+    if _SURROGATE.search(repaired):
+        whole = _ESCAPES.sub(_paired, repaired)
+        if whole != repaired:
+            warnings.append("the body held halves of surrogate pairs; they were replaced by U+FFFD")
+        repaired = whole
+    return repaired, warnings
+
+
+_ESCAPES = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^u]|\\u"
+)
+"""A surrogate pair, half of one, or any other escape (so that `\\\\ud800` is none)."""
+
+
+def _paired(match: re.Match[bytes]) -> bytes:
+    found = match.group()
+    return rb"\ufffd" if len(found) == 6 else found
+
+
+def decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[bytes]) -> Any:
+    """The body as the decoder's type; when it has keys like those, all in snake_case are renamed first."""
+    try:
+        if snake.search(body):
+            body = msgspec.json.encode(_camel_keys(msgspec.json.decode(body)))
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadReport(f"not an OTLP request in JSON: {error}") from error
+    except msgspec.DecodeError as error:
+        if not _NOT_FINITE.search(body):
+            raise BadReport(f"not an OTLP request in JSON: {error}") from error
+        try:
+            finite = odd_json.finite(body)
+        except (ValueError, RecursionError, TypeError):
+            raise BadReport(f"not an OTLP request in JSON: {error}") from error
+        return decoded(decoder, finite, snake)
+    except (RecursionError, UnicodeDecodeError, OverflowError) as error:
+        raise BadReport(f"not an OTLP request in JSON: {type(error).__name__}") from error
+
+
+def read_span(raw: msgspec.Raw) -> Span | None:
+    """A span; None for null. Raises BadReport or TooLarge."""
+    check_values(memoryview(raw), SPAN_VALUE_BYTES_MIN)
+    try:
+        span: Span | None = _SPAN.decode(raw)
+    except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
+        raise BadReport(f"not an OTLP request in JSON: a span: {error}") from error
+    return span
+
+
+def _camel_keys(value: Any) -> Any:
+    match value:
+        case dict():
+            camel = {
+                _CAMEL.sub(lambda match: match[1].upper(), key): _camel_keys(inner)
+                for key, inner in value.items()
+            }
+            return camel
+        case list():
+            return [_camel_keys(inner) for inner in value]
+        case int() if value.bit_length() > 64:
+            return str(value)
+        case _:
+            return value
