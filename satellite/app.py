@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -88,8 +89,21 @@ class _Later:
 class App:
     """One satellite: open the store, start the servers, wait to be told, stop in reverse."""
 
-    def __init__(self, loaded: Loaded, *, clock_ns: Callable[[], int] = time.time_ns) -> None:
-        """Nothing is opened before `run`."""
+    def __init__(
+        self,
+        loaded: Loaded,
+        *,
+        clock_ns: Callable[[], int] = time.time_ns,
+        sockets: Mapping[str, socket.socket] | None = None,
+    ) -> None:
+        """Nothing is opened before `run`.
+
+        Args:
+            loaded: the settings.
+            clock_ns: ns since the epoch.
+            sockets: for the ports of these settings; somebody bound them. Not with receivers.
+        """
+        self._sockets = sockets
         found, self._memory_limit_of = limit_bytes()
         if loaded.settings.memory_limit_bytes is not None:
             found, self._memory_limit_of = (
@@ -327,6 +341,7 @@ class App:
             clock_ns=self._clock_ns,
             services=services,
             spans_received=lambda: self._page.spans,
+            sockets=self._sockets,
             **common,
         )
 

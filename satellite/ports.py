@@ -143,6 +143,7 @@ class SpanPorts:
         services: Services | None = None,
         on_left_out: OnLeftOut = lambda _: None,
         processes: int = 1,
+        sockets: Mapping[str, socket.socket] | None = None,
     ) -> None:
         """Nothing is bound before `open`.
 
@@ -161,10 +162,12 @@ class SpanPorts:
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
             on_left_out: hears of ports that are done without.
             processes: that serve these ports and share the bounds of what is being read, and of connections.
+            sockets: for the ports of these settings; somebody bound them.
         """
         self._trapped = trapped
         self._on_mixed = mixed
         self._on_left_out = on_left_out
+        self._sockets = sockets or {}
         self.listeners: list[Listener] = []
         """The ports that answer, in the order of PURPOSES."""
         self._loaded = loaded
@@ -227,10 +230,11 @@ class SpanPorts:
 
     def answer_at(self, sockets: Mapping[str, socket.socket]) -> None:
         """Instead of `open`: the sockets of these settings, which somebody bound."""
-        for setting, bound in sockets.items():
-            self._bind(setting, 0, bound)
+        self._sockets = sockets
+        for setting in sockets:
+            self._bind(setting, 0)
 
-    def _bind(self, setting: str, port: int, bound: socket.socket | None = None) -> int:
+    def _bind(self, setting: str, port: int) -> int:
         host, tls, purpose = self._settings.host, "secure" in setting, PURPOSES[setting]
         if purpose == GRPC and self._grpcio is not None:
             return self._grpcio.listen(host, port, self._tls.grpc_credentials() if tls else None)
@@ -246,7 +250,7 @@ class SpanPorts:
             engine=self._engine,
             expects_tls=tls,
             on_mixed=mixed,
-            bound=bound,
+            bound=self._sockets.get(setting),
         )
 
     @property

@@ -8,6 +8,7 @@ import os
 import socket
 import ssl
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -44,14 +45,24 @@ def benchmark_mock(
     port: Annotated[int, typer.Argument(min=1, max=65535, help="The only one that it listens at.")],
     mode: Annotated[Mode, typer.Argument(help="How reports are answered.")],
 ) -> None:
-    """Stand in for `mock_satellite.py` of LightStep's benchmarks: the same arguments, answers and `GET /spans_received`."""
+    """Stand in for `mock_satellite.py` of LightStep's benchmarks: the same arguments, answers and `GET /spans_received`.
+
+    Who asks one second after the start must find the port, so it may have been bound before: a socket is taken over as systemd hands it on.
+    """
     from satellite.ports import PURPOSES
 
-    only = dict.fromkeys(PURPOSES, OFF) | {"developer_plain_port": port}
-    _run(load({**only, "benchmark_mode": mode.value, "receivers": 0}, os.environ))
+    setting = "developer_plain_port"
+    only = dict.fromkeys(PURPOSES, OFF) | {setting: port}
+    handed_on = (os.environ.pop("LISTEN_PID", ""), os.environ.pop("LISTEN_FDS", ""))
+    sockets = {setting: socket.socket(fileno=_FIRST_FD)} if handed_on == (str(os.getpid()), "1") else {}
+    _run(load({**only, "benchmark_mode": mode.value, "receivers": 0}, os.environ), sockets)
 
 
-def _run(loaded: Loaded) -> None:
+_FIRST_FD = 3
+"""Of those that are handed on, by sd_listen_fds(3)."""
+
+
+def _run(loaded: Loaded, sockets: Mapping[str, socket.socket] | None = None) -> None:
     gc.disable()  # what is imported stays; the app enables it when all is made
     # gRPC's core logs to stderr in a form of its own; read when it is imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -67,7 +78,7 @@ def _run(loaded: Loaded) -> None:
 
     settings = loaded.settings
     level = "debug" if settings.logging_verbose else settings.logging_level
-    app = App(loaded)
+    app = App(loaded, sockets=sockets)
 
     def started() -> None:
         if sys.stdout.isatty():

@@ -1,8 +1,9 @@
-"""`satellite benchmark-mock PORT MODE` as LightStep's benchmarks start their mock satellite, and a tracer that reports to it."""
+"""What docs/recipes.md puts in the place of the mock satellite of LightStep's benchmarks, started as they start it, and a tracer that reports to it."""
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -11,24 +12,26 @@ from urllib.parse import urlsplit
 import httpx
 
 from tests.interop.processes import PATIENCE_S, SATELLITE, Tracer, environment, free_port
+from tests.interop.test_recipes import BLOCKS
 
 
 def test_spans_received(lightstep_python: Path, tmp_path: Path) -> None:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with ExitStack() as started:
+        (tmp_path / "mock_satellite.py").write_text(BLOCKS["python"])
         mock = subprocess.Popen(
-            [SATELLITE, "benchmark-mock", str(port), "typical"],
+            [sys.executable, tmp_path / "mock_satellite.py", str(port), "typical"],
             stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
-            env=environment(HOME=str(tmp_path)),
+            env=environment(HOME=str(tmp_path)) | {"PATH": str(Path(SATELLITE).parent)},
         )
         started.callback(mock.communicate)
         started.callback(mock.kill)
         assert mock.stderr is not None
         said = iter(mock.stderr)
-        assert any("satellite.started" in line for line in said)
+        assert any("satellite.started" in line for line in said)  # at the port that was bound for it
         options: dict[str, Any] = {"collector_host": urlsplit(url).hostname, "collector_port": port}
         options |= {"component_name": "shop", "access_token": "any", "collector_encryption": "none"}
         tracer = started.enter_context(
