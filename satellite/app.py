@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 from satellite.api.explorer_service import add_explorer
 from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import OF_CONNECTIONS, Traps
-from satellite.edges.compression import inflate
 from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError, StoreFailed
@@ -40,6 +39,7 @@ from satellite.machine import limit_bytes
 from satellite.memory import MemoryGuard, fitted, keep_for_good, resident_bytes
 from satellite.page_ports import PagePorts
 from satellite.ports import CannotListen, SpanPorts, certificates_of
+from satellite.protocols.readers.compression import inflate
 from satellite.receivers.page import STORE, Page
 from satellite.receivers.receivers import Receivers, receivers_of
 from satellite.requests.log import RequestLog, Trouble
@@ -238,6 +238,8 @@ class App:
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
         self._metrics = Metrics()
         self._metrics.watch_projects(self._figures)
+        remembered = self._store.remembered
+        self._metrics.watch_remembered(lambda: remembered.bytes, max_bytes=remembered.bytes_max)
         self._tokens = Tokens.configured(
             settings.access_tokens.get_secret_value(),
             disable_access_token_checking=settings.disable_access_token_checking,

@@ -18,6 +18,7 @@ from satellite.store.durable.files import Damage
 from satellite.store.durable.state import State
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
+from satellite.store.recall.recent import Remembered
 from satellite.store.recall.segment import SEGMENT_SPANS
 
 if TYPE_CHECKING:
@@ -42,6 +43,11 @@ class Engine(Store, Protocol):
     @property
     def commons(self) -> Commons | None:
         """What those satellites have in common besides spans; None: there are none."""
+        ...
+
+    @property
+    def remembered(self) -> Remembered:
+        """What of recent spans is remembered, to know those that are sent again."""
         ...
 
     @property

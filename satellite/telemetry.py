@@ -210,6 +210,16 @@ class Metrics:
         self._waiting_bytes_max = Gauge(
             "satellite_waiting_bytes_max", "Beyond it reports are refused.", registry=registry
         )
+        self._remembered_bytes = Gauge(
+            "satellite_remembered_bytes",
+            "Memory of the ids of recent spans of all projects, to know those that are sent again.",
+            registry=registry,
+        )
+        self._remembered_bytes_max = Gauge(
+            "satellite_remembered_bytes_max",
+            "Beyond it those of the project that was quiet longest are forgotten.",
+            registry=registry,
+        )
         build = Gauge("satellite_build_info", "Always 1.", ["version", "python"], registry=registry)
         build.labels(version(), ".".join(map(str, sys.version_info[:3]))).set(1)
 
@@ -252,6 +262,11 @@ class Metrics:
         """At each scrape, ask how many bytes wait to be stored."""
         self._waiting_bytes.set_function(waiting_bytes)
         self._waiting_bytes_max.set(max_bytes)
+
+    def watch_remembered(self, remembered_bytes: Callable[[], float], *, max_bytes: int) -> None:
+        """At each scrape, ask how much is remembered of recent spans."""
+        self._remembered_bytes.set_function(remembered_bytes)
+        self._remembered_bytes_max.set(max_bytes)
 
     def watch_projects(self, projects: Callable[[], Sequence[ProjectFigures]]) -> None:
         """At each scrape, ask for every project's figures (`store.projects`); once per Metrics."""

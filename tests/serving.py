@@ -13,7 +13,6 @@ import uvicorn
 from fastapi import FastAPI
 
 from satellite.api.explorer import create_api
-from satellite.edges.compression import inflate
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
@@ -23,6 +22,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
+from satellite.protocols.readers.compression import inflate
 from satellite.requests.log import RequestLog
 from satellite.store import Store
 

@@ -160,6 +160,14 @@ def test_projects_beyond_the_bound_share_a_label() -> None:
     assert value(metrics, "satellite_spans_received_total", project="a") == 1
 
 
+def test_what_is_remembered_of_recent_spans_is_asked_for() -> None:
+    metrics, remembered = Metrics(), [7]
+    metrics.watch_remembered(lambda: remembered[0], max_bytes=100)
+    remembered[0] = 42
+    assert value(metrics, "satellite_remembered_bytes") == 42
+    assert value(metrics, "satellite_remembered_bytes_max") == 100
+
+
 def test_waiting_bytes_are_asked_for() -> None:
     metrics = Metrics()
     waiting = [0]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import socket
 import struct
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.rpc import error_details_pb2, status_pb2
 
+from satellite.edges.pause import pause
 from satellite.faults.decision import Decision
 from satellite.protocols.wire import Reply
 
@@ -91,15 +91,6 @@ def details(decision: Decision, code: int, message: str, usual: bytes | None) ->
     packed.Pack(hint)
     encoded: bytes = status_pb2.Status(code=code, message=message, details=[packed]).SerializeToString()
     return encoded
-
-
-async def pause(seconds: float) -> bool:
-    """Wait; False when that was cut short, as it is when the satellite stops: then what follows is done at once."""
-    try:
-        await asyncio.sleep(seconds)
-    except asyncio.CancelledError:
-        return False
-    return True
 
 
 async def slices(decision: Decision, data: bytes) -> AsyncIterator[bytes]:

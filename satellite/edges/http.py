@@ -18,16 +18,18 @@ from typing import Protocol
 
 from satellite.edges import faulty, noted
 from satellite.edges.budget import ReadingBudget
-from satellite.edges.compression import ENCODINGS, encoding_of, inflate_aside
+from satellite.edges.compression import inflate_aside
 from satellite.edges.http_request import Body, BodyState, ReportRequest, Scope
 from satellite.edges.other_requests import OnTrap, OtherRequests, Receive, Send, answer
 from satellite.edges.paths import Paths, shown
+from satellite.edges.pause import pause
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.faults.book import EarlyFaults, Request
 from satellite.faults.decision import Decision
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.files.recognition import recognised
+from satellite.protocols.readers.compression import ENCODINGS, encoding_of
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
 from satellite.requests.entry import EntryTaker
 
@@ -133,7 +135,7 @@ class ReportsApp:
         request = ReportRequest(scope, path, candidates, self._clock_ns())
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
-            await faulty.pause(slow.read_delay_s if slow else 0)
+            await pause(slow.read_delay_s if slow else 0)
         body = Body(self._budget.share(request.peer, request.port))
         extra: Headers = []
         try:
@@ -159,7 +161,7 @@ class ReportsApp:
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
         elif reply.status >= 400 and (seconds := self._vain_wait_seconds(request.port, request.peer)):
-            await faulty.pause(seconds)
+            await pause(seconds)
         await answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
 
     def _note(
@@ -190,7 +192,7 @@ class ReportsApp:
         note: Callable[[Reply | None], None],
     ) -> None:
         """Answer as a fault wants it, once the answer is noted; None: there is none."""
-        await faulty.pause(fault.delay_s)
+        await pause(fault.delay_s)
         connection: faulty.Breakable = scope["extensions"][faulty.CONNECTION]
         if fault.connection == "reset-after":
             note(None)

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Protocol
 
 from satellite.edges import noted
-from satellite.edges.faulty import pause
 from satellite.edges.http_request import Scope, media_type
 from satellite.edges.paths import Paths, shown
+from satellite.edges.pause import pause
 from satellite.protocols.datadog import agent as datadog_agent
 from satellite.requests.entry import EntryTaker
 

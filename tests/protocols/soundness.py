@@ -16,7 +16,6 @@ from pathlib import Path
 
 import msgspec
 
-from satellite.edges.compression import gunzip
 from satellite.edges.http2 import PREFACE, Connection, Limits
 from satellite.edges.http2.connection import WORK_MAX
 from satellite.edges.http2.frames import HEADER_BYTES, SETTINGS, frame, head_of
@@ -44,6 +43,7 @@ from satellite.protocols.lightstep import thrift_json as lightstep_thrift_json
 from satellite.protocols.lightstep.stream import ReportSplitter
 from satellite.protocols.otlp import protobuf as otlp
 from satellite.protocols.otlp import signals as otlp_signals
+from satellite.protocols.readers.compression import gunzip
 from satellite.protocols.wire import RequestHead, WireProtocol
 from satellite.protocols.zipkin import v2 as zipkin
 from satellite.query import parse

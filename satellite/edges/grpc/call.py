@@ -11,7 +11,6 @@ import grpc
 
 from satellite.edges import http2
 from satellite.edges.budget import ReadingBudget
-from satellite.edges.compression import GRPC_ENCODINGS
 from satellite.edges.grpc import status
 from satellite.edges.grpc.messages import Messages
 from satellite.edges.grpc.metadata import Metadata, to_wire
@@ -21,6 +20,7 @@ from satellite.errors import SatelliteError
 from satellite.intake.head import NOWHERE, Head
 from satellite.intake.intake import Delivery
 from satellite.protocols.grpc_web import percent_encoded
+from satellite.protocols.readers.compression import GRPC_ENCODINGS
 from satellite.protocols.wire import WireProtocol
 
 CONTENT_TYPE = (b"content-type", b"application/grpc")

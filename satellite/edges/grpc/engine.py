@@ -10,7 +10,6 @@ import grpc
 
 from satellite.edges import http2
 from satellite.edges.budget import ReadingBudget
-from satellite.edges.compression import GRPC_ENCODINGS
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import Call, CallHead, Wire
 from satellite.edges.grpc.notebook import Notebook
@@ -20,6 +19,7 @@ from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
 from satellite.faults.book import EarlyFaults, Request
 from satellite.intake.head import Head
+from satellite.protocols.readers.compression import GRPC_ENCODINGS
 from satellite.protocols.wire import WireProtocol
 from satellite.requests.entry import EntryTaker, packed
 

@@ -8,7 +8,7 @@ from typing import Any
 import grpc
 
 from satellite.edges import faulty, http2
-from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate, inflate_aside
+from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate_aside
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import HEADERS, STOPPING, Call
 from satellite.edges.grpc.messages import PREFIX_BYTES, message
@@ -19,6 +19,7 @@ from satellite.errors import SatelliteError
 from satellite.faults.decision import Decision
 from satellite.intake.intake import Delivery
 from satellite.model.report import Receipt
+from satellite.protocols.readers.compression import inflate
 from satellite.protocols.wire import RequestHead, WireProtocol
 
 _HEADERS = http2.encode(HEADERS)

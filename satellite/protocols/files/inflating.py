@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Protocol
 
 from satellite.errors import BadReport
+from satellite.protocols.readers.compression import Member, ZlibMember
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -22,36 +22,8 @@ _NAMED = {
 }
 
 
-class _Member(Protocol):
-    """One compressed stream."""
-
-    @property
-    def eof(self) -> bool: ...
-    @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
-
-
-class _Gzip:
-    """zlib's, which hands unread input back, with the manners of the newer ones, which keep it."""
-
-    def __init__(self) -> None:
-        self._stream = zlib.decompressobj(wbits=31)
-
-    @property
-    def eof(self) -> bool:
-        return self._stream.eof
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._stream.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._stream.decompress(self._stream.unconsumed_tail + data, max_length)
-
-
-_KINDS: tuple[tuple[bytes, str, Callable[[], _Member]], ...] = (
-    (b"\x1f\x8b", "gzip", _Gzip),
+_KINDS: tuple[tuple[bytes, str, Callable[[], Member]], ...] = (
+    (b"\x1f\x8b", "gzip", lambda: ZlibMember(31)),
     (b"\x28\xb5\x2f\xfd", "zstd", zstd.ZstdDecompressor),
 )
 
@@ -64,8 +36,8 @@ class Inflated:
         """Its name; "" for none."""
         self._start = b""
         self._known = False
-        self._new: Callable[[], _Member] | None = None
-        self._member: _Member | None = None
+        self._new: Callable[[], Member] | None = None
+        self._member: Member | None = None
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What can be read now. Raises BadReport for a compression that is not taken, or a damaged one."""

@@ -7,13 +7,13 @@ What a report means is in `crouton`.
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
 from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
+from satellite.protocols.readers.compression import gunzip
 from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.readers.json_parts import read_members
 from satellite.protocols.rows import Rows, decode_rows
@@ -30,7 +30,6 @@ PARAMETERS_MAX = 16
 """Of a query string."""
 
 _GZIP = b"\x1f\x8b"
-_CHUNK_BYTES = 1 << 20
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
@@ -56,7 +55,7 @@ def _report(body: bytes, rows: Rows, received_ns: int, read: Callable[[bytes], t
 
 def _read_body(body: bytes) -> tuple[bytes, str]:
     """(the request, the token: never in the body)."""
-    return _inflate(body) if body.startswith(_GZIP) else body, ""
+    return gunzip(body, INFLATED_BYTES_MAX) if body.startswith(_GZIP) else body, ""
 
 
 def _read_query(query: bytes) -> tuple[bytes, str]:
@@ -73,31 +72,6 @@ def _read_query(query: bytes) -> tuple[bytes, str]:
     auth = read_json(parameters["auth"]) if "auth" in parameters else None
     token = auth.get("access_token") if isinstance(auth, dict) else None
     return parameters["report"], token if isinstance(token, str) else ""
-
-
-def _inflate(body: bytes) -> bytes:
-    """What a gzip body holds; never makes more than the limit and one piece of it."""
-    pieces: list[bytes] = []
-    size = 0
-    rest = body
-    try:
-        while rest:
-            member = zlib.decompressobj(wbits=31)
-            while not member.eof:
-                piece = member.decompress(rest, _CHUNK_BYTES)
-                rest = member.unconsumed_tail
-                pieces.append(piece)
-                size += len(piece)
-                if size > INFLATED_BYTES_MAX:
-                    raise TooLarge(
-                        f"the report is larger than {INFLATED_BYTES_MAX} bytes after decompression"
-                    )
-                if not piece and not rest and not member.eof:
-                    raise BadReport("the gzip body is cut off")
-            rest = member.unused_data.lstrip(b"\0")  # padding is legal
-    except zlib.error as error:
-        raise BadReport(f"not a gzip body: {error}") from error
-    return b"".join(pieces)
 
 
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:

@@ -435,6 +435,11 @@ class ClickHouseStore(ClickHouseQuestions):
     # For the satellite around it
 
     @property
+    def remembered(self) -> Remembered:
+        """What of recent spans is remembered, to know those that are sent again."""
+        return self._remembered
+
+    @property
     def problem(self) -> str:
         """Why nothing can be kept now; "" when it can."""
         return self._problem

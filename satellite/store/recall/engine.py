@@ -24,6 +24,7 @@ from satellite.store.recall.eviction import Eviction
 from satellite.store.recall.keeper import Keeper
 from satellite.store.recall.project import Account, Plan, Project
 from satellite.store.recall.questions import RecallQuestions
+from satellite.store.recall.recent import Remembered
 from satellite.store.recall.records import Emptied, Forgotten, Kept
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 from satellite.store.recall.segment_file import DamagedFile
@@ -368,6 +369,11 @@ class RecallStore(RecallQuestions):
                         self._keeper.discard(home, parts)
             self._keeper.file_all(home)
         self._keeper.turn()
+
+    @property
+    def remembered(self) -> Remembered:
+        """What of recent spans is remembered, to know those that are sent again."""
+        return self._account.remembered
 
     @property
     def problem(self) -> str:

@@ -39,7 +39,7 @@ class Remembered:
 
     def __init__(self, most_bytes: int = REMEMBERED_BYTES) -> None:
         """At most so many bytes."""
-        self._most_bytes = most_bytes
+        self.bytes_max = most_bytes
         self._lock = threading.Lock()
         self._owners: OrderedDict[RecentIds, None] = OrderedDict()
         """In the order in which something was last added to them."""
@@ -63,7 +63,7 @@ class Remembered:
     def _next(self, now_ns: int) -> RecentIds | None:
         with self._lock:
             oldest = next(iter(self._owners), None)
-            if oldest is None or not (self.bytes > self._most_bytes or oldest.is_over(now_ns)):
+            if oldest is None or not (self.bytes > self.bytes_max or oldest.is_over(now_ns)):
                 return None
             return oldest
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.edges.compression import ENCODINGS, GRPC_ENCODINGS, encoding_of, inflate
 from satellite.errors import BadReport, TooLarge
+from satellite.protocols.readers.compression import ENCODINGS, GRPC_ENCODINGS, encoding_of, inflate
 
 if sys.version_info >= (3, 14):
     from compression import zstd
