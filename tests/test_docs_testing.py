@@ -34,8 +34,8 @@ def report(url, token):
             {{"content-type": "application/json", "lightstep-access-token": token}})
         try:
             return opener.open(request).read()
-        except urllib.error.HTTPError:
-            pass
+        except urllib.error.HTTPError as refused:
+            refused.close()
 
 if __name__ == "__main__":
     report(os.environ["SATELLITE_HTTP_URL"], os.environ["LIGHTSTEP_ACCESS_TOKEN"])
