@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         BadReport,
         BadRequest,
         Exceeded,
+        ExpectationError,
         NoServer,
         NotFound,
         NotMet,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
         Unreachable,
     )
     from mock_lightstep_satellite.frames import to_arrow, to_pandas
+    from mock_lightstep_satellite.remote import connected
     from mock_lightstep_satellite.selector import Selector, q
     from mock_lightstep_satellite.span import Span
     from mock_lightstep_satellite.spans import AsyncSpans, Spans
@@ -43,6 +45,7 @@ __all__ = [
     "BadRequest",
     "Client",
     "Exceeded",
+    "ExpectationError",
     "NoServer",
     "NotFound",
     "NotMet",
@@ -58,6 +61,7 @@ __all__ = [
     "TracedSpan",
     "Unreachable",
     "assert_same_trace",
+    "connected",
     "q",
     "to_arrow",
     "to_pandas",
@@ -68,6 +72,7 @@ _MODULES = {
     "AsyncSpans": "spans",
     "Spans": "spans",
     "Client": "client",
+    "connected": "remote",
     "Selector": "selector",
     "Span": "span",
     "q": "selector",

@@ -17,6 +17,7 @@ from mock_lightstep_satellite.calls import DEFAULT_URL, Bound, Call, Content, Co
 from mock_lightstep_satellite.connection import AwaitedConnection, Connection
 from mock_lightstep_satellite.errors import BadRequest, NotFound, is_told
 from mock_lightstep_satellite.replay import TIMEOUT_S, Replayed, replay
+from mock_lightstep_satellite.row import Row
 from mock_lightstep_satellite.trace import Trace, TracedSpan, several
 from mock_lightstep_satellite.watch import AsyncWatch
 
@@ -36,7 +37,7 @@ class AsyncScope(ABC):
     def _project(self) -> str | None:
         """The project; None: the whole satellite."""
 
-    async def requests(self, /, **which: Bound) -> list[dict[str, Any]]:
+    async def requests(self, /, **which: Bound) -> list[Row]:
         """What came to the ports for reports for this project, oldest first: status, outcome, fault and more of each.
 
         Of a client: what reached no project. `which`: protocol, transport, path, status, outcome, service, reporter, since
@@ -80,7 +81,7 @@ class AsyncScope(ABC):
             lambda: replay(detail, body, to, token=given, ca_file=ca_file, timeout=timeout)
         )
 
-    async def faults(self) -> list[dict[str, Any]]:
+    async def faults(self) -> list[Row]:
         """What goes wrong here on purpose: id, fault, seen, applied, active of each rule."""
         return await self._asker._rows(calls.faults("GET", self._project), "faults")
 
@@ -138,10 +139,9 @@ class AsyncQuestions(AsyncScope):
         self.notes = calls.notes(call, reply, self.notes)
         return calls.read(call, reply)
 
-    async def _rows(self, call: Call[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    async def _rows(self, call: Call[dict[str, Any]], name: str) -> list[Row]:
         """The list of that name in an answer."""
-        rows: list[dict[str, Any]] = (await self.send(call))[name]
-        return rows
+        return [Row(one) for one in (await self.send(call))[name]]
 
     async def stream(self, call: Call[bytes]) -> AsyncGenerator[bytes, None]:
         """The answer to one request as it comes; raises as `send`, also in the middle."""
@@ -152,7 +152,7 @@ class AsyncQuestions(AsyncScope):
         except httpx.HTTPError as error:
             raise calls.failed(self.url, error) from error
 
-    async def projects(self) -> list[dict[str, Any]]:
+    async def projects(self) -> list[Row]:
         """All projects with what they hold, by name."""
         return await self._rows(Call(dict, "GET", "/api/v1/projects"), "projects")
 
@@ -203,10 +203,10 @@ class AsyncProject(AsyncScope):
     async def _get(self, what: str, /, **params: Bound | Query) -> dict[str, Any]:
         return await self.client.send(calls.of_project(dict, "GET", self.name, what, **params))
 
-    async def _rows(self, what: str, rows: str, /, **params: Bound | Query) -> list[dict[str, Any]]:
+    async def _rows(self, what: str, rows: str, /, **params: Bound | Query) -> list[Row]:
         return await self.client._rows(calls.of_project(dict, "GET", self.name, what, **params), rows)
 
-    async def services(self, /, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+    async def services(self, /, query: Query | None = None, **bounds: Bound) -> list[Row]:
         """Each service, alphabetical: service, slot, spans, errors, operations, latencies; `series=30` steps of time."""
         return await self._rows("services", "services", query=query, **bounds)
 
@@ -379,11 +379,11 @@ class AsyncProject(AsyncScope):
         found = await self.spans(query, order="arrival", limit=None, **bounds)
         return [await self.trace(trace_id) for trace_id in dict.fromkeys(span.trace_id for span in found)]
 
-    async def checks(self, /, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+    async def checks(self, /, query: Query | None = None, **bounds: Bound) -> list[Row]:
         """What is odd about the matching spans as they were sent: name, severity, message, advice, spans, examples."""
         return await self._rows("checks", "findings", query=query, **bounds)
 
-    async def reporters(self) -> list[dict[str, Any]]:
+    async def reporters(self) -> list[Row]:
         """Who reported, the last heard first: service, id, tracer and its version, last_seen_ns, and what was lost on the way.
 
         `reports` taken and `refused`, `spans` received, `dropped` by the client as it says, `dropped_here` by reason.
@@ -398,7 +398,7 @@ class AsyncProject(AsyncScope):
         """buckets, percentiles, count, errors of all matching spans."""
         return await self._get("histogram", query=query, **bounds)
 
-    async def groups(self, /, by: str, query: Query | None = None, **bounds: Bound) -> list[dict[str, Any]]:
+    async def groups(self, /, by: str, query: Query | None = None, **bounds: Bound) -> list[Row]:
         """The matching spans by the values of keys, separated by commas."""
         return await self._rows("groups", "groups", by=by, query=query, **bounds)
 
@@ -416,7 +416,7 @@ class AsyncProject(AsyncScope):
             calls.run(self.name, {"query": str(query), "name": name, "limit": limit, **bounds})
         )
 
-    async def snapshots(self) -> list[dict[str, Any]]:
+    async def snapshots(self) -> list[Row]:
         """The snapshots that are kept, the newest first."""
         return await self._rows("snapshots", "snapshots")
 
@@ -454,7 +454,7 @@ class AsyncProject(AsyncScope):
         """Save a query, so that its latency, rate and errors are kept over time; the one there is, if there is one."""
         return await self.client.send(calls.stream(self.name, query, name, backfill=backfill))
 
-    async def streams(self, query: Query | None = None) -> list[dict[str, Any]]:
+    async def streams(self, query: Query | None = None) -> list[Row]:
         """The saved queries, the oldest first; with a query only the one that means the same."""
         return await self._rows("streams", "streams", query=query)
 
@@ -468,7 +468,7 @@ class AsyncProject(AsyncScope):
 
     async def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
-    ) -> list[dict[str, Any]]:
+    ) -> list[Row]:
         """Names (service, operation, key, value), most frequent first: `spans`, how many of them are `errors`; of a key `distinct`, its values."""
         return await self._rows("suggest", "suggestions", kind=kind, key=key, q=text, query=query)
 
@@ -500,7 +500,7 @@ class AsyncProject(AsyncScope):
         call = calls.expectation(self.name, query, count, timeout, quiet, since, trace, fence=fence)
         return (await self.client.send(call)).spans
 
-    async def fence(self, *services: str, timeout: float = 5.0) -> list[dict[str, Any]]:  # noqa: ASYNC109
+    async def fence(self, *services: str, timeout: float = 5.0) -> list[Row]:  # noqa: ASYNC109
         """Wait on the satellite until all that was sent before is in; who has reported since, as `reporters` gives them.
 
         That is so when each reporter that was heard of so far (of named services: one of each) has begun a report after this
@@ -510,7 +510,8 @@ class AsyncProject(AsyncScope):
         Raises:
             NotMet: `timeout` seconds are over, or a report was refused for good; its text says who was not heard of.
         """
-        return (await self.client.send(calls.fence(self.name, services, timeout))).reporters
+        fenced = await self.client.send(calls.fence(self.name, services, timeout))
+        return [Row(one) for one in fenced.reporters]
 
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncWatch]:

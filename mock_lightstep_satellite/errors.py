@@ -7,8 +7,9 @@
     ├── BadQuery       line, column, what was expected              INVALID_ARGUMENT    400
     ├── BadRequest     a parameter that makes no sense              INVALID_ARGUMENT    400
     ├── NotFound       no such project or trace                     NOT_FOUND           404
-    ├── NotMet         a wait ended before its spans came           DEADLINE_EXCEEDED   408
-    ├── Exceeded       a wait saw more spans than it allows         FAILED_PRECONDITION 409
+    ├── ExpectationError  either of
+    │   ├── NotMet     a wait ended before its spans came           DEADLINE_EXCEEDED   408
+    │   └── Exceeded   a wait saw more spans than it allows         FAILED_PRECONDITION 409
     ├── Overloaded     the queues are full, try again               RESOURCE_EXHAUSTED  429
     ├── TookTooLong    a question's time was up                     DEADLINE_EXCEEDED   503
     ├── StoreFailed    the engine failed                            UNAVAILABLE         503
@@ -94,7 +95,11 @@ class NotFound(SatelliteError):
     grpc_status = "NOT_FOUND"
 
 
-class NotMet(SatelliteError):
+class ExpectationError(SatelliteError):
+    """A wait that was not met: NotMet or Exceeded."""
+
+
+class NotMet(ExpectationError):
     """A wait whose time ran out before its spans came; `details` explain what was seen."""
 
     code = "not_met"
@@ -102,7 +107,7 @@ class NotMet(SatelliteError):
     grpc_status = "DEADLINE_EXCEEDED"
 
 
-class Exceeded(SatelliteError):
+class Exceeded(ExpectationError):
     """A wait that saw more spans than it allows; `details` explain what was seen."""
 
     code = "exceeded"

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from mock_lightstep_satellite.client import Client
 from mock_lightstep_satellite.errors import SatelliteError, Unreachable
 
 if TYPE_CHECKING:
+    from mock_lightstep_satellite.spans import Spans
     from satellite.embedded import Satellite
 
 PORTS = {
@@ -63,6 +65,12 @@ class RemoteSatellite:
     secure_target: str
     ca_file: Path | None
     """A copy of its CA; None when it has none."""
+
+    def project(self, token: str = "") -> Spans:
+        """A project, and how to report to it and ask it; a fresh one unless its token is given."""
+        from mock_lightstep_satellite.spans import project_of
+
+        return project_of(self, token)
 
 
 def environment(satellite: RemoteSatellite | Satellite, token: str) -> dict[str, str]:
@@ -117,6 +125,17 @@ def connect(client: Client, folder: Path, *, mapped: Mapping[int, int] | None = 
         ca_file = folder / "ca.pem"
         ca_file.write_bytes(ca.content)
     return RemoteSatellite(url=client.url, client=client, ca_file=ca_file, **addresses)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[RemoteSatellite]:
+    """The satellite whose Explorer is at this URL, for a block; raises as `connect`.
+
+    with connected("http://localhost:8000") as satellite:
+        satellite.project().expect(count=1)
+    """
+    with TemporaryDirectory(prefix="satellite-") as folder, Client(url) as client:
+        yield connect(client, Path(folder))
 
 
 @contextmanager

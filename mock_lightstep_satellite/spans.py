@@ -18,6 +18,7 @@ from mock_lightstep_satellite.connection import blocking, blocking_context
 from mock_lightstep_satellite.errors import NotFound, is_told
 from mock_lightstep_satellite.golden import compare
 from mock_lightstep_satellite.remote import RemoteSatellite, environment
+from mock_lightstep_satellite.row import Row
 from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.trace import Trace, TracedSpan
 from mock_lightstep_satellite.watch import AsyncWatch, Watch
@@ -89,7 +90,7 @@ class AsyncSpans:
                 query, count, timeout=timeout, quiet=quiet, since=since, trace=trace, fence=fence
             )
 
-    async def fence(self, *services: str, timeout: float = 5.0) -> list[dict[str, Any]]:  # noqa: ASYNC109
+    async def fence(self, *services: str, timeout: float = 5.0) -> list[Row]:  # noqa: ASYNC109
         """Wait on the satellite until all that was sent before is in; see `Project.fence`."""
         async with self._asking() as asked:
             return await asked.fence(*services, timeout=timeout)
@@ -113,12 +114,12 @@ class AsyncSpans:
         async with self._asking() as asked, asked.watch() as watched:
             yield watched
 
-    async def requests(self, /, **which: Any) -> list[dict[str, Any]]:
+    async def requests(self, /, **which: Any) -> list[Row]:
         """What came for this test, refused and aborted requests, too, oldest first; see `Project.requests`."""
         async with self._asking() as asked:
             return await asked.requests(**which)
 
-    async def reporters(self) -> list[dict[str, Any]]:
+    async def reporters(self) -> list[Row]:
         """Who reported to this test, the last heard first; see `Project.reporters`."""
         async with self._asking() as asked:
             return await asked.reporters()
@@ -158,12 +159,12 @@ class AsyncSpans:
         async with self._asking() as asked, asked.fault(profile, **fault) as added:
             yield added
 
-    async def faults(self) -> list[dict[str, Any]]:
+    async def faults(self) -> list[Row]:
         """What goes wrong for this test's reports: id, fault, seen, applied, active of each rule."""
         async with self._asking() as asked:
             return await asked.faults()
 
-    async def checks(self, query: Query = "") -> list[dict[str, Any]]:
+    async def checks(self, query: Query = "") -> list[Row]:
         """What is odd about the spans as they were sent; see `Project.checks`. Nothing before the first arrives."""
         async with self._asking() as asked:
             try:
@@ -320,6 +321,12 @@ class Spans:
     mark = blocking(AsyncSpans.mark)
     reset = blocking(AsyncSpans.reset)
     drop = blocking(AsyncSpans.drop)
+
+
+def project_of(satellite: Satellite | RemoteSatellite, token: str) -> Spans:
+    """A project outside pytest, a fresh one without a token; its golden traces lie in the folder `golden` of the working directory."""
+    golden = Golden(Path("golden"), update=False, create=True)
+    return Spans(satellite, token or token_of("project", "main"), golden)
 
 
 def token_of(test: str, worker: str) -> str:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mock_lightstep_satellite.async_client import AsyncProject
     from mock_lightstep_satellite.calls import Bound, Count, Query
     from mock_lightstep_satellite.client import Project
+    from mock_lightstep_satellite.row import Row
     from mock_lightstep_satellite.trace import Trace, TracedSpan
 
 __tracebackhide__ = is_told
@@ -54,7 +55,7 @@ class AsyncWatch:
         """The traces that they belong to, whole: also with spans that were there before."""
         return await self.project.traces(query, since=self.mark, **bounds)
 
-    async def requests(self, /, **which: Bound) -> list[dict[str, Any]]:
+    async def requests(self, /, **which: Bound) -> list[Row]:
         """As `Project.requests`."""
         return await self.project.requests(since=self.mark, **which)
 

@@ -15,7 +15,10 @@ from satellite.ports import PURPOSES
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, load
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from mock_lightstep_satellite.client import Client
+    from mock_lightstep_satellite.remote import RemoteSatellite
     from mock_lightstep_satellite.spans import Spans
 
 
@@ -157,10 +160,16 @@ class Satellite:
 
         Golden traces lie in the folder `golden` of the working directory.
         """
-        from mock_lightstep_satellite.spans import Golden, Spans, token_of
+        from mock_lightstep_satellite.spans import project_of
 
-        golden = Golden(Path("golden"), update=False, create=True)
-        return Spans(self, token or token_of("project", "main"), golden)
+        return project_of(self, token)
+
+    @staticmethod
+    def connect(url: str) -> AbstractContextManager[RemoteSatellite]:
+        """One that runs elsewhere, with the same addresses, client and projects; see `mock_lightstep_satellite.connected`."""
+        from mock_lightstep_satellite.remote import connected
+
+        return connected(url)
 
     @property
     def _running(self) -> App:

@@ -32,6 +32,7 @@ from mock_lightstep_satellite.cli.query import (
 from mock_lightstep_satellite.cli.tables import Table, line, remark, share
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.row import Row
 from mock_lightstep_satellite.span import latency
 from mock_lightstep_satellite.trace import TracedSpan
 
@@ -295,7 +296,7 @@ def snapshot(
     remark(f"{url.rstrip('/')}{found['url']}" if found["url"].startswith("/") else found["url"])
 
 
-def _show_snapshots(kept: list[dict[str, Any]]) -> None:
+def _show_snapshots(kept: list[Row]) -> None:
     table = Table(("id=", "made", "spans>", "errors>", "traces>", "name", "query"))
     for one in kept:
         counts = (str(one[key]) for key in ("spans", "errors", "traces"))

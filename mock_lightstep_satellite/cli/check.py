@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.text import Text
@@ -24,6 +24,7 @@ from mock_lightstep_satellite.cli.query import (
 from mock_lightstep_satellite.cli.tables import console as _console
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.row import Row
 
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -49,7 +50,7 @@ def check(
         raise typer.Exit(FINDINGS)
 
 
-def findings_of(asked: Project, query: str, oldest_us: int | None) -> list[dict[str, Any]]:
+def findings_of(asked: Project, query: str, oldest_us: int | None) -> list[Row]:
     """Shows what is odd; those findings that `--strict` counts."""
     try:
         found = asked.checks(query, oldest_us=oldest_us)
@@ -61,7 +62,7 @@ def findings_of(asked: Project, query: str, oldest_us: int | None) -> list[dict[
     return grave
 
 
-def _show(found: list[dict[str, Any]]) -> None:
+def _show(found: list[Row]) -> None:
     console = _console()
     for one in found:
         spans = f"{one['spans']} {'span' if one['spans'] == 1 else 'spans'} of {', '.join(one['services'])}"

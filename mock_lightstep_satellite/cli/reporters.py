@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -11,6 +11,7 @@ from mock_lightstep_satellite.calls import DEFAULT_URL
 from mock_lightstep_satellite.cli.durations import FORMS, seconds
 from mock_lightstep_satellite.cli.query import Format, FormatOption, ProjectName, Url, asking, write_json
 from mock_lightstep_satellite.cli.tables import Table, remark
+from mock_lightstep_satellite.row import Row
 from mock_lightstep_satellite.span import latency
 
 
@@ -41,7 +42,7 @@ def fence(
     _show(found, format_)
 
 
-def _show(found: list[dict[str, Any]], format_: Format) -> None:
+def _show(found: list[Row], format_: Format) -> None:
     if format_ is Format.JSON:
         write_json({"reporters": found})
         return

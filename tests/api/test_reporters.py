@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -113,7 +113,7 @@ def test_what_tracers_say_they_are(
 def test_the_command_and_the_async_client(satellite: Satellite) -> None:
     report(satellite, "told", PYTHON, dropped=3)
 
-    async def asked() -> list[dict[str, Any]]:
+    async def asked() -> Sequence[dict[str, Any]]:
         async with AsyncClient(satellite.url) as client:
             return await client.project("told").reporters()
 

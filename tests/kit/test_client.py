@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import math
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -367,7 +367,7 @@ def test_both_clients_have_the_same_methods() -> None:
 
 
 def test_a_client_that_blocks_within_an_event_loop(served: Served) -> None:
-    async def ask() -> list[dict[str, Any]]:
+    async def ask() -> Sequence[dict[str, Any]]:
         with Client(served.url) as client:
             return client.project("p").services()
 

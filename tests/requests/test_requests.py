@@ -118,9 +118,8 @@ def test_a_sender_that_leaves_in_the_middle(satellite: Satellite) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nhost: a\r\ncontent-type: application/octet-stream\r\ncontent-length: 100\r\n\r\n"
     with socket.create_connection((host, int(port))) as connection:
         connection.sendall(head.encode() + b"\x0a\x02")
-    found: list[dict[str, Any]] = []
-    while not found:
-        found = client.requests(after=before)
+    while not (found := client.requests(after=before)):
+        pass
     assert (found[0]["outcome"], found[0]["status"], found[0]["body_bytes"]) == ("aborted", 0, 2)
 
 
