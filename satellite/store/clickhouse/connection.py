@@ -39,7 +39,7 @@ WRITE_SECONDS = 30
 QUORUM_SECONDS = 20
 """In a cluster, for all replicas to have what is inserted (ours)."""
 
-_TIMEOUT, _MEMORY, _TOO_MANY = 159, 241, 252
+_TIMEOUT, _MEMORY, _TOO_MANY, _NO_ROOM = 159, 241, 252, 243
 _BAD_PATTERN = (427, 36)
 _REFUSED = {
     516: "does not take the user or the password of clickhouse_url",
@@ -228,6 +228,8 @@ class Connection:
             return Overloaded(
                 f"ClickHouse has more to merge than it may: {_said(error)}", hint="send again later"
             )
+        if code == _NO_ROOM:
+            return StoreFailed("ClickHouse has no room left on its disk", hint="try again later")
         return StoreFailed(f"ClickHouse does not take this now: {_said(error)}", hint="try again later")
 
     def close(self) -> None:

@@ -166,6 +166,26 @@ def test_a_failed_insert_keeps_nothing_and_the_next_one_everything(
     assert insert == store.connection.insert
 
 
+def test_while_the_disk_is_full_nothing_is_kept_and_then_all_goes_on(store: ClickHouseStore) -> None:
+    store.write("p", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+    before = stats(store).ledger
+    for table in ("spans", "commits"):  # it says what it says on a full disk: that so much is not free
+        store.connection.run(
+            f"ALTER TABLE {table} MODIFY SETTING min_free_disk_bytes_to_perform_insert = {2**62}"
+        )
+    with pytest.raises(StoreFailed, match="no room left on its disk"):
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    store._errand(store._idle)
+    assert store.problem == "ClickHouse has no room left on its disk"
+    assert (stats(store).ledger, store.count("p", ALL)) == (before, 6)
+    for table in ("spans", "commits"):
+        store.connection.run(f"ALTER TABLE {table} RESET SETTING min_free_disk_bytes_to_perform_insert")
+    store._errand(store._idle)
+    assert store.problem == ""
+    assert fates(store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (82, 6, 0, 0)
+    assert_balanced(store)
+
+
 def test_a_question_has_its_time(store: ClickHouseStore) -> None:
     store.write("p", numbered(20_000), arrived_ns=NOW_NS)
     with limited(0.0, lambda: 0.0), pytest.raises(TookTooLong):
