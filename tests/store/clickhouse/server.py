@@ -7,8 +7,9 @@ credentials by HTTP's Basic scheme. What is asked is answered by ClickHouse's ow
 with the password `secret`, `reader` with `secret`, who may only read.
 
 It says that it is one of the cluster `mesh`, of two shards with two replicas each, and carries out what is said to that as far as
-one node can: every statement is given to ClickHouse's parser as it came, and then run with MergeTree for ReplicatedMergeTree, and
-with Merge over the own table for Distributed.
+one process can. The shards are there: `Distributed` is ClickHouse's own, over two shards that are both this node, and of a table's rows
+each shard has those that its key gives to it (`additional_table_filters`). Replicas are not: every statement is given to
+ClickHouse's parser as it came, and then run with MergeTree for ReplicatedMergeTree.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from satellite.store.clickhouse.tables import SHARDED_BY
 
 USERS = {"default": "", "writer": "secret", "reader": "secret"}
 
@@ -43,20 +46,28 @@ _ENGINES = (
     (re.compile(r" ON CLUSTER '\w+'"), ""),
     (re.compile(r"ENGINE = Replicated(\w+)\('[^']*', '[^']*'(?:, (\w+))?\)"), r"ENGINE = \1(\2)"),
     (re.compile(r"\breplicated_deduplication_window"), "non_replicated_deduplication_window"),
-    (re.compile(r"ENGINE = Distributed\('\w+', ('\w+'), '(\w+)', .*\)$"), r"ENGINE = Merge(\1, '^\2$')"),
     (re.compile(rf"cluster\('{CLUSTER}', (system\.\w+)\)"), r"\1"),
     (
         re.compile(r"\bsystem\.clusters\b"),
         f"(SELECT '{CLUSTER}' AS cluster, arrayJoin([1, 1, 2, 2]) AS shard_num)",
     ),
-    (
-        re.compile(r"\bengine_full\b"),
-        f"replaceOne(engine_full, 'Merge(', 'Distributed(''{CLUSTER}'', ')",
-    ),
 )
 """What one node of a cluster is not, and what stands for it."""
 
-_INTO = re.compile(r"(?<=INSERT INTO )[`\w.]+")
+SPREAD = "spread"
+"""The database whose tables are spread."""
+
+_SHARD = "<shard><replica><host>127.0.0.1</host><port>9000</port></replica></shard>"
+CONFIG = f"<clickhouse><tcp_port>9000</tcp_port><remote_servers><{CLUSTER}>{_SHARD * 2}</{CLUSTER}></remote_servers></clickhouse>"
+"""Nothing listens at that port: a shard at it is this node."""
+
+_FILTERS = ", ".join(
+    f"'{SPREAD}.{table}_local': '{key} % 2 + 1 = shardNum()'" for table, key in SHARDED_BY.items()
+)
+_OF_SHARDS = {
+    "additional_table_filters": f"{{{_FILTERS}}}",
+    "deduplicate_insert": "disable",  # both shards' parts of an insert come with one token, and into one table
+}
 
 clients = threading.local()
 """Each thread, and so each connection of a client, has its own."""
@@ -117,7 +128,8 @@ class Handler(BaseHTTPRequestHandler):
         if database := given.get("database"):
             connection.query(f"USE {database}")
         statement = self._on_one_node(statement)
-        self._set({name: value for name, value in given.items() if name not in OWN | IGNORED})
+        settings = {name: value for name, value in given.items() if name not in OWN | IGNORED}
+        self._set(settings | (_OF_SHARDS if database == SPREAD else {}))
         if data:
             into, _, form = statement.rpartition(" FORMAT ")
             with tempfile.NamedTemporaryFile() as file:
@@ -133,11 +145,6 @@ class Handler(BaseHTTPRequestHandler):
         said = statement
         for pattern, instead in _ENGINES:
             said = pattern.sub(instead, said)
-        into = _INTO.search(said)
-        if into is not None and "_local" not in into[0]:
-            own = f"{into[0].strip('`')}_local"
-            if self._connection().query(f"EXISTS TABLE {own}", "TabSeparated").bytes() == b"1\n":
-                return f"{said[: into.start()]}{own}{said[into.end() :]}"
         if said != statement:
             self._connection().query(f"EXPLAIN AST {statement}")
         return said
@@ -147,7 +154,8 @@ class Handler(BaseHTTPRequestHandler):
         before, clients.settings = getattr(clients, "settings", {}), settings
         for name, value in settings.items():
             if before.get(name) != value:
-                clients.connection.query(f"SET {name} = '{value}'")
+                quoted = value.replace("'", "\\'")
+                clients.connection.query(f"SET {name} = '{quoted}'")
         for name in before.keys() - settings.keys():
             clients.connection.query(f"SET {name} = DEFAULT")
 
@@ -155,7 +163,7 @@ class Handler(BaseHTTPRequestHandler):
         import chdb
 
         if not hasattr(clients, "connection"):
-            clients.connection = chdb.connect(self.folder)
+            clients.connection = chdb.connect(f"{self.folder}?config-file={self.folder}/config.xml")
         return clients.connection
 
     def _send(self, status: int, body: bytes, headers: dict[str, str]) -> None:
@@ -178,6 +186,7 @@ class Server(ThreadingHTTPServer):
 def main() -> None:
     folder, port = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 0
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.xml").write_text(CONFIG)
     Handler.folder = str(folder)
     with Server(("127.0.0.1", port), Handler) as server:
         print(server.server_address[1], flush=True)

@@ -1,6 +1,6 @@
-"""Tables of a cluster: said to one node, which parses what it is told and carries out as much of it as one node can.
+"""Tables of a cluster of two shards, both in one process: ClickHouse's own Distributed engine splits, asks and puts together.
 
-Replicas and shards are not there: that what is inserted is on all of them when it is acknowledged, and that a trace is on one, is not shown.
+Replicas are not there: that what is inserted is on all of them when it is acknowledged is not shown.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from satellite.store.clickhouse.tables import Tables
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
 from tests.store.clickhouse.conftest import WHOLE, ClickHouse
-from tests.store.clickhouse.server import CLUSTER
-from tests.store.conformance import NOW_NS, StoreConformance, assert_balanced, fates, find
+from tests.store.clickhouse.server import CLUSTER, SPREAD
+from tests.store.conformance import NOW_NS, StoreConformance, assert_balanced, fates, find, numbered
 
-DATABASE = "spread"
+DATABASE = SPREAD
 
 
 def opened(clickhouse: ClickHouse, *, cluster: str = CLUSTER, database: str = DATABASE) -> ClickHouseStore:
@@ -101,6 +101,17 @@ def test_the_next_satellite_knows_the_cluster_by_its_tables(
     checked = CliRunner().invoke(app, ["data", "check", clickhouse.url(database=DATABASE)])
     assert checked.exit_code == 0, checked.output
     assert "known: 88 spans" in checked.output
+
+
+def test_both_shards_have_spans_and_a_trace_is_on_one(joined: ClickHouseStore) -> None:
+    joined.write("split", numbered(60), arrived_ns=NOW_NS)
+    number = joined._projects["split"].moment.project
+    shards = joined.connection.ask(
+        f"SELECT trace_low, groupUniqArray(shardNum()) AS shards FROM spans WHERE project = {number} GROUP BY trace_low"
+    ).to_pylist()
+    assert {len(row["shards"]) for row in shards} == {1}
+    assert {shard for row in shards for shard in row["shards"]} == {1, 2}
+    assert len(find(joined, project="split")) == 60
 
 
 def test_whoever_takes_a_seat_again_deletes_without_looking(
