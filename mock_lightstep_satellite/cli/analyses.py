@@ -33,7 +33,7 @@ from mock_lightstep_satellite.cli.tables import Table, line, remark, share
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.row import Row
-from mock_lightstep_satellite.span import latency
+from mock_lightstep_satellite.span import counted, latency
 from mock_lightstep_satellite.trace import TracedSpan
 
 Snapshot = Annotated[
@@ -94,7 +94,7 @@ def _draw(found: dict[str, Any]) -> None:
         table.add(*cells, *([bar] if sys.stdout.isatty() else []), style="red" if bucket["errors"] else "")
     table.print()
     marks = ", ".join(f"{name} {latency(us)}" for name, us in found["percentiles"].items())
-    remark(f"{found['count']} spans, {found['errors']} errors; {marks}")
+    remark(f"{counted(found['count'], 'span')}, {counted(found['errors'], 'error')}; {marks}")
 
 
 def groups(
@@ -194,7 +194,7 @@ def correlations(
             ", ".join(f"{one['key']} = {one['value']}" for one in row["same"]),
         )
     table.print()
-    remark(f"{found['in_traces']} traces inside, {found['out_traces']} others")
+    remark(f"{counted(found['in_traces'], 'trace')} inside, {found['out_traces']} others")
 
 
 def diagram(
@@ -345,7 +345,7 @@ def tail(
 
 def _show_line(span: TracedSpan | Missed, format_: Format) -> None:
     if isinstance(span, Missed):
-        remark(f"{span.missed} spans missed: more came than could be read", "yellow")
+        remark(f"{counted(span.missed, 'span')} missed: more came than could be read", "yellow")
     elif format_ is Format.JSON:
         line(msgspec.json.encode(span).decode())
     else:

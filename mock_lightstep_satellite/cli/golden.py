@@ -14,6 +14,7 @@ from mock_lightstep_satellite.cli.query import ProjectName, Url, asking, canonic
 from mock_lightstep_satellite.cli.tables import remark
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
+from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.trace import Trace
 
 app = typer.Typer(
@@ -44,7 +45,7 @@ def write(
         golden.compare(file, found, ignore=ignore or (), update=True)
     except OSError as error:
         raise typer.BadParameter(f"cannot write {file}: {error.strerror}", param_hint="FILE") from error
-    remark(f"{len(found)} traces written to {file}")
+    remark(f"{counted(len(found), 'trace')} written to {file}")
 
 
 @app.command()

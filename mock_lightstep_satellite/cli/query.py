@@ -24,7 +24,7 @@ from mock_lightstep_satellite.cli.exits import complain, errors, exit_code
 from mock_lightstep_satellite.cli.tables import Table, console, remark, share
 from mock_lightstep_satellite.client import Client, Project
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError
-from mock_lightstep_satellite.span import Span, latency
+from mock_lightstep_satellite.span import Span, counted, latency
 
 
 class Format(StrEnum):
@@ -278,9 +278,11 @@ def clock(start_us: int) -> str:
 
 
 def _trace_tree(found: dict[str, Any]) -> Tree:
-    title = Text(f"trace {found['trace_id']}: {found['spans']} spans, {len(found['services'])} services")
+    title = Text(
+        f"trace {found['trace_id']}: {counted(found['spans'], 'span')}, {counted(len(found['services']), 'service')}"
+    )
     if found["errors"]:
-        title.append(f", {found['errors']} errors", "red")
+        title.append(f", {counted(found['errors'], 'error')}", "red")
     top = Tree(title)
     branches: list[Tree] = []
     for row in found["rows"]:

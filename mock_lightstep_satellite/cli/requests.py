@@ -14,6 +14,7 @@ from mock_lightstep_satellite.calls import DEFAULT_URL
 from mock_lightstep_satellite.cli.query import Format, FormatOption, ProjectName, Url, asking, write_json
 from mock_lightstep_satellite.cli.tables import Table, console, remark
 from mock_lightstep_satellite.client import Client, Project
+from mock_lightstep_satellite.span import counted
 
 app = typer.Typer(
     add_completion=False,
@@ -195,7 +196,7 @@ def _show(detail: dict[str, Any], decoded: dict[str, Any] | None) -> None:
         f"body: {one['body_bytes']} bytes {one['encoding']}".rstrip() + (", cut" if one["cut"] else "")
     )
     if decoded is not None and decoded["error"] is None:
-        lines.append(f"  {decoded['protocol']}: {decoded['total']} spans of {decoded['service']}")
+        lines.append(f"  {decoded['protocol']}: {counted(decoded['total'], 'span')} of {decoded['service']}")
         lines += [
             f"  {span['operation']}  trace {span['trace_id']} span {span['span_id']}"
             for span in decoded["spans"][:20]
@@ -203,7 +204,7 @@ def _show(detail: dict[str, Any], decoded: dict[str, Any] | None) -> None:
     elif decoded is not None:
         lines.append(f"  {decoded['error']}")
     lines.append(
-        f"answer: {_status(one)} after {one['took_us'] / 1000:.1f} ms, {one['outcome']}, {one['stored']} spans kept"
+        f"answer: {_status(one)} after {one['took_us'] / 1000:.1f} ms, {one['outcome']}, {counted(one['stored'], 'span')} kept"
     )
     lines += [f"  {text}" for text in (one["message"], detail["answer_text"] or detail["answer_hex"]) if text]
     if one["fault"]:

@@ -23,6 +23,7 @@ from mock_lightstep_satellite.cli.tables import remark
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import Exceeded, NotFound, NotMet
 from mock_lightstep_satellite.remote import connect, environment
+from mock_lightstep_satellite.span import counted
 
 CANNOT_RUN, NOT_FOUND = 126, 127
 """Exit codes of a shell whose command cannot be run, or is not there."""
@@ -76,10 +77,11 @@ def exec_(
     ):
         wanted = [canonical(asked, query) for query in queries]
         timeout_s, quiet_s = seconds(timeout), seconds(quiet)
-        since = asked.mark() if project else 0
+        addresses = environment(connect(asked.client, Path(folder)), name)
+        since = asked.mark()  # that we looked for its ports is no clue when nothing comes
         for profile in fault or ():
             asked.add_fault(profile)
-        ended = _run(command, environment(connect(asked.client, Path(folder)), name))
+        ended = _run(command, addresses)
         code = NOT_MET
         try:
             for query, number in zip(wanted, counts, strict=True):
@@ -126,7 +128,7 @@ def reset(
     with asking(url, project or ("default" if everything else None), may_be_new=True) as asked:
         names = [one["project"] for one in asked.client.projects()] if everything else [asked.name]
         removed = sum(_removed(asked.client.project(name)) for name in names)
-    remark(f"{removed} spans of {', '.join(names) or 'no project'} removed")
+    remark(f"{counted(removed, 'span')} of {', '.join(names) or 'no project'} removed")
 
 
 def _removed(project: Project) -> int:

@@ -197,7 +197,7 @@ def test_golden_files(running: Satellite, tmp_path: Path) -> None:
 def test_reset(running: Satellite) -> None:
     for name in ("one", "other"):
         arrive(running, name)
-    assert run("reset", "--project=one").output.startswith("1 spans of one removed")
+    assert run("reset", "--project=one").output.startswith("1 span of one removed")
     assert running.client.project("one").spans() == []
     assert len(running.client.project("other").spans()) == 1
     assert run("reset", "--all", "--project=one").exit_code == 2

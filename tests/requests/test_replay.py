@@ -101,7 +101,7 @@ def test_the_command(satellite: Satellite, project: Project, tmp_path: Path) -> 
     assert run(satellite, project, "--status", "503")[1].splitlines()[0].startswith("number\t")
     code, shown = run(satellite, project, "show", number)
     assert "content-type: application/octet-stream" in shown
-    assert "lightstep: 1 spans of shop" in shown
+    assert "lightstep: 1 span of shop" in shown
     assert run(satellite, project, "save", number, str(tmp_path / "body"))[0] == 0
     assert (tmp_path / "body").read_bytes() == body
     assert run(satellite, project, "replay", number, "--to", satellite.http_url) == (0, "200 OK\n")
