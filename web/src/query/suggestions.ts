@@ -38,7 +38,8 @@ export function typed(input: string): Typed {
   return { key: found[2] === "component" ? "service" : found[2], negated: found[1] === "-", text: found[4] ?? "" };
 }
 
-interface Times {
+/** Of which start times values are offered. */
+export interface Times {
   readonly oldest_us?: number;
   readonly youngest_us?: number;
 }
