@@ -17,16 +17,27 @@ from tests.chromium import ARGUMENTS, installed_browser
 PICTURES = Path(__file__).parents[2] / "screenshots"
 """Of each page, to be looked at; git ignores them. Those called readme-… are copied into docs/pictures."""
 
-COUNTS_QUESTIONS = """
+WATCHED = """
 window.open_questions = 0;
-const ask = window.fetch;
-window.fetch = (...how) => {
-  window.open_questions += 1;
-  return ask(...how).finally(() => (window.open_questions -= 1));
+const counted = (name, of) => {
+  const does = of[name];
+  of[name] = function (...how) {
+    window.open_questions += 1;
+    return does.apply(this, how).finally(() => (window.open_questions -= 1));
+  };
 };
+counted("fetch", window);
+counted("json", Response.prototype);
+window.was_said = [];
+new MutationObserver((changes) => {
+  for (const change of changes)
+    for (const node of change.addedNodes) if (node.matches?.(".toast")) window.was_said.push(node.textContent);
+}).observe(document, { childList: true, subtree: true });
 """
+"""Counts what is asked until it is read, and keeps the words of notes that go by themselves."""
+
 QUIET = """() => {
-  window.quiet_frames = window.open_questions ? 0 : (window.quiet_frames ?? 0) + 1;
+  window.quiet_frames = window.open_questions ? 0 : window.quiet_frames + 1;
   return window.quiet_frames > 10;
 }"""
 """Asked at each frame: nothing was on its way for ten of them."""
@@ -37,7 +48,7 @@ def served() -> Iterator[Satellite]:
     """A satellite with an hour of Bookinfo in its default project."""
     if not (PAGES_FOLDER / "index.html").exists():
         pytest.skip("the pages are not built: `make pages` needs npm")
-    with Satellite() as satellite:
+    with Satellite(question_seconds_max=120) as satellite:  # a busy machine is no defect
         yield satellite
 
 
@@ -64,7 +75,7 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         contexts.append(context)
         page = context.new_page()
-        page.add_init_script(COUNTS_QUESTIONS)
+        page.add_init_script(WATCHED)
 
         def heard(kind: str, text: str) -> None:
             if kind in ("error", "warning") and not any(part in text for part in expects):
@@ -92,7 +103,14 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
 def settled(page: Page) -> None:
     """Waits until the page has shown what it asked for, and what it asked for then."""
     expect(page.locator(".skeleton")).to_have_count(0)
+    page.evaluate("window.quiet_frames = 0")
     page.wait_for_function(QUIET)
+    expect(page.locator(".skeleton")).to_have_count(0)
+
+
+def said(page: Page, words: str) -> None:
+    """Waits until a note says so; it may have gone by then."""
+    page.wait_for_function("(words) => window.was_said.some((one) => one.includes(words))", arg=words)
 
 
 def picture(page: Page, name: str) -> None:

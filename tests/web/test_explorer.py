@@ -7,12 +7,12 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture, settled
+from tests.web.conftest import picture, said, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)  # a busy machine is no defect
@@ -30,6 +30,14 @@ def add(page: Page, text: str, option: str) -> None:
     page.get_by_role("option").filter(has_text=option).first.click()
 
 
+def run(page: Page) -> None:
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
+def rows_of(page: Page, table: str = "Spans") -> Locator:
+    return page.get_by_role("region", name=table, exact=True).locator("tbody tr")
+
+
 def counted(page: Page, spans: str) -> None:
     expect(page.locator(".result strong").first).to_have_text(spans)
 
@@ -37,10 +45,10 @@ def counted(page: Page, spans: str) -> None:
 def test_the_session_in_words(open_page: Open) -> None:
     page = open_page("/fixture/explorer")
     add(page, "productpage", bookinfo.PRODUCTPAGE)
-    page.get_by_role("button", name="Run").click()
+    run(page)
     counted(page, "36")
     add(page, "reviews", bookinfo.REVIEWS_CALL)
-    page.get_by_role("button", name="Run").click()
+    run(page)
     counted(page, "12")
     settled(page)
 
@@ -53,9 +61,9 @@ def test_the_session_in_words(open_page: Open) -> None:
     page.mouse.move(plot["x"] + plot["width"] - 2, plot["y"] + 40, steps=5)
     page.mouse.up()
     expect(page.locator(".chip.range")).to_contain_text("2 spans")
-    rows = page.get_by_role("region", name="Spans").locator("tbody tr")
+    rows = rows_of(page)
     expect(rows).to_have_count(2)
-    correlations = page.get_by_role("region", name="Correlations").locator("ul").first
+    correlations = page.get_by_role("region", name="Correlations", exact=True).locator("ul").first
     expect(correlations).to_contain_text("istio.canonical_revision = v3")
     expect(correlations).to_contain_text("+0.80")
     expect(correlations).to_contain_text("+0.60")
@@ -65,11 +73,12 @@ def test_the_session_in_words(open_page: Open) -> None:
     page.get_by_role("button", name="Actions for istio.canonical_revision = v3").click()
     page.get_by_role("menuitem", name="Group by istio.canonical_revision").click()
     expect(page.get_by_role("checkbox", name="All spans in traces")).to_be_checked()
-    expect(page.get_by_role("region", name="Groups").locator("tbody tr").first).to_contain_text("v3")
+    expect(rows_of(page, "Groups").first).to_contain_text("v3")
 
     page.get_by_role("tab", name="Service Diagram").click()
     widest = page.get_by_role("button", name=f"{bookinfo.RATINGS}:").locator(".halo")
     expect(widest).to_be_visible()
+    settled(page)
     radii = page.locator("svg .halo").evaluate_all("all => all.map(one => Number(one.getAttribute('r')))")
     assert float(widest.get_attribute("r") or 0) == max(radii)
 
@@ -78,6 +87,7 @@ def test_the_session_in_words(open_page: Open) -> None:
     page.get_by_role("menuitemradio", name="No grouping").click()
     page.get_by_label("All spans in traces").uncheck()
     expect(rows).to_have_count(2)
+    settled(page)
     rows.first.click()
     expect(page).to_have_url(re.compile(r"/fixture/trace/00000000b00c000b\?span=0000000b00c000b5"))
     legend = page.get_by_role("group", name="Services, by share of the critical path")
@@ -90,14 +100,14 @@ def test_a_shared_snapshot_survives_eviction(served: Satellite, open_page: Open)
     project.import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
     page = open_page("/moving/explorer?query=" + quote('service IN ("productpage.default")'))
     counted(page, "36")
-    page.get_by_role("button", name="Share").click()
-    expect(page.get_by_text("Link to this snapshot copied")).to_be_visible()
+    page.get_by_role("button", name="Share", exact=True).click()
+    said(page, "Link to this snapshot copied")
     link = page.evaluate("navigator.clipboard.readText()")
     assert "snapshot_id=" in link
     project.reset()
     colleague = open_page(link.removeprefix(served.url))
     counted(colleague, "36")
-    expect(colleague.get_by_role("region", name="Spans").locator("tbody tr")).to_have_count(36)
+    expect(rows_of(colleague)).to_have_count(36)
     expect(colleague.locator(".chip").first).to_contain_text("productpage.default")
 
 
@@ -116,11 +126,13 @@ def test_istios_own_story(served: Satellite, open_page: Open) -> None:
     # The page turns into data by itself, and shows all of it when all of it is there.
     counted(page, f"{answered.value.json()['spans']:,}")
     page.get_by_role("combobox", name="Add a term").click()
-    services = page.get_by_role("group", name="Services")
-    services.get_by_role("option").filter(has_text="productpage.default").click()
+    services = page.get_by_role("group", name="Services", exact=True)
+    services.get_by_role("option").filter(has_text="productpage.default").first.click()
+    expect(page.locator(".chip")).to_contain_text("productpage.default")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Run").click()
-    page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+    run(page)
+    settled(page)
+    rows_of(page).first.click()
     grid = page.get_by_role("treegrid")
     expect(grid).to_contain_text("productpage.default: proxy client")
     expect(grid).to_contain_text("reviews.default: proxy server")
@@ -128,7 +140,7 @@ def test_istios_own_story(served: Satellite, open_page: Open) -> None:
         page.goto(f"{served.url}/story/explorer?{parameters}")
         settled(page)
         if name == "trace":
-            page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+            rows_of(page).first.click()
             expect(grid).to_be_visible()
             page.mouse.move(0, 0)
             settled(page)
@@ -155,14 +167,14 @@ def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
     counted(page, "36")
     page.keyboard.press("Escape")
     page.keyboard.press("Control+Enter")
+    settled(page)
     page.keyboard.press("Tab")
-    page.locator("h1").focus()
     page.evaluate("document.activeElement.blur()")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     expect(page.get_by_role("treegrid")).to_be_visible()
     page.go_back()  # who comes back stands on the row again
-    row = page.get_by_role("region", name="Spans").locator("tbody tr").first
+    row = rows_of(page).first
     expect(row).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("treegrid")).to_be_visible()
@@ -171,18 +183,19 @@ def test_the_story_with_keys_alone(served: Satellite, open_page: Open) -> None:
     page.keyboard.press("j")
     expect(page).not_to_have_url(first)
     page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard")).to_be_visible()
+    sheet = page.get_by_role("dialog", name="Keyboard")
+    expect(sheet).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(sheet).to_have_count(0)
     page.keyboard.press("g")
     page.keyboard.press("t")
-    expect(page.get_by_role("heading", name="Status")).to_be_visible()
+    expect(page.get_by_role("heading", name="Status", level=1)).to_be_visible()
 
 
 def test_a_bad_query_shows_its_place(open_page: Open) -> None:
     bad = 'service IN ("a") OR service IN ("b")'
     page = open_page("/fixture/explorer?query=" + quote(bad), expects=("400",))
-    alert = page.get_by_role("alert")
+    alert = page.get_by_role("search", name="Query").get_by_role("alert")
     expect(alert).to_contain_text("Column 18")
     expect(alert.locator(".caret")).to_have_text("OR")
     page.get_by_role("textbox", name="Query text").fill('http.status_code IN ("500")')
@@ -193,9 +206,9 @@ def test_a_bad_query_shows_its_place(open_page: Open) -> None:
 
 def test_a_click_on_a_columns_head_sorts_all_matches(open_page: Open) -> None:
     page = open_page("/fixture/explorer?columns=http.status_code,istio.canonical_revision")
-    rows = page.get_by_role("region", name="Spans").locator("tbody tr")
+    rows = rows_of(page)
     counted(page, "88")
-    head = page.get_by_role("columnheader", name="status_code")
+    head = page.get_by_role("columnheader", name="status_code", exact=True)
     head.get_by_role("button").click()
     expect(head).to_have_attribute("aria-sort", "ascending")
     expect(rows.first).to_contain_text("200")
@@ -203,7 +216,7 @@ def test_a_click_on_a_columns_head_sorts_all_matches(open_page: Open) -> None:
     expect(head).to_have_attribute("aria-sort", "descending")
     expect(rows.first).to_contain_text("500")
     expect(page).to_have_url(re.compile(r"sort=-value%3Ahttp\.status_code|sort=-value:http\.status_code"))
-    page.get_by_role("button", name="Next").click()
+    page.get_by_role("button", name="Next", exact=True).click()
     expect(page.get_by_text("51–88 of 88")).to_be_visible()
     page.go_back()
     expect(head).to_have_attribute("aria-sort", "ascending")
@@ -245,10 +258,12 @@ def test_a_link_shows_the_very_screen(open_page: Open) -> None:
         f"/fixture/explorer?query={query}&range=100000-1000000&group_by=operation&errors=0&corr=errors"
     )
     expect(page.locator(".chip.range")).to_be_visible()
-    before = page.get_by_role("region", name="Groups").inner_text()
+    groups = page.get_by_role("region", name="Groups", exact=True)
+    expect(groups).to_be_visible()
+    settled(page)
+    before = groups.inner_text()
     page.reload()
-    expect(page.get_by_role("region", name="Groups")).to_be_visible()
-    assert page.get_by_role("region", name="Groups").inner_text() == before
+    expect(groups).to_have_text(before, use_inner_text=True)
     expect(page.get_by_role("tab", name="Errors")).to_have_attribute("aria-selected", "true")
 
 
@@ -271,7 +286,7 @@ def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Op
     served.client.project("evil").import_(encode_request(builder.build()), format="otlp-protobuf")
     page = open_page("/evil/explorer")
     counted(page, "1")
-    page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+    rows_of(page).first.click()
     expect(page.get_by_role("complementary", name="Selected span")).to_contain_text(
         "<script>window.hacked=1</script>"
     )

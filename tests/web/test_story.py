@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.processes import COMMAND, Process
+from tests.web.conftest import settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)
@@ -19,7 +20,7 @@ VISITS = 40
 @pytest.fixture(scope="module")
 def satellite() -> Iterator[Process]:
     """`satellite serve`, and behind it what `satellite demo` has sent."""
-    with Process(listens=["grpc_plain_port"], host="0.0.0.0") as process:
+    with Process(listens=["grpc_plain_port"], host="0.0.0.0", question_seconds_max=120) as process:
         target = own(process, "grpc_plain_port")
         sent = subprocess.run(
             [
@@ -52,16 +53,18 @@ def test_istios_task(satellite: Process, open_page: Callable[..., Page]) -> None
     bar = page.get_by_role("combobox", name="Add a term")
     bar.click()
     for kind in ("Services", "Operations", "Tags"):
-        expect(page.get_by_role("group", name=kind)).to_be_visible()
+        expect(page.get_by_role("group", name=kind, exact=True)).to_be_visible()
     # «Select productpage.default from the Service list. Click Run.»
-    services = page.get_by_role("group", name="Services")
-    services.get_by_role("option").filter(has_text="productpage.default").click()
+    services = page.get_by_role("group", name="Services", exact=True)
+    services.get_by_role("option").filter(has_text="productpage.default").first.click()
+    expect(page.locator(".chip")).to_contain_text("productpage.default")
     page.keyboard.press("Escape")
-    page.get_by_role("button", name="Run").click()
+    page.get_by_role("button", name="Run", exact=True).click()
+    settled(page)
     expect(page.locator(".result")).to_contain_text(f"in {VISITS} traces")
     # «Click on the first row in the example traces table below the latency histogram to see the details.»
     expect(page.get_by_role("region", name="Latency histogram").locator("rect.bar").first).to_be_visible()
-    page.get_by_role("region", name="Spans").locator("tbody tr").first.click()
+    page.get_by_role("region", name="Spans", exact=True).locator("tbody tr").first.click()
     # «Two spans have the same operation: the client's is labelled productpage.default: proxy client, the server's
     # reviews.default: proxy server.»
     grid = page.get_by_role("treegrid")

@@ -12,7 +12,7 @@ from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder, encode_log
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture, settled
+from tests.web.conftest import picture, said, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)
@@ -105,11 +105,16 @@ def test_what_follows_a_crowd_comes_without_it(open_page: Callable[..., Page]) -
     expect(page.get_by_role("complementary", name="Selected span")).to_contain_text("after the crowd")
 
 
-def test_a_link_brings_the_rows_up_to_its_span(open_page: Callable[..., Page]) -> None:
+def test_a_link_brings_the_rows_around_its_span(open_page: Callable[..., Page]) -> None:
     page = open_page(f"/large/trace/0000000000000b16?span={SPANS:x}", color_scheme="dark")
     expect(page.get_by_role("row", selected=True)).to_contain_text(f"row {SPANS - 1}")
     expect(page.get_by_role("complementary", name="Selected span")).to_contain_text(f"row {SPANS - 1}")
+    expect(page.get_by_role("status").filter(has_text="8,000 of 20,500 rows")).to_be_visible()
+    expect(page.get_by_role("treegrid").get_by_role("row", selected=True)).to_be_in_viewport()
+    page.wait_for_function(COVERED)
     settled(page)
+    asked = page.evaluate("performance.getEntriesByType('resource').map(one => one.name)")
+    assert sum("/tree" in url for url in asked) == 2
     picture(page, "trace-large-dark")
 
 
@@ -119,8 +124,8 @@ def test_what_is_kept_stays(served: Satellite, open_page: Callable[..., Page]) -
     expect(page.get_by_role("region", name="Against the same operation")).to_contain_text(
         "faster than 100\u202f% of 7 other spans"
     )
-    page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_text("Kept: this address lasts")).to_be_visible()
+    page.get_by_role("button", name="Keep", exact=True).click()
+    said(page, "Kept: this address lasts")
     served.client.project("kept").reset()
     page.reload()
     expect(page.get_by_text("from a snapshot")).to_be_visible()

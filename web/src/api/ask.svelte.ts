@@ -10,7 +10,7 @@ type Question<T> = (signal: AbortSignal) => Promise<T>;
 
 /**
  * The answer to a question. The last one stays until the next is whole; an outdated question is called off. While nobody
- * answers it is asked again every few seconds. Make it while a component is set up.
+ * answers, or has no time to, it is asked again every few seconds. Make it while a component is set up.
  */
 export class Ask<T> {
   value: T | undefined = $state.raw();
@@ -44,6 +44,15 @@ export class Ask<T> {
     this.#again++;
   }
 
+  /** Ask the same every so often, while the page is seen; never before the last answer is there. Make it as the question is made. */
+  every(ms: number): this {
+    $effect(() => {
+      const timer = setInterval(() => !document.hidden && !this.running && this.again(), ms);
+      return () => clearInterval(timer);
+    });
+    return this;
+  }
+
   /** Forget the answer, for a question that has nothing to do with the last one. */
   forget(): void {
     this.value = undefined;
@@ -65,7 +74,7 @@ export class Ask<T> {
       if (signal.aborted) return;
       if (!(error instanceof Failure)) throw error;
       this.failure = error;
-      if (error.away || error.status >= 502) this.#wait(signal);
+      if (error.away || error.status === 429 || error.status >= 502) this.#wait(signal);
     } finally {
       clearTimeout(patience);
       if (!signal.aborted) this.running = this.slow = false;

@@ -60,8 +60,8 @@ export class ExplorerState {
   /** The snapshot of the result that is shown, once it is taken. */
   taken: Snapshot | null = $state.raw(null);
 
-  /** Keeps what is shown at once, or waits until it is kept. */
-  #keep: (() => Promise<void>) | null = null;
+  /** Keeps what is shown at once, or waits until it is kept; null when it could not be. */
+  #keep: (() => Promise<Snapshot | null>) | null = null;
 
   readonly kept: Ask<Kept>;
   readonly parsed: Ask<Parsed>;
@@ -92,11 +92,12 @@ export class ExplorerState {
       this.taken = null;
       if (!asked || asked.snapshot) return;
       let current = true;
-      let keeping: Promise<void> | undefined;
-      const keep = (): Promise<void> =>
+      let keeping: Promise<Snapshot | null> | undefined;
+      const keep = (): Promise<Snapshot | null> =>
         (keeping ??= post("/api/v1/projects/{project}/snapshots", { project }, {}, { ...asked, limit: 1 }).then((run) => {
           if (current) this.taken = run.snapshot;
-        }, () => undefined));
+          return run.snapshot;
+        }, () => null));
       this.#keep = keep;
       const timer = setTimeout(() => void keep(), KEEP_AFTER_MS);
       return () => {
@@ -222,14 +223,15 @@ export class ExplorerState {
     if (!range) return this.histogram.value?.count ?? 0;
     return buckets.reduce((sum, b) => sum + (edgeUs(b.index) >= range[0] && edgeUs(b.index + 1) <= range[1] ? b.count : 0), 0);
   }
-  /** A link that shows the very same after the recall window has moved on. */
-  async lasting(): Promise<string> {
-    await this.#keep?.();
-    if (!this.taken || this.snapshot) return location.href;
+  /** A link that shows the very same after the recall window has moved on, if what is shown could be kept. */
+  async lasting(): Promise<{ readonly link: string; readonly lasts: boolean }> {
     const url = new URL(location.href);
+    if (this.snapshot) return { link: url.href, lasts: true };
+    const kept = await this.#keep?.();
+    if (!kept) return { link: url.href, lasts: false };
     for (const key of ["query", "window", "oldest", "youngest"]) url.searchParams.delete(key);
-    url.searchParams.set("snapshot_id", this.taken.id);
-    return url.href;
+    url.searchParams.set("snapshot_id", kept.id);
+    return { link: url.href, lasts: true };
   }
 
   // How it is changed
