@@ -239,8 +239,8 @@ class AsyncProject(AsyncScope):
     ) -> list[TracedSpan]:
         """The matching spans in order, all of them or the first `limit`, however many pages they take.
 
-        Orders: `-latency`, `latency`, `-start`, `start`, `arrival`, and with `by="http.status_code"` or another key
-        `value` and `-value`.
+        Orders: `-latency`, `latency`, `-start`, `start`, `arrival`, `-arrival`, and with `by="http.status_code"` or
+        another key `value` and `-value`.
         """
         spans: list[TracedSpan] = []
         cursor: str | None = None

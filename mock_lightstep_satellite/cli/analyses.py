@@ -334,7 +334,7 @@ def tail(
                 asked.mark() if follow else None
             )  # what arrives meanwhile comes once more rather than never
             with suppress(NotFound):  # nothing has arrived
-                for span in reversed(asked.spans(text, order="-start", limit=newest)):
+                for span in reversed(asked.spans(text, order="-arrival", limit=newest)):
                     _show_line(span, format_)
         if not follow:
             return

@@ -16,7 +16,7 @@ from satellite.explore.asked import Sources
 from satellite.explore.explanation import Explanation
 from satellite.store import ByValue, Order, Page
 
-SpanOrder = Literal["-latency", "latency", "-start", "start", "arrival", "value", "-value"]
+SpanOrder = Literal["-latency", "latency", "-start", "start", "arrival", "-arrival", "value", "-value"]
 
 
 class SpansAsked(TableBounds):
@@ -24,7 +24,8 @@ class SpansAsked(TableBounds):
 
     order: SpanOrder = Field(
         "-latency",
-        description="`-` is descending; `arrival` is the order of marks, `value` that of the values of `by`.",
+        description="`-` is descending, of `-arrival` the newest first; `arrival` is the order of marks, `value` that of "
+        "the values of `by`.",
     )
     limit: int = Field(50, ge=1, le=1000)
     cursor: str | None = Field(None, max_length=4096, description="`next_cursor` of the page before.")

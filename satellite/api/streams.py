@@ -49,7 +49,12 @@ class SeriesAsked(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    oldest_us: int | None = Field(None, ge=0, le=2**53, description="Left out: a day before the end.")
+    oldest_us: int | None = Field(
+        None,
+        ge=0,
+        le=2**53,
+        description="Left out: a day before the end, or 6 hours or 1 where nothing lies before them.",
+    )
     youngest_us: int | None = Field(None, ge=0, le=2**53, description="Left out: now.")
     columns: int = Field(288, ge=1, le=COLUMNS_MAX, description="Steps of time at most; each whole minutes.")
 

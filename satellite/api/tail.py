@@ -31,7 +31,11 @@ class TailAsked(BaseModel):
 
     query: str = Field("", max_length=65_536, description="The predicate; empty: all spans.")
     since: int | None = Field(
-        None, ge=0, le=2**62, description="From this mark on; left out: from now on, or from Last-Event-ID."
+        None,
+        ge=0,
+        le=2**62,
+        description="From this mark on; left out: from now on. Last-Event-ID goes before it: a browser that "
+        "connects again goes on where it was.",
     )
     limit: int = Field(
         SPANS, ge=0, le=1000, description="Spans that one piece of news holds; 0: only their number."
@@ -63,7 +67,7 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
         if len(readers) >= READERS_MAX:
             raise Overloaded(f"{READERS_MAX} tails are read already", hint="end some, or try again later")
         last = request.headers.get("last-event-id", "")
-        since = int(last) if asked.since is None and last.isdecimal() and len(last) < 19 else asked.since
+        since = int(last) if last.isdecimal() and len(last) < 19 else asked.since
         if (
             since is None
         ):  # from before the answer's first byte: whoever sees it misses nothing that is sent then

@@ -14,7 +14,7 @@ from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
 from satellite.explore.span_detail import SpanDetail, span_detail
 from satellite.explore.trace_page import trace_page
-from satellite.explore.trace_tree import ROWS_MAX, TraceTree, trace_tree, until_of
+from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, trace_tree, until_of
 from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.model.span import Span
 
@@ -58,6 +58,11 @@ class TreeAsked(TraceAsked):
         le=2**31,
         description="Rows from this place of the tree on; with a cursor of the trace as that saw it.",
     )
+    span: str | None = Field(
+        None,
+        max_length=64,
+        description="The rows around the span with this id, and before them those above the first of them.",
+    )
 
 
 class DetailAsked(SourceAsked):
@@ -88,6 +93,8 @@ def routes(sources: Sources) -> Routes:
     def tree(project: Project, trace_id: TraceId, asked: Annotated[TreeAsked, Query()]) -> Response:
         """The rows of the trace view: parents, critical path, self time, pairs of proxies, clocks that differ."""
         whole = asked.whole(sources, project, trace_id, join=asked.join)
+        if asked.span is not None:
+            return json(Tree(whole).around(asked.span, limit=asked.limit))
         found = trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below, first=asked.row)
         return json(found)
 

@@ -32,8 +32,8 @@ STREAMS_MAX = 100
 """Streams of a project (ours)."""
 
 COLUMNS_MAX = 2000
-RANGE_US = 24 * 60 * MINUTE_US
-"""What a chart shows when nothing else is asked for."""
+RANGES_US = (60 * MINUTE_US, 6 * 60 * MINUTE_US, 24 * 60 * MINUTE_US)
+"""What a chart shows when nothing else is asked for: the first that reaches back to the stream's first span, or the last."""
 
 _LETTERS = string.ascii_letters + string.digits
 _KIND = "stream"
@@ -281,7 +281,9 @@ class Streams:
         youngest_us: int | None = None,
         columns: int = 288,
     ) -> Series:
-        """A stream over [oldest, youngest), rounded to whole minutes: the last 24 hours unless said otherwise.
+        """A stream over [oldest, youngest), rounded to whole minutes.
+
+        Without `oldest`: 24 hours (LightStep's default), or 6 or 1 where nothing lies before them (ours).
 
         Raises:
             NotFound: there is none.
@@ -292,7 +294,9 @@ class Streams:
         if not 1 <= columns <= COLUMNS_MAX:
             raise BadRequest(f"columns must be 1 to {COLUMNS_MAX}", parameter="columns")
         until = (self._clock_ns() // 1000 if youngest_us is None else youngest_us - 1) // MINUTE_US + 1
-        since = until - RANGE_US // MINUTE_US if oldest_us is None else oldest_us // MINUTE_US
+        with gathering.lock:
+            minutes = dict(gathering.minutes)
+        since = until - _range(minutes, until) if oldest_us is None else oldest_us // MINUTE_US
         if since >= until:
             raise BadRequest(
                 "youngest_us ends the range before it begins",
@@ -300,8 +304,6 @@ class Streams:
                 parameter="youngest_us",
             )
         step = -(-(until - since) // columns)
-        with gathering.lock:
-            minutes = dict(gathering.minutes)
         steps: dict[int, list[Column]] = {}
         for minute, column in minutes.items():
             if since <= minute < until:
@@ -339,6 +341,13 @@ class Streams:
         for gathering in list(self._streams.values()) if self._commons is None else ():
             self._gather(gathering)
             self._save(gathering, soon=True)
+
+
+def _range(minutes: Iterable[int], until: int) -> int:
+    """How many minutes before `until` are shown of what a stream has."""
+    first = min(minutes, default=until)
+    ranges = [one // MINUTE_US for one in RANGES_US]
+    return next((one for one in ranges if until - one <= first), ranges[-1])
 
 
 def _minutes(source: Questions, project: str, plan: Plan) -> dict[int, Column]:

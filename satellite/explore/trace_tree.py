@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -233,9 +234,25 @@ class Tree:
         if begin is None and cursor is not None:
             begin = _place(cursor)
         first = min(max(first, begin or 0), last)
-        shown = range(first, min(first + limit, last))
-        components = self._components(shown)
-        rows = [self.row(place, components) for place in shown]
+        return self._shown(range(first, min(first + limit, last)), last)
+
+    def around(self, span_id: str, *, limit: int) -> TraceTree:
+        """The head, and `limit` rows with a span among them; before them the rows above the first, `limit` at most.
+
+        Raises NotFound.
+        """
+        place, last = self.place_of(span_id), len(self.drawn.of)
+        first = max(0, min(place - limit // 2, last - limit))
+        above: list[int] = []
+        up = self.drawn.above[first]
+        while up >= 0 and len(above) < limit:
+            above.append(up)
+            up = self.drawn.above[up]
+        return self._shown(range(first, min(first + limit, last)), last, above[::-1])
+
+    def _shown(self, shown: range, last: int, above: Sequence[int] = ()) -> TraceTree:
+        components = self._components(shown) | self._components(above)
+        rows = [self.row(place, components) for place in (*above, *shown)]
         until = int(self.whole.marks.max())
         following = f"{shown.stop}.{until}" if shown.stop < last else None
         return self._head(rows, following)
@@ -262,7 +279,7 @@ class Tree:
             raise NotFound(f"span {span_id} is named as a parent and not held")
         return place
 
-    def _components(self, shown: range) -> dict[int, str]:
+    def _components(self, shown: Sequence[int]) -> dict[int, str]:
         """The tag `component` of the rows shown that have it, by row of the batch."""
         batch = self.whole.batch
         prefix = key_prefix("component")

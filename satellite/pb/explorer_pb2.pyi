@@ -579,7 +579,7 @@ class Trace(_message.Message):
     def __init__(self, trace_id: _Optional[str] = ..., spans: _Optional[_Iterable[_Union[Span, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
 
 class TraceTreeRequest(_message.Message):
-    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor", "join", "below", "row")
+    __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor", "join", "below", "row", "span")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
     SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
@@ -588,6 +588,7 @@ class TraceTreeRequest(_message.Message):
     JOIN_FIELD_NUMBER: _ClassVar[int]
     BELOW_FIELD_NUMBER: _ClassVar[int]
     ROW_FIELD_NUMBER: _ClassVar[int]
+    SPAN_FIELD_NUMBER: _ClassVar[int]
     project: str
     trace_id: str
     snapshot: str
@@ -596,7 +597,8 @@ class TraceTreeRequest(_message.Message):
     join: bool
     below: str
     row: int
-    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., join: _Optional[bool] = ..., below: _Optional[str] = ..., row: _Optional[int] = ...) -> None: ...
+    span: str
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., limit: _Optional[int] = ..., cursor: _Optional[str] = ..., join: _Optional[bool] = ..., below: _Optional[str] = ..., row: _Optional[int] = ..., span: _Optional[str] = ...) -> None: ...
 
 class TraceTree(_message.Message):
     __slots__ = ("trace_id", "trace_ids", "start_us", "duration_us", "root", "spans", "errors", "depth", "missing", "duplicates", "skewed", "joined", "services", "notes", "rows", "total", "next_cursor")
@@ -1409,7 +1411,7 @@ class DropRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ...) -> None: ...
 
 class ProjectStats(_message.Message):
-    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes", "services")
+    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes", "services", "oldest_arrived_us")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
     BYTES_FIELD_NUMBER: _ClassVar[int]
@@ -1418,6 +1420,7 @@ class ProjectStats(_message.Message):
     LEDGER_FIELD_NUMBER: _ClassVar[int]
     DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_ARRIVED_US_FIELD_NUMBER: _ClassVar[int]
     project: str
     spans: int
     bytes: int
@@ -1426,7 +1429,8 @@ class ProjectStats(_message.Message):
     ledger: Ledger
     disk_bytes: int
     services: _containers.RepeatedCompositeFieldContainer[ServiceWindow]
-    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceWindow, _Mapping]]] = ...) -> None: ...
+    oldest_arrived_us: int
+    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceWindow, _Mapping]]] = ..., oldest_arrived_us: _Optional[int] = ...) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("spans", "errors", "error_ratio", "ops_per_s", "avg_latency_us", "p50_us", "p95_us", "p99_us", "series", "service", "slot", "operations")

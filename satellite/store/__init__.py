@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from satellite.query.plan import Plan
     from satellite.store.assembled import Assembled, Ints
 
-Order = Literal["-latency", "latency", "-start", "start", "arrival"]
+Order = Literal["-latency", "latency", "-start", "start", "arrival", "-arrival"]
 """Ties: by latency descending → start descending, span id; the mark decides what is left."""
 
 
@@ -237,6 +237,8 @@ class ProjectStats(msgspec.Struct, frozen=True):
     """Bytes of its files in the data directory."""
     services: list[ServiceWindow] = msgspec.field(default_factory=list)
     """Those with the most spans."""
+    oldest_arrived_us: int | None = None
+    """When the oldest span held arrived; None: none is held."""
 
 
 class Questions(Protocol):

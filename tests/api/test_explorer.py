@@ -140,6 +140,7 @@ def test_projects(api: Api) -> None:
         "mark": 88,
         "ledger": {"received": 90, "stored": 88, "dropped": {"zero_id": 2}, "evicted": 0, "duplicates": 0},
         "disk_bytes": 0,
+        "oldest_arrived_us": 1_000_000,
     }
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.span_detail import span_detail
@@ -329,6 +331,23 @@ def test_pages_and_subtrees() -> None:
             trace_tree(whole, below="ffff")
         with pytest.raises(BadRequest, match="cursor"):
             trace_tree(whole, cursor="x")
+
+
+@given(st.integers(1, 39), st.integers(1, 45))
+def test_the_rows_around_a_span_hang_together(wanted: int, limit: int) -> None:
+    batch = batch_of(*({"id": i, "parent": i // 3, "start": i} for i in range(1, 40)))
+    with holding(batch) as store:
+        tree = Tree(whole_trace(store, "p", "1"))
+        every = tree.page(limit=100).rows
+        found = tree.around(f"{wanted:x}", limit=limit).rows
+    places = [row.row for row in found]
+    assert found == [every[place] for place in places]
+    assert places == sorted(set(places))
+    assert f"{wanted:016x}" in [row.span_id for row in found]
+    size = min(limit, len(every))
+    assert places[-size:] == list(range(places[-1] - size + 1, places[-1] + 1))
+    if limit >= 4:  # no deeper than that
+        assert {row.parent for row in found} <= {*places, None}
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ Where the contract in `satellite/store/__init__.py` leaves room, this is what it
 
 * Orders, each with its ties: `-latency` is duration descending, start descending, span id ascending, mark ascending;
   `latency` is duration ascending, start ascending, span id, mark; `-start` is start descending, duration descending,
-  span id, mark; `start` is start ascending, duration ascending, span id, mark; `arrival` is the mark. Times compare
+  span id, mark; `start` is start ascending, duration ascending, span id, mark; `arrival` is the mark, `-arrival` the mark from the last on. Times compare
   in ns, span ids as unsigned numbers. A trace is by start, then span id, then mark.
 * A cursor pins the mark of its first page: what arrives later is on no later page and in no later total.
 * What a repeat, a version and a part are `satellite/store/identity.py` says. Two arrivals of one identity are the same
@@ -54,7 +54,7 @@ from tests import bookinfo
 SECOND_NS = 1_000_000_000
 NOW_NS = bookinfo.START_US * 1000
 ORDERS: tuple[Order | ByValue, ...] = (
-    *("-latency", "latency", "-start", "start", "arrival"),
+    *("-latency", "latency", "-start", "start", "arrival", "-arrival"),
     *(
         ByValue("http.status_code"),
         ByValue("istio.canonical_revision", descending=True),
@@ -687,6 +687,7 @@ class StoreConformance:
             ("-start", [4, 2, 1, 2**63 + 9, 6, 3, 5]),
             ("start", [5, 3, 6, 1, 2**63 + 9, 2, 4]),
             ("arrival", [2**63 + 9, 6, 5, 4, 3, 2, 1]),
+            ("-arrival", [1, 2, 3, 4, 5, 6, 2**63 + 9]),
         ],
     )
     def test_orders_and_their_ties(self, store: Store, order: Order, expected: list[int]) -> None:
@@ -738,10 +739,12 @@ class StoreConformance:
 
     @pytest.mark.parametrize("order", ORDERS)
     def test_the_mark_decides_what_is_left(self, store: Store, order: Order | ByValue) -> None:
-        for trace in (7, 3, 9, 1, 2**63):
+        arrived = [7, 3, 9, 1, 2**63]
+        for trace in arrived:
             store.write("p", one(trace_low=trace), arrived_ns=NOW_NS)
-        assert [int(span.trace_id, 16) for span in find(store, ALL, order)] == [7, 3, 9, 1, 2**63]
-        assert [int(span.trace_id, 16) for span in paged(store, "p", ALL, order, 1)] == [7, 3, 9, 1, 2**63]
+        expected = arrived[::-1] if order == "-arrival" else arrived
+        assert [int(span.trace_id, 16) for span in find(store, ALL, order)] == expected
+        assert [int(span.trace_id, 16) for span in paged(store, "p", ALL, order, 1)] == expected
 
     @pytest.mark.parametrize("order", ORDERS)
     @pytest.mark.parametrize("limit", [1, 12, 35, 36, 1000])
@@ -1436,11 +1439,11 @@ class StoreConformance:
 
     def test_recall_window(self, store: Store) -> None:
         store.write("p", one(span_id=1), arrived_ns=NOW_NS)
-        assert stats(store).recall_window_us == 0
+        assert (stats(store).recall_window_us, stats(store).oldest_arrived_us) == (0, NOW_NS // 1000)
         store.write("p", one(span_id=2), arrived_ns=NOW_NS + 3 * SECOND_NS + 7_000)
-        assert stats(store).recall_window_us == 3_000_007
+        assert (stats(store).recall_window_us, stats(store).oldest_arrived_us) == (3_000_007, NOW_NS // 1000)
         store.reset("p")
-        assert stats(store).recall_window_us == 0
+        assert (stats(store).recall_window_us, stats(store).oldest_arrived_us) == (0, None)
 
     def test_a_clock_moved_back_shows_no_negative_window(self, store: Store) -> None:
         store.write("p", one(span_id=1), arrived_ns=NOW_NS)

@@ -234,6 +234,8 @@ class Row:
                 return (self.start_ns, self.duration_ns, span_id, self.mark)
             case "arrival":
                 return (self.mark,)
+            case "-arrival":
+                return (-self.mark,)
 
 
 def texts_of(value: Any) -> list[str]:
@@ -721,7 +723,10 @@ def _stats(name: str, kept: _Project) -> ProjectStats:
     arrivals = [row.arrived_ns for row in rows]
     window_us = max(0, arrivals[-1] - arrivals[0]) // 1000 if arrivals else 0
     nbytes = sum(row.nbytes for row in rows)
-    return ProjectStats(name, len(rows), nbytes, window_us, kept.mark, kept.ledger())
+    since_us = arrivals[0] // 1000 if arrivals else None
+    return ProjectStats(
+        name, len(rows), nbytes, window_us, kept.mark, kept.ledger(), oldest_arrived_us=since_us
+    )
 
 
 def _cursor(order: Order | ByValue, mark: int, last: tuple[Any, ...]) -> str:

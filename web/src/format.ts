@@ -36,9 +36,6 @@ export function durationParts(us: number): [string, string] {
 
 export const duration = (us: number): string => durationParts(us).join(NARROW);
 
-/** How far back something reaches: below a second nobody needs to know. */
-export const reach = (us: number): string => (us < 1e6 ? `<${NARROW}1${NARROW}s` : duration(us));
-
 /** For axes: round numbers without superfluous digits. */
 export function durationTick(us: number): string {
   const [value, unit] = us > 0 && us < 0.9995 ? [us * 1e3, "ns"] : us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : us < 6e7 ? [us / 1e6, "s"] : [us / 6e7, "min"];
@@ -124,6 +121,9 @@ export function day(us: number): string {
 export function moment(us: number, nowUs: number, digits = 3): string {
   return day(us) === day(nowUs) ? clock(us, digits) : `${day(us)} ${clock(us, digits)}`;
 }
+
+/** Since when something is: to the minute, with the date when it is not today. */
+export const since = (us: number, nowUs: number): string => (day(us) === day(nowUs) ? "" : `${day(us)} `) + clock(us, 0).slice(0, 5);
 
 /** «today 10:57:51», for sentences. */
 export function when(us: number, nowUs: number): string {

@@ -2,7 +2,7 @@ import { mount } from "svelte";
 import App from "./App.svelte";
 import "./tokens.css";
 import "./base.css";
-import { restoreTheme } from "./theme.ts";
+import { followTheme } from "./theme.ts";
 
-restoreTheme();
+followTheme();
 mount(App, { target: document.body });

@@ -16,9 +16,14 @@ export function chooseTheme(chosen: Theme): void {
   remember(KEY, chosen);
 }
 
-export function restoreTheme(): void {
-  const chosen = recall(KEY);
-  if (chosen === "light" || chosen === "dark") document.documentElement.dataset["theme"] = chosen;
+/** Show what was chosen, here or in another tab of this browser. */
+export function followTheme(): void {
+  const restore = (): void => {
+    const chosen = recall(KEY);
+    if (chosen === "light" || chosen === "dark") document.documentElement.dataset["theme"] = chosen;
+  };
+  restore();
+  addEventListener("storage", (event) => event.key === KEY && restore());
 }
 
 /** What this browser remembers; null where it may not. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { bareSlot, fnv1a } from "../src/colour.svelte.ts";
-import { bytes, clockTick, count, countShort, duration, durationTick, exactUs, percent, rateTick, signed } from "../src/format.ts";
+import { bytes, clockTick, count, countShort, duration, durationTick, exactUs, percent, rateTick, signed, since } from "../src/format.ts";
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ").replaceAll("\u2212", "-");
 
@@ -38,5 +38,6 @@ test("a service's bare slot comes from FNV-1a of its name", () => {
 test("axes of time and rates say no more than their ticks are apart", () => {
   const at = Date.UTC(2026, 10, 25, 3, 0, 7) * 1e3 + 250_000;
   expect([3600e6, 5e6, 1e5].map((step) => clockTick(at, step))).toEqual(["03:00", "03:00:07", "03:00:07.250"]);
+  expect([since(at, at + 60e6), since(at, at + 86_400e6)]).toEqual(["03:00", "2026-11-25 03:00"]);
   expect([0, 0.5, 2, 1500].map((one) => plain(rateTick(one)))).toEqual(["0", "0.5 /s", "2 /s", "1,500 /s"]);
 });

@@ -3,6 +3,7 @@ import { axisOf, bucketOf, edgeUs, marksOf, nearestEdge, outline, roundAxis, xTi
 import { layout } from "../src/charts/layers.ts";
 import { entry } from "../src/entry.ts";
 import { gapsOf, lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
+import { merged } from "../src/pages/trace/tree.ts";
 import { added, predicate, term } from "../src/query/terms.ts";
 import { typed } from "../src/query/suggestions.ts";
 
@@ -49,6 +50,10 @@ describe("the waterfall's lines", () => {
   test("a folded pair is one line, its children right below it", () => {
     const lines = linesOf(rows, new Set(), true);
     expect(lines.map((line) => [line.at, line.depth, line.folded])).toEqual([[0, 0, -1], [1, 1, 2], [3, 2, -1], [4, 1, -1]]);
+  });
+  test("rows that come later stand among those that are here, each once", () => {
+    const places = (...rows: number[]): { row: number }[] => rows.map((row) => ({ row }));
+    expect(merged(places(0, 1, 2, 9), places(0, 5, 6, 9))).toEqual(places(0, 1, 2, 5, 6, 9));
   });
   test("what is not here is asked for below its own parent", () => {
     // 0 ─ 1 ─ 2, (3 and 4 below 1 are missing), (5 below 0 and 6 at the top are missing)

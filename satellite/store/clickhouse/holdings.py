@@ -52,9 +52,11 @@ class Holdings:
         span_bytes = self.span_bytes()
         services: dict[int, list[ServiceWindow]] = {}
         windows_us: dict[int, int] = {}
+        firsts_us: dict[int, int] = {}
         for row in self._services(held):
             number = row["project"]
             windows_us[number] = max(0, row["newest"] - row["first"]) // 1000
+            firsts_us[number] = row["first"] // 1000
             since_us = max(0, row["newest"] - row["oldest"]) // 1000
             shown = ServiceWindow(row["service"].decode("utf-8", "replace"), row["spans"], since_us)
             services.setdefault(number, []).append(shown)
@@ -68,6 +70,7 @@ class Holdings:
                 ledger=standing.ledger(spans),
                 disk_bytes=int(spans * span_bytes),
                 services=services.get(standing.moment.project, []),
+                oldest_arrived_us=firsts_us.get(standing.moment.project),
             )
             for standing, spans in held
         ]

@@ -15,6 +15,7 @@ _KEYS: dict[str, tuple[str, str]] = {
     "-start": ("bitNot(start_ns)", "bitNot(duration_ns)"),
     "start": ("start_ns", "duration_ns"),
     "arrival": ("mark", "toInt64(0)"),
+    "-arrival": ("bitNot(mark)", "toInt64(0)"),
 }
 """Columns to compare ascending, before span id and mark."""
 

@@ -51,6 +51,11 @@ _ORDERS: dict[str, _Sorting] = {
         lambda _, rows: np.zeros(len(rows), np.int64),
         least=lambda s: s.first_mark,
     ),
+    "-arrival": _Sorting(
+        lambda s, rows: -s.marks_of(rows),
+        lambda _, rows: np.zeros(len(rows), np.int64),
+        least=lambda s: -s.last_mark,
+    ),
 }
 
 

@@ -242,8 +242,9 @@ class Project:
             mark, memory_bytes, file_bytes = self.mark, self.bytes, self.file_bytes
         window_ns = held_ns(segments)
         services = windows(segments, SERVICES_SHOWN)
+        since_us = segments[0].oldest_arrived_ns // 1000 if segments else None
         return ProjectStats(
-            self.name, stored, memory_bytes, window_ns // 1000, mark, ledger, file_bytes, services
+            self.name, stored, memory_bytes, window_ns // 1000, mark, ledger, file_bytes, services, since_us
         )
 
     def entry(self) -> ProjectEntry:

@@ -9,9 +9,9 @@ import { router } from "../../router.svelte.ts";
 import { predicate, term } from "../../query/terms.ts";
 import { text } from "../../value.ts";
 import { extentOf, gapsOf, isClientHalf, labelOf, linesOf, type Extent, type Gap, type Line, type Row } from "./rows.ts";
-import { firstFrom, indexOf, rowsOf } from "./tree.ts";
+import { indexOf, merged, rowsOf } from "./tree.ts";
 
-/** So many rows are there without being asked for; what lies below is asked for by hand. */
+/** So many rows are there without being asked for; the others are asked for by hand. */
 const BY_THEMSELVES = 20_000;
 /** Rows of a page. */
 const PAGE = 4000;
@@ -33,16 +33,23 @@ export class TraceState {
   /** More rows are on their way, or why they did not come. */
   loading = $state(false);
   unloaded: string = $state("");
+  /** Rows far down were brought for the span of the address: what lies between comes when it is asked for. */
+  #far = $state(false);
+  /** The span of an address that the trace does not have. */
+  #lost = $state("");
 
   constructor() {
     this.answer = new Ask(() => {
       const [named, source] = [this.#named, this.#source];
       return named && ((signal) => get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, source, signal));
     });
-    // The first rows are drawn at once, the others come behind; a link to a span brings all up to that.
+    // The first rows are drawn at once, the others come behind; of a trace of very many, those around the span of the address.
     $effect(() => {
-      const rows = this.answer.value?.next_cursor ? this.rows.length : Number.POSITIVE_INFINITY;
-      if (rows < BY_THEMSELVES || (rows < Number.POSITIVE_INFINITY && !this.found)) untrack(() => void this.more());
+      const tree = this.answer.value;
+      if (!tree?.next_cursor) return;
+      const wanted = this.found || tree.total <= BY_THEMSELVES ? "" : this.#wantedId;
+      if (wanted && wanted !== this.#lost) untrack(() => void this.#seek(wanted));
+      else if (tree.rows.length < BY_THEMSELVES && !this.#far) untrack(() => void this.more());
     });
     this.detail = new Ask(() => {
       const [named, source, span_id] = [this.#named, this.#source, this.#selectedId];
@@ -73,7 +80,7 @@ export class TraceState {
     return extentOf(this.rows, tree && { from: tree.start_us, to: tree.start_us + Math.max(1, tree.duration_us) });
   });
   readonly #gaps: ReadonlyMap<number, readonly Gap[]> = $derived.by(() => gapsOf(this.rows, this.answer.value?.total ?? 0));
-  readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded, this.rows.length < BY_THEMSELVES ? undefined : this.#gaps));
+  readonly lines: readonly Line[] = $derived.by(() => linesOf(this.rows, this.collapsed, this.folded, this.rows.length < BY_THEMSELVES && !this.#far ? undefined : this.#gaps));
   /** The row that offsets are told from. */
   readonly root: Row | undefined = $derived.by(() => this.rowAt(this.answer.value?.root ?? -1) ?? this.rows.find((row) => !row.missing));
   readonly pathTotal: number = $derived.by(() => Math.max(1, (this.answer.value?.services ?? []).reduce((sum, one) => sum + one.path_us, 0)));
@@ -98,10 +105,8 @@ export class TraceState {
     const said = /^(\d+)-(\d+)$/.exec(router.params.get("zoom") ?? "");
     return said && Number(said[1]) < Number(said[2]) ? [Number(said[1]), Number(said[2])] : null;
   }
-  readonly #wanted: number | null = $derived.by(() => {
-    const wanted = router.params.get("span")?.toLowerCase().padStart(16, "0");
-    return wanted ? this.rows.findIndex((row) => row.id === wanted && !row.missing) : null;
-  });
+  readonly #wantedId: string = $derived(router.params.get("span")?.toLowerCase().padStart(16, "0") ?? "");
+  readonly #wanted: number | null = $derived(this.#wantedId ? this.rows.findIndex((row) => row.id === this.#wantedId && !row.missing) : null);
   /** Whether the span of the address is among the rows that are here; true when it names none. */
   get found(): boolean {
     return this.#wanted !== -1;
@@ -125,19 +130,30 @@ export class TraceState {
   }
   /** The next page of rows that are missing: of this gap, or of the first there is. */
   async more(gap: Gap | undefined = this.#gaps.values().next().value?.[0]): Promise<void> {
+    if (gap) await this.#bring({ row: gap.from, limit: Math.min(PAGE, gap.to - gap.from) });
+  }
+  async #seek(span: string): Promise<void> {
+    this.#far = true;
+    const failure = await this.#bring({ span, limit: PAGE });
+    if (failure) this.#far = false;
+    if (failure?.status === 404) this.#lost = span;
+  }
+  /** More rows to those that are here. What went wrong is told. */
+  async #bring(which: { row: number; limit: number } | { span: string; limit: number }): Promise<Failure | null> {
     const [named, tree] = [this.#named, this.answer.value];
-    if (!named || !gap || !tree?.next_cursor || this.loading) return;
+    if (!named || !tree?.next_cursor || this.loading) return null;
     this.loading = true;
     this.unloaded = "";
     try {
-      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor, row: gap.from, limit: Math.min(PAGE, gap.to - gap.from) });
-      // Only among the rows that it was asked for. The first page's cursor stays: it names the moment of all pages.
-      const before = firstFrom(tree.rows, gap.from);
-      const rows = [...tree.rows.slice(0, before), ...page.rows, ...tree.rows.slice(before)];
+      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor, ...which });
+      // Only to the rows that they were asked for. The first page's cursor stays: it names the moment of all pages.
+      const rows = merged(tree.rows, page.rows);
       if (this.answer.value === tree) this.answer.value = { ...tree, rows, next_cursor: rows.length < tree.total ? tree.next_cursor : null };
+      return null;
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       this.unloaded = error.message;
+      return error;
     } finally {
       this.loading = false;
     }

@@ -22,6 +22,12 @@ export function firstFrom(rows: readonly { readonly row: number }[], place: numb
   return low;
 }
 
+/** The rows of both, in order; what both have once. */
+export function merged<R extends { readonly row: number }>(rows: readonly R[], more: readonly R[]): R[] {
+  const all = [...rows, ...more].sort((a, b) => a.row - b.row);
+  return all.filter((one, at) => one.row !== all[at - 1]?.row);
+}
+
 /** The rows in the tree's order; the answer may have come in pages, and some of them not yet. */
 export function rowsOf(tree: TraceTree): Row[] {
   return tree.rows.map((row, at) => ({
