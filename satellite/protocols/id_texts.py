@@ -7,7 +7,7 @@ from typing import Any
 
 from satellite.model.span import Span, TagValue
 from satellite.model.spans import id_text, trace_text
-from satellite.protocols.rows import SpanId, read_id
+from satellite.protocols.values import SpanId, read_id
 
 PARENT, REFERENCES = "parent_id_text", "reference_id_texts"
 OWN = ("trace_id_text", "span_id_text", PARENT)

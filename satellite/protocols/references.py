@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from satellite.model.spans import encode_reference
-from satellite.protocols.rows import NO_ID, SpanId
+from satellite.protocols.values import NO_ID, SpanId
 
 
 class SentReference(NamedTuple):

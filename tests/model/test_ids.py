@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from satellite.model.ids import hashed, hex_digits
-from satellite.protocols.rows import read_id
+from satellite.protocols.values import read_id
 
 TRACE, SPAN = "7c1e5a90b3d24f6886f0c2d4e6a81b35", "a1b2c3d4e5f60001"
 

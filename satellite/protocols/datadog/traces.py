@@ -19,23 +19,18 @@ from satellite.model.spans import Kind, Marks, Status
 from satellite.model.tags import text_of
 from satellite.protocols.datadog import string_table
 from satellite.protocols.readers.messagepack import list_at, read_value, skip
-from satellite.protocols.rows import (
+from satellite.protocols.rows import Rows, check_spans, decode_rows, plain_reply, say_broken, say_dropped
+from satellite.protocols.values import (
     KIND_TAG,
     MASK,
     SERVICE_TAG,
     STATUS_TAG,
-    Rows,
     SpanId,
-    check_spans,
-    decode_rows,
     is_true,
     kind_of,
-    plain_reply,
     plain_value,
     read_id,
     read_times,
-    say_broken,
-    say_dropped,
     says_error,
     sound_text,
     whole_number,

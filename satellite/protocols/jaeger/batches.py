@@ -30,15 +30,8 @@ from satellite.protocols.readers.thrift import (
     read_struct,
 )
 from satellite.protocols.references import SentReference
-from satellite.protocols.rows import (
-    MASK,
-    SPAN_BYTES_MAX,
-    SpanId,
-    check_spans,
-    decode_rows,
-    plain_reply,
-    read_id,
-)
+from satellite.protocols.rows import SPAN_BYTES_MAX, check_spans, decode_rows, plain_reply
+from satellite.protocols.values import MASK, SpanId, read_id
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 

@@ -29,16 +29,8 @@ from satellite.protocols.jaeger.model import (
 )
 from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.references import SentReference
-from satellite.protocols.rows import (
-    Rows,
-    decode_rows,
-    is_true,
-    kind_of,
-    plain_reply,
-    plain_value,
-    read_id,
-    whole_number,
-)
+from satellite.protocols.rows import Rows, decode_rows, plain_reply
+from satellite.protocols.values import is_true, kind_of, plain_value, read_id, whole_number
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 Json = dict[str, Any]

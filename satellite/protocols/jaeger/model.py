@@ -13,19 +13,16 @@ from satellite.model.spans import Kind, Marks, Status, id_text
 from satellite.model.tags import text_of
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.references import SentReference, read_references
-from satellite.protocols.rows import (
+from satellite.protocols.rows import SPAN_BYTES_MAX, Rows, say_broken, say_dropped
+from satellite.protocols.values import (
     KIND_TAG,
     NO_ID,
     SERVICE_TAG,
-    SPAN_BYTES_MAX,
     STATUS_TAG,
-    Rows,
     SpanId,
     is_true,
     kind_of,
     read_times,
-    say_broken,
-    say_dropped,
     says_error,
     sound_text,
 )

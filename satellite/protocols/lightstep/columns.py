@@ -18,7 +18,7 @@ from satellite.model.spans import SCHEMA, Marks, SpanBatch, encode_reference
 from satellite.model.tags import MALFORMED_KEY, normalise, text_of
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.meanings import meaningful, meanings
-from satellite.protocols.rows import STATUS_TAG
+from satellite.protocols.values import STATUS_TAG
 
 OFFSET_LIMIT_US = 86_400_000_000
 """Clock corrections beyond a day are taken for a broken clock and left out (ours)."""

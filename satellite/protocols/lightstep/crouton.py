@@ -23,7 +23,8 @@ from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text
 from satellite.protocols.readers.json_parts import Elements
 from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
-from satellite.protocols.rows import MASK, SERVICE_TAG, Rows
+from satellite.protocols.rows import Rows
+from satellite.protocols.values import MASK, SERVICE_TAG
 
 KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
 TRACE_JOIN_ID = {1: Field("TraceKey", STRING), 2: Field("Value", STRING)}

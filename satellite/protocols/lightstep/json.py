@@ -28,7 +28,8 @@ from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers.json_document import clean_text
 from satellite.protocols.readers.json_parts import Elements, read_members
 from satellite.protocols.references import SentReference, read_references
-from satellite.protocols.rows import MASK, Rows, SpanId, decode_rows
+from satellite.protocols.rows import Rows, decode_rows
+from satellite.protocols.values import MASK, SpanId
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep_json"

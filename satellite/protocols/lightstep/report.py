@@ -16,18 +16,8 @@ from satellite.model.span import META_EVENT_TAG, TagValue
 from satellite.model.spans import Kind, Marks, Status
 from satellite.protocols.lightstep.columns import OFFSET_LIMIT_US
 from satellite.protocols.readers.json_document import clean_text
-from satellite.protocols.rows import (
-    KIND_TAG,
-    STATUS_TAG,
-    Rows,
-    SpanId,
-    is_true,
-    kind_of,
-    read_times,
-    say_broken,
-    say_dropped,
-    says_error,
-)
+from satellite.protocols.rows import Rows, say_broken, say_dropped
+from satellite.protocols.values import KIND_TAG, STATUS_TAG, SpanId, is_true, kind_of, read_times, says_error
 
 
 class SpanWriter:

@@ -46,7 +46,7 @@ from satellite.protocols.otlp.parts import (
 )
 from satellite.protocols.otlp.tags import Ints, Mask, Occurrences, occurrences, text, to_tags
 from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, View, Views, is_true
-from satellite.protocols.rows import STATUS_TAG, says_error
+from satellite.protocols.values import STATUS_TAG, says_error
 
 _LIMIT = np.uint64(2**63 - 1)
 _FUTURE_NS = 86_400_000_000_000

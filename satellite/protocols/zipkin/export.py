@@ -16,7 +16,7 @@ from satellite.model.span import Log, Span, TagValue
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import text_of
 from satellite.protocols.id_texts import id_texts
-from satellite.protocols.rows import KIND_TAG
+from satellite.protocols.values import KIND_TAG
 from satellite.protocols.zipkin.model import (
     ADDRESS_FIELDS,
     PEER_TAGS,

@@ -14,12 +14,12 @@ from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text
 from satellite.model.tags import text_of
 from satellite.protocols.id_texts import named_texts
-from satellite.protocols.rows import (
+from satellite.protocols.rows import Rows
+from satellite.protocols.values import (
     KIND_TAG,
     NO_ID,
     SERVICE_TAG,
     STATUS_TAG,
-    Rows,
     kind_of,
     plain_value,
     read_id,

@@ -23,7 +23,7 @@ from satellite.protocols.readers.thrift import (
     Schema,
     read_list,
 )
-from satellite.protocols.rows import MASK, whole_number
+from satellite.protocols.values import MASK, whole_number
 from satellite.protocols.zipkin.model import ZipkinSpan, address_text
 
 _CORE = {"cs": "CLIENT", "cr": "CLIENT", "sr": "SERVER", "ss": "SERVER", "ms": "PRODUCER", "mr": "CONSUMER"}
