@@ -6,7 +6,6 @@ Facts: the wire reference, section 8; what a span means is `jaeger_model`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -150,14 +149,14 @@ _TAG: Schema = {
 _TAG_FIELDS = {0: ("text", ""), 1: ("double", 0.0), 2: ("bool", False), 3: ("long", 0), 4: ("binary", b"")}
 """Type → where the value is, and what it is when that is missing. Not the numbers of the protobuf form."""
 
-_PROCESS: Schema = {1: Field("service", STRING), 2: Field("tags", LIST, _TAG, encoded=True)}
+_PROCESS: Schema = {1: Field("service", STRING), 2: Field("tags", LIST, _TAG)}
 _REFERENCE: Schema = {
     1: Field("type", I32),
     2: Field("trace_low", I64),
     3: Field("trace_high", I64),
     4: Field("span_id", I64),
 }
-_LOG: Schema = {1: Field("timestamp", I64), 2: Field("fields", LIST, _TAG, encoded=True)}
+_LOG: Schema = {1: Field("timestamp", I64), 2: Field("fields", LIST, _TAG)}
 _SPAN: Schema = {
     1: Field("trace_low", I64),
     2: Field("trace_high", I64),
@@ -168,7 +167,7 @@ _SPAN: Schema = {
     7: Field("flags", I32),
     8: Field("start", I64),
     9: Field("duration", I64),
-    10: Field("tags", LIST, _TAG, encoded=True),
+    10: Field("tags", LIST, _TAG),
     11: Field("logs", LIST, _LOG),
 }
 BATCH: Schema = {1: Field("process", STRUCT, _PROCESS), 2: Field("spans", LIST, _SPAN)}
@@ -215,20 +214,12 @@ def _thrift_id(found: dict[str, Any]) -> SpanId:
     return SpanId(found.get("trace_high", 0) & MASK, found.get("trace_low", 0) & MASK)
 
 
-def _thrift_tags(tags: Iterable[bytes]) -> list[tuple[str, TagValue]]:
-    return [_cached_tag(tag) if len(tag) <= _CACHED_BYTES else _thrift_tag(tag) for tag in tags]
-
-
-def _thrift_tag(encoded: bytes) -> tuple[str, TagValue]:
-    tag = read_struct(encoded, _TAG)
-    field, default = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
-    return tag.get("key", ""), tag.get(field, default)
-
-
-_CACHED_BYTES = 200
-"""Longer ones rarely repeat."""
-
-_cached_tag = lru_cache(maxsize=16384)(_thrift_tag)
+def _thrift_tags(tags: Iterable[dict[str, Any]]) -> list[tuple[str, TagValue]]:
+    found: list[tuple[str, TagValue]] = []
+    for tag in tags:
+        field, default = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
+        found.append((tag.get("key", ""), tag.get(field, default)))
+    return found
 
 
 # Answers

@@ -158,7 +158,11 @@ class _Request:
     def _tags(self, entries: Any) -> Iterator[tuple[str, TagValue]]:
         """(key, typed value) of each KeyValue that is not empty."""
         for entry in self._objects(entries):
-            key, kind, value = entry.get("key"), "", None
+            key, kind, value = entry.get("key"), "", entry.get("stringValue")
+            if len(entry) == 2 and isinstance(key, str) and isinstance(value, str):  # the usual one
+                yield key, value
+                continue
+            value = None
             for name, found in entry.items():
                 if name in _VALUES and found is not None:
                     kind, value = _VALUES[name], found
