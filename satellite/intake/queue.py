@@ -16,9 +16,11 @@ from satellite.model.report import Receipt
 from satellite.protocols.wire import WireProtocol
 
 REPORTS_PER_CALL = 512
-BYTES_PER_CALL = 4 * 2**20
-"""What one decoding call takes at most (one body of any size apart): enough to spread its fixed cost, little enough
-that nobody waits long behind it. Ours."""
+BYTES_PER_CALL = 2**20
+CALL_SECONDS = 0.1
+"""What one decoding call takes at most (one body of any size apart), the time by what its protocol took lately: enough to spread
+its fixed cost, little enough that nobody waits long behind it or within it, the event loop included: what reads protobuf keeps the
+interpreter for 2 ms a MiB or more. Ours."""
 
 TURN_BYTES = 64 * 2**10
 """What a sender's turn takes at least, when others wait, too. Ours."""
@@ -112,7 +114,7 @@ class Queue:
     def take(self) -> list[Waiting]:
         """The next items, all of one protocol, those of each sender in order of arrival; [] when nothing waits."""
         taken: list[Waiting] = []
-        left = BYTES_PER_CALL
+        left, seconds_left = BYTES_PER_CALL, CALL_SECONDS
         protocol = next(iter(self._rows.values())).items[0].protocol if self._rows else None
         progress = True
         while progress:
@@ -120,13 +122,13 @@ class Queue:
             for sender in list(self._rows):
                 row, turn = self._rows[sender], TURN_BYTES
                 while row.items and turn > 0 and row.items[0].protocol is protocol:
-                    size = len(row.items[0].body)
-                    if len(taken) == REPORTS_PER_CALL or (taken and size > left):
+                    size, seconds = len(row.items[0].body), self.seconds(row.items[0])
+                    if len(taken) == REPORTS_PER_CALL or (taken and (size > left or seconds > seconds_left)):
                         return taken
-                    item = row.items.popleft()
-                    taken.append(item)
+                    taken.append(row.items.popleft())
                     left, turn, progress = left - size, turn - size, True
-                    self._count(row, -self.seconds(item), -size)
+                    seconds_left -= seconds
+                    self._count(row, -seconds, -size)
                 if turn < TURN_BYTES:
                     self._rows.move_to_end(sender)
                 if not row.items:

@@ -14,7 +14,7 @@ from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.intake import LARGE_BYTES, WAIT_SECONDS_MAX, Delivery, Intake
 from satellite.intake.parcel import Origin
-from satellite.intake.queue import BYTES_PER_CALL, REPORT_BYTES, TURN_BYTES, Queue, Waiting
+from satellite.intake.queue import BYTES_PER_CALL, CALL_SECONDS, REPORT_BYTES, TURN_BYTES, Queue, Waiting
 from satellite.intake.refusals import KEPT_OF_A_KIND, KINDS_KEPT, Refusal, Refusals
 from satellite.intake.reporters import NAME_CHARACTERS, Reporters
 from satellite.intake.tokens import Tokens
@@ -49,6 +49,19 @@ def test_a_small_report_waits_for_little_of_anothers_many(loop: asyncio.Abstract
     taken = queue.take()
     assert [item.sender for item in taken[:2]] == ["loud", "quiet"]
     assert sum(len(item.body) for item in taken) <= BYTES_PER_CALL
+
+
+def test_a_call_takes_less_of_a_protocol_that_takes_its_time(loop: asyncio.AbstractEventLoop) -> None:
+    queue = Queue()
+    size = 10_000 - REPORT_BYTES
+    for _ in range(60):  # an average that moves
+        queue.measured([waiting(loop, "a", size)], CALL_SECONDS / 4)
+    for _ in range(6):
+        queue.put(waiting(loop, "a", size))
+    assert len(queue.take()) in (3, 4)  # the average comes near, from below
+    for _ in range(60):
+        queue.measured([waiting(loop, "a", size)], CALL_SECONDS * 2)
+    assert len(queue.take()) == 1  # one in any case
 
 
 def test_everything_is_taken_once_and_each_senders_in_order(loop: asyncio.AbstractEventLoop) -> None:
