@@ -141,6 +141,10 @@ _PARENTHESES = 'values stand in parentheses: IN ("value")'
 _PATTERN = 'patterns are regular expressions: MATCHES REGEXP ("prefix.*")'
 _CHIPS = "chips stand side by side, with nothing between them"
 _COMMA = "values are separated by commas; one with white space in it goes in double quotes"
+_TERM = 'a term is a key, an operator and values: operation IN ("checkout"), "error" IN ("true")'
+_TERMS = "terms are joined by AND"
+_NEGATED = 'NOT stands behind the key: "error" NOT IN ("true")'
+_TAG = "a tag is written tag:KEY=VALUE"
 _EMPTY = "put at least one value between the parentheses"
 _NEXT = re.compile(rf"[{QUOTES}][^{QUOTES}]*+[{QUOTES}]?|[=!<>~|&]+|[^\s(),{QUOTES}]+|.", re.DOTALL)
 _COMPARED = re.compile(
@@ -204,8 +208,16 @@ def _hint(found: str, expected: AbstractSet[str]) -> str | None:
             return _CHIPS
         case word if word in _PATTERNS and expected >= {"IN", "NOT"}:
             return _PATTERN
-        case _ if found and expected == {"_OPEN"}:
+        case "NOT" if "KEY" in expected:
+            return _NEGATED
+        case _ if expected >= {"IN", "NOT"}:
+            return _TERM
+        case _ if found not in {"", ")"} and "_AND" in expected:
+            return _TERMS
+        case _ if expected == {"_OPEN"}:
             return _PARENTHESES
+        case _ if expected == {"_EQUALS"} or (":" in found and "FIELD" in expected):
+            return _TAG
         case _ if found and expected >= {"_COMMA", "_CLOSE"}:
             return _COMMA
     return None
