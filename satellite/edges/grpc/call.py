@@ -191,6 +191,11 @@ class Call:
             self.consume()
         return compressed, body
 
+    def check_only(self) -> None:
+        """For a method that has one message, which was taken. Raises CallFailed when more has come: it would be lost."""
+        if not self.messages.is_empty:
+            raise CallFailed(grpc.StatusCode.INTERNAL, "more than one message in a call that has one")
+
     def consume(self) -> None:
         """Let the client send more."""
         if self._owed_bytes:

@@ -173,6 +173,8 @@ class ReportCall(Call):
 
     def _take(self) -> None:
         compressed, body = self.take()
+        if not self._protocol.grpc_streams:
+            self.check_only()
         self._message, self._encoding = body, ""
         if not compressed:
             self._submit(body)
@@ -209,6 +211,12 @@ class ReportCall(Call):
         if receipt.refusal is not None:
             self._fail(receipt.refusal, receipt=receipt)
             return
+        if not self._protocol.grpc_streams:
+            try:
+                self.check_only()
+            except CallFailed as failure:  # it came while the first was in hand, which is kept: sent again, it is known
+                self._fail_with(failure, receipt)
+                return
         right = self._protocol.encode(receipt, _HEAD).body
         self._note(receipt, right)
         connection = self.wire.http2

@@ -166,6 +166,7 @@ class ServicerCall(Call):
         request = await self.next_request()
         if request is grpc.aio.EOF:
             raise CallFailed(grpc.StatusCode.INTERNAL, "a call without a message")
+        self.check_only()
         return request
 
     async def _requests(self) -> AsyncIterator[Any]:
