@@ -48,6 +48,7 @@ _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 _HEAD_TOO_LARGE = (b"431 Request Header Fields Too Large", b"the head of the request is too large\n")
 _TOO_MUCH_FRAMING = (b"400 Bad Request", b"too much of the body is chunk extensions and trailers\n")
+_CODING = (b"501 Not Implemented", b"the one transfer coding here is chunked (RFC 9112, 6.1)\n")
 _NOT_ONE_HOST = (b"400 Bad Request", b"a request has one Host field (RFC 9112, 3.2)\n")
 _GRPC_PATH = (b"505 HTTP Version Not Supported", b"this path is a gRPC method, which needs HTTP/2\n")
 _TOO_SLOW = (b"408 Request Timeout", b"the body comes too slowly\n")
@@ -86,6 +87,8 @@ class Http1Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._fields = 0
         self._hosts = 0
+        self._codings = False
+        """Whether the body has a transfer coding beside chunked: it would be taken with it still on."""
         self._chunks = 0
         self._began = b""
         self._framing_bytes = 0
@@ -221,6 +224,7 @@ class Http1Connection(HttpToolsProtocol):
         self._pace = Pace(self.loop.time)
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
+        self._codings = False
         self._framing_bytes = self._read_bytes if self._quiet else 0
         self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self, PACE: self._pace}  # type: ignore[dict-item]
 
@@ -237,7 +241,11 @@ class Http1Connection(HttpToolsProtocol):
             self._refuse(_HEAD_TOO_LARGE)
         elif self._head_since is not None:
             super().on_header(name, value)
-            self._hosts += name.lower() == b"host"
+            match name.lower():
+                case b"host":
+                    self._hosts += 1
+                case b"transfer-encoding":
+                    self._codings |= value.strip().lower() != b"chunked"
 
     def on_headers_complete(self) -> None:
         """Its head is complete."""
@@ -246,6 +254,8 @@ class Http1Connection(HttpToolsProtocol):
         self._counts = False
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             self._refuse(_NOT_ONE_HOST)
+        if self._codings:
+            self._refuse(_CODING)
         if self._listener.is_grpc_method(self.url) and not may_be_web(self.parser.get_method(), self.headers):
             self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])
             self._refuse(_GRPC_PATH)

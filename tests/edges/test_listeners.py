@@ -411,6 +411,18 @@ def test_a_request_has_one_host(run: Any, hosts: bytes, version: bytes, status: 
     run(main)
 
 
+@pytest.mark.parametrize("codings", [b"gzip, chunked", b"gzip\r\nTransfer-Encoding: chunked"])
+def test_a_transfer_coding_beside_chunked_is_not_implemented(run: Any, codings: bytes) -> None:
+    async def main() -> None:
+        head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: " + codings
+        async with served() as here:
+            answer = await here.talk(head + b"\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+            assert answer.split()[1] == b"501"
+            assert b"chunked (RFC 9112" in answer
+
+    run(main)
+
+
 def test_what_a_chunked_body_has_beside_its_content(run: Any) -> None:
     async def main() -> None:
         head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -214,7 +214,9 @@ class ReportCall(Call):
         if not self._protocol.grpc_streams:
             try:
                 self.check_only()
-            except CallFailed as failure:  # it came while the first was in hand, which is kept: sent again, it is known
+            except (
+                CallFailed
+            ) as failure:  # it came while the first was in hand, which is kept: sent again, it is known
                 self._fail_with(failure, receipt)
                 return
         right = self._protocol.encode(receipt, _HEAD).body

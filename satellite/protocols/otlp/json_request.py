@@ -21,6 +21,13 @@ _NOT_FINITE = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\s*[,}\]]")
 _CAMEL = re.compile("_([a-z0-9])")
 _SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
 
+_LISTS = {
+    "resourceSpans": "resource_spans",
+    "scopeSpans": "scope_spans",
+    "instrumentationLibrarySpans": "instrumentation_library_spans",
+}
+"""What has spans, and its other spelling."""
+
 Raws = list[msgspec.Raw] | None
 
 
@@ -154,12 +161,11 @@ def _check_count(request: Request, body: bytes) -> None:
     if len(resources) + scopes + spans > FREE + len(body) // SPAN_BYTES_MIN:
         raise too_many()
     # A list under a key that comes again would be lost with all its spans: of such the last counts.
-    if (
-        body.count(b'"resourceSpans"') > 1
-        or body.count(b'"scopeSpans"') > len(resources)
-        or body.count(b'"spans"') > scopes
-    ):
-        check_keys(body)
+    mosts = (1, len(resources), len(resources), scopes)
+    for most, keys in zip(mosts, (*_LISTS.items(), ("spans",)), strict=True):
+        if sum(body.count(f'"{key}"'.encode()) for key in keys) > most:
+            check_keys(body)
+            break
 
 
 def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[str]]:
@@ -228,6 +234,10 @@ def _camel_keys(value: Any) -> Any:
                 _CAMEL.sub(lambda match: match[1].upper(), key): _camel_keys(inner)
                 for key, inner in value.items()
             }
+            if twice := [key for key, snake in _LISTS.items() if key in value and snake in value]:
+                raise BadReport(
+                    f"not JSON: the key {twice[0]!r} stands twice in one object, in two spellings"
+                )
             return camel
         case list():
             return [_camel_keys(inner) for inner in value]

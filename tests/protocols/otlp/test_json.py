@@ -383,6 +383,25 @@ def test_spans_under_a_key_that_stands_twice_are_refused_rather_than_lost(key: s
     assert f"the key '{key}' stands twice" in outcome.message
 
 
+@pytest.mark.parametrize(
+    ("key", "again"),
+    [
+        ("resource_spans", "resource_spans"),
+        ("resource_spans", "resourceSpans"),
+        ("scope_spans", "scope_spans"),
+        ("scope_spans", "scopeSpans"),
+        ("spans", "spans"),
+    ],
+)
+def test_in_snake_case_too(key: str, again: str) -> None:
+    sent = body(IDS).decode().replace("resourceSpans", "resource_spans").replace("scopeSpans", "scope_spans")
+    assert isinstance(decode_json([sent.encode()], NOW_NS).reports[0], Report)
+    before, after = sent.split(f'"{key}": ', 1)
+    [outcome] = decode_json([f'{before}"{again}": [], "{key}": {after}'.encode()], NOW_NS).reports
+    assert isinstance(outcome, BadReport)
+    assert "stands twice" in outcome.message
+
+
 def test_an_attribute_may_have_the_key_of_a_list_of_spans() -> None:
     [span] = spans_of(
         body(IDS | {"attributes": [{"key": "spans", "value": {"stringValue": "resourceSpans"}}]})
