@@ -33,6 +33,10 @@ EASY, TIGHT = 0.82, 0.92
 
 PAUSE_SECONDS = 0.25
 
+GIVE_BACK_SECONDS, GIVE_BACK_SHARE, GROWN_BYTES = 10.0, 0.001, 4 * 2**20
+"""So often free memory goes back where there is room, once the process has grown by that much: the allocator keeps what merges and
+decoding left, and holds everybody up for a moment while it looks for it. That takes no more than this share of the time. Ours."""
+
 LOOK_SECONDS = 0.01
 """For so long a look at what is taken holds, less what was let in since: asked for several times in a turn of the loop. Ours."""
 
@@ -164,6 +168,8 @@ class MemoryGuard:
         self._tight = False
         self._looked_at, self._spare = 0.0, 0
         """When `refuses` looked last, and what could still be let in then, less what was since."""
+        self._given_back, self._give_back_at = 0, 0.0
+        """What was left when memory went back last; when it may again."""
         self._thread = threading.Thread(target=self._work, name="memory", daemon=True)
 
     def start(self) -> None:
@@ -193,8 +199,17 @@ class MemoryGuard:
             self._wake.notify_all()
         return f"{self.problem}; send again later"
 
+    def tidy(self) -> None:
+        """Give back what is free, if it is time and the process has grown."""
+        began = time.monotonic()
+        if began >= self._give_back_at and self._resident() > self._given_back + GROWN_BYTES:
+            give_back()
+            now = time.monotonic()
+            self._give_back_at = now + max(GIVE_BACK_SECONDS, (now - began) / GIVE_BACK_SHARE)
+            self._given_back = self._resident()
+
     def relieve(self) -> None:
-        """One look: give back what is free, and what spans take beyond that."""
+        """One look: beyond the limit's easy share give back what is free, and what spans take beyond that."""
         easy = int(self.limit * EASY)
         if self._resident() > easy:
             self._holder.release()
@@ -216,6 +231,7 @@ class MemoryGuard:
                 self._called = False
                 if self._closed:
                     return
+            self.tidy()
             self.relieve()
 
     def close(self) -> None:

@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
 
+from satellite import memory
 from satellite.memory import (
     EASY,
     OVERHEAD,
@@ -103,6 +105,32 @@ def test_with_room_nothing_is_done() -> None:
     guard = MemoryGuard(1000, spans, resident=lambda: spans.taken)
     guard.relieve()
     assert (spans.asked, spans.released, guard.refuses(10)) == ([], 0, "")
+
+
+def test_a_process_that_grew_gives_back_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    spans, now, given = Spans(100 * MIB), 1000.0, 0
+
+    def give_back() -> None:
+        nonlocal now, given
+        now, given, spans.taken = now + 0.05, given + 1, 90 * MIB
+
+    monkeypatch.setattr(memory, "give_back", give_back)
+    monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: now))
+    guard = MemoryGuard(10_000 * MIB, spans, resident=lambda: spans.taken)
+    guard.tidy()
+    now += 1000
+    guard.tidy()
+    assert given == 1  # it has not grown
+    spans.taken = 95 * MIB
+    guard.tidy()
+    assert given == 2
+    spans.taken = 99 * MIB
+    now += 40  # it took 50 ms, and may take a thousandth
+    guard.tidy()
+    assert given == 2
+    now += 10
+    guard.tidy()
+    assert given == 3
 
 
 # A process under a limit
