@@ -35,6 +35,10 @@ _OPTIONS = {
         "COMMAND",
         "start a satellite by this command, which stays in the foreground; {port} in it is a free port for its Explorer",
     ),
+    "satellite_timeout": (
+        "SECONDS",
+        "how long expect and fence wait where a test names no timeout: 5, more where everything is slow",
+    ),
     "satellite_artifacts": (
         "DIR",
         "write the spans of failed tests, and pages of their traces, to folders below this one",
@@ -46,6 +50,8 @@ _OPTIONS = {
 }
 """Each is a flag, an environment variable and a setting of pytest.ini; the first that is set counts."""
 _SHOW = ("failed", "all", "none")
+TIMEOUT_S_MAX = 60
+"""The satellite's own bound of a wait."""
 _MARK_KEYS = ("fault", "strict", "keep")
 
 
@@ -72,12 +78,27 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if _option(config, "satellite_show") not in {"", *_SHOW}:
         raise pytest.UsageError(f"--satellite-show is one of {', '.join(_SHOW)}")
+    _timeout(config)
 
 
 def _option(config: pytest.Config, name: str) -> str:
     """What is set by flag, environment or ini; "" when nothing is."""
     flag = config.getoption(f"--{name.replace('_', '-')}")
     return str(flag or os.environ.get(name.upper()) or config.getini(name) or "")
+
+
+def _timeout(config: pytest.Config) -> dict[str, float]:
+    """For `Spans`: the timeout that is set, if one is."""
+    given = _option(config, "satellite_timeout")
+    try:
+        seconds = float(given or 1)
+    except ValueError:
+        seconds = 0
+    if not 0 < seconds <= TIMEOUT_S_MAX:
+        raise pytest.UsageError(
+            f"--satellite-timeout is a number of seconds, at most {TIMEOUT_S_MAX}: {given!r}"
+        )
+    return {"timeout": seconds} if given else {}
 
 
 # What becomes of a test
@@ -256,7 +277,8 @@ def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite
     in_ci = os.environ.get("CI", "").lower() not in {"", "0", "false"}
     update = request.config.getoption("--satellite-update-golden")
     golden = Golden(request.path.parent / "golden", update=update, create=not in_ci)
-    fresh = Spans(satellite, token_of(request.node.name, worker), golden)
+    token = token_of(request.node.name, worker)
+    fresh = Spans(satellite, token, golden, **_timeout(request.config))
     fresh.mark()  # what other tests sent before is no clue when nothing comes
     wrong = ""
     for fault in wanted.get("fault", ()):

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 __tracebackhide__ = is_told
 
 
+TIMEOUT_S = 5.0
+
+
 @dataclass(frozen=True)
 class Golden:
     """Where golden traces lie, and what to do when one is missing or differs."""
@@ -73,7 +76,7 @@ class AsyncSpans:
         query: Query = "",
         count: Count = ">=1",
         *,
-        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        timeout: float | None = None,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         since: int | None = None,
         trace: dict[str, Any] | None = None,
@@ -81,19 +84,30 @@ class AsyncSpans:
     ) -> list[TracedSpan]:
         """Wait until so many matching spans have arrived (see `Project.expect`); since the test began unless `since` is set.
 
+        It lasts `timeout` seconds at most, `Spans.timeout` where none is given.
+
         Raises:
             NotMet: they did not come; its text says what did.
             Exceeded: more came.
         """
         async with self._asking() as asked:
             return await asked.expect(
-                query, count, timeout=timeout, quiet=quiet, since=since, trace=trace, fence=fence
+                query,
+                count,
+                timeout=self._seconds(timeout),
+                quiet=quiet,
+                since=since,
+                trace=trace,
+                fence=fence,
             )
 
-    async def fence(self, *services: str, timeout: float = 5.0) -> list[Row]:  # noqa: ASYNC109
+    async def fence(self, *services: str, timeout: float | None = None) -> list[Row]:  # noqa: ASYNC109
         """Wait on the satellite until all that was sent before is in; see `Project.fence`."""
         async with self._asking() as asked:
-            return await asked.fence(*services, timeout=timeout)
+            return await asked.fence(*services, timeout=self._seconds(timeout))
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self.spans.timeout if timeout is None else timeout
 
     async def find(self, /, query: Query = "", **bounds: Any) -> list[TracedSpan]:
         """The matching spans that are there now, in order of arrival; empty before the first arrives."""
@@ -229,8 +243,17 @@ class _HereSpans(AsyncSpans):
 class Spans:
     """The spans of one test: where to send them, and how to wait for them."""
 
-    def __init__(self, satellite: Satellite | RemoteSatellite, token: str, golden: Golden) -> None:
+    def __init__(
+        self,
+        satellite: Satellite | RemoteSatellite,
+        token: str,
+        golden: Golden,
+        *,
+        timeout: float = TIMEOUT_S,
+    ) -> None:
         self.golden = golden
+        self.timeout = timeout
+        """Seconds that `expect` and `fence` wait where they are given none: `--satellite-timeout`."""
         self.token = token
         """The access token to report with; in open mode also the project's name."""
         self.project = token

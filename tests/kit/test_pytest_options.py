@@ -64,6 +64,16 @@ def test_what_is_shown_is_a_choice(pytester: pytest.Pytester, url: str) -> None:
     result.stderr.fnmatch_lines(["*--satellite-show is one of failed, all, none"])
 
 
+def test_how_long_waits_last_is_a_choice(pytester: pytest.Pytester, url: str) -> None:
+    waits = "def test_a(spans):\n    spans.expect(count=1)\ndef test_b(spans):\n    spans.fence()"
+    result = run(pytester, waits, f"--satellite-url={url}", "--satellite-timeout=0.25")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*within 0.25 s*", "*within 0.25 s*"])
+    for seconds in ("soon", "0", "61", "nan"):
+        result = run(pytester, waits, f"--satellite-timeout={seconds}")
+        result.stderr.fnmatch_lines([f"*--satellite-timeout is a number of seconds, at most 60: '{seconds}'"])
+
+
 def test_options_may_stand_in_the_ini_file(pytester: pytest.Pytester, url: str) -> None:
     pytester.makeini(f"[pytest]\nsatellite_url = {url}\nsatellite_artifacts = kept")
     run(pytester, FAILING).assert_outcomes(failed=1)
