@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import mmap
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from satellite.query.plan import ALL, Plan
@@ -78,6 +80,45 @@ def test_pages_are_let_go_and_come_back(tmp_path: Path) -> None:
     file.release()
     assert not file.touched
     assert answers_of(after, ALL) == first
+
+
+class Advised:
+    """Stands for a file's map, and remembers what it was told to fetch."""
+
+    def __init__(self, real: mmap.mmap) -> None:
+        self._real = real
+        self.fetched: list[range] = []
+
+    def madvise(self, advice: int, first: int, size: int) -> None:
+        assert advice == mmap.MADV_WILLNEED
+        self._real.madvise(advice, first, size)  # refuses what is no page of it
+        self.fetched.append(range(first, first + size))
+
+
+def test_a_part_is_fetched_as_one_before_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    piece_bytes = 2 * mmap.PAGESIZE
+    monkeypatch.setattr(segment_file, "PIECE_BYTES", piece_bytes)
+    parts = [Segment.of(bookinfo.batch(), 5 + 100 * i, NOW_NS) for i in range(16)]
+    file = stored(tmp_path, Segment.merged(parts, sealed=True))
+    advised = Advised(file._map)
+    monkeypatch.setattr(file, "_map", advised)
+
+    def place(array: pa.Array) -> int:
+        return int(array.buffers()[1].address - file._address)
+
+    few = file.some("posting_rows", 3, 5)  # a few bytes, of which whole pieces are checked
+    [fetched] = advised.fetched
+    assert few.nbytes > piece_bytes
+    assert fetched.start <= place(few)
+    assert fetched.stop == place(few) + piece_bytes
+    advised.fetched.clear()
+    column = file.column("span_id")
+    [fetched] = advised.fetched
+    assert column.nbytes > mmap.PAGESIZE
+    assert fetched.start <= place(column)
+    assert fetched.stop == place(column) + column.nbytes
 
 
 def test_every_damaged_byte_is_found(tmp_path: Path) -> None:

@@ -211,9 +211,13 @@ class SegmentFile:
         except (OSError, ValueError) as error:
             raise DamagedFile(path, str(error)) from error
         self.nbytes = len(self._map)
+        # What is read beside a part would push others out where memory is short; each part is fetched as one.
+        self._map.madvise(mmap.MADV_RANDOM)
         self.touched = False
         """Whether a part was asked for since `release`."""
-        body = pa.py_buffer(self._map).slice(*self.head.body)
+        whole = pa.py_buffer(self._map)
+        self._address = whole.address
+        body = whole.slice(*self.head.body)
         before, after, summed = self.head.frame
         if before + after > body.size or _frame_sum(body, before, after) != summed:
             raise DamagedFile(path, "the checksum of its frame is wrong")
@@ -242,6 +246,7 @@ class SegmentFile:
         if sums is None or name in self._checked:  # an older file, or it was needed as a whole
             return self.array(name)
         self.touched = True
+        first, last = int(first), int(last)  # of numpy they are too small for addresses
         array = array_of(self._packed, name)
         buffers = array.buffers()
         if pa.types.is_binary(array.type):
@@ -255,7 +260,12 @@ class SegmentFile:
 
     def _check_pieces(self, name: str, buffer: pa.Buffer, sums: list[int], start: int, stop: int) -> None:
         size = self.head.piece_bytes
-        for number in range(start // size, -(-stop // size)):
+        numbers = range(start // size, -(-stop // size))
+        self._fetch(
+            buffer.address + numbers.start * size,
+            min(numbers.stop * size, buffer.size) - numbers.start * size,
+        )
+        for number in numbers:
             piece = buffer[number * size : (number + 1) * size]
             if (key := f"{name}@{piece.address}") not in self._checked:
                 if zlib.crc32(piece) != sums[number]:
@@ -288,10 +298,20 @@ class SegmentFile:
 
     def _check(self, name: str, array: pa.Array) -> None:
         self.touched = True
+        for buffer in array.buffers():
+            if buffer is not None:
+                self._fetch(buffer.address, buffer.size)
         if name not in self._checked:
             if checksum(array) != self.head.sums.get(name):
                 raise DamagedFile(self.path, f"the checksum of {name} is wrong")
             self._checked.add(name)
+
+    def _fetch(self, address: int, size: int) -> None:
+        """Have these bytes read, those that are not in memory, in few large reads."""
+        start = address - self._address
+        if size > mmap.PAGESIZE:
+            first = start - start % mmap.PAGESIZE
+            self._map.madvise(mmap.MADV_WILLNEED, first, start + size - first)
 
     def release(self) -> None:
         """Let the operating system have the pages that were read; they come back when they are needed."""
