@@ -1451,7 +1451,8 @@ class StoreConformance:
         shown = stats(store)
         assert (shown.recall_window_us, store.recall_window_us("p")) == (0, 0)
         assert {service.recall_window_us for service in shown.services} <= {0}
-        assert store.mark("p") == shown.spans == 2
+        assert shown.spans == 2
+        assert store.mark("p") == shown.mark >= 2  # a satellite of a pool leaves some out
 
     def test_reset(self, store: Store) -> None:
         write_bookinfo(store, 5)
