@@ -30,6 +30,7 @@ __tracebackhide__ = is_told
 
 
 TIMEOUT_S = 5.0
+"""What a wait lasts at most where neither a test nor `--satellite-timeout` says; ours."""
 
 
 @dataclass(frozen=True)

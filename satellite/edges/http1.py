@@ -87,7 +87,7 @@ class Http1Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._fields = 0
         self._hosts = 0
-        self._codings = False
+        self._is_coded = False
         """Whether the body has a transfer coding beside chunked: it would be taken with it still on."""
         self._chunks = 0
         self._began = b""
@@ -224,7 +224,7 @@ class Http1Connection(HttpToolsProtocol):
         self._pace = Pace(self.loop.time)
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
-        self._codings = False
+        self._is_coded = False
         self._framing_bytes = self._read_bytes if self._quiet else 0
         self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self, PACE: self._pace}  # type: ignore[dict-item]
 
@@ -245,7 +245,7 @@ class Http1Connection(HttpToolsProtocol):
                 case b"host":
                     self._hosts += 1
                 case b"transfer-encoding":
-                    self._codings |= value.strip().lower() != b"chunked"
+                    self._is_coded |= value.strip().lower() != b"chunked"
 
     def on_headers_complete(self) -> None:
         """Its head is complete."""
@@ -254,7 +254,7 @@ class Http1Connection(HttpToolsProtocol):
         self._counts = False
         if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             self._refuse(_NOT_ONE_HOST)
-        if self._codings:
+        if self._is_coded:
             self._refuse(_CODING)
         if self._listener.is_grpc_method(self.url) and not may_be_web(self.parser.get_method(), self.headers):
             self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])

@@ -147,7 +147,7 @@ class Snapshots:
         self._commons = commons
         self._lock = threading.Lock()
         self._changing = threading.Lock()
-        """Held while it is looked whether a snapshot may be pinned; taken before `_lock`."""
+        """Held while it is looked which snapshots may be pinned, and which go; taken before `_lock`."""
         self._entries: dict[tuple[str, str], _Entry] = {}
         self._gone: deque[tuple[str, str]] = deque(maxlen=_REMEMBERED)
         for project in self._state.projects(_KIND) if self._state else ():
@@ -226,15 +226,16 @@ class Snapshots:
             self._share(snapshot, encode(Kept(snapshot, entry.histogram), entry.traces))
         with self._lock:
             self._entries[snapshot.project, snapshot.id] = entry
-        every = self._every()
-        held = sum(other.bytes for other in every)
-        for oldest in sorted(every, key=lambda other: other.created_us):
-            if held <= self._bytes_max or (oldest.project, oldest.id) == (snapshot.project, snapshot.id):
-                break
-            if not oldest.pinned:
-                held -= oldest.bytes
-                self._forget(oldest)
-                removed.append(oldest.id)
+        with self._changing:
+            every = self._every()
+            held = sum(other.bytes for other in every)
+            for oldest in sorted(every, key=lambda other: other.created_us):
+                if held <= self._bytes_max or (oldest.project, oldest.id) == (snapshot.project, snapshot.id):
+                    break
+                if not oldest.pinned:
+                    held -= oldest.bytes
+                    self._forget(oldest)
+                    removed.append(oldest.id)
         return removed
 
     def _every(self, project: str | None = None) -> list[Snapshot]:

@@ -29,6 +29,7 @@ HEADERS = ((b":status", b"200"), CONTENT_TYPE, ACCEPT_ENCODING)
 """What every answer begins with."""
 
 STOPPING = "the satellite is stopping; send again"
+ONE_MESSAGE = "more than one message in a call that has one"
 
 
 class Wire(Protocol):
@@ -194,7 +195,7 @@ class Call:
     def check_only(self) -> None:
         """For a method that has one message, which was taken. Raises CallFailed when more has come: it would be lost."""
         if not self.messages.is_empty:
-            raise CallFailed(grpc.StatusCode.INTERNAL, "more than one message in a call that has one")
+            raise CallFailed(grpc.StatusCode.INTERNAL, ONE_MESSAGE)
 
     def consume(self) -> None:
         """Let the client send more."""

@@ -10,7 +10,7 @@ import grpc
 from satellite.edges import faulty, http2
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate_aside
 from satellite.edges.grpc import status
-from satellite.edges.grpc.call import HEADERS, STOPPING, Call
+from satellite.edges.grpc.call import HEADERS, ONE_MESSAGE, STOPPING, Call
 from satellite.edges.grpc.messages import PREFIX_BYTES, message
 from satellite.edges.grpc.metadata import Metadata
 from satellite.edges.grpc.notebook import Notebook
@@ -211,14 +211,10 @@ class ReportCall(Call):
         if receipt.refusal is not None:
             self._fail(receipt.refusal, receipt=receipt)
             return
-        if not self._protocol.grpc_streams:
-            try:
-                self.check_only()
-            except (
-                CallFailed
-            ) as failure:  # it came while the first was in hand, which is kept: sent again, it is known
-                self._fail_with(failure, receipt)
-                return
+        if not (self._protocol.grpc_streams or self.messages.is_empty):
+            # It came while the first was in hand, which is kept: sent again, it is known.
+            self._fail_with(CallFailed(grpc.StatusCode.INTERNAL, ONE_MESSAGE), receipt)
+            return
         right = self._protocol.encode(receipt, _HEAD).body
         self._note(receipt, right)
         connection = self.wire.http2
