@@ -137,8 +137,9 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("Name SpanContext", GO),
     )
 )
-_WRAPPERS = ("trace", "result", "traces", "response", "spans")
-"""Members that hold the document: Tempo's second API, Jaeger's third; a list of what stands alone elsewhere."""
+_WRAPPERS = ("trace", "result", "traces", "response", "spans", "hits", "_source")
+"""Members that hold the document: Tempo's second API, Jaeger's third; a list of what stands alone elsewhere; what
+Elasticsearch found, and a document of it."""
 _KEYS_SHOWN = 12
 _DEPTH_MAX = 4
 

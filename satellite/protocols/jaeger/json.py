@@ -191,7 +191,7 @@ def _kind(span: JaegerSpan) -> Kind:
 def _process(process: Any) -> Process:
     if not isinstance(process, dict):
         return Process()
-    return Process(text_of(plain_value(process.get("serviceName"))), _read_tags(process.get("tags")))
+    return Process(text_of(plain_value(process.get("serviceName"))), _read_tags(process))
 
 
 def _read_span(span: Json, trace: Json) -> JaegerSpan:
@@ -214,16 +214,28 @@ def _read_span(span: Json, trace: Json) -> JaegerSpan:
         parent=parent.low,
         parent_text=parent.text,
         flags=whole_number(span.get("flags")) & 0xFFFF_FFFF,
-        tags=_read_tags(span.get("tags")),
+        tags=_read_tags(span),
         logs=[
-            (whole_number(log.get("timestamp")) * 1000, _read_tags(log.get("fields")))
+            (whole_number(log.get("timestamp")) * 1000, _read_list(log.get("fields")))
             for log in _objects(span.get("logs"))
         ],
         warnings=[text for text in _list(span.get("warnings")) if isinstance(text, str)],
     )
 
 
-def _read_tags(tags: Any) -> list[tuple[str, TagValue]]:
+def _read_tags(holder: Json) -> list[tuple[str, TagValue]]:
+    """The tags of a span or process. In Elasticsearch some or all are members of `tag`, with @ where a dot was
+    (Jaeger's `es.tags-as-fields`).
+    """
+    fields = holder.get("tag")
+    named = fields.items() if isinstance(fields, dict) else ()
+    return [
+        *_read_list(holder.get("tags")),
+        *((key.replace("@", "."), plain_value(value)) for key, value in named),
+    ]
+
+
+def _read_list(tags: Any) -> list[tuple[str, TagValue]]:
     return [(text_of(plain_value(tag.get("key"))), _value(tag)) for tag in _objects(tags)]
 
 

@@ -98,6 +98,8 @@ LIGHTSTEP = json.loads(case("lightstep-python-error.json"))
         [JAEGER_SPAN],
         {"spans": [JAEGER_SPAN]},
         {"traceID": TRACE, "spans": [JAEGER_SPAN]},
+        {"_index": "jaeger-span-2026-11-10", "_id": "a", "_source": JAEGER_SPAN},
+        {"took": 3, "hits": {"total": {"value": 1}, "hits": [{"_id": "a", "_source": JAEGER_SPAN}]}},
     ],
     ids=lambda document: json.dumps(document)[:40],
 )
@@ -107,6 +109,14 @@ def test_neighbours_of_each_form(document: Any, portion: int) -> None:
     assert (span.trace_id, span.span_id, span.operation) == (TRACE, SPAN["spanId"], "GET /basket")
     assert span.start_us == 1794300000000000
     assert not reader.faults
+
+
+def test_tags_that_elasticsearch_holds_as_fields() -> None:
+    tag = {"http@status_code": 503, "error": True}
+    process = {"serviceName": "shop", "tags": [], "tag": {"host@name": "a"}}
+    [span], _ = read(json.dumps(JAEGER_SPAN | {"tag": tag, "process": process}).encode())
+    assert (span.tags, span.error) == ({"http.status_code": 503, "error": True}, True)
+    assert (span.service, span.reporter.attributes) == ("shop", {"host.name": "a"})
 
 
 @pytest.mark.parametrize("document", [LIGHTSTEP, [LIGHTSTEP], {"spans": LIGHTSTEP["spans"]}])
