@@ -11,7 +11,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,7 @@ from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import OF_CONNECTIONS, Traps
 from satellite.edges.grpc.services import Services
 from satellite.edges.tls import CertificateStore
-from satellite.errors import SatelliteError, StoreFailed
+from satellite.errors import StoreFailed
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
@@ -47,17 +47,13 @@ from satellite.settings import Loaded
 from satellite.storage import open_storage
 from satellite.store import ProjectStats
 from satellite.telemetry import Metrics, Witness, get_logger, version
+from satellite.upkeep import Upkeep
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 log = get_logger(__name__)
-
-_READINESS_SECONDS = 1
-_STREAMS_SECONDS = 1
-_CERTIFICATES_SECONDS = 60
-_POOL_SECONDS = 0.05
 
 _WRITERS = 8
 """Projects that wait for the disk at the same time (ours)."""
@@ -153,10 +149,7 @@ class App:
                 # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
                 # process's warning filters for a moment while it makes routes.
                 await making
-            chores = [
-                tasks.create_task(chore())
-                for chore in (self._follow_readiness, self._renew, self._gather_streams, self._hear_others)
-            ]
+            chores = [tasks.create_task(chore()) for chore in self._upkeep().chores]
             if signals:  # a process of its own
                 self._obey_signals(opened)
                 making.add_done_callback(lambda _: keep_for_good())
@@ -385,6 +378,17 @@ class App:
 
     # Run
 
+    def _upkeep(self) -> Upkeep:
+        return Upkeep(
+            store=self._store,
+            arrivals=self._arrivals,
+            streams=self._streams,
+            certificates=self._certificates,
+            keep=(partial(self._writer.keep, self._kept), self._faults.keep),
+            show_readiness=self._spans.show_readiness,
+            show_certificates=self._receivers.show_certificates if self._receivers else lambda: None,
+        )
+
     def _why_not_ready(self) -> str:
         full = "too many reports are waiting" if self._page.full else ""
         return self._state or self._store.problem or self._memory.problem or full
@@ -399,59 +403,6 @@ class App:
     def _resident_bytes(self) -> int:
         """What all processes of this satellite take."""
         return resident_bytes() + (self._receivers.resident_bytes if self._receivers is not None else 0)
-
-    async def _follow_readiness(self) -> None:
-        told, problem = 0, ""
-        while True:
-            for damage in self._store.damage[told:]:
-                event = "data.torn" if damage.torn else "data.damaged"
-                log.warning(event, file=str(damage.path), what=damage.what, reason=damage.reason)
-                told += 1
-            if self._store.problem != problem:
-                problem = self._store.problem
-                log.warning("data.problem", reason=problem) if problem else log.info("data.recovered")
-            self._spans.show_readiness()
-            await asyncio.sleep(_READINESS_SECONDS)
-
-    async def _gather_streams(self) -> None:
-        while True:
-            await asyncio.sleep(_STREAMS_SECONDS)
-            with suppress(
-                SatelliteError
-            ):  # a store that is away says so by readiness; it is gathered when it is back
-                await asyncio.to_thread(self._streams.gather)
-            await asyncio.to_thread(self._writer.keep, self._kept)
-            await asyncio.to_thread(self._faults.keep)
-
-    async def _hear_others(self) -> None:
-        """Wake who waits for what another satellite of the pool took: one look for all projects that are waited for."""
-        newest: dict[str, int] = {}
-        while self._store.shared:
-            await asyncio.sleep(_POOL_SECONDS)
-            watched = self._arrivals.watched()
-            try:
-                found = await asyncio.to_thread(self._store.newest, watched) if watched else {}
-            except SatelliteError:  # readiness says it
-                continue
-            for project, mark in found.items():
-                if mark != newest.get(project):
-                    self._arrivals.notify(project)
-            newest = found
-
-    async def _renew(self) -> None:
-        told: Sequence[str] = ()
-        while self._certificates is not None:
-            if await asyncio.to_thread(self._certificates.refresh):
-                log.info("certificate.reloaded")
-                if self._receivers is not None:
-                    self._receivers.show_certificates()
-            warnings = [*self._certificates.warnings, *self._certificates.notes]
-            if warnings != told:
-                for text in warnings:
-                    if text not in told:
-                        log.warning("certificate.problem", what=text)
-                told = warnings
-            await asyncio.sleep(_CERTIFICATES_SECONDS)
 
     def _trapped(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
         line = self._traps.note(kind, port, peer, detail, right)

@@ -187,7 +187,7 @@ def test_health_and_explorer_answer_over_grpc(satellite: Satellite) -> None:
 
 
 def test_certificates_that_change_are_served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr("satellite.app._CERTIFICATES_SECONDS", 0.05)
+    monkeypatch.setattr("satellite.upkeep._CERTIFICATES_SECONDS", 0.05)
     with Satellite(receivers=1, cert_dir=tmp_path) as satellite:
         host, _, port = satellite.grpc_target.rpartition(":")
         before = ssl.get_server_certificate((host, int(port)))
