@@ -319,6 +319,19 @@ class AsyncProject(AsyncScope):
         what = f"no trace has a root that is {root}" if str(root) else "no span is the root of a trace"
         raise NotFound("\n".join([f"{what} (project {self.name})", *(f"  {line}" for line in why["lines"])]))
 
+    async def list_traces(
+        self, /, query: Query | None = None, *, order: str = "-start", limit: int = 50, **bounds: Bound
+    ) -> list[Row]:
+        """The traces that matching spans belong to at a glance: trace_id, `service` and `operation` of the root, duration_us, complete …
+
+        `traces` gives them whole. Orders: `-start`, `start`, `-duration`, `duration`; `offset=` leaves out so many.
+        """
+        return await self._rows("traces", "traces", query=query, order=order, limit=limit, **bounds)
+
+    async def critical_path(self, /, trace_id: str, **params: Bound) -> dict[str, Any]:
+        """On which spans the root's time was spent: `root`, `duration_us`, `spans` as rows of the tree, most of it first."""
+        return await self._get(f"traces/{quote(trace_id, safe='')}/critical-path", **params)
+
     async def trace_tree(self, /, trace_id: str, **params: Bound) -> dict[str, Any]:
         """The trace as the rows of a tree: critical path, self time, pairs of proxies, clocks that differ.
 

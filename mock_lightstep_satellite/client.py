@@ -88,6 +88,8 @@ class Project:
     spans = blocking(AsyncProject.spans)
     traces = blocking(AsyncProject.traces)
     trace = blocking(AsyncProject.trace)
+    list_traces = blocking(AsyncProject.list_traces)
+    critical_path = blocking(AsyncProject.critical_path)
     trace_tree = blocking(AsyncProject.trace_tree)
     trace_html = blocking(AsyncProject.trace_html)
     span = blocking(AsyncProject.span)

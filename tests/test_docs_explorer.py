@@ -87,6 +87,8 @@ def test_every_question_has_its_three_examples() -> None:
     shown = {code.split()[-1].rpartition("/")[2] for code in GRPCURL}
     aside = (
         "Projects",
+        "Project",
+        "CreateProject",
         "Service",
         "Drop",
         "Reset",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -18,7 +19,8 @@ from satellite import Satellite
 TEXT = (Path(__file__).parent.parent / "docs/testing.md").read_text()
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", TEXT, flags=re.DOTALL | re.MULTILINE)
 PYTHON = [code for language, code in BLOCKS if language == "python"]
-SHELL = [code for language, code in BLOCKS if language == "sh" and not code.startswith("pip ")]
+SHELL = [code for language, code in BLOCKS if language == "sh" and code.startswith("satellite ")]
+CURL = [code for language, code in BLOCKS if language == "sh" and "curl " in code]
 pytest_plugins = ["pytester"]
 
 CHECKOUT = f"""#!{sys.executable}
@@ -104,11 +106,37 @@ def test_python(pytester: pytest.Pytester, url: str, monkeypatch: pytest.MonkeyP
     result.assert_outcomes(passed=len(PYTHON))
 
 
-@pytest.mark.parametrize("code", SHELL)
-def test_shell(code: str, url: str, tmp_path: Path) -> None:
+def test_each_block_is_run() -> None:
+    installs = [code for _, code in BLOCKS if code.startswith("pip ")]
+    assert len(PYTHON) + len(SHELL) + len(CURL) + len(installs) == len(BLOCKS)
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> None:
     program = tmp_path / "checkout"
     program.write_text(CHECKOUT)
     program.chmod(0o755)
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("code", CURL)
+def test_curl(code: str, tmp_path: Path) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("no curl here")
+    with Satellite() as satellite:
+        environment = os.environ | {"SATELLITE_URL": satellite.url, "SATELLITE_HTTP_URL": satellite.http_url}
+        command = ["sh", "-eu", "-c", code]
+        ran = subprocess.run(
+            command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert '"operation":"checkout"' in ran.stdout
+        assert satellite.client.projects() == []
+
+
+@pytest.mark.usefixtures("checkout")
+@pytest.mark.parametrize("code", SHELL)
+def test_shell(code: str, url: str, tmp_path: Path) -> None:
     environment = os.environ | {"SATELLITE_URL": url, "SATELLITE_PROJECT": "docs"}
     for line in code.replace("\\\n", " ").splitlines():
         verb, *words = shlex.split(line, comments=True)

@@ -47,6 +47,8 @@ _P = "/projects/{project}"
 
 METHODS = (
     Method("Projects", "GET", "/projects"),
+    Method("CreateProject", "POST", "/projects"),
+    Method("Project", "GET", _P),
     Method("Services", "GET", f"{_P}/services"),
     Method("Service", "GET", f"{_P}/services/{{name}}"),
     Method("Suggest", "GET", f"{_P}/suggest"),
@@ -59,8 +61,10 @@ METHODS = (
     Method("Correlations", "GET", f"{_P}/correlations"),
     Method("Diagram", "GET", f"{_P}/diagram"),
     Method("DrawDiagram", "GET", f"{_P}/diagram", "file"),
+    Method("Traces", "GET", f"{_P}/traces"),
     Method("Trace", "GET", f"{_P}/traces/{{trace_id}}"),
     Method("TraceTree", "GET", f"{_P}/traces/{{trace_id}}/tree"),
+    Method("CriticalPath", "GET", f"{_P}/traces/{{trace_id}}/critical-path"),
     Method("TracePage", "GET", f"{_P}/traces/{{trace_id}}/html", "file"),
     Method("Span", "GET", f"{_P}/traces/{{trace_id}}/spans/{{span_id}}"),
     Method("Run", "POST", f"{_P}/snapshots"),

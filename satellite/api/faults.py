@@ -28,8 +28,15 @@ class FaultsRemoved(msgspec.Struct, frozen=True):
     removed: int
 
 
-class _Profile(msgspec.Struct, forbid_unknown_fields=True):
-    profile: str
+class FaultsWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is to go wrong from now on, and nothing else."""
+
+    faults: list[Fault]
+
+
+class _Several(msgspec.Struct, forbid_unknown_fields=True):
+    profile: str = ""
+    faults: list[msgspec.Raw] | None = None
 
 
 def routes(faults: Faults) -> Routes:
@@ -49,6 +56,21 @@ def routes(faults: Faults) -> Routes:
         """Add one, or a profile's; answers what was added. Connection and TLS faults can be added here only."""
         return shown(faults.add(await _wanted(request, project=False), None))
 
+    @routes.put("/faults", FaultList, takes=FaultsWanted)
+    async def replace_everywhere(request: Request) -> Response:
+        """These in place of those there are: {"faults": […]}, one, or a profile's; answers all there are then."""
+        return shown(faults.replace(await _wanted(request, project=False), None))
+
+    @routes.get("/faults/{fault_id}", Listed)
+    def one_everywhere(fault_id: str) -> Response:
+        """One of them."""
+        return json(faults.one(None, fault_id))
+
+    @routes.put("/faults/{fault_id}", Listed, takes=Fault)
+    async def change_everywhere(fault_id: str, request: Request) -> Response:
+        """Another fault in its place, which begins anew."""
+        return json(faults.change(None, fault_id, await _fault(request, project=False)))
+
     @routes.other("DELETE", "/faults")
     def remove_everywhere() -> Response:
         """Remove all of them; those of projects stay."""
@@ -67,9 +89,22 @@ def routes(faults: Faults) -> Routes:
     @routes.post("/projects/{project}/faults", FaultList, takes=Fault)
     async def add(project: Project, request: Request) -> Response:
         """Add one, or a profile's; answers what was added."""
-        if not is_project_name(project):
-            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
-        return shown(faults.add(await _wanted(request, project=True), project))
+        return shown(faults.add(await _wanted(request, project=True), _named(project)))
+
+    @routes.put("/projects/{project}/faults", FaultList, takes=FaultsWanted)
+    async def replace(project: Project, request: Request) -> Response:
+        """These in place of those there are: {"faults": […]}, one, or a profile's; answers all there are then."""
+        return shown(faults.replace(await _wanted(request, project=True), _named(project)))
+
+    @routes.get("/projects/{project}/faults/{fault_id}", Listed)
+    def one(project: Project, fault_id: str) -> Response:
+        """One of them."""
+        return json(faults.one(project, fault_id))
+
+    @routes.put("/projects/{project}/faults/{fault_id}", Listed, takes=Fault)
+    async def change(project: Project, fault_id: str, request: Request) -> Response:
+        """Another fault in its place, which begins anew."""
+        return json(faults.change(project, fault_id, await _fault(request, project=True)))
 
     @routes.other("DELETE", "/projects/{project}/faults")
     def remove(project: Project) -> Response:
@@ -84,9 +119,24 @@ def routes(faults: Faults) -> Routes:
     return routes
 
 
+def _named(project: str) -> str:
+    if not is_project_name(project):
+        raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+    return project
+
+
+async def _fault(request: Request, *, project: bool) -> Fault:
+    return read_fault(await content_of(request, BODY_BYTES_MAX, "the body"), project=project)
+
+
 async def _wanted(request: Request, *, project: bool) -> list[Fault]:
+    """The faults of a body in any of its forms: one, a profile, several."""
     body = await content_of(request, BODY_BYTES_MAX, "the body")
     try:
-        return profile(msgspec.json.decode(body, type=_Profile).profile)
+        several = msgspec.json.decode(body, type=_Several)
     except (msgspec.MsgspecError, UnicodeDecodeError):
-        return [read_fault(body, project=project)]
+        several = _Several()
+    if several.faults is not None:
+        found = [read_fault(bytes(one), project=project) for one in several.faults]
+        return [*profile(several.profile), *found] if several.profile else found
+    return profile(several.profile) if several.profile else [read_fault(body, project=project)]

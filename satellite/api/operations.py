@@ -1,4 +1,4 @@
-"""What operators look at: `/_ready`, `/_live`, `/metrics` and the diagnostics, whose page is Status.
+"""What operators look at: `/readyz`, `/livez`, `/metrics` and the diagnostics, whose page is Status.
 
 Everything shown is asked for when somebody looks; nothing here watches or keeps, but for the connections that came
 to nothing, which nobody else remembers.
@@ -127,31 +127,49 @@ class Diagnostics:
         return plain
 
 
-def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:
-    """The admin ports: `/_ready`, `/_live`, `/metrics` (`exposition`: Accept header → body, content type)."""
-    threads = ThreadPoolExecutor(1, "metrics")
+WAIT_SECONDS_MAX = 60
+"""For readiness; longer waits would outlive proxies."""
+_LOOK_SECONDS = 0.05
+"""How often a wait looks."""
 
-    async def ready(_: Request) -> Response:
-        """200 when reports are taken right now, else 503; a balancer should then use another instance."""
-        reason = diagnostics.why_not_ready()
+
+def health(diagnostics: Diagnostics) -> list[Route]:
+    """`/readyz` and `/livez`, as Kubernetes calls them, and `/_ready` and `/_live`, as LightStep's satellites did."""
+
+    async def ready(request: Request) -> Response:
+        """200 when reports are taken right now, or within `wait` seconds, else 503; a balancer should then use another instance."""
+        wait = request.query_params.get("wait", "0")
+        if not (wait.isdecimal() and len(wait) < 4 and int(wait) <= WAIT_SECONDS_MAX):
+            return PlainTextResponse(f"wait: a whole number of seconds from 0 to {WAIT_SECONDS_MAX}\n", 400)
+        looks = int(int(wait) / _LOOK_SECONDS)
+        while (reason := diagnostics.why_not_ready()) and looks > 0:
+            looks -= 1
+            await asyncio.sleep(_LOOK_SECONDS)  # what makes it ready is many things: none of them tells
         return PlainTextResponse(f"not ready: {reason}\n" if reason else "ready\n", 503 if reason else 200)
 
     async def live(_: Request) -> Response:
         """200 as long as the process answers at all; says nothing of its health."""
         return PlainTextResponse("alive\n")
 
+    return [Route(path, ready) for path in ("/readyz", "/_ready")] + [
+        Route(path, live) for path in ("/livez", "/_live")
+    ]
+
+
+def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:
+    """The admin ports: health, `/metrics` (`exposition`: Accept header → body, content type)."""
+    threads = ThreadPoolExecutor(1, "metrics")
+
     async def metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         body, content_type = await asyncio.get_running_loop().run_in_executor(threads, exposition, accept)
         return Response(body, headers={"content-type": content_type})
 
-    return Starlette(
-        routes=[Route("/_ready", ready), Route("/_live", live), Route("/metrics", metrics)],
-    )
+    return Starlette(routes=[*health(diagnostics), Route("/metrics", metrics)])
 
 
 def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[], bytes | None]) -> Starlette:
-    """Behind the pages at the Explorer's port: diagnostics and CA beside the API."""
+    """Behind the pages at the Explorer's port: health, diagnostics and CA beside the API."""
     threads = ThreadPoolExecutor(1, "diagnostics")
 
     async def show(_: Request) -> Response:
@@ -164,4 +182,6 @@ def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[],
             return PlainTextResponse("there is no CA to offer\n", 404)
         return Response(pem, media_type="application/x-pem-file")
 
-    return Starlette(routes=[Route("/diagnostics", show), Route("/ca.pem", ca), Mount("", api)])
+    return Starlette(
+        routes=[*health(diagnostics), Route("/diagnostics", show), Route("/ca.pem", ca), Mount("", api)]
+    )

@@ -56,6 +56,7 @@ the wheel and the image have them).
 
 /api/v1/projects          projects, spans, traces, histograms as JSON
 /api/v1/openapi.json      the API's description
+/readyz, /livez           whether it takes reports, whether it runs
 /diagnostics              checks, listeners, certificates, settings, ledgers, refusals
 /ca.pem                   the certificate that clients should trust
 """
@@ -115,7 +116,11 @@ class Pages:
         wants_page = "text/html" in headers.get("accept", "")
         if path == "/diagnostics" and wants_page:
             return self._page(prefix)
-        if wants_page and not path.startswith(("/api/", "/assets/", "/public/")) and "." not in path:
+        if (
+            wants_page
+            and not path.startswith(("/api/", "/assets/", "/public/", "/readyz", "/livez"))
+            and "." not in path
+        ):
             return self._page(prefix, status=404)
         return None
 

@@ -1,26 +1,47 @@
-"""Projects: what they hold, their marks, and letting go."""
+"""Projects: a fresh one, what they hold, their marks, and letting go."""
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
-from fastapi import Response
+from fastapi import Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
 
 from satellite.api.parameters import Project
-from satellite.api.routes import Routes, json
+from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read
+from satellite.errors import BadRequest
 from satellite.explore.asked import known
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.tokens import is_project_name
 from satellite.intake.writer import Writer
 from satellite.requests.log import RequestLog
-from satellite.store import ProjectStats, Store
+from satellite.store import Ledger, ProjectStats, Store
 
 
 class ProjectList(msgspec.Struct, frozen=True):
     """All projects, by name."""
 
     projects: list[ProjectStats]
+
+
+class ProjectAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a fresh project is to be called."""
+
+    name: str = "project"
+    """The beginning of its token."""
+
+
+class ProjectMade(msgspec.Struct, frozen=True):
+    """A project to report to."""
+
+    token: str
+    """The access token to report with."""
+    project: str
+    """Its name in this API."""
+    mark: int
 
 
 class Mark(msgspec.Struct, frozen=True):
@@ -33,6 +54,18 @@ class Removed(msgspec.Struct, frozen=True):
     """How many spans were removed."""
 
     removed: int
+
+
+class ResetAsked(BaseModel):
+    """Parameters of /reset."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    all: bool = Field(default=False, description="Must be true: the spans of every project go.")
+
+
+_NAME_MAX = 48
+"""Characters: a token has a few more, and 64 at most."""
 
 
 class Kept(Protocol):
@@ -49,10 +82,41 @@ def routes(
     """Their endpoints; `kept` goes with a project that is dropped."""
     routes = Routes()
 
+    def emptied(project: str) -> int:
+        removed = store.reset(project)
+        requests.clear(project)
+        arrivals.emptied(project)
+        return removed
+
     @routes.get("/projects", ProjectList)
     def projects() -> Response:
         """All projects with what they hold and have held."""
         return json(ProjectList(store.projects()))
+
+    @routes.post("/projects", ProjectMade, takes=ProjectAsked)
+    async def make(request: Request) -> Response:
+        """A token that nobody has used yet, for spans that nobody else is to see. The project begins with its first report.
+
+        A satellite that takes only the tokens of its settings has none to give.
+        """
+        name = read(await content_of(request, BODY_BYTES_MAX, "the body"), ProjectAsked).name
+        if not is_project_name(name) or len(name) > _NAME_MAX:
+            hint = f"1 to {_NAME_MAX} letters, digits, '.', '_', '-'"
+            raise BadRequest(f"{name!r} cannot begin a project's name", hint=hint, parameter="name")
+        if writer.tokens.mode != "open":
+            raise BadRequest(
+                "there are no fresh tokens: this satellite takes those of its settings only",
+                hint="start it without access_tokens and disable_access_token_checking",
+            )
+        token = f"{name}-{secrets.token_hex(4)}"
+        project = writer.tokens.project(token)
+        return json(ProjectMade(token, project, store.mark(project)))
+
+    @routes.get("/projects/{project}", ProjectStats)
+    def project(project: Project) -> Response:
+        """What it holds and has held; nothing before its first report."""
+        found = [stats for stats in store.projects() if stats.project == project]
+        return json(found[0] if found else ProjectStats(project, 0, 0, 0, store.mark(project), Ledger()))
 
     @routes.post("/projects/{project}/mark", Mark)
     def mark(project: Project) -> Response:
@@ -64,10 +128,18 @@ def routes(
     @routes.post("/projects/{project}/reset", Removed)
     def reset(project: Project) -> Response:
         """Remove all spans and logged requests; marks go on, and the ledger counts the spans as evicted."""
-        removed = store.reset(known(store, project))
-        requests.clear(project)
-        arrivals.emptied(project)
-        return json(Removed(removed))
+        return json(Removed(emptied(known(store, project))))
+
+    @routes.post("/reset", Removed)
+    def reset_all(asked: Annotated[ResetAsked, Query()]) -> Response:
+        """The same for every project."""
+        if not asked.all:
+            raise BadRequest(
+                "all: must be true, for every project is emptied",
+                hint="POST …/reset?all=true; one project: POST …/projects/{project}/reset",
+                parameter="all",
+            )
+        return json(Removed(sum(emptied(stats.project) for stats in store.projects())))
 
     @routes.other("DELETE", "/projects/{project}", status=204)
     def drop(project: Project) -> Response:

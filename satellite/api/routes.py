@@ -76,6 +76,12 @@ class Routes:
         """Declare a POST; `takes`: the struct of its body; `fails`: what other statuses mean."""
         return self._route("POST", path, answer, takes, fails)
 
+    def put(
+        self, path: str, answer: type[msgspec.Struct], *, takes: type[msgspec.Struct]
+    ) -> Callable[[Endpoint], Endpoint]:
+        """Declare a PUT; `takes`: the struct of its body."""
+        return self._route("PUT", path, answer, takes)
+
     def other(self, method: str, path: str, *, status: int = 200) -> Callable[[Endpoint], Endpoint]:
         """Declare an endpoint whose answer is no struct: a file, a stream, nothing."""
 

@@ -9,11 +9,13 @@ import numpy as np
 from fastapi import Path, Query, Response
 from pydantic import Field
 
-from satellite.api.parameters import US_MAX, Project, SourceAsked
+from satellite.api.parameters import US_MAX, Bounds, Project, SourceAsked
 from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
 from satellite.explore.span_detail import SpanDetail, span_detail
+from satellite.explore.trace_list import TraceList, TraceOrder, trace_list
 from satellite.explore.trace_page import trace_page
+from satellite.explore.trace_path import TracePath, trace_path
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, trace_tree, until_of
 from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.model.span import Span
@@ -31,6 +33,14 @@ class Trace(msgspec.Struct, frozen=True):
     """All its spans, this page or not."""
     next_cursor: str | None
     """Continues after the last span; None at the end."""
+
+
+class TracesAsked(Bounds):
+    """Parameters of …/traces."""
+
+    order: TraceOrder = Field("-start", description="`-` is descending.")
+    limit: int = Field(50, ge=1, le=1000)
+    offset: int = Field(0, ge=0, le=2**31, description="Leave out so many traces.")
 
 
 class TraceAsked(SourceAsked):
@@ -74,15 +84,28 @@ class DetailAsked(SourceAsked):
     )
 
 
-class PageAsked(SourceAsked):
-    """Parameters of …/traces/{trace_id}/html."""
+class WholeAsked(SourceAsked):
+    """Parameters of …/traces/{trace_id}/critical-path and …/html."""
 
     join: bool = True
+
+    def whole(self, sources: Sources, project: str, trace_id: str) -> WholeTrace:
+        """The trace."""
+        return whole_trace(self.asked(sources, project).source, project, trace_id, join=self.join)
 
 
 def routes(sources: Sources) -> Routes:
     """Their endpoints."""
     routes = Routes()
+
+    @routes.get("/projects/{project}/traces", TraceList)
+    def all_traces(project: Project, asked: Annotated[TracesAsked, Query()]) -> Response:
+        """The traces that matching spans belong to, told from 3,000 of them at most."""
+        where = asked.asked(sources, project)
+        found = trace_list(
+            where.source, project, where.plan, order=asked.order, limit=asked.limit, offset=asked.offset
+        )
+        return json(found)
 
     @routes.get("/projects/{project}/traces/{trace_id}", Trace)
     def one_trace(project: Project, trace_id: TraceId, asked: Annotated[TraceAsked, Query()]) -> Response:
@@ -98,6 +121,11 @@ def routes(sources: Sources) -> Routes:
         found = trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below, first=asked.row)
         return json(found)
 
+    @routes.get("/projects/{project}/traces/{trace_id}/critical-path", TracePath)
+    def critical_path(project: Project, trace_id: TraceId, asked: Annotated[WholeAsked, Query()]) -> Response:
+        """The spans on which the root's time was spent, most of it first."""
+        return json(trace_path(asked.whole(sources, project, trace_id)))
+
     @routes.get("/projects/{project}/traces/{trace_id}/spans/{span_id}", SpanDetail)
     def one_span(
         project: Project, trace_id: TraceId, span_id: SpanId, asked: Annotated[DetailAsked, Query()]
@@ -109,10 +137,9 @@ def routes(sources: Sources) -> Routes:
         return json(span_detail(source, project, whole, span_id, oldest_ns=oldest_ns))
 
     @routes.other("GET", "/projects/{project}/traces/{trace_id}/html")
-    def page(project: Project, trace_id: TraceId, asked: Annotated[PageAsked, Query()]) -> Response:
+    def page(project: Project, trace_id: TraceId, asked: Annotated[WholeAsked, Query()]) -> Response:
         """The trace as one HTML file that needs nothing else."""
-        source = asked.asked(sources, project).source
-        whole = whole_trace(source, project, trace_id, join=asked.join)
+        whole = asked.whole(sources, project, trace_id)
         name = f"trace-{whole.trace_id}.html"
         headers = {"content-disposition": f'inline; filename="{name}"'}
         return Response(trace_page(whole), media_type="text/html; charset=utf-8", headers=headers)

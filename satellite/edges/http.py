@@ -24,8 +24,9 @@ from satellite.edges.other_requests import OnTrap, OtherRequests, Receive, Send,
 from satellite.edges.paths import Paths, shown
 from satellite.edges.pause import pause
 from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
-from satellite.faults.book import EarlyFaults, Request
+from satellite.faults.book import EarlyFaults
 from satellite.faults.decision import Decision
+from satellite.faults.scope import Request
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
 from satellite.protocols.files.recognition import recognised

@@ -52,6 +52,8 @@ class Expectation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Judge only when all that these sent before is in, see `…/fence`; `{}`: all who reported so far."""
     trace: Shape | None = None
     """What must be true of the traces of these spans."""
+    explain: bool = True
+    """Say what was there instead, if they do not come."""
 
 
 class Met(msgspec.Struct, frozen=True):
@@ -180,19 +182,21 @@ async def _fail(
     why: str = "",
     wrong: str = "",
 ) -> NoReturn:
-    found = evidence(log, project, wanted.since)
-    explanation = await in_worker(
-        arrivals,
-        lambda: explain(
-            store,
-            project,
-            plan,
-            arrivals.latest(),
-            found=found,
-            wrong=wrong,
-            evicted=evicted(store, project),
-        ),
-    )
+    explanation = None
+    if wanted.explain:
+        found = evidence(log, project, wanted.since)
+        explanation = await in_worker(
+            arrivals,
+            lambda: explain(
+                store,
+                project,
+                plan,
+                arrivals.latest(),
+                found=found,
+                wrong=wrong,
+                evicted=evicted(store, project),
+            ),
+        )
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if why:
         message += why

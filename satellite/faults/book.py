@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import msgspec
 
 from satellite.errors import BadRequest, NotFound, SatelliteError
 from satellite.faults.decision import Decision
 from satellite.faults.rule import Fault, checked, read_fault, reporter_plan
-from satellite.model.reporter import Reporter
-from satellite.model.tags import text_of
-from satellite.query.plan import Field, Plan, Term
+from satellite.faults.scope import Request, fits
+from satellite.query.plan import Plan
 
 RULES_MAX = 100
 """In one project, and for the whole satellite (ours)."""
@@ -33,19 +31,6 @@ class Listed(msgspec.Struct, frozen=True):
     """Those that it hit."""
     active: bool
     """False when `times` are used up or `for_ms` is over; it stays in the list until it is removed."""
-
-
-class Request(NamedTuple):
-    """What is known of a request when its faults are decided."""
-
-    transport: str
-    """grpc or http; "" for a connection on which nothing was said yet."""
-    path: str
-    port: int
-    peer: str
-    """Address, with or without port."""
-    protocol: str = ""
-    reporter: Reporter | None = None
 
 
 @dataclass(slots=True)
@@ -167,33 +152,51 @@ class Faults:
         Raises:
             BadRequest: one of them cannot be (then none is added), or there are RULES_MAX.
         """
+        return self._put(faults, project, lasting=lasting, instead=False)
+
+    def replace(self, faults: Iterable[Fault], project: str | None) -> list[Listed]:
+        """The same in place of those there are; none: nothing goes wrong any more. Raises BadRequest, then all stays."""
+        return self._put(faults, project, lasting=True, instead=True)
+
+    def _put(
+        self, faults: Iterable[Fault], project: str | None, *, lasting: bool, instead: bool
+    ) -> list[Listed]:
         wanted = [checked(fault, project=project is not None) for fault in faults]
         with self._lock:
             shelf = self._shelf(project)
-            if len(shelf.rules) + len(wanted) > RULES_MAX:
+            there = 0 if instead else len(shelf.rules)
+            if there + len(wanted) > RULES_MAX:
                 raise BadRequest(
-                    f"there are {len(shelf.rules)} faults, at most {RULES_MAX} can be",
-                    hint="remove some first",
+                    f"there are {there} faults, and {len(wanted)} more: at most {RULES_MAX} can be",
+                    hint="remove some first" if there else None,
                 )
+            if instead:
+                shelf.rules.clear()
             now_ns = self._clock_ns()
             made = []
             for fault in wanted:
                 shelf.added += 1
-                rule = _Rule(
-                    f"f{shelf.added}" if project is not None else f"s{shelf.added}",
-                    fault,
-                    None if fault.for_ms is None else now_ns + fault.for_ms * 1_000_000,
-                    random.Random(fault.seed),
-                    None if fault.reporter is None else reporter_plan(fault.reporter),
-                    lasting,
-                )
-                shelf.rules[rule.id] = rule
-                made.append(rule)
-            if project is not None and shelf.rules:
-                self._projects[project] = shelf
-            self._write_down(project, shelf)
-            self._note()
+                identifier = f"f{shelf.added}" if project is not None else f"s{shelf.added}"
+                made.append(_rule(identifier, fault, now_ns, lasting=lasting))
+            shelf.rules |= {rule.id: rule for rule in made}
+            self._settle(project, shelf)
             return [_listed(rule, now_ns) for rule in made]
+
+    def change(self, project: str | None, rule: str, fault: Fault) -> Listed:
+        """Another fault in this rule's place, which begins anew. Raises BadRequest; NotFound for a rule that is not there."""
+        wanted = checked(fault, project=project is not None)
+        with self._lock:
+            shelf = self._shelf(project)
+            before = _there(shelf, rule)
+            now_ns = self._clock_ns()
+            shelf.rules[rule] = _rule(rule, wanted, now_ns, lasting=before.lasting)
+            self._settle(project, shelf)
+            return _listed(shelf.rules[rule], now_ns)
+
+    def one(self, project: str | None, rule: str) -> Listed:
+        """A rule as it stands. Raises NotFound."""
+        with self._lock:
+            return _listed(_there(self._shelf(project), rule), self._clock_ns())
 
     def all(self, project: str | None) -> list[Listed]:
         """The rules of a project, or of the satellite, in the order in which they are asked."""
@@ -205,16 +208,11 @@ class Faults:
         """Take one rule away, or all; how many. Raises NotFound for one that is not there."""
         with self._lock:
             shelf = self._shelf(project)
-            if rule is not None and rule not in shelf.rules:
-                raise NotFound(f"there is no fault {rule}", hint="GET …/faults lists them")
-            gone = [rule] if rule is not None else list(shelf.rules)
+            gone = [_there(shelf, rule).id] if rule is not None else list(shelf.rules)
             for one in gone:
                 del shelf.rules[one]
-            if project is not None and not shelf.rules:
-                self._projects.pop(project, None)
             if gone:
-                self._write_down(project, shelf)
-            self._note()
+                self._settle(project, shelf)
             return len(gone)
 
     def drop(self, project: str) -> None:
@@ -255,7 +253,7 @@ class Faults:
                 if rule.fault.early == early
                 and wants(rule.fault)
                 and rule.active(now_ns)
-                and _fits(rule, request)
+                and fits(rule.fault, rule.plan, request)
                 and _hits(rule)
             ]
             return _together(hit) if hit else None
@@ -314,11 +312,39 @@ class Faults:
     def _shelf(self, project: str | None) -> _Shelf:
         return self._everywhere if project is None else self._projects.get(project, _Shelf())
 
+    def _settle(self, project: str | None, shelf: _Shelf) -> None:
+        """Its rules have changed."""
+        if project is not None:
+            self._projects.pop(project, None)
+            if shelf.rules:
+                self._projects[project] = shelf
+        self._write_down(project, shelf)
+        self._note()
+
     def _note(self) -> None:
         everywhere = [rule.fault for rule in self._everywhere.rules.values()]
         self.early = any(fault.early for fault in everywhere)
         self._tell(self.early)
         self.late = bool(self._projects) or not all(fault.early for fault in everywhere)
+
+
+def _rule(identifier: str, fault: Fault, now_ns: int, *, lasting: bool) -> _Rule:
+    """A rule that begins now."""
+    return _Rule(
+        identifier,
+        fault,
+        None if fault.for_ms is None else now_ns + fault.for_ms * 1_000_000,
+        random.Random(fault.seed),
+        None if fault.reporter is None else reporter_plan(fault.reporter),
+        lasting,
+    )
+
+
+def _there(shelf: _Shelf, rule: str) -> _Rule:
+    """The rule of this id. Raises NotFound."""
+    if rule not in shelf.rules:
+        raise NotFound(f"there is no fault {rule}", hint="GET …/faults lists them")
+    return shelf.rules[rule]
 
 
 def _listed(rule: _Rule, now_ns: int) -> Listed:
@@ -333,20 +359,6 @@ def _is_of_head(fault: Fault) -> bool:
     return bool(fault.read_delay_ms)
 
 
-def _fits(rule: _Rule, request: Request) -> bool:
-    fault = rule.fault
-    return (
-        (fault.transport is None or fault.transport == request.transport)
-        and (fault.protocol is None or fault.protocol == request.protocol)
-        and (fault.port is None or fault.port == request.port)
-        and (fault.peer is None or fault.peer == _address(request.peer))
-        and (fault.path is None or _is_path(fault.path, request.path))
-        and (
-            rule.plan is None or (request.reporter is not None and _is_reporter(rule.plan, request.reporter))
-        )
-    )
-
-
 def _hits(rule: _Rule) -> bool:
     """Count the request, and say whether the rule's turn has come."""
     rule.seen += 1
@@ -356,38 +368,6 @@ def _hits(rule: _Rule) -> bool:
         return False
     rule.applied += 1
     return True
-
-
-def _address(peer: str) -> str:
-    if peer.startswith("["):
-        return peer[1:].partition("]")[0]
-    return peer.rpartition(":")[0] if peer.count(":") == 1 else peer
-
-
-def _is_path(wanted: str, path: str) -> bool:
-    return path.startswith(wanted[:-1]) if wanted.endswith("*") else path == wanted
-
-
-def _is_reporter(plan: Plan, reporter: Reporter) -> bool:
-    return all(_holds(term, reporter) for term in plan.terms)
-
-
-def _holds(term: Term, reporter: Reporter) -> bool:
-    found: str | None
-    if term.field is Field.SERVICE:
-        found = reporter.service
-    elif term.field is Field.TRACER_ID:
-        found = f"{reporter.id:x}"
-    else:
-        texts = {key: text_of(value) for key, value in reporter.attributes}
-        found = texts.get(term.key)
-    if found is None:
-        return term.negated
-    if term.patterns:
-        hit = any(re.fullmatch(pattern, found) for pattern in term.patterns)
-    else:
-        hit = found in term.values
-    return hit != term.negated
 
 
 def _together(rules: list[_Rule]) -> Decision:

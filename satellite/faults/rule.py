@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+import re
+from typing import Annotated, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, inspect
 
 from satellite.errors import BadRequest
 from satellite.query import parse
@@ -205,13 +206,30 @@ def read_fault(content: bytes, *, project: bool) -> Fault:
 
 
 def _hint(message: str) -> str:
-    for name, kind in (
-        ("grpc_status", GrpcStatus),
-        ("body", Body),
-        ("commands", Command),
-        ("connection", Connection),
-        ("tls", Tls),
-    ):
-        if f"$.{name}" in message:
-            return f"{name}: {', '.join(get_args(kind))}"
+    """What would do for the field that a message of msgspec names."""
+    named = re.search(r"\$\.(\w+)", message)
+    if named and named[1] in _ALLOWED:
+        return f"{named[1]}: {_ALLOWED[named[1]]}"
     return f"its fields: {', '.join(Fault.__struct_fields__)}"
+
+
+def _allowed(kind: inspect.Type) -> str:
+    match kind:
+        case inspect.UnionType(types=types):
+            return _allowed(types[0])
+        case inspect.VarTupleType(item_type=item):
+            return "a list of texts" if isinstance(item, inspect.StrType) else f"a list of {_allowed(item)}"
+        case inspect.LiteralType(values=values):
+            return ", ".join(map(str, values))
+        case inspect.IntType() | inspect.FloatType():
+            above = f"from {kind.ge}" if kind.ge is not None else f"above {kind.gt} and up"
+            return f"a {'whole ' if isinstance(kind, inspect.IntType) else ''}number {above} to {kind.le}"
+        case inspect.BoolType():
+            return "true or false"
+        case _:
+            return "a text"
+
+
+_FIELDS = inspect.type_info(Fault)
+assert isinstance(_FIELDS, inspect.StructType)
+_ALLOWED = {field.name: _allowed(field.type) for field in _FIELDS.fields}

@@ -10,8 +10,9 @@ from typing import Protocol
 import numpy as np
 
 from satellite.errors import BadReport, SatelliteError, StoreFailed, TooLarge
-from satellite.faults.book import Faults, Request
+from satellite.faults.book import Faults
 from satellite.faults.decision import Decision
+from satellite.faults.scope import Request
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.faulted import REASON, kept, refused_as_odd, told
 from satellite.intake.parcel import Origin, Parcel
@@ -86,7 +87,8 @@ class Writer:
         self._count = count
         self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
         self._store = store
-        self._tokens = tokens
+        self.tokens = tokens
+        """Which project a token names."""
         self._arrivals = arrivals
         self.clock_ns = clock_ns
         """ns since the epoch."""
@@ -182,7 +184,7 @@ class Writer:
     def _project(self, token: str, known: dict[str, str]) -> str:
         project = known.get(token)
         if project is None:
-            project = known[token] = self._tokens.project(token)
+            project = known[token] = self.tokens.project(token)
         return project
 
     def _named_in_head(self, origin: Origin) -> str:
@@ -190,7 +192,7 @@ class Writer:
         if origin.header_token in NO_TOKEN:
             return ""
         try:
-            return self._tokens.project(origin.header_token)
+            return self.tokens.project(origin.header_token)
         except SatelliteError:
             return ""
 

@@ -17,6 +17,52 @@ class ProjectList(_message.Message):
     projects: _containers.RepeatedCompositeFieldContainer[ProjectStats]
     def __init__(self, projects: _Optional[_Iterable[_Union[ProjectStats, _Mapping]]] = ...) -> None: ...
 
+class CreateProjectRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class ProjectMade(_message.Message):
+    __slots__ = ("token", "project", "mark", "notes")
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    token: str
+    project: str
+    mark: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, token: _Optional[str] = ..., project: _Optional[str] = ..., mark: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ProjectRequest(_message.Message):
+    __slots__ = ("project",)
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    def __init__(self, project: _Optional[str] = ...) -> None: ...
+
+class ProjectStats(_message.Message):
+    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes", "services", "oldest_arrived_us")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
+    MARK_FIELD_NUMBER: _ClassVar[int]
+    LEDGER_FIELD_NUMBER: _ClassVar[int]
+    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_ARRIVED_US_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    spans: int
+    bytes: int
+    recall_window_us: int
+    mark: int
+    ledger: Ledger
+    disk_bytes: int
+    services: _containers.RepeatedCompositeFieldContainer[ServiceWindow]
+    oldest_arrived_us: int
+    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceWindow, _Mapping]]] = ..., oldest_arrived_us: _Optional[int] = ...) -> None: ...
+
 class ServicesRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "series")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -552,6 +598,44 @@ class File(_message.Message):
     media_type: str
     def __init__(self, content: _Optional[bytes] = ..., media_type: _Optional[str] = ...) -> None: ...
 
+class TracesRequest(_message.Message):
+    __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since", "order", "limit", "offset")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OLDEST_US_FIELD_NUMBER: _ClassVar[int]
+    YOUNGEST_US_FIELD_NUMBER: _ClassVar[int]
+    MIN_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    MAX_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    PERCENTILE_FIELD_NUMBER: _ClassVar[int]
+    SINCE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    OFFSET_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    snapshot: str
+    query: str
+    oldest_us: int
+    youngest_us: int
+    min_latency_us: int
+    max_latency_us: int
+    percentile: str
+    since: int
+    order: str
+    limit: int
+    offset: int
+    def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ..., order: _Optional[str] = ..., limit: _Optional[int] = ..., offset: _Optional[int] = ...) -> None: ...
+
+class TraceList(_message.Message):
+    __slots__ = ("traces", "total", "notes")
+    TRACES_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
+    traces: _containers.RepeatedCompositeFieldContainer[ListedTrace]
+    total: int
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, traces: _Optional[_Iterable[_Union[ListedTrace, _Mapping]]] = ..., total: _Optional[int] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+
 class TraceRequest(_message.Message):
     __slots__ = ("project", "trace_id", "snapshot", "limit", "cursor")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
@@ -637,6 +721,30 @@ class TraceTree(_message.Message):
     total: int
     next_cursor: str
     def __init__(self, trace_id: _Optional[str] = ..., trace_ids: _Optional[_Iterable[str]] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., root: _Optional[int] = ..., spans: _Optional[int] = ..., errors: _Optional[int] = ..., depth: _Optional[int] = ..., missing: _Optional[int] = ..., duplicates: _Optional[int] = ..., skewed: _Optional[int] = ..., joined: _Optional[int] = ..., services: _Optional[_Iterable[_Union[TraceService, _Mapping]]] = ..., notes: _Optional[_Iterable[str]] = ..., rows: _Optional[_Iterable[_Union[TreeRow, _Mapping]]] = ..., total: _Optional[int] = ..., next_cursor: _Optional[str] = ...) -> None: ...
+
+class CriticalPathRequest(_message.Message):
+    __slots__ = ("project", "trace_id", "snapshot", "join")
+    PROJECT_FIELD_NUMBER: _ClassVar[int]
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SNAPSHOT_FIELD_NUMBER: _ClassVar[int]
+    JOIN_FIELD_NUMBER: _ClassVar[int]
+    project: str
+    trace_id: str
+    snapshot: str
+    join: bool
+    def __init__(self, project: _Optional[str] = ..., trace_id: _Optional[str] = ..., snapshot: _Optional[str] = ..., join: _Optional[bool] = ...) -> None: ...
+
+class TracePath(_message.Message):
+    __slots__ = ("trace_id", "root", "duration_us", "spans")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    root: str
+    duration_us: int
+    spans: _containers.RepeatedCompositeFieldContainer[TreeRow]
+    def __init__(self, trace_id: _Optional[str] = ..., root: _Optional[str] = ..., duration_us: _Optional[int] = ..., spans: _Optional[_Iterable[_Union[TreeRow, _Mapping]]] = ...) -> None: ...
 
 class TracePageRequest(_message.Message):
     __slots__ = ("project", "trace_id", "snapshot", "join")
@@ -1001,7 +1109,7 @@ class Mark(_message.Message):
     def __init__(self, mark: _Optional[int] = ...) -> None: ...
 
 class ExpectRequest(_message.Message):
-    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms", "fence", "trace")
+    __slots__ = ("project", "query", "since", "count", "timeout_ms", "quiet_ms", "fence", "trace", "explain")
     PROJECT_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     SINCE_FIELD_NUMBER: _ClassVar[int]
@@ -1010,6 +1118,7 @@ class ExpectRequest(_message.Message):
     QUIET_MS_FIELD_NUMBER: _ClassVar[int]
     FENCE_FIELD_NUMBER: _ClassVar[int]
     TRACE_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     project: str
     query: str
     since: int
@@ -1018,7 +1127,8 @@ class ExpectRequest(_message.Message):
     quiet_ms: int
     fence: Whose
     trace: Shape
-    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ..., fence: _Optional[_Union[Whose, _Mapping]] = ..., trace: _Optional[_Union[Shape, _Mapping]] = ...) -> None: ...
+    explain: bool
+    def __init__(self, project: _Optional[str] = ..., query: _Optional[str] = ..., since: _Optional[int] = ..., count: _Optional[_Union[Range, _Mapping]] = ..., timeout_ms: _Optional[int] = ..., quiet_ms: _Optional[int] = ..., fence: _Optional[_Union[Whose, _Mapping]] = ..., trace: _Optional[_Union[Shape, _Mapping]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class Met(_message.Message):
     __slots__ = ("spans", "total", "mark", "notes")
@@ -1410,27 +1520,36 @@ class DropRequest(_message.Message):
     project: str
     def __init__(self, project: _Optional[str] = ...) -> None: ...
 
-class ProjectStats(_message.Message):
-    __slots__ = ("project", "spans", "bytes", "recall_window_us", "mark", "ledger", "disk_bytes", "services", "oldest_arrived_us")
-    PROJECT_FIELD_NUMBER: _ClassVar[int]
+class Ledger(_message.Message):
+    __slots__ = ("received", "stored", "dropped", "evicted", "duplicates")
+    class DroppedEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    RECEIVED_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
+    EVICTED_FIELD_NUMBER: _ClassVar[int]
+    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
+    received: int
+    stored: int
+    dropped: _containers.ScalarMap[str, int]
+    evicted: int
+    duplicates: int
+    def __init__(self, received: _Optional[int] = ..., stored: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., evicted: _Optional[int] = ..., duplicates: _Optional[int] = ...) -> None: ...
+
+class ServiceWindow(_message.Message):
+    __slots__ = ("service", "spans", "recall_window_us")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
-    BYTES_FIELD_NUMBER: _ClassVar[int]
     RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
-    MARK_FIELD_NUMBER: _ClassVar[int]
-    LEDGER_FIELD_NUMBER: _ClassVar[int]
-    DISK_BYTES_FIELD_NUMBER: _ClassVar[int]
-    SERVICES_FIELD_NUMBER: _ClassVar[int]
-    OLDEST_ARRIVED_US_FIELD_NUMBER: _ClassVar[int]
-    project: str
+    service: str
     spans: int
-    bytes: int
     recall_window_us: int
-    mark: int
-    ledger: Ledger
-    disk_bytes: int
-    services: _containers.RepeatedCompositeFieldContainer[ServiceWindow]
-    oldest_arrived_us: int
-    def __init__(self, project: _Optional[str] = ..., spans: _Optional[int] = ..., bytes: _Optional[int] = ..., recall_window_us: _Optional[int] = ..., mark: _Optional[int] = ..., ledger: _Optional[_Union[Ledger, _Mapping]] = ..., disk_bytes: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceWindow, _Mapping]]] = ..., oldest_arrived_us: _Optional[int] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., recall_window_us: _Optional[int] = ...) -> None: ...
 
 class Service(_message.Message):
     __slots__ = ("spans", "errors", "error_ratio", "ops_per_s", "avg_latency_us", "p50_us", "p95_us", "p99_us", "series", "service", "slot", "operations")
@@ -1752,6 +1871,30 @@ class Edge(_message.Message):
     avg_latency_us: float
     def __init__(self, to: _Optional[str] = ..., calls: _Optional[int] = ..., errors: _Optional[int] = ..., avg_latency_us: _Optional[float] = ..., **kwargs) -> None: ...
 
+class ListedTrace(_message.Message):
+    __slots__ = ("trace_id", "service", "operation", "start_us", "duration_us", "spans", "matched", "errors", "services", "complete")
+    TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    OPERATION_FIELD_NUMBER: _ClassVar[int]
+    START_US_FIELD_NUMBER: _ClassVar[int]
+    DURATION_US_FIELD_NUMBER: _ClassVar[int]
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    MATCHED_FIELD_NUMBER: _ClassVar[int]
+    ERRORS_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    trace_id: str
+    service: str
+    operation: str
+    start_us: int
+    duration_us: int
+    spans: int
+    matched: int
+    errors: int
+    services: int
+    complete: bool
+    def __init__(self, trace_id: _Optional[str] = ..., service: _Optional[str] = ..., operation: _Optional[str] = ..., start_us: _Optional[int] = ..., duration_us: _Optional[int] = ..., spans: _Optional[int] = ..., matched: _Optional[int] = ..., errors: _Optional[int] = ..., services: _Optional[int] = ..., complete: _Optional[bool] = ...) -> None: ...
+
 class TraceService(_message.Message):
     __slots__ = ("service", "spans", "errors", "path_us", "path_share")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
@@ -2059,49 +2202,20 @@ class Header(_message.Message):
     def __init__(self, name: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
 
 class Listed(_message.Message):
-    __slots__ = ("id", "fault", "seen", "applied", "active")
+    __slots__ = ("id", "fault", "seen", "applied", "active", "notes")
     ID_FIELD_NUMBER: _ClassVar[int]
     FAULT_FIELD_NUMBER: _ClassVar[int]
     SEEN_FIELD_NUMBER: _ClassVar[int]
     APPLIED_FIELD_NUMBER: _ClassVar[int]
     ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    NOTES_FIELD_NUMBER: _ClassVar[int]
     id: str
     fault: Fault
     seen: int
     applied: int
     active: bool
-    def __init__(self, id: _Optional[str] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., seen: _Optional[int] = ..., applied: _Optional[int] = ..., active: _Optional[bool] = ...) -> None: ...
-
-class Ledger(_message.Message):
-    __slots__ = ("received", "stored", "dropped", "evicted", "duplicates")
-    class DroppedEntry(_message.Message):
-        __slots__ = ("key", "value")
-        KEY_FIELD_NUMBER: _ClassVar[int]
-        VALUE_FIELD_NUMBER: _ClassVar[int]
-        key: str
-        value: int
-        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
-    RECEIVED_FIELD_NUMBER: _ClassVar[int]
-    STORED_FIELD_NUMBER: _ClassVar[int]
-    DROPPED_FIELD_NUMBER: _ClassVar[int]
-    EVICTED_FIELD_NUMBER: _ClassVar[int]
-    DUPLICATES_FIELD_NUMBER: _ClassVar[int]
-    received: int
-    stored: int
-    dropped: _containers.ScalarMap[str, int]
-    evicted: int
-    duplicates: int
-    def __init__(self, received: _Optional[int] = ..., stored: _Optional[int] = ..., dropped: _Optional[_Mapping[str, int]] = ..., evicted: _Optional[int] = ..., duplicates: _Optional[int] = ...) -> None: ...
-
-class ServiceWindow(_message.Message):
-    __slots__ = ("service", "spans", "recall_window_us")
-    SERVICE_FIELD_NUMBER: _ClassVar[int]
-    SPANS_FIELD_NUMBER: _ClassVar[int]
-    RECALL_WINDOW_US_FIELD_NUMBER: _ClassVar[int]
-    service: str
-    spans: int
-    recall_window_us: int
-    def __init__(self, service: _Optional[str] = ..., spans: _Optional[int] = ..., recall_window_us: _Optional[int] = ...) -> None: ...
+    notes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, id: _Optional[str] = ..., fault: _Optional[_Union[Fault, _Mapping]] = ..., seen: _Optional[int] = ..., applied: _Optional[int] = ..., active: _Optional[bool] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Point(_message.Message):
     __slots__ = ("from_us", "count", "errors", "p50_us", "p95_us", "p99_us")

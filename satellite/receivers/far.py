@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from satellite.errors import SatelliteError
-from satellite.faults.book import Request
 from satellite.faults.decision import Decision
+from satellite.faults.scope import Request
 from satellite.intake.intake import LARGE_BYTES
 from satellite.intake.parcel import Parcel
 from satellite.memory import DECODING

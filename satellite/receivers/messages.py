@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from satellite.errors import SatelliteError
-from satellite.faults.book import Request
+from satellite.faults.scope import Request
 from satellite.requests.entry import Entry
 from satellite.settings import Loaded
 

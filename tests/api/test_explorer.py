@@ -293,6 +293,25 @@ def test_expect_in_vain(api: Api) -> None:
     wanted = {"query": bookinfo.Q3.text, "count": {"min": 1, "max": 1}}
     error = api.refusal("POST", f"{PROJECT}/expect", 409, json=wanted)
     assert (error["code"], error["count"]) == ("exceeded", 2)
+    error = api.refusal("POST", f"{PROJECT}/expect", 409, json={**wanted, "explain": False})
+    assert (error["count"], error["explanation"]) == (2, None)
+
+
+def test_faults_are_put_in_the_place_of_others(api: Api) -> None:
+    for scope in (PROJECT, "/api/v1"):
+        path = f"{scope}/faults"
+        api.post(path, json={"profile": "overloaded"})
+        wanted = [{"status": 503, "times": 2}, {"delay_ms": 5.0}]
+        put = api.checked("PUT", path, json={"faults": wanted})["faults"]
+        assert [one["fault"] for one in put] == wanted
+        assert api.get(path)["faults"] == put
+        one = f"{path}/{put[0]['id']}"
+        assert api.checked("PUT", one, json={"status": 500}) == api.get(one)
+        error = api.refusal("PUT", path, 400, json={"faults": [{"status": 700}]})
+        assert error["hint"] == "status: a whole number from 400 to 599"
+        api.refusal("PUT", f"{path}/none", 404, json={"status": 500})
+        assert len(api.checked("PUT", path, json={"status": 400})["faults"]) == 1
+        assert api.checked("PUT", path, json={"faults": []})["faults"] == []
 
 
 def test_reset_keeps_the_project_and_its_marks(api: Api) -> None:
@@ -300,6 +319,27 @@ def test_reset_keeps_the_project_and_its_marks(api: Api) -> None:
     page = api.get(f"{PROJECT}/spans")
     assert page.pop("explanation")["held"] == 0
     assert page == {"spans": [], "total": 0, "next_cursor": None, "mark": 88}
+
+
+def test_reset_of_all_projects_is_asked_for_by_name(api: Api) -> None:
+    api.store.write("q", bookinfo.batch(range(3)), arrived_ns=1)
+    assert api.refusal("POST", "/api/v1/reset", 400)["parameter"] == "all"
+    held = sum(one["spans"] for one in api.get("/api/v1/projects")["projects"])
+    assert api.post("/api/v1/reset", params={"all": True}) == {"removed": held}
+    assert [one["spans"] for one in api.get("/api/v1/projects")["projects"]] == [0, 0]
+
+
+def test_a_project_and_a_fresh_one(api: Api) -> None:
+    assert api.get(PROJECT) == api.get("/api/v1/projects")["projects"][0]
+    made = [api.post("/api/v1/projects", json={"name": "test_shop"}) for _ in range(2)]
+    assert made[0]["token"] != made[1]["token"]
+    assert made[0]["token"].startswith("test_shop-")
+    assert (made[0]["project"], made[0]["mark"]) == (made[0]["token"], 0)
+    assert api.get(f"/api/v1/projects/{made[0]['project']}")["spans"] == 0
+    assert api.post("/api/v1/projects")["token"].startswith("project-")
+    for name in ("", "a/b", "x" * 49):
+        error = api.refusal("POST", "/api/v1/projects", 400, json={"name": name})
+        assert (error["parameter"], error["hint"]) == ("name", "1 to 48 letters, digits, '.', '_', '-'")
 
 
 def test_drop_forgets_the_project(api: Api) -> None:

@@ -119,6 +119,15 @@ def test_ready() -> None:
     assert (busy.status_code, busy.text) == (503, "not ready: too many reports are waiting\n")
 
 
+def test_ready_within_a_wait() -> None:
+    reasons = iter(["starting", "starting", ""])
+    for app in (admin, explorer):
+        assert get(app(why_not_ready=lambda: next(reasons, "")), "/readyz?wait=10").text == "ready\n"
+        assert get(app(), "/livez").text == "alive\n"
+    for wait in ("-1", "61", "soon", "1" * 5000):
+        assert get(admin(), f"/readyz?wait={wait}").status_code == 400
+
+
 def test_live_says_nothing_of_readiness() -> None:
     assert get(admin(why_not_ready=lambda: "stopping"), "/_live").status_code == 200
 

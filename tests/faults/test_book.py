@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from satellite.errors import BadRequest, NotFound
-from satellite.faults.book import RULES_MAX, Faults, Request
+from satellite.faults.book import RULES_MAX, Faults
 from satellite.faults.profiles import profile
 from satellite.faults.rule import Fault
+from satellite.faults.scope import Request
 from satellite.model.reporter import Reporter
 
 SHOP = Reporter(protocol="lightstep", service="shop", id=0xE1, attributes=(("zone", "z1"), ("n", 5)))
@@ -163,3 +164,29 @@ def test_there_is_a_bound_and_none_of_a_bad_lot_is_added(faults: Faults) -> None
     with pytest.raises(BadRequest, match="at most 100"):
         faults.add([Fault(delay_ms=1)], "p")
     faults.add(profile("overloaded"), "q")
+
+
+def test_others_in_their_place(faults: Faults) -> None:
+    faults.add([Fault(status=503), Fault(delay_ms=5)], "p")
+    put = faults.replace([Fault(status=500)], "p")
+    assert faults.all("p") == put
+    with pytest.raises(BadRequest):
+        faults.replace([Fault(status=400), Fault()], "p")
+    assert faults.all("p") == put
+    assert faults.replace([], "p") == []
+    assert hits(faults, 1) == [False]
+    assert not faults.late
+
+
+def test_another_in_the_place_of_one_begins_anew(faults: Faults) -> None:
+    first, second = faults.add([Fault(status=503, times=1), Fault(delay_ms=5)], "p")
+    assert hits(faults, 1) == [True]
+    changed = faults.change("p", first.id, Fault(status=500))
+    assert faults.one("p", first.id) == changed
+    assert [one.id for one in faults.all("p")] == [first.id, second.id]
+    assert (changed.seen, changed.fault.status) == (0, 500)
+    for wrong in ("f9", second.id + "x"):
+        with pytest.raises(NotFound, match="there is no fault"):
+            faults.change("p", wrong, Fault(status=500))
+        with pytest.raises(NotFound, match="there is no fault"):
+            faults.one("p", wrong)

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from satellite import Satellite
-from satellite.faults.book import Faults, Request
+from satellite.faults.book import Faults
 from satellite.faults.rule import Fault
+from satellite.faults.scope import Request
 from satellite.store.durable.state import State
 
 REPORT = Request("http", "/v1/traces", 8181, "10.0.0.1:5", "otlp")

@@ -64,8 +64,25 @@ def test_an_unknown_kind_names_those_that_there_are() -> None:
     with pytest.raises(BadRequest) as refused:
         read(connection="rezet")
     assert refused.value.hint == (
-        "connection: refuse, stall, reset-before, reset-after, reset-mid-body, goaway"
+        "connection: goaway, refuse, reset-after, reset-before, reset-mid-body, stall"
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"status": 700}, "status: a whole number from 400 to 599"),
+        ({"status": "503"}, "status: a whole number from 400 to 599"),
+        ({"commands": ["stop"]}, "commands: a list of dev_mode, disable"),
+        ({"errors": "e"}, "errors: a list of texts"),
+        ({"drop": 0}, "drop: a number above 0 and up to 1"),
+        ({"duplicate": 1}, "duplicate: true or false"),
+    ],
+)
+def test_what_a_field_takes_is_said(fields: dict[str, Any], hint: str) -> None:
+    with pytest.raises(BadRequest) as refused:
+        read(**fields)
+    assert refused.value.hint == hint
 
 
 def test_faults_of_the_whole_satellite() -> None:

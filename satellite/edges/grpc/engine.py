@@ -17,7 +17,8 @@ from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
-from satellite.faults.book import EarlyFaults, Request
+from satellite.faults.book import EarlyFaults
+from satellite.faults.scope import Request
 from satellite.intake.head import Head
 from satellite.protocols.readers.compression import GRPC_ENCODINGS
 from satellite.protocols.wire import WireProtocol
