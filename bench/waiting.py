@@ -13,7 +13,7 @@ from bench.workbench import Workbench
 from satellite.explore.expect import TIMEOUT_MS_MAX, Expectation, expect
 from satellite.explore.standing import WORKERS, end_workers, in_worker
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import Delivery, Intake
+from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
 from satellite.protocols.lightstep.protobuf import PROTOCOL
@@ -68,7 +68,7 @@ async def _cost_us(wanted: Wanted | None, reports: int) -> float:
             messages, _ = source.fresh(BODIES_PER_CALL[SPANS])
             bodies = [bytes(message[GRPC_PREFIX:]) for message in messages]
             began = time.process_time()
-            await asyncio.gather(*intake.hand_over([Delivery(PROTOCOL, body) for body in bodies]))
+            await asyncio.gather(*(intake.submit(PROTOCOL, body) for body in bodies))
             spent += time.process_time() - began
             done += SPANS * len(bodies)
         for task in waiting:

@@ -51,8 +51,6 @@ class Http2Connection(asyncio.Protocol):
         self._put_off = False
         """Whether what came waits for another turn of the loop."""
         self._reads = True
-        self._deliveries: list[Delivery] = []
-        self._waiting_calls: list[ReportCall] = []
         self._later = False
         """Whether `_write` is about to run."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -128,11 +126,8 @@ class Http2Connection(asyncio.Protocol):
             self._loop.call_soon(self._write)
 
     def deliver(self, delivery: Delivery, call: ReportCall) -> None:
-        """A report for the intake; all that one read brings are handed over together."""
-        if not self._deliveries:
-            self._loop.call_soon(self._hand_over)  # should it not come from a read
-        self._deliveries.append(delivery)
-        self._waiting_calls.append(call)
+        """A report for the intake."""
+        self._listener.intake.hand_over(delivery, call)
 
     def refused(self, protocol: str, refusal: SatelliteError) -> None:
         """A report that was refused before it could be delivered."""
@@ -254,8 +249,6 @@ class Http2Connection(asyncio.Protocol):
         self._listener.turns.spend(self._host, work)
         if self.http2.waits:
             self._wait_for_turn()
-        if self._deliveries:
-            self._hand_over()
         self._write()
         if not self.http2.unfinished_bytes or self._put_off:
             self._unfinished_since = 0.0
@@ -304,18 +297,6 @@ class Http2Connection(asyncio.Protocol):
             request.refuse(415, b"this path is a gRPC method: its content type is application/grpc\n")
         else:
             request.begin()
-
-    def _hand_over(self) -> None:
-        if not self._deliveries:
-            return
-        deliveries, self._deliveries = self._deliveries, []
-        calls, self._waiting_calls = self._waiting_calls, []
-        for call, answer in zip(calls, self._listener.intake.hand_over(deliveries), strict=True):
-            if call.over:
-                answer.cancel()
-            else:
-                call.answer = answer
-                answer.add_done_callback(call.answered)
 
     def _write(self) -> None:
         self._later = False

@@ -26,7 +26,7 @@ from satellite.edges.turns import LoopTurns
 from satellite.errors import SatelliteError
 from satellite.faults.decision import Decision
 from satellite.intake.intake import Delivery
-from satellite.model.report import Receipt
+from satellite.intake.queue import Waiter
 
 if TYPE_CHECKING:
     from satellite.edges.listeners import Listeners
@@ -48,8 +48,8 @@ _REFUSED_MAX = 64
 class DeliveryTaker(Protocol):
     """What connections need of the intake, wherever it runs."""
 
-    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
-        """Take reports that came together; one receipt each, same order."""
+    def hand_over(self, delivery: Delivery, waiter: Waiter) -> None:
+        """Take a report; the waiter gets its receipt."""
         ...
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:

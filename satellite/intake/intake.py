@@ -16,7 +16,7 @@ from typing import NamedTuple
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.intake.head import NOWHERE, Head
 from satellite.intake.parcel import Destination, Origin, Parcel
-from satellite.intake.queue import Queue, Waiting
+from satellite.intake.queue import Queue, Waiter, Waiting
 from satellite.model.report import Receipt
 from satellite.protocols.readers.columns import has_stack
 from satellite.protocols.wire import WireProtocol
@@ -91,6 +91,8 @@ class Intake:
         self._waiting_bytes = 0
         self._open = True
         self._full = False
+        self._came: dict[asyncio.AbstractEventLoop, list[tuple[Delivery, Waiter]]] = {}
+        """In this turn of each event loop."""
         self._lock = threading.Lock()
         self._small = _Lane(Queue(), threading.Condition(self._lock))
         self._large = _Lane(Queue(), threading.Condition(self._lock))
@@ -125,13 +127,21 @@ class Intake:
         Never raises for what a body holds; `Receipt.refusal` says what was wrong. With a `project` no token is
         looked at: that is for whoever imports spans, not for reporters.
         """
-        return await self.hand_over([Delivery(protocol, body, header_token, peer, project, head, began_ns)])[
-            0
-        ]
+        receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
+        self.hand_over(Delivery(protocol, body, header_token, peer, project, head, began_ns), receipt)
+        return await receipt
 
-    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
-        """The same for several bodies that came together, which then wait as a group; one receipt each, same order."""
+    def hand_over(self, delivery: Delivery, waiter: Waiter) -> None:
+        """The same for whoever needs no task: the waiter gets the receipt. What comes in one turn of the loop waits as a group."""
         loop = asyncio.get_running_loop()
+        came = self._came.get(loop)
+        if came is None:
+            came = self._came[loop] = []
+            loop.call_soon(self._put, loop)
+        came.append((delivery, waiter))
+
+    def _put(self, loop: asyncio.AbstractEventLoop) -> None:
+        came = self._came.pop(loop)
         now_ns = self._clock_ns()
         items = [
             Waiting(
@@ -148,26 +158,25 @@ class Intake:
                 ),
                 self._sender(one),
                 loop,
-                loop.create_future(),
+                waiter,
             )
-            for one in deliveries
+            for one, waiter in came
         ]
         refused: list[tuple[Waiting, Overloaded]] = []
-        short = bool(self._short_of_memory(sum(len(one.body) for one in deliveries)))
+        short = bool(self._short_of_memory(sum(len(item.body) for item in items)))
         with self._lock:
             for item in items:
                 lane = self._large if len(item.body) > LARGE_BYTES else self._small
                 refusal = self._refuse_full(item, lane.queue, short=short)
                 if refusal is None:
+                    if not lane.queue:
+                        lane.came.notify()
                     lane.queue.put(item)
-                    lane.came.notify()
                     self._waiting_bytes += len(item.body)
                 else:
                     refused.append((item, refusal))
             self._tell(self._waiting_bytes, self._full)
-        for item, refusal in refused:
-            item.answer.set_result(self._refused(item, refusal))
-        return [item.answer for item in items]
+        _set_results([(item.waiter, self._refused(item, refusal)) for item, refusal in refused])
 
     def _sender(self, one: Delivery) -> str:
         """Who waits together: a project, those with one token, or those at one address."""
@@ -299,15 +308,20 @@ def _start(work: Callable[[], None], name: str) -> threading.Thread:
 
 def _answer(items: Sequence[Waiting], receipts: Sequence[Receipt]) -> None:
     """Hand each waiting edge its receipt; one wake-up per event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Receipt], Receipt]]] = {}
+    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Receipt]]] = {}
     for item, receipt in zip(items, receipts, strict=True):
-        by_loop.setdefault(item.loop, []).append((item.answer, receipt))
+        by_loop.setdefault(item.loop, []).append((item.waiter, receipt))
     for loop, answers in by_loop.items():
         if not loop.is_closed():
             loop.call_soon_threadsafe(_set_results, answers)
 
 
-def _set_results(answers: Sequence[tuple[asyncio.Future[Receipt], Receipt]]) -> None:
-    for answer, receipt in answers:
-        if not answer.done():  # the sender may have gone
-            answer.set_result(receipt)
+def _set_results(answers: Sequence[tuple[Waiter, Receipt]]) -> None:
+    for waiter, receipt in answers:
+        if waiter.cancelled():  # the sender may have gone
+            continue
+        try:
+            waiter.set_result(receipt)
+        except Exception as error:  # noqa: BLE001 - one edge's mistake must not keep the others waiting
+            loop = asyncio.get_running_loop()
+            loop.call_exception_handler({"message": "an answer failed", "exception": error})

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from satellite.intake.parcel import Origin
 from satellite.model.report import Receipt
@@ -39,6 +40,18 @@ _LEAP = 4.0
 one during which the machine was elsewhere; those behind it should not be refused for that. Ours."""
 
 
+class Waiter(Protocol):
+    """Who waits for a receipt, in one event loop; an `asyncio.Future[Receipt]` is one."""
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits any more; asked from any thread."""
+        ...
+
+    def set_result(self, receipt: Receipt, /) -> None:
+        """Here it is."""
+        ...
+
+
 @dataclass(slots=True, eq=False)
 class Waiting:
     """One body on its way."""
@@ -49,12 +62,12 @@ class Waiting:
     sender: str
     """Whose turn it takes; holds no token in the clear."""
     loop: asyncio.AbstractEventLoop
-    answer: asyncio.Future[Receipt]
+    waiter: Waiter
 
     @property
     def abandoned(self) -> bool:
         """Nobody waits for the answer any more."""
-        return self.answer.cancelled()
+        return self.waiter.cancelled()
 
 
 @dataclass(slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +29,7 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
 from satellite.faults.book import Faults
 from satellite.intake.head import NOWHERE, Head
 from satellite.intake.intake import Delivery
+from satellite.intake.queue import Waiter
 from satellite.model.report import Decoded, Receipt
 from satellite.pb import lightstep_collector_pb2
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
@@ -65,6 +66,7 @@ class FakeIntake:
     entered: asyncio.Event = field(default_factory=asyncio.Event)
     gate: asyncio.Event | None = None
     refused: list[str] = field(default_factory=list)
+    taking: list[asyncio.Future[None]] = field(default_factory=list)
 
     async def submit(
         self,
@@ -82,11 +84,13 @@ class FakeIntake:
             await self.gate.wait()
         return Receipt(1, 2, refusal=self.refusal, stored=7)
 
-    def hand_over(self, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
-        submitted = [
-            self.submit(*one[:2], header_token=one.header_token, peer=one.peer) for one in deliveries
-        ]
-        return [asyncio.ensure_future(one) for one in submitted]
+    def hand_over(self, one: Delivery, waiter: Waiter) -> None:
+        async def take() -> None:
+            receipt = await self.submit(one.protocol, one.body, header_token=one.header_token, peer=one.peer)
+            if not waiter.cancelled():
+                waiter.set_result(receipt)
+
+        self.taking.append(asyncio.ensure_future(take()))
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         self.refused.append(error.code)

@@ -14,7 +14,7 @@ import pytest
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import Delivery, Intake
+from satellite.intake.intake import Intake
 from satellite.intake.reporters import FIGURES_REMEMBERED
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
@@ -127,8 +127,8 @@ def test_bodies_that_came_together_wait_as_one_group(store: RecallStore) -> None
 
     async def send(intake: Intake) -> list[Receipt]:
         protocol = replace(PROTOCOL, decode=decode)
-        together = [Delivery(protocol, body("p", spans), peer="here") for spans in (1, 2, 3)]
-        return await asyncio.gather(*intake.hand_over([*together, Delivery(protocol, b"\xff")]))
+        together = [intake.submit(protocol, body("p", spans), peer="here") for spans in (1, 2, 3)]
+        return await asyncio.gather(*together, intake.submit(protocol, b"\xff"))
 
     intake = make(store)
     receipts = asyncio.run(send(intake))
@@ -141,7 +141,7 @@ def test_bodies_that_came_together_wait_as_one_group(store: RecallStore) -> None
 def test_of_a_group_what_does_not_fit_is_refused_alone(store: RecallStore) -> None:
     async def send(intake: Intake) -> list[Receipt]:
         bodies = [body("p"), body("p", 50), body("p")]
-        return await asyncio.gather(*intake.hand_over([Delivery(PROTOCOL, one) for one in bodies]))
+        return await asyncio.gather(*(intake.submit(PROTOCOL, one) for one in bodies))
 
     intake = make(store, max_waiting_bytes=500)
     receipts = asyncio.run(send(intake))

@@ -12,7 +12,7 @@ import pytest
 
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import LARGE_BYTES, WAIT_SECONDS_MAX, Delivery, Intake
+from satellite.intake.intake import LARGE_BYTES, WAIT_SECONDS_MAX, Intake
 from satellite.intake.parcel import Origin
 from satellite.intake.queue import BYTES_PER_CALL, CALL_SECONDS, REPORT_BYTES, TURN_BYTES, Queue, Waiting
 from satellite.intake.refusals import KEPT_OF_A_KIND, KINDS_KEPT, Refusal, Refusals
@@ -154,8 +154,10 @@ def test_what_would_wait_too_long_is_refused_at_once() -> None:
         item = waiting(asyncio.get_running_loop(), "", 0, protocol)
         for _ in range(60):
             made._small.queue.measured([item], WAIT_SECONDS_MAX)  # so long takes each report
-        futures = made.hand_over([Delivery(protocol, b"", "token") for _ in range(4)])
-        await asyncio.sleep(0)
+        futures = [asyncio.ensure_future(made.submit(protocol, b"", header_token="token")) for _ in range(4)]
+        await asyncio.sleep(0)  # they begin
+        await asyncio.sleep(0)  # they are handed over together
+        await asyncio.sleep(0)  # those that were refused go on
         refused = [future.result().refusal for future in futures if future.done()]
         assert len(refused) == 2
         assert all(isinstance(refusal, Overloaded) for refusal in refused)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
 from satellite.intake.intake import Delivery, Intake
+from satellite.intake.queue import Waiter
 from satellite.model.report import Receipt
 from satellite.model.span import Reference
 from tests.interop.conftest import environment, interpreter
@@ -401,15 +401,14 @@ def test_spans_refused_in_a_rush_come_later_and_once(
     rush.set()
     original = Intake.hand_over
 
-    def hand_over(intake: Intake, deliveries: Sequence[Delivery]) -> list[asyncio.Future[Receipt]]:
+    def hand_over(intake: Intake, delivery: Delivery, waiter: Waiter) -> None:
         if not rush.is_set():
-            return original(intake, deliveries)
+            original(intake, delivery, waiter)
+            return
         now_ns = time.time_ns()
-        refused = Receipt(now_ns, now_ns, Overloaded("too many reports are waiting; send again later"))
-        answers = [asyncio.get_running_loop().create_future() for _ in deliveries]
-        for answer in answers:
-            answer.set_result(refused)
-        return answers
+        waiter.set_result(
+            Receipt(now_ns, now_ns, Overloaded("too many reports are waiting; send again later"))
+        )
 
     monkeypatch.setattr(Intake, "hand_over", hand_over)
     with Satellite() as satellite:

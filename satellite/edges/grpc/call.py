@@ -47,7 +47,7 @@ class Wire(Protocol):
         ...
 
     def deliver(self, delivery: Delivery, call: Any) -> None:
-        """A report for the intake; `call.answered` is called with its Receipt."""
+        """A report for the intake; the call, which is a `Waiter`, gets its Receipt."""
         ...
 
     def refused(self, protocol: str, refusal: SatelliteError) -> None:

@@ -46,7 +46,6 @@ class ReportCall(Call):
         "_notebook",
         "_protocol",
         "_waits",
-        "answer",
     )
 
     def __init__(
@@ -72,8 +71,6 @@ class ReportCall(Call):
         self._answers = 0
         self._waits = False
         """Whether a message is in hand."""
-        self.answer: asyncio.Future[Receipt] | None = None
-        """Of that message, once it was handed over."""
 
     def data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the body."""
@@ -137,13 +134,6 @@ class ReportCall(Call):
         """Whether a call with streams only waits for another message."""
         return bool(self._answers) and not self._waits and self.messages.is_empty
 
-    def release(self) -> None:
-        """It is over: nobody waits for the message in hand any more, and the intake may leave it."""
-        super().release()
-        if self.answer is not None:
-            self.answer.cancel()
-            self.answer = None
-
     def stop(self) -> None:
         """A call that is silent ends well; one with a message in hand or on its way when that is answered."""
         if self._protocol.grpc_streams and not (self.over or self._waits) and self.messages.is_empty:
@@ -197,13 +187,15 @@ class ReportCall(Call):
             Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where, self._began_ns), self
         )
 
-    def answered(self, answer: asyncio.Future[Receipt]) -> None:
-        """What became of the message in hand."""
+    # As the `Waiter` for the message in hand
+
+    def cancelled(self) -> bool:
+        """Whether nobody waits for it any more, and the intake may leave it."""
+        return self.over
+
+    def set_result(self, receipt: Receipt) -> None:
+        """What became of it."""
         self._waits = False
-        self.answer = None
-        if self.over or answer.cancelled():
-            return
-        receipt = answer.result()
         if receipt.fault is not None:
             self._waits = True
             self.wire.start(self._misbehave(receipt, receipt.fault))
