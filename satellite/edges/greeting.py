@@ -47,7 +47,7 @@ class Greeter(asyncio.Protocol):
     """Reads as much of a connection as tells HTTP/1 from HTTP/2, then lets the other protocol take over."""
 
     def __init__(self, listener: Listener, fault: Decision | None = None, *, waited: bool = False) -> None:
-        """Nothing has come yet. `fault`: what is to go wrong, if that was decided before; `waited`: it had its turn."""
+        """Nothing has come yet. `fault`: what is to go wrong, if that was decided before; `waited`: it was counted, and had its turn."""
         self._waited = waited
         self._fault = fault
         self._listener = listener
@@ -66,6 +66,7 @@ class Greeter(asyncio.Protocol):
         self._listener.connections.add(self)
         self._refused = not self._listener.admit(self._peer)
         if not self._waited:
+            self._listener.begun()
             seconds = self._listener.wait_seconds(self._peer)
             if seconds is None:
                 self._cut()

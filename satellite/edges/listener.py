@@ -177,10 +177,13 @@ class Listener:
         self.trap("too_many_connections", peer, "of an address that sent floods")
         return None
 
-    def admit(self, peer: str) -> bool:
-        """Count a connection; False when it is one too many."""
+    def begun(self) -> None:
+        """Somebody connected, whatever becomes of it."""
         if self._engine is not None:
             self.owner.on_connection()
+
+    def admit(self, peer: str) -> bool:
+        """Count a connection that is open; False when it is one too many."""
         host = _host(peer)
         self._peers[host] += 1
         if self._peers[host] > self.owner.connections_per_peer_max:
@@ -248,6 +251,7 @@ class Listener:
             task.add_done_callback(self._shook_hands)
 
     async def _welcome(self, accepted: socket.socket, peer: str) -> None:
+        self.begun()
         seconds = self.wait_seconds(peer)
         if seconds is None:
             reset(accepted)

@@ -136,6 +136,8 @@ def nothing_arrived(found: Evidence, since: str) -> Iterator[str]:
             yield f"nor did a report come on the {_count(found.earlier, 'connection')} that were made before"
         return
     if not found.requests and not found.strangers and not found.elsewhere:
+        if found.connections <= sum(trouble.connections for trouble in found.troubles):
+            return
         yield (
             f"{_count(found.connections, 'connection')} came {since}, but no report on {'it' if found.connections == 1 else 'them'}: "
             "has the program made a span and flushed it, and does it speak TLS where the port does (see /diagnostics)?"

@@ -42,6 +42,16 @@ def test_cause_after_cause(satellite: Satellite) -> None:
         assert "nobody connected to a port for reports so far" in text
         assert "nor did a report come on the 1 connection" in text
 
+    for target in (satellite.http_url, satellite.https_url, f"//{satellite.plain_target}"):
+        host, _, port = target.rpartition("//")[2].partition(":")
+        silent = satellite.client.project("silent")
+        silent.mark()
+        with socket.create_connection((host, int(port))):  # and not a byte
+            text = failure(silent)
+            while "1 connection came so far, but no report on it" not in text:
+                assert "nobody connected" in text  # it is still on the way
+                text = failure(silent)
+
     httpx.post(f"{satellite.http_url}/nowhere", trust_env=False)
     httpx.post(
         satellite.http_url + PATH,
