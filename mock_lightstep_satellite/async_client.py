@@ -340,8 +340,9 @@ class AsyncProject(AsyncScope):
         """
         path = f"traces/{quote(trace_id, safe='')}/tree"
         tree = await self._get(path, **params)
+        following = {name: value for name, value in params.items() if name not in {"row", "span", "cursor"}}
         while tree["next_cursor"] is not None:
-            more = await self._get(path, cursor=tree["next_cursor"], **params)
+            more = await self._get(path, cursor=tree["next_cursor"], **following)
             tree = {**more, "rows": tree["rows"] + more["rows"]}
         return tree
 

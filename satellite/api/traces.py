@@ -11,14 +11,17 @@ from pydantic import Field
 
 from satellite.api.parameters import US_MAX, Bounds, Project, SourceAsked
 from satellite.api.routes import Routes, json
+from satellite.errors import BadRequest
 from satellite.explore.asked import Sources
 from satellite.explore.span_detail import SpanDetail, span_detail
 from satellite.explore.trace_list import TraceList, TraceOrder, trace_list
 from satellite.explore.trace_page import trace_page
 from satellite.explore.trace_path import TracePath, trace_path
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, trace_tree, until_of
-from satellite.explore.whole_trace import WholeTrace, whole_trace
+from satellite.explore.whole_trace import longest_id, rows_of_trace, whole_trace
 from satellite.model.span import Span
+from satellite.model.spans import SpanBatch
+from satellite.store.assembled import Ints
 
 TraceId = Annotated[str, Path(description="16 or 32 hex digits.")]
 SpanId = Annotated[str, Path(description="16 hex digits.")]
@@ -49,10 +52,10 @@ class TraceAsked(SourceAsked):
     limit: int = Field(ROWS_MAX, ge=1, le=ROWS_MAX)
     cursor: str | None = Field(None, max_length=100, description="`next_cursor` of the page before.")
 
-    def whole(self, sources: Sources, project: str, trace_id: str, *, join: bool) -> WholeTrace:
-        """The trace, as the first page saw it."""
-        where = self.asked(sources, project)
-        return whole_trace(where.source, project, trace_id, join=join, until=until_of(self.cursor))
+    @property
+    def until(self) -> int | None:
+        """The mark up to which the first page saw the trace. Raises BadRequest."""
+        return until_of(self.cursor)
 
 
 class TreeAsked(TraceAsked):
@@ -71,8 +74,17 @@ class TreeAsked(TraceAsked):
     span: str | None = Field(
         None,
         max_length=64,
-        description="The rows around the span with this id, and before them those above the first of them.",
+        description="The rows around the span with this id, and before them those above the first of them; not with "
+        "`row` or `below`, with a cursor of the trace as that saw it.",
     )
+
+    def check_span_alone(self) -> None:
+        """Raises BadRequest: the rows around a span are not others at the same time."""
+        for name, given in (("row", self.row), ("below", self.below)):
+            if given is not None:
+                raise BadRequest(
+                    f"{name}: not with span, which says itself where its rows are", parameter=name
+                )
 
 
 class DetailAsked(SourceAsked):
@@ -110,13 +122,16 @@ def routes(sources: Sources) -> Routes:
     @routes.get("/projects/{project}/traces/{trace_id}", Trace)
     def one_trace(project: Project, trace_id: TraceId, asked: Annotated[TraceAsked, Query()]) -> Response:
         """The spans of a trace, in pages of at most 4,000."""
-        return json(_spans(asked.whole(sources, project, trace_id, join=False), asked))
+        source = asked.asked(sources, project).source
+        return json(_spans(*rows_of_trace(source, project, trace_id, until=asked.until), asked))
 
     @routes.get("/projects/{project}/traces/{trace_id}/tree", TraceTree)
     def tree(project: Project, trace_id: TraceId, asked: Annotated[TreeAsked, Query()]) -> Response:
         """The rows of the trace view: parents, critical path, self time, pairs of proxies, clocks that differ."""
-        whole = asked.whole(sources, project, trace_id, join=asked.join)
+        source = asked.asked(sources, project).source
+        whole = whole_trace(source, project, trace_id, join=asked.join, until=asked.until)
         if asked.span is not None:
+            asked.check_span_alone()
             return json(Tree(whole).around(asked.span, limit=asked.limit))
         found = trace_tree(whole, limit=asked.limit, cursor=asked.cursor, below=asked.below, first=asked.row)
         return json(found)
@@ -147,11 +162,10 @@ def routes(sources: Sources) -> Routes:
     return routes
 
 
-def _spans(whole: WholeTrace, asked: TraceAsked) -> Trace:
-    batch, marks = whole.batch, whole.marks
+def _spans(batch: SpanBatch, marks: Ints, asked: TraceAsked) -> Trace:
     order = np.lexsort((marks, batch.column("span_id"), batch.column("start_ns")))
     first = 0 if asked.cursor is None else int(asked.cursor.partition(".")[0])
     rows = order[first : first + asked.limit]
     more = first + len(rows) < len(order)
     following = f"{first + len(rows)}.{int(marks.max())}" if more else None
-    return Trace(whole.trace_id, batch.spans(rows, marks=marks[rows].tolist()), len(order), following)
+    return Trace(longest_id(batch), batch.spans(rows, marks=marks[rows].tolist()), len(order), following)

@@ -21,6 +21,7 @@ from satellite.model.tags import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import Questions
 from satellite.store.assembled import Ids, Ints, Mask, trace_numbers
+from satellite.store.distinct import distinct
 
 GUID = "guid:"
 """Tags whose equal values join spans."""
@@ -70,12 +71,38 @@ class WholeTrace:
     @property
     def trace_id(self) -> str:
         """The id that was asked for, at its longest."""
-        row = int(np.flatnonzero(self.asked)[np.argmax(self.batch.column("trace_high")[self.asked])])
-        return self.id_of(row)
+        return longest_id(self.batch.take(np.flatnonzero(self.asked)))
 
     def id_of(self, row: int) -> str:
         """The trace id of a row."""
         return trace_text(*(int(self.batch.column(name)[row]) for name in ("trace_high", "trace_low")))
+
+
+def longest_id(batch: SpanBatch) -> str:
+    """The trace id of these spans of one trace, in full if any of them has that."""
+    high, low = batch.column("trace_high"), batch.column("trace_low")
+    row = int(np.argmax(high))
+    return trace_text(int(high[row]), int(low[row]))
+
+
+def rows_of_trace(
+    source: Questions, project: str, trace_id: str, *, until: int | None = None
+) -> tuple[SpanBatch, Ints]:
+    """The spans of a trace in order of arrival, and the mark of each; arguments and errors as of `whole_trace`."""
+    batch, marks = _until(until, *source.trace_batch(project, trace_ids(trace_id)))
+    if not len(batch):
+        raise NotFound(
+            f"no span of trace {trace_id.strip().lower()} is held",
+            hint=_kept(source, project) + "; it may have left the recall window, or went to another project",
+        )
+    return batch, marks
+
+
+def _until(until: int | None, batch: SpanBatch, marks: Ints) -> tuple[SpanBatch, Ints]:
+    if until is None:
+        return batch, marks
+    rows = np.flatnonzero(marks <= until)
+    return batch.take(rows), marks[rows]
 
 
 def whole_trace(
@@ -94,20 +121,13 @@ def whole_trace(
         BadRequest: no trace id.
         NotFound: no span of it is held.
     """
+    batch, marks = rows_of_trace(source, project, trace_id, until=until)
     wanted = trace_ids(trace_id)
-    batch, marks = source.trace_batch(project, wanted)
-    if not len(batch):
-        raise NotFound(
-            f"no span of trace {trace_id.strip().lower()} is held",
-            hint=_kept(source, project) + "; it may have left the recall window, or went to another project",
-        )
     lows = {low for _, low in wanted}
     others = _joined(source, project, batch, lows) if join else []
     if others:
-        batch, marks = source.trace_batch(project, [*wanted, *((None, low) for low in others)])
-    if until is not None:
-        rows = np.flatnonzero(marks <= until)
-        batch, marks = batch.take(rows), marks[rows]
+        more = source.trace_batch(project, [*wanted, *((None, low) for low in others)])
+        batch, marks = _until(until, *more)
     asked = np.isin(batch.column("trace_low"), np.array(sorted(lows), np.uint64))
     trace = trace_numbers(batch.column("trace_high"), batch.column("trace_low"))
     forest = Forest.of(batch, trace)
@@ -144,9 +164,13 @@ def _joined(source: Questions, project: str, batch: SpanBatch, lows: set[int]) -
             by_key[key].append(value)
         for key, values in by_key.items():
             plan = Plan((Term(Field.TAG, key, tuple(values[:JOINED_MAX])),))
-            traces = source.assemble(project, plan, traces_max=JOINED_MAX + 1)
-            if traces.traces <= JOINED_MAX:
-                found |= {int(low) for low in np.unique(traces.batch.column("trace_low"))}
+            having: set[int] = set()
+            for part in source.batches(project, plan):
+                having.update(distinct(part.column("trace_low")).tolist())
+                if len(having) > JOINED_MAX:
+                    break
+            else:
+                found |= having
         found -= known
         known |= found
         if not found or len(known) > JOINED_MAX:

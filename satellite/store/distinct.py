@@ -7,7 +7,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-Number = TypeVar("Number", np.int64, np.uint64)
+Number = TypeVar("Number", np.int32, np.int64, np.uint64)
 
 
 def distinct(numbers: npt.NDArray[Number]) -> npt.NDArray[Number]:

@@ -249,6 +249,14 @@ def test_trace(api: Api) -> None:
     assert api.get(f"{PROJECT}/traces/000000000000000000000000B00C0002") == found
 
 
+def test_a_trace_as_nobody_saw_it(api: Api) -> None:
+    for what in ("", "/tree"):
+        path = f"{PROJECT}/traces/00000000b00c0002{what}"
+        assert api.refusal("GET", path, 404, params={"cursor": "0.0"})["code"] == "not_found"
+        later = api.get(path, cursor=f"0.{10**80}")
+        assert later == api.get(path)
+
+
 def test_histogram(api: Api) -> None:
     found = api.get(f"{PROJECT}/histogram", query=bookinfo.Q2.text)
     assert {bucket["index"]: bucket["count"] for bucket in found["buckets"]} == bookinfo.Q2_BUCKETS
@@ -394,6 +402,8 @@ def test_a_bad_query_says_where(api: Api, query: str) -> None:
         ("spans?querry=", "querry"),
         ("suggest", "kind"),
         ("suggest?kind=colour", "kind"),
+        ("traces/00000000b00c0002/tree?span=b00c0021&row=1", "row"),
+        ("traces/00000000b00c0002/tree?span=b00c0021&below=b00c0021", "below"),
     ],
 )
 def test_a_parameter_that_makes_no_sense(api: Api, what: str, parameter: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from satellite.model.spans import SpanBatch
 from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.segment_file import DamagedFile
 from satellite.store.recall.terms import bounded, match, satisfies
 
 
@@ -62,8 +63,11 @@ def count(segments: Sequence[Segment], plan: Plan) -> int:
 class Batches(Sequence[SpanBatch]):
     """The matching rows of each segment, taken when they are asked for."""
 
-    def __init__(self, segments: Sequence[Segment], plan: Plan) -> None:
+    def __init__(
+        self, segments: Sequence[Segment], plan: Plan, lose: Callable[[DamagedFile], object]
+    ) -> None:
         self._found = [*matches(segments, plan)]
+        self._lose = lose
 
     def __len__(self) -> int:
         return len(self._found)
@@ -72,7 +76,11 @@ class Batches(Sequence[SpanBatch]):
         if isinstance(place, slice):
             return [self[one] for one in range(*place.indices(len(self)))]
         segment, mask = self._found[place]
-        return segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
+        try:
+            return segment.batch if mask is None else segment.batch.take(np.flatnonzero(mask)).compact()
+        except DamagedFile as damaged:
+            self._lose(damaged)
+            raise
 
 
 def funnel(segments: Sequence[Segment], plan: Plan) -> list[int]:

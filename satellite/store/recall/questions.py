@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from satellite.errors import BadRequest
@@ -77,9 +77,10 @@ class RecallQuestions(ABC):
         segments, mark = self.moment(project)
         return find(segments, plan, order, limit, cursor, mark)
 
+    @without_damaged
     def batches(self, project: str, plan: Plan) -> Sequence[SpanBatch]:
-        """See Questions."""
-        return matches.Batches(self._segments(project), plan)
+        """See Questions. A file that turns out to be damaged later raises DamagedFile once."""
+        return matches.Batches(self._segments(project), plan, partial(self.lose, project))
 
     @without_damaged
     def traces(self, project: str, trace_ids: Sequence[tuple[int | None, int]]) -> list[list[Span]]:

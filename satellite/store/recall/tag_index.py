@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import key_prefix, order_by_key
+from satellite.store.distinct import distinct
 from satellite.store.recall.fingerprints import (
     Fingerprints,
     by_fingerprint,
@@ -31,6 +32,9 @@ Counts = npt.NDArray[np.int64]
 
 _SEVERAL = 64
 """Rows of more tags are looked for together."""
+
+_FEW = 4
+"""So many codes are sooner compared one by one."""
 
 
 class TagIndex(Protocol):
@@ -97,14 +101,31 @@ def few(mask: Mask) -> bool:
 
 def entries(batch: SpanBatch, mask: Mask) -> Codes:
     """The entries of the flattened tags column that belong to the mask's rows."""
+    if few(mask):
+        return _entries_of(batch, np.flatnonzero(mask))[1]
     offsets, flat = batch.array("tags").offsets.to_numpy(), flat_codes(batch)
-    if not few(mask):
-        return np.asarray(flat[np.repeat(mask, np.diff(offsets))], np.int32)
-    rows = np.flatnonzero(mask)
+    return np.asarray(flat[np.repeat(mask, np.diff(offsets))], np.int32)
+
+
+def _entries_of(batch: SpanBatch, rows: Rows) -> tuple[Rows, Codes]:
+    """(the row of each, the entries) of the flattened tags column that belong to these rows."""
+    offsets, flat = batch.array("tags").offsets.to_numpy(), flat_codes(batch)
     first, sizes = offsets[rows] - offsets[0], np.diff(offsets)[rows]
     ends = np.cumsum(sizes)
     places = np.repeat(first - (ends - sizes), sizes) + np.arange(sizes.sum())
-    return np.asarray(flat[places], np.int32)
+    return np.repeat(rows, sizes), np.asarray(flat[places], np.int32)
+
+
+def one_of(codes: npt.NDArray[Any], wanted: Rows, size: int) -> Mask:
+    """Which of some codes, all below `size`, are wanted."""
+    if len(wanted) > _FEW:
+        table = np.zeros(size, np.bool_)
+        table[wanted] = True
+        return table.take(codes)
+    found = np.zeros(len(codes), np.bool_)
+    for code in wanted:
+        found |= codes == code
+    return found
 
 
 def _last_per_row(rows: Rows, codes: Codes) -> tuple[Rows, Codes]:
@@ -159,10 +180,13 @@ class ScanIndex:
 
     def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:
         """Codes of the key, all that have one of these texts, or an element with it, among them; ascending."""
-        codes: Codes = np.flatnonzero(np.isin(self._prints, sought(key, values))).astype(np.int32)
+        alike = np.isin(self._prints, sought(key, values), kind="sort")
+        return self._with_key(key, np.flatnonzero(alike).astype(np.int32))
+
+    def _with_key(self, key: str, codes: Codes) -> Codes:
+        """Those of some codes whose tags have the key."""
         has_key = pc.starts_with(self._batch.tags.take(pa.array(codes)), pattern=key_prefix(key))
-        found: Codes = codes[np.asarray(has_key)]
-        return found
+        return np.asarray(codes[np.asarray(has_key)], np.int32)
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""
@@ -170,8 +194,19 @@ class ScanIndex:
 
     def rows_of(self, key: str, codes: Codes) -> Rows:
         """The rows whose last value of the key has one of these codes."""
-        rows, last = self.occurrences(key)
-        return rows[np.isin(last, codes)]
+        if not len(codes):
+            return codes
+        batch = self._batch
+        offsets = batch.array("tags").offsets.to_numpy()
+        places = np.flatnonzero(one_of(flat_codes(batch), codes, len(batch.tags)))
+        if 8 * len(places) < len(batch):
+            having = distinct(np.searchsorted(offsets, places + offsets[0], "right") - 1)
+            owners, near = _entries_of(batch, having)
+            mine = one_of(near, self._with_key(key, distinct(near)), len(batch.tags))
+            rows, last = _last_per_row(owners[mine], near[mine])
+        else:
+            rows, last = self.occurrences(key)
+        return rows[one_of(last, codes, len(batch.tags))]
 
     def key_counts(self, mask: Mask | None) -> Counts:
         """In how many of the rows (None: all) each of `keys()` occurs."""
@@ -212,10 +247,8 @@ def _counted(codes: Codes, rows: Rows, last: Codes, mask: Mask | None) -> Counts
 
 
 def _scan(batch: SpanBatch, codes: Codes) -> tuple[Rows, Codes]:
-    wanted = np.zeros(len(batch.tags) + 1, np.bool_)
-    wanted[codes] = True
     flat = flat_codes(batch)
-    places = np.flatnonzero(wanted[flat])
+    places = np.flatnonzero(one_of(flat, codes, len(batch.tags)))
     return _last_per_row(tag_rows(batch)[places], flat[places])
 
 
@@ -311,7 +344,7 @@ class PostingIndex:
         """The rows whose last value of the key has one of these codes."""
         if key in self.repeated or len(codes) > _SEVERAL:
             rows, last = self.occurrences(key)
-            return rows[np.isin(last, codes)]
+            return rows[one_of(last, codes, len(self._offsets))]
         parts = [self._rows_between(*self._offsets[code : code + 2]) for code in codes.tolist()]
         return np.concatenate(parts) if parts else np.empty(0, np.uint16)
 

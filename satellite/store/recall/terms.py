@@ -11,7 +11,8 @@ from satellite.model.ids import hashed
 from satellite.model.tags import texts_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.recall.segment import Mask, Segment
-from satellite.store.recall.values import attributes_matching, matching, tags_matching
+from satellite.store.recall.tag_index import Rows, one_of
+from satellite.store.recall.values import attributes_matching, matching, names_matching, tags_matching
 
 FULL_TRACE_TAGS = ("otlp.trace_id", "otel.trace_id")
 """Where LightStep kept the 32 digits of a trace id that it had cut to 16: its API, and its late satellites (and our export)."""
@@ -63,13 +64,13 @@ def _positive(segment: Segment, term: Term) -> Mask:
     match term.field:
         case Field.SERVICE:
             names, of_reporter = segment.services
-            wanted = matching(pa.array(names, pa.string()), term)[of_reporter]
+            wanted = names_matching(names, term)[of_reporter]
             return _picked(wanted, segment.batch.column("reporter"))
         case Field.OPERATION:
             return _picked(matching(segment.operations, term), segment.batch.column("name"))
         case Field.TRACER_ID:
-            ids = pa.array([_id_text(reporter.id) for reporter in segment.reporters], pa.string())
-            return _picked(matching(ids, term), segment.batch.column("reporter"))
+            ids = [_id_text(reporter.id) for reporter in segment.reporters]
+            return _picked(names_matching(ids, term), segment.batch.column("reporter"))
         case Field.SPAN_ID:
             return _has_id(segment, term, "span_id")
         case Field.TRACE_ID:
@@ -105,18 +106,15 @@ def _has_id(segment: Segment, term: Term, column: str, upper: str | None = None)
 
 
 def _has_tag(segment: Segment, term: Term) -> Mask:
-    hit = np.zeros(len(segment), np.bool_)
     index = segment.index
     codes = index.codes_of(term.key) if term.patterns else index.codes_like(term.key, term.values)
     if len(codes):
-        wanted = codes[tags_matching(segment.batch.tags_at(codes), term.key, term)]
-        if len(wanted):
-            hit[segment.index.rows_of(term.key, wanted)] = True
+        codes = codes[tags_matching(segment.batch.tags_at(codes), term.key, term)]
+    hit = _of_rows(index.rows_of(term.key, codes), len(segment))
     if segment.attributes(term.key) is not None:
         by_reporter = attributes_matching(segment.reporters, term)
         if by_reporter.any():
-            lacking = np.ones(len(segment), np.bool_)
-            lacking[segment.index.occurrences(term.key)[0]] = False
+            lacking = ~_of_rows(index.occurrences(term.key)[0], len(segment))
             hit |= lacking & _picked(by_reporter, segment.batch.column("reporter"))
     if term.asks_for_errors:
         hit |= segment.is_error
@@ -127,11 +125,18 @@ def _has_tag(segment: Segment, term: Term) -> Mask:
     return hit
 
 
+def _of_rows(rows: Rows, size: int) -> Mask:
+    """The rows, each there once, as a mask."""
+    if len(rows) == size:
+        return np.ones(size, np.bool_)
+    mask = np.zeros(size, np.bool_)
+    mask[rows.astype(np.intp)] = True  # numpy takes three times as long to do this itself
+    return mask
+
+
 def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
     """Per row whether its code is wanted."""
-    if not wanted.any():
-        return np.zeros(len(codes), np.bool_)
-    return wanted.take(codes)
+    return one_of(codes, np.flatnonzero(wanted), len(wanted))
 
 
 def _id_text(number: int) -> str:

@@ -46,6 +46,13 @@ def matching(texts: pa.StringArray, term: Term) -> Mask:
     return hit
 
 
+def names_matching(names: Sequence[str], term: Term) -> Mask:
+    """The same of a few names."""
+    if term.patterns:
+        return matching(pa.array(names, pa.string()), term)
+    return np.array([name in term.values for name in names], np.bool_)
+
+
 def _pieces(texts: pa.StringArray) -> Iterator[slice]:
     """The texts, so many at a time that they are about a piece; at least one."""
     if not len(texts):
