@@ -18,7 +18,7 @@ from satellite.explore.trace_list import TraceList, TraceOrder, trace_list
 from satellite.explore.trace_page import trace_page
 from satellite.explore.trace_path import TracePath, trace_path
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, trace_tree, until_of
-from satellite.explore.whole_trace import longest_id, rows_of_trace, whole_trace
+from satellite.explore.whole_trace import WholeTrace, longest_id, rows_of_trace, whole_trace
 from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.store.assembled import Ints
