@@ -152,7 +152,8 @@ def trace_numbers(high: Ids, low: Ids, group: Ints | None = None) -> Ints:
 
 def strata(bucket: npt.NDArray[Any], is_error: Mask) -> Ints:
     """The stratum of each span: its histogram bucket and whether it is an error; ascending is the order of turns."""
-    numbers: Ints = np.where(is_error, 0, _BUCKETS) + (_BUCKETS - 1 - bucket.astype(np.int64))
+    numbers: Ints = np.int64(2 * _BUCKETS - 1) - bucket.astype(np.int64)
+    numbers[is_error] -= _BUCKETS
     return numbers
 
 
@@ -176,7 +177,8 @@ def choose(trace_low: Ids, span_id: Ids, stratum: Ints, most: int, seed: int, tr
         # Only what could have its turn in time is sorted: of each stratum some of its smallest hashes.
         with np.errstate(divide="ignore"):
             bar = np.minimum(2.0**64 / sizes * turns, _BELOW).astype(np.uint64)
-        near = np.flatnonzero((hashes <= bar[stratum]) | (sizes[stratum] <= turns))
+        bar[sizes <= turns] = _ALL
+        near = np.flatnonzero(hashes <= bar.take(stratum))
         order = near[np.lexsort((span_id[near], hashes[near], stratum[near]))]
         given = np.bincount(stratum[order], minlength=len(sizes))
         turn = np.arange(len(order)) - (np.cumsum(given) - given)[stratum[order]]

@@ -80,9 +80,11 @@ def _rows(segment: Segment, low: Ids, plan: Plan) -> Ints:
         wanted = np.zeros(len(ids), np.bool_)
         places = np.minimum(np.searchsorted(ids, low), len(ids) - 1)
         wanted[places[ids[places] == low]] = True
-        rows: Ints = np.flatnonzero(wanted[number])
+        rows: Ints = np.flatnonzero(wanted.take(number))
     else:
-        rows = np.flatnonzero(np.isin(segment.batch.column("trace_low"), low))
+        mine = segment.batch.column("trace_low")
+        places = np.minimum(np.searchsorted(low, mine), len(low) - 1)
+        rows = np.flatnonzero(low[places] == mine) if len(low) else np.empty(0, np.int64)
     if len(segment.dead):
         rows = rows[~np.isin(rows, segment.dead)]
     if segment.meta_events is not None and not plan.meta_events:
