@@ -268,7 +268,10 @@ def _used(codes: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.int32
         return used, np.searchsorted(used, codes).astype(np.int32)
     occurs = np.zeros(size, np.bool_)
     occurs[codes] = True
-    return np.flatnonzero(occurs).astype(np.int32), (np.cumsum(occurs, dtype=np.int32) - 1)[codes]
+    used = np.flatnonzero(occurs).astype(np.int32)
+    place = np.empty(size, np.int32)
+    place[used] = np.arange(len(used), dtype=np.int32)
+    return used, place.take(codes)
 
 
 def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:
