@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from satellite.edges.faulty import reset
 from satellite.edges.http2 import PREFACE
+from satellite.edges.turns import WORK_OF_CONNECTION
 
 if TYPE_CHECKING:
+    from satellite.edges.http1 import Http1Connection
+    from satellite.edges.http2_connection import Http2Connection
     from satellite.edges.listener import Listener
     from satellite.faults.decision import Decision
 
@@ -21,6 +24,9 @@ ALPN = ("h2", "http/1.1")
 
 _TOLD_APART_BYTES = 4
 """Of the preface: no method of HTTP/1 begins with `PRI `."""
+
+_FIRST_READ_BYTES = 4096
+"""Enough for a request without a large body, and little to read of each where thousands begin at once (ours)."""
 
 
 async def first_byte(connection: socket.socket) -> bytes:
@@ -43,26 +49,29 @@ def _wake(future: asyncio.Future[None]) -> None:
         future.set_result(None)
 
 
-class Greeter(asyncio.Protocol):
-    """Reads as much of a connection as tells HTTP/1 from HTTP/2, then lets the other protocol take over."""
+class Greeter(asyncio.BufferedProtocol):
+    """Reads the beginning of a connection, which tells HTTP/1 from HTTP/2, and lets the other protocol take over in its turn."""
 
     def __init__(self, listener: Listener, fault: Decision | None = None, *, waited: bool = False) -> None:
         """Nothing has come yet. `fault`: what is to go wrong, if that was decided before; `waited`: it was counted, and had its turn."""
-        self._waited = waited
+        self._waited = self._has_turn = waited
+        self._waits = False
+        """Whether nothing of it is looked at yet."""
+        self._buffer = bytearray()
         self._fault = fault
         self._listener = listener
         self._since = asyncio.get_running_loop().time()
         self._began = b""
         self._refused = False
         self._let_go = False
-        self._peer = ""
+        self._peer = self._host = ""
         self.transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It is open."""
         self.transport = transport
         host, port = (transport.get_extra_info("peername") or ("", 0))[:2]
-        self._peer = f"{host}:{port}"
+        self._peer, self._host = f"{host}:{port}", str(host)
         self._listener.connections.add(self)
         self._refused = not self._listener.admit(self._peer)
         if not self._waited:
@@ -72,16 +81,55 @@ class Greeter(asyncio.Protocol):
                 self._cut()
                 return
             if seconds:
-                transport.pause_reading()
-                self._since += seconds
-                asyncio.get_running_loop().call_later(seconds, self._its_turn)
+                self._waits = True
+                asyncio.get_running_loop().call_later(seconds, self._waited_enough)
         if self._fault is None and transport.get_extra_info("sslcontext") is None:
             self._fault = self._listener.fault(self._peer)
             if self._fault is not None and self._fault.connection == "refuse":
                 self._cut()
 
-    def data_received(self, data: bytes) -> None:
-        """Enough, or more of it later."""
+    def get_buffer(self, sizehint: int) -> bytearray:
+        """For what is read now."""
+        del sizehint
+        self._buffer = bytearray(_FIRST_READ_BYTES)
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """So much came."""
+        self._began += self._buffer[:nbytes]
+        if self._waits:  # a loop may begin to read whatever was said before there was something
+            self.transport.pause_reading()
+        else:
+            self._take_turn()
+
+    def go_on(self) -> int:
+        """It is its turn; what that is worth."""
+        if self.transport.is_closing() or self.transport.get_protocol() is not self:
+            return 0
+        self._waits, self._has_turn = False, True
+        self.transport.resume_reading()
+        self._listener.turns.spend(self._host, WORK_OF_CONNECTION)
+        self._tell_apart()
+        return WORK_OF_CONNECTION
+
+    def _take_turn(self) -> None:
+        if self._has_turn:
+            self._tell_apart()
+        elif self._listener.turns.allowance(self._host):
+            self.go_on()
+        else:
+            self._waits = True
+            self.transport.pause_reading()
+            self._listener.turns.put_off(self._host, self)
+
+    def _waited_enough(self) -> None:
+        self._waits = False
+        self._since = asyncio.get_running_loop().time()
+        if self._began and not self.transport.is_closing():
+            self._take_turn()
+
+    def _tell_apart(self) -> None:
+        """Enough came, or more of it will."""
         listener = self._listener
         if self._fault is not None and self._fault.connection == "reset-before":
             self._cut()
@@ -89,7 +137,6 @@ class Greeter(asyncio.Protocol):
         if self._fault is not None and self._fault.connection == "stall":
             self.transport.pause_reading()  # `tick` ends it
             return
-        self._began += data
         known = self._began[:_TOLD_APART_BYTES]
         if known.startswith(TLS_HELLO):
             listener.trap("tls_client_on_plain_port", self._peer, "a TLS handshake began")
@@ -124,7 +171,7 @@ class Greeter(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """A second passed: who says nothing for too long is let go."""
         limit = self._listener.owner.head_seconds if self._began else self._listener.owner.idle_seconds
-        if now - self._since > limit:
+        if now - self._since > limit and not self._waits:
             self.shutdown()
 
     def idle_seconds(self, now: float) -> float:
@@ -137,13 +184,15 @@ class Greeter(asyncio.Protocol):
         return False
 
     def shutdown(self) -> None:
-        """We stop."""
+        """We stop: what has come is answered."""
         self._let_go = True
-        self.transport.close()
-
-    def _its_turn(self) -> None:
-        if not self.transport.is_closing():
-            self.transport.resume_reading()
+        if self._waits and self._began:
+            self.go_on()
+        protocol: Any = self.transport.get_protocol()
+        if protocol is self:
+            self.transport.close()
+        else:
+            protocol.shutdown()
 
     def _cut(self) -> None:
         reset(self.transport.get_extra_info("socket"))
@@ -155,11 +204,11 @@ class Greeter(asyncio.Protocol):
         tls = self.transport.get_extra_info("ssl_object")
         return tls is not None and tls.selected_alpn_protocol() == "h2"
 
-    def _become(self, protocol: asyncio.Protocol) -> None:
+    def _become(self, protocol: Http1Connection | Http2Connection) -> None:
         self._listener.connections.discard(self)
         self.transport.set_protocol(protocol)
         protocol.connection_made(self.transport)
         if self._refused:
-            protocol.refuse_connection()  # type: ignore[attr-defined]
+            protocol.refuse_connection()
         else:
             protocol.data_received(self._began)

@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from satellite.edges.faulty import CONNECTION, reset
 from satellite.edges.pace import PACE, Pace
 from satellite.edges.paths import may_be_web
-from satellite.edges.turns import SLICE, WORK_OF_REQUEST
+from satellite.edges.turns import SLICE, WORK_OF_READING_ON, WORK_OF_REQUEST
 
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
@@ -42,6 +42,9 @@ _LINGER_SECONDS = 1.0
 HEAD_PIECE_BYTES = 4096
 _BODY_PIECE_BYTES = 32_768
 """How much is parsed at a time, of what may be requests and of a body."""
+
+_BODY_AT_ONCE_BYTES = 262_144
+"""Of a body, before the application takes it: about what is read at once, so that it need not wait for several turns."""
 
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
@@ -72,6 +75,13 @@ class _Flow(FlowControl):
         super().resume_reading()
         if paused:
             self._on_resume()
+
+
+class _Last:
+    """The transport, for the last answer of a connection on which more may come."""
+
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
 
 
 class Http1Connection(HttpToolsProtocol):
@@ -105,12 +115,13 @@ class Http1Connection(HttpToolsProtocol):
         self._write_paused_at = 0.0
         self._host = ""
         self._came = b""
-        """What came and waits, for a turn of the loop or for the application."""
+        self._at = 0
+        """What came, and from where on it waits, for a turn of the loop or for the application."""
         self._put_off = False
         """Whether it waits for a turn."""
         self._pace = Pace(loop.time)
-        self._begun = 0
-        """Requests in the piece that is parsed."""
+        self._requests = 0
+        """That began in the piece that is parsed; at least 1 where one ended."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """It is open."""
@@ -128,40 +139,48 @@ class Http1Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Some of a request, or more than one."""
-        if self.transport.is_closing() or self._lingers:
+        if self._is_over():
             return
         self._heard = self.loop.time()
         if len(self._began) < _FIRST_LINE_BYTES:
             self._began += data[:_FIRST_LINE_BYTES]
         if b"pgrade:" in data and not self._is_in_body():
             data = _without_upgrade(data)
-        self._came = self._came + data if self._came else data
+        self._came, self._at = self._came[self._at :] + data if self._came else data, 0
+        allowance = self._listener.turns.came(self._host, len(data))
         if not self._put_off:
-            self._read(self._listener.turns.allowance(self._host))
+            self._read(allowance)
 
     def go_on(self) -> int:
         """It is its turn again; the work that it was."""
         self._put_off = False
         work = self._read(SLICE)
-        if not self._put_off and not self.flow.read_paused and not self.transport.is_closing():
-            self.transport.resume_reading()
-        return work
+        if self._put_off or self.flow.read_paused or self.transport.is_closing():
+            return work
+        self.transport.resume_reading()
+        return work + WORK_OF_READING_ON
 
     def _read(self, work_max: int) -> int:
         """Parse what came, as far as the allowance goes, and as the application takes it; the work that it was."""
         work = 0
-        while self._came and not (self.flow.read_paused or self._lingers or self.transport.is_closing()):
-            if work >= work_max:
-                self._put_off = True
-                self._listener.turns.put_off(self._host, self)
-                self.transport.pause_reading()
-                break
+        while work < work_max and self._came and not (self.flow.read_paused or self._is_over()):
             piece = self._next_piece()
-            self._begun = 0
+            self._requests = 0
             self._feed(piece)
-            work += 1 + WORK_OF_REQUEST * self._begun + (len(piece) >> 12)
+            work += 1 + WORK_OF_REQUEST * self._requests + (len(piece) >> 12)
         self._listener.turns.spend(self._host, work)
+        if work >= work_max and not self._is_over():
+            self._wait_for_turn()
         return work
+
+    def _is_over(self) -> bool:
+        """Whether nothing of what comes counts any more."""
+        return self._lingers or self.transport.is_closing()
+
+    def _wait_for_turn(self) -> None:
+        self._put_off = True
+        self._listener.turns.put_off(self._host, self)
+        self.transport.pause_reading()
 
     def _flow_resumed(self) -> None:
         """The application took what there was."""
@@ -170,29 +189,26 @@ class Http1Connection(HttpToolsProtocol):
         elif self._put_off:
             self.transport.pause_reading()
         elif self._came and not self.transport.is_closing():
-            self._put_off = True
-            self._listener.turns.put_off(self._host, self)
-            self.transport.pause_reading()
+            self._wait_for_turn()
 
     def _is_in_body(self) -> bool:
         return self.cycle is not None and self.cycle.more_body
 
-    def _next_piece(self) -> bytes:
+    def _next_piece(self) -> bytes | memoryview:
         """Large pieces of bodies; little where thousands of requests could be."""
         size = _BODY_PIECE_BYTES if self._is_in_body() else HEAD_PIECE_BYTES
-        came = self._came
-        if len(came) <= size:
-            self._came = b""
-            return came
-        self._came = came[size:]
-        return came[:size]
+        came, at = self._came, self._at
+        self._at += size
+        if self._at >= len(came):
+            self._came, self._at = b"", 0
+        return memoryview(came)[at : at + size] if len(came) > size else came
 
-    def _feed(self, data: bytes) -> None:
+    def _feed(self, data: bytes | memoryview) -> None:
         self._counts = self._quiet = True
         self._framing_bytes += len(data)
         self._read_bytes = len(data)
-        super().data_received(data)
-        if self.transport.is_closing() or self._lingers:
+        super().data_received(data)  # type: ignore[arg-type]
+        if self._is_over():
             return
         if self._head_since is not None and self._framing_bytes > HEAD_BYTES_MAX:
             self._answer_and_close(*_HEAD_TOO_LARGE)
@@ -201,7 +217,7 @@ class Http1Connection(HttpToolsProtocol):
 
     def shutdown(self) -> None:
         """We stop: what has come is answered, then it closes."""
-        while self._came and not (self._lingers or self.transport.is_closing()):
+        while self._came and not self._is_over():
             self._feed(self._next_piece())
         super().shutdown()
 
@@ -220,7 +236,7 @@ class Http1Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         super().on_message_begin()
-        self._begun += 1
+        self._requests += 1
         self._pace = Pace(self.loop.time)
         self._head_since = self.loop.time()
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
@@ -260,6 +276,8 @@ class Http1Connection(HttpToolsProtocol):
             self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])
             self._refuse(_GRPC_PATH)
         super().on_headers_complete()
+        if not self.cycle.keep_alive:
+            self._end_with(self.cycle)
 
     def on_chunk_header(self) -> None:
         """Of a body's chunk."""
@@ -271,7 +289,12 @@ class Http1Connection(HttpToolsProtocol):
         if self._counts:
             self._framing_bytes -= len(body)
         self._pace.came(len(body))
-        super().on_body(body)
+        if self.cycle.response_complete:
+            return
+        self.cycle.body += body
+        if len(self.cycle.body) > _BODY_AT_ONCE_BYTES:
+            self.flow.pause_reading()
+        self.cycle.message_event.set()
 
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP, or a callback refused it."""
@@ -290,6 +313,7 @@ class Http1Connection(HttpToolsProtocol):
         """Its body is complete."""
         self._quiet = False
         self._framing_bytes = 0
+        self._requests = self._requests or 1
         super().on_message_complete()
         self._complete = self.cycle
 
@@ -379,6 +403,7 @@ class Http1Connection(HttpToolsProtocol):
         if self.pipeline and self.pipeline[0][0] is not last:
             self.pipeline.popleft()  # begun with a body that cannot be read
         last.keep_alive = False
+        self._end_with(last)
         self.cycle = last
         self._head_since = None
         self._lingers = True
@@ -392,8 +417,14 @@ class Http1Connection(HttpToolsProtocol):
         if status.startswith(b"503"):
             more += b"retry-after: 1\r\n"
         self.transport.write(head % (status, len(text)) + more + b"connection: close\r\n\r\n" + text)
-        if self.transport.can_write_eof():
-            # What is closed while the peer still sends ends with a reset, which can overtake the answer.
+        self._end()
+
+    def _end_with(self, cycle: RequestResponseCycle) -> None:
+        cycle.transport = _Last(self.transport, self._end)  # type: ignore[assignment]
+
+    def _end(self) -> None:
+        """All is answered. What is closed while the peer still sends ends with a reset, which can overtake the answer."""
+        if self.transport.can_write_eof() and not self.transport.is_closing():
             self._lingers = True
             self.transport.write_eof()
             self.loop.call_later(_LINGER_SECONDS, self.transport.close)

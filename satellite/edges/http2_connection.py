@@ -14,7 +14,7 @@ from satellite.edges.http2_request import Http2Request
 from satellite.edges.pace import Pace
 from satellite.edges.paths import may_be_web
 from satellite.edges.peers import FLOOD
-from satellite.edges.turns import SLICE, WORK_OF_REQUEST
+from satellite.edges.turns import SLICE, WORK_OF_READING_ON, WORK_OF_REQUEST
 from satellite.errors import SatelliteError
 from satellite.intake.intake import Delivery
 
@@ -74,7 +74,7 @@ class Http2Connection(asyncio.Protocol):
         """Some frames."""
         self._heard = self._loop.time()
         self._asked = False
-        self._handle(data, self._listener.turns.allowance(self._host))
+        self._handle(data, self._listener.turns.came(self._host, len(data)))
 
     def go_on(self) -> int:
         """It is its turn again; the work that it was."""
@@ -83,7 +83,7 @@ class Http2Connection(asyncio.Protocol):
             return 0
         work = self._handle(b"", SLICE)
         self._read_or_not()
-        return work
+        return work + WORK_OF_READING_ON if self._reads else work
 
     def eof_received(self) -> bool:
         """The client says no more and may still listen; over TLS the connection ends."""
@@ -247,7 +247,7 @@ class Http2Connection(asyncio.Protocol):
                 self._fault(event)  # type: ignore[arg-type]
         work = self.http2.work
         self._listener.turns.spend(self._host, work)
-        if self.http2.waits:
+        if self.http2.waits or work >= work_max:
             self._wait_for_turn()
         self._write()
         if not self.http2.unfinished_bytes or self._put_off:

@@ -22,7 +22,7 @@ from satellite.edges.http1 import HEAD_BYTES_MAX, Http1Connection
 from satellite.edges.http2_connection import Http2Connection
 from satellite.edges.pace import Pace
 from satellite.edges.paths import shown
-from satellite.edges.turns import LoopTurns
+from satellite.edges.turns import WORK_OF_CONNECTION, WORK_OF_HANDSHAKE, LoopTurns
 from satellite.errors import SatelliteError
 from satellite.faults.decision import Decision
 from satellite.intake.intake import Delivery
@@ -252,27 +252,35 @@ class Listener:
 
     async def _welcome(self, accepted: socket.socket, peer: str) -> None:
         self.begun()
+        try:
+            await self._begin(accepted, peer)
+        except asyncio.CancelledError:
+            accepted.close()
+            raise
+
+    async def _begin(self, accepted: socket.socket, peer: str) -> None:
+        """Tell TLS from plain by the first byte, and go on when it is its turn."""
         seconds = self.wait_seconds(peer)
         if seconds is None:
             reset(accepted)
             accepted.close()
             return
         if seconds:
-            try:
-                await asyncio.sleep(seconds)
-            except asyncio.CancelledError:
-                accepted.close()
-                raise
+            await asyncio.sleep(seconds)
         fault = self.fault(peer)
         if fault is not None and await self._spoilt(accepted, fault):
             return
-        tls = self.expects_tls
-        if self.on_mixed is not None or self._context is None or not tls:
-            first = await self._first_byte(accepted)
-            if not first:
-                accepted.close()
-                return
-            tls = first == TLS_HELLO
+        tls_only = self.expects_tls and self.on_mixed is None
+        first = await self._first_byte(
+            accepted, self.owner.head_seconds if tls_only else self.owner.idle_seconds
+        )
+        if not first:
+            if tls_only:
+                self.trap("tls_handshake_failed", peer, "it did not begin")
+                self.trouble(peer)
+            accepted.close()
+            return
+        tls = first == TLS_HELLO
         if tls is not self.expects_tls:
             kind = "tls_client_on_plain_port" if tls else "plain_client_on_tls_port"
             if self.on_mixed is None or (tls and self._context is None):
@@ -282,6 +290,7 @@ class Listener:
                 accepted.close()
                 return
             self.on_mixed(kind, self.port, peer)
+        await self.turns.turn(_host(peer), WORK_OF_CONNECTION + (WORK_OF_HANDSHAKE if tls else 0))
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
                 lambda: Greeter(self, fault, waited=True),
@@ -299,7 +308,7 @@ class Listener:
         if fault.connection == "stall":
             await asyncio.sleep(self.owner.idle_seconds)
         elif fault.connection == "reset-before" or fault.tls == "handshake-failure":
-            await self._first_byte(accepted)
+            await self._first_byte(accepted, self.owner.idle_seconds)
         elif fault.connection != "refuse":
             return False
         if fault.tls == "handshake-failure":
@@ -318,15 +327,12 @@ class Listener:
             return self._context
         return self.owner.faulty_tls.context(fault.tls)
 
-    async def _first_byte(self, accepted: socket.socket) -> bytes:
+    async def _first_byte(self, accepted: socket.socket, seconds: float) -> bytes:
         try:
-            async with asyncio.timeout(self.owner.idle_seconds):
+            async with asyncio.timeout(seconds):
                 return await first_byte(accepted)
         except OSError:  # a TimeoutError, too: the peer said nothing, or is gone
             return b""
-        except asyncio.CancelledError:
-            accepted.close()
-            raise
 
     def _trap_kind(self, error: Exception) -> str:
         kind = _trap_kind(error)

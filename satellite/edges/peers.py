@@ -12,7 +12,7 @@ FLOOD = 50.0
 """What a flood is worth; a few may be mistakes of a library."""
 _CALM_SECONDS = 10.0
 """How long an address waits, from its last trouble on."""
-_SERVED_PER_SECOND = 5.0
+SERVED_PER_SECOND = 5.0
 """Connections of an address that waits."""
 _ADDRESSES = 10_000
 
@@ -66,7 +66,7 @@ class Peers:
         now = self._clock()
         if record.until <= now:
             return 0.0
-        record.next = max(now, record.next + 1 / _SERVED_PER_SECOND)
+        record.next = max(now, record.next + 1 / SERVED_PER_SECOND)
         return record.next - now
 
     def vain_wait_seconds(self, host: str) -> float:

@@ -21,10 +21,18 @@ SHARE_ALONE = 2048
 """Of an address that is alone: the first report of another waits no longer than that."""
 LATELY = 256
 """So many turns after another address was read, an address counts as alone again."""
-PUT_OFF_SHARE = 1024
+PUT_OFF_SHARE = 2048
 """Of a turn for all that waits."""
 WORK_OF_REQUEST = 75
-"""Of what becomes of a request over HTTP beside the reading, be it only a 404."""
+"""Of what becomes of a request over HTTP beside the reading, be it only a 404; as much when it begins as when a body ends later."""
+WORK_OF_CONNECTION = 100
+"""To set one up, and for its first read."""
+WORK_OF_HANDSHAKE = 400
+"""Of TLS, beside that."""
+_READ_BYTES = 2048
+"""Read from a socket for one unit of work."""
+WORK_OF_READING_ON = 64
+"""What a connection is counted for, among all that waits, that is read again: half of what it may bring in the next turn."""
 TURN = 16_384
 """Of a turn for all addresses together, should thousands of them come."""
 
@@ -33,7 +41,10 @@ class Reader(Protocol):
     """A connection with bytes that wait."""
 
     def go_on(self) -> int:
-        """Read on, for about a SLICE; the work that it was, which it spends. It puts itself off again when more is left."""
+        """Read on, for about a SLICE; the work that it was, which it spends, and WORK_OF_READING_ON if it is read again.
+
+        It puts itself off again when more is left.
+        """
         ...
 
 
@@ -59,6 +70,20 @@ class LoopTurns:
         if host in self._waiting:
             return 0
         return max(0, min(SLICE, self._share - self._used.get(host, 0), self._left))
+
+    def came(self, host: str, size_bytes: int) -> int:
+        """So many bytes were read of a connection from this address; the allowance for what is in them."""
+        self.spend(host, size_bytes // _READ_BYTES)
+        return self.allowance(host)
+
+    async def turn(self, host: str, work: int) -> None:
+        """Wait until an address may begin something that is so much work, which is spent then."""
+        if self.allowance(host):
+            self.spend(host, work)
+            return
+        gate = _Gate(self, host, work)
+        self.put_off(host, gate)
+        await gate.opened
 
     @property
     def _share(self) -> int:
@@ -105,3 +130,18 @@ class LoopTurns:
                 due.append(host)
         if self._waiting or self._used:
             self._schedule()
+
+
+class _Gate:
+    """Something that has not begun."""
+
+    def __init__(self, turns: LoopTurns, host: str, work: int) -> None:
+        self._turns, self._host, self._work = turns, host, work
+        self.opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def go_on(self) -> int:
+        if self.opened.done():  # nobody waits any more
+            return 0
+        self.opened.set_result(None)
+        self._turns.spend(self._host, self._work)
+        return self._work

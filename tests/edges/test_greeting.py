@@ -18,7 +18,7 @@ from satellite.edges.grpc.engine import Engine
 from satellite.edges.grpc.services import Services
 from satellite.edges.http2 import PREFACE
 from satellite.edges.listeners import Listeners
-from satellite.edges.peers import Peers
+from satellite.edges.peers import FLOOD, SERVED_PER_SECOND, Peers
 from satellite.faults.book import Faults
 
 CA = trustme.CA()
@@ -328,6 +328,50 @@ def test_a_flood_is_cut_off_and_its_address_waits(run: Any) -> None:
                 kinds.append((await ports.traps.get())[0])
             assert kinds == ["http2_flood"] * 4 + ["peer_waits"]
             assert ports.server.peers.wait_seconds("127.0.0.1") > 0
+
+    run(main)
+
+
+@pytest.mark.parametrize("mixed", [False, True])
+def test_an_address_that_waits_is_answered_late(run: Any, mixed: bool) -> None:
+    async def main() -> None:
+        async with here(mixed=mixed) as ports:
+            ports.server.peers = Peers(lambda: 0.0)
+            while not ports.server.peers.trouble("127.0.0.1", FLOOD):
+                pass
+            began = asyncio.get_running_loop().time()
+            assert b"hello over http" in await ports.talk(REQUEST)
+            assert asyncio.get_running_loop().time() - began > 0.9 / SERVED_PER_SECOND
+
+    run(main)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+@pytest.mark.parametrize("mixed", [False, True])
+def test_connections_beyond_a_turn_of_the_loop_are_all_answered(run: Any, secure: bool, mixed: bool) -> None:
+    async def main() -> None:
+        async with here(mixed=mixed) as ports:
+            context = client_context() if secure else None
+            large = REQUEST.replace(b"Length: 5", b"Length: 50000") + b"x" * 49_995
+            for request in (REQUEST, large):
+                answers = await asyncio.gather(
+                    *(ports.talk(request, secure=secure, context=context) for _ in range(40))
+                )
+                assert all(b"hello" in answer for answer in answers)
+
+    run(main)
+
+
+def test_what_waits_for_its_turn_is_answered_before_a_stop(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with here(mixed=False) as ports:
+            waits = asyncio.Event()
+            monkeypatch.setattr(ports.server.turns, "put_off", lambda *_: waits.set())
+            ports.server.turns.spend("127.0.0.1", 10**9)
+            answer = asyncio.create_task(ports.talk(REQUEST))
+            await waits.wait()
+            await ports.server.stop(60)
+            assert b"hello over http" in await answer
 
     run(main)
 

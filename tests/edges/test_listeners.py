@@ -330,9 +330,12 @@ def test_bytes_that_come_while_a_request_is_handled(run: Any, tls: bool) -> None
 
 
 def check_answered_once(answer: bytes) -> None:
-    assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert answer.endswith(b"\r\n\r\nhello")
-    assert answer.count(b"HTTP/1.1") == answer.count(b"connection: close") == 1
+    """What is refused behind it has an answer of its own, if it was read so far only later."""
+    first, *refused = answer.split(b"HTTP/1.1 ")[1:]
+    assert first.startswith(b"200 OK\r\n")
+    assert first.endswith(b"\r\n\r\nhello")
+    assert [one[:3] for one in refused] in ([], [b"431"])
+    assert answer.count(b"connection: close") == 1
 
 
 def test_requests_before_one_that_cannot_be_read_are_all_answered(run: Any) -> None:

@@ -85,6 +85,37 @@ def test_thousands_of_addresses_have_a_bound_too() -> None:
     asyncio.run(main())
 
 
+def test_what_is_read_is_work_too() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        assert turns.came("a", 1000) == SLICE
+        assert turns.came("a", 2048 * (SHARE_ALONE - 20)) == 20
+        assert turns.came("a", 10**9) == 0
+
+    asyncio.run(main())
+
+
+def test_what_begins_waits_for_its_turn() -> None:
+    async def main() -> None:
+        turns = LoopTurns()
+        await turns.turn("a", 3 * SHARE_ALONE)
+        assert turns.allowance("a") == 0
+        begun: list[str] = []
+
+        async def begin(host: str) -> None:
+            await turns.turn(host, SHARE_ALONE)
+            begun.append(host)
+
+        tasks = [asyncio.create_task(begin(host)) for host in "aaa"]
+        await a_turn()
+        assert not begun
+        tasks.pop(1).cancel()
+        await asyncio.gather(*tasks)
+        assert begun == ["a", "a"]
+
+    asyncio.run(main())
+
+
 def test_addresses_take_turns_and_so_do_their_connections() -> None:
     async def main() -> None:
         turns = LoopTurns()
