@@ -39,6 +39,7 @@ class OperationChange(msgspec.Struct, frozen=True):
     operation: str
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
 
 
@@ -48,6 +49,7 @@ class ServiceChange(msgspec.Struct, frozen=True):
     service: str
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
     added_operations: list[str]
     deleted_operations: list[str]
@@ -60,6 +62,7 @@ class GroupChange(msgspec.Struct, frozen=True):
     values: list[str | None]
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
 
 
@@ -153,10 +156,11 @@ def _service(
     )
 
 
-def _changes(old: Group, new: Group) -> tuple[Change, Change, Change]:
+def _changes(old: Group, new: Group) -> tuple[Change, Change, Change, Change]:
     return (
         _change(old.count, new.count),
         _change(old.avg_latency_us, new.avg_latency_us),
+        _change(old.p99_us, new.p99_us),
         _change(old.error_ratio, new.error_ratio),
     )
 

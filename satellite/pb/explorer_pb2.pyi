@@ -2007,10 +2007,11 @@ class Connection(_message.Message):
     def __init__(self, to: _Optional[str] = ..., **kwargs) -> None: ...
 
 class ServiceChange(_message.Message):
-    __slots__ = ("service", "count", "avg_latency_us", "error_ratio", "added_operations", "deleted_operations", "operations")
+    __slots__ = ("service", "count", "avg_latency_us", "p99_us", "error_ratio", "added_operations", "deleted_operations", "operations")
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
     ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
     ADDED_OPERATIONS_FIELD_NUMBER: _ClassVar[int]
     DELETED_OPERATIONS_FIELD_NUMBER: _ClassVar[int]
@@ -2018,11 +2019,12 @@ class ServiceChange(_message.Message):
     service: str
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
     added_operations: _containers.RepeatedScalarFieldContainer[str]
     deleted_operations: _containers.RepeatedScalarFieldContainer[str]
     operations: _containers.RepeatedCompositeFieldContainer[OperationChange]
-    def __init__(self, service: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ..., added_operations: _Optional[_Iterable[str]] = ..., deleted_operations: _Optional[_Iterable[str]] = ..., operations: _Optional[_Iterable[_Union[OperationChange, _Mapping]]] = ...) -> None: ...
+    def __init__(self, service: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., p99_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ..., added_operations: _Optional[_Iterable[str]] = ..., deleted_operations: _Optional[_Iterable[str]] = ..., operations: _Optional[_Iterable[_Union[OperationChange, _Mapping]]] = ...) -> None: ...
 
 class GroupChanges(_message.Message):
     __slots__ = ("by", "new", "missing", "diffs")
@@ -2403,28 +2405,32 @@ class Change(_message.Message):
     def __init__(self, before: _Optional[float] = ..., after: _Optional[float] = ..., diff: _Optional[float] = ..., pct: _Optional[float] = ...) -> None: ...
 
 class OperationChange(_message.Message):
-    __slots__ = ("operation", "count", "avg_latency_us", "error_ratio")
+    __slots__ = ("operation", "count", "avg_latency_us", "p99_us", "error_ratio")
     OPERATION_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
     ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
     operation: str
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
-    def __init__(self, operation: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+    def __init__(self, operation: _Optional[str] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., p99_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class GroupChange(_message.Message):
-    __slots__ = ("values", "count", "avg_latency_us", "error_ratio")
+    __slots__ = ("values", "count", "avg_latency_us", "p99_us", "error_ratio")
     VALUES_FIELD_NUMBER: _ClassVar[int]
     COUNT_FIELD_NUMBER: _ClassVar[int]
     AVG_LATENCY_US_FIELD_NUMBER: _ClassVar[int]
+    P99_US_FIELD_NUMBER: _ClassVar[int]
     ERROR_RATIO_FIELD_NUMBER: _ClassVar[int]
     values: _containers.RepeatedCompositeFieldContainer[_struct_pb2.Value]
     count: Change
     avg_latency_us: Change
+    p99_us: Change
     error_ratio: Change
-    def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Value, _Mapping]]] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
+    def __init__(self, values: _Optional[_Iterable[_Union[_struct_pb2.Value, _Mapping]]] = ..., count: _Optional[_Union[Change, _Mapping]] = ..., avg_latency_us: _Optional[_Union[Change, _Mapping]] = ..., p99_us: _Optional[_Union[Change, _Mapping]] = ..., error_ratio: _Optional[_Union[Change, _Mapping]] = ...) -> None: ...
 
 class FaultApplied(_message.Message):
     __slots__ = ("rules", "did")

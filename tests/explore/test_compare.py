@@ -39,6 +39,7 @@ def test_what_came_with_the_new_version(store: RecallStore, snapshots: Snapshots
     [operation] = reviews.operations
     assert operation.operation == bookinfo.REVIEWS_CALL
     assert operation.avg_latency_us.before == 4_000
+    assert (operation.p99_us.before, operation.p99_us.after) == (4_000, 904_600)
     assert operation.avg_latency_us.diff == operation.avg_latency_us.after - 4_000 > 0
     assert found.group_by is not None
     assert (found.group_by.new, found.group_by.missing) == ([["v2"], ["v3"]], [["v1"]])
