@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,9 @@ from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights
 
 INFERRED_BY = ("peer.service", "db.system", "messaging.system")
 """Tags of a call's last span that name who was called, when that reports no spans itself."""
+
+LAYERS_MAX = 16
+"""So deep no mesh is that does not call in circles."""
 
 OPERATIONS_MAX = 50
 """Of one service in a diagram (as many as Explorer charts)."""
@@ -257,7 +261,8 @@ def _layers(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
     """How far right each service stands: one further than the rightmost that calls it, cycles of calls aside.
 
     The search begins at services that nobody calls, then at what is left, by name; a call back to a service on the
-    way to it is left out.
+    way to it is left out. Where many services call each other in circles that makes a chain of them: more than
+    LAYERS_MAX, and each stands as near to where the search begins as its calls allow.
     """
     calls: dict[str, list[str]] = {name: [] for name in names}
     for edge in edges:
@@ -287,4 +292,14 @@ def _layers(names: Sequence[str], edges: Sequence[Edge]) -> dict[str, int]:
         for to in calls[name]:
             if (name, to) not in back:
                 layer[to] = max(layer[to], layer[name] + 1)
-    return layer
+    if max(layer.values(), default=0) < LAYERS_MAX:
+        return layer
+    near: dict[str, int] = {}
+    for starts in ([name for name in names if name not in called], *([name] for name in sorted(names))):
+        ahead = deque((name, 0) for name in starts)
+        while ahead:
+            name, far = ahead.popleft()
+            if name not in near:
+                near[name] = far
+                ahead.extend((to, far + 1) for to in calls[name])
+    return near

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -103,6 +104,27 @@ def test_a_missing_parent_is_said() -> None:
     )
     [node] = drawn(builder.build()).nodes
     assert node.has_missing_parent
+
+
+def test_many_that_call_each_other_are_no_chain() -> None:
+    builder = SpanBuilder()
+    names = ["hub", *(f"s{n:02}" for n in range(30))]
+    calls = [("hub", name) for name in names[1:]] + list(pairwise(names[1:]))
+    for n, pair in enumerate(calls):
+        for half, service in enumerate(pair):
+            builder.add(
+                reporter=Reporter(protocol="otlp", service=service, id=names.index(service)),
+                operation="call",
+                trace_low=n + 1,
+                span_id=2 * n + half + 1,
+                parent_id=2 * n + 1 if half else 0,
+                start_ns=half,
+                duration_ns=10 - half,
+            )
+    found = drawn(builder.build())
+    assert {node.service_name: node.layer for node in found.nodes} == {
+        name: int(name != "hub") for name in names
+    }
 
 
 @given(batches())
