@@ -11,13 +11,17 @@ from fastapi import Response
 
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json
-from satellite.errors import BadRequest
+from satellite.errors import BadRequest, Overloaded
 from satellite.intake.intake import Intake
 from satellite.intake.tokens import is_project_name
+from satellite.model.report import Receipt
 from satellite.protocols.lightstep import protobuf
 
-AT_ONCE = 200
-"""Reports handed to the intake together: the first are seen while the rest are made up."""
+AT_ONCE = 20
+"""Reports handed to the intake together: the first are seen while the rest are made up, and none waits long for the others."""
+
+PAUSES_S = (0.1, 0.3, 1.0, 3.0, 10.0)
+"""A report for which there is no room is sent again after these, as senders do."""
 
 
 class DemoSent(msgspec.Struct, frozen=True):
@@ -31,6 +35,15 @@ def routes(intake: Intake, traffic: Callable[[], Iterable[bytes]]) -> Routes:
     routes = Routes()
     one_at_a_time = asyncio.Lock()
 
+    async def sent(body: bytes, project: str) -> Receipt:
+        pauses = iter(PAUSES_S)
+        while True:
+            receipt = await intake.submit(protobuf.PROTOCOL, body, project=project, peer="demo")
+            pause_s = next(pauses, None) if isinstance(receipt.refusal, Overloaded) else None
+            if pause_s is None:
+                return receipt
+            await asyncio.sleep(pause_s)
+
     @routes.post("/projects/{project}/demo", DemoSent)
     async def demo(project: Project) -> Response:
         """Send an hour of Bookinfo traffic that ends now into the project; some 15,000 spans."""
@@ -40,10 +53,7 @@ def routes(intake: Intake, traffic: Callable[[], Iterable[bytes]]) -> Routes:
         async with one_at_a_time:
             reports = iter(traffic())
             while bodies := await asyncio.to_thread(lambda: list(islice(reports, AT_ONCE))):
-                receipts = await asyncio.gather(
-                    *(intake.submit(protobuf.PROTOCOL, body, project=project, peer="demo") for body in bodies)
-                )
-                for receipt in receipts:
+                for receipt in await asyncio.gather(*(sent(body, project) for body in bodies)):
                     if receipt.refusal is not None:
                         raise receipt.refusal
                     spans += receipt.stored

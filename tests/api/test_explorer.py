@@ -10,7 +10,10 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
+from satellite.intake.intake import Intake
+from satellite.model.report import Receipt
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of
@@ -552,3 +555,25 @@ def test_demo_traffic_is_kept_at_once(api: Api) -> None:
     spans = api.post("/api/v1/projects/tried/demo")["spans"]
     assert spans == api.get("/api/v1/projects/tried/histogram")["count"] > 0
     assert api.refusal("POST", "/api/v1/projects/a%20b/demo", 400)["parameter"] == "project"
+
+
+def test_demo_traffic_for_which_there_is_no_room_is_sent_again(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from satellite.mesh.bookinfo import an_hour
+
+    sent = list(an_hour(bookinfo.START_US * 1000))
+    submit = Intake.submit
+    refused: list[Receipt] = []
+
+    async def full_at_first(intake: Intake, *report: Any, **more: Any) -> Receipt:
+        if refused:
+            return await submit(intake, *report, **more)
+        refused.append(Receipt(1, 2, Overloaded("too many reports are waiting")))
+        return refused[0]
+
+    monkeypatch.setattr(Intake, "submit", full_at_first)
+    monkeypatch.setattr("satellite.api.demo.PAUSES_S", (0.0,))
+    api.app = api_of(api.store, api.arrivals, demo_traffic=lambda: sent[:3])
+    spans = api.post("/api/v1/projects/tried/demo")["spans"]
+    assert spans == api.get("/api/v1/projects/tried/histogram")["count"] > 0
