@@ -38,7 +38,7 @@ export const duration = (us: number): string => durationParts(us).join(NARROW);
 
 /** For axes: round numbers without superfluous digits. */
 export function durationTick(us: number): string {
-  const [value, unit] = us > 0 && us < 0.9995 ? [us * 1e3, "ns"] : us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : us < 6e7 ? [us / 1e6, "s"] : [us / 6e7, "min"];
+  const [value, unit] = us > 0 && us < 0.9995 ? [us * 1e3, "ns"] : us < 1e3 ? [us, "µs"] : us < 1e6 ? [us / 1e3, "ms"] : us < 6e7 ? [us / 1e6, "s"] : us < 36e8 ? [us / 6e7, "min"] : us < 864e8 ? [us / 36e8, "h"] : [us / 864e8, "d"];
   return `${Number(value.toPrecision(3))}${NARROW}${unit}`;
 }
 
@@ -106,8 +106,9 @@ export function clock(us: number, digits = 3): string {
   return digits ? `${text}.${pad(Math.floor(fraction), 6).slice(0, digits)}` : text;
 }
 
-/** For axes: the clock as exact as its ticks are apart. */
+/** For axes: the clock as exact as its ticks are apart; where they are hours apart, midnight is the day that begins. */
 export function clockTick(us: number, stepUs: number): string {
+  if (stepUs >= 10_800e6 && clock(us, 0) === "00:00:00") return day(us).slice(5);
   return stepUs >= 60e6 ? clock(us, 0).slice(0, 5) : clock(us, stepUs >= 1e6 ? 0 : 3);
 }
 

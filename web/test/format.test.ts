@@ -9,7 +9,7 @@ describe("durations have three significant digits and a unit", () => {
     [0, "0 µs"], [0.0004, "1 ns"], [0.3, "300 ns"], [0.999, "999 ns"], [0.9997, "1 µs"], [-0.05, "-50 ns"], [1, "1 µs"], [999, "999 µs"], [999.6, "1.00 ms"], [4_120, "4.12 ms"], [9_996, "10.0 ms"], [41_200, "41.2 ms"], [412_000, "412 ms"],
     [999_499, "999 ms"], [999_500, "1.00 s"], [1_060_000, "1.06 s"], [59_940_000, "59.9 s"], [72_000_000, "1 m 12 s"], [90_000e6, "25 h 00 m"], [-2_300, "-2.30 ms"],
   ])("%d µs", (us, text) => expect(plain(duration(us))).toBe(text));
-  test("ticks are short", () => expect([0, 0.25, 1, 500, 1e3, 2e4, 1e6].map((us) => plain(durationTick(us)))).toEqual(["0 µs", "250 ns", "1 µs", "500 µs", "1 ms", "20 ms", "1 s"]));
+  test("ticks are short", () => expect([0, 0.25, 1, 500, 1e3, 2e4, 1e6, 6e7, 72e8].map((us) => plain(durationTick(us)))).toEqual(["0 µs", "250 ns", "1 µs", "500 µs", "1 ms", "20 ms", "1 s", "1 min", "2 h"]));
 });
 
 test("what duration_us leaves out is in duration_ns", () => {
@@ -38,6 +38,7 @@ test("a service's bare slot comes from FNV-1a of its name", () => {
 test("axes of time and rates say no more than their ticks are apart", () => {
   const at = Date.UTC(2026, 10, 25, 3, 0, 7) * 1e3 + 250_000;
   expect([3600e6, 5e6, 1e5].map((step) => clockTick(at, step))).toEqual(["03:00", "03:00:07", "03:00:07.250"]);
+  expect(clockTick(Date.UTC(2026, 10, 25) * 1e3, 86_400e6)).toBe("11-25");
   expect([since(at, at + 60e6), since(at, at + 86_400e6)]).toEqual(["03:00", "2026-11-25 03:00"]);
   expect([0, 0.5, 2, 1500].map((one) => plain(rateTick(one)))).toEqual(["0", "0.5 /s", "2 /s", "1,500 /s"]);
 });

@@ -2,9 +2,9 @@ import { describe, expect, test } from "vitest";
 import { axisOf, bucketOf, edgeUs, marksOf, nearestEdge, outline, roundAxis, xTicks, yTicks } from "../src/charts/latency.ts";
 import { layout } from "../src/charts/layers.ts";
 import { entry } from "../src/entry.ts";
-import { gapsOf, lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
+import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
 import { merged } from "../src/pages/trace/tree.ts";
-import { added, predicate, term } from "../src/query/terms.ts";
+import { added, predicate, term, termsOf } from "../src/query/terms.ts";
 import { typed } from "../src/query/suggestions.ts";
 
 describe("the latency axis", () => {
@@ -24,6 +24,11 @@ describe("the latency axis", () => {
     expect(labels(300)).toHaveLength(4);
     expect(labels(900)).toHaveLength(10);
     expect(yTicks(2500)).toEqual([1, 10, 100, 1000]);
+  });
+  test("from a minute on it counts as clocks do", () => {
+    const labels = (width: number): string[] => xTicks({ lo: 140, hi: 220 }, width).map((tick) => tick.label.replace("\u202f", " ")).filter(Boolean);
+    expect(labels(600)).toEqual(["10 s", "1 min", "10 min", "1 h", "1 d"]);
+    expect(labels(800)).toEqual(["10 s", "20 s", "1 min", "2 min", "5 min", "10 min", "30 min", "1 h", "2 h", "5 h", "12 h", "1 d"]);
   });
   test("labels of percentiles never overlap", () => {
     const marks = marksOf({ p50: 10_000, p95: 10_100, p99: 10_200, "p99.9": 900_000 }, { lo: 60, hi: 120 }, 600, (name) => name);
@@ -67,12 +72,22 @@ describe("the waterfall's lines", () => {
     expect([...gapsOf([...some, row({ place: 5, parent: 0 }), row({ place: 6 })], 7)]).toEqual([[2, [{ parent: 1, from: 3, to: 5 }]]]);
   });
   test("spans that overlap do not share a lane", () => expect([...lanesOf(rows, 100)]).toEqual([0, 1, 2, 3, 2 + 2]));
+  test("however many run at once, there are no more lanes than can be seen", () => {
+    const crowd = [row({ below: 500, durationUs: 1000 }), ...Array.from({ length: 500 }, (_, i) => row({ parent: 0, depth: 1, startUs: i, durationUs: 400 }))];
+    const lanes = [...lanesOf(crowd, 1000)];
+    expect(Math.max(...lanes)).toBe(LANES - 1);
+    expect(new Set(lanes).size).toBe(LANES);
+    expect(lanes[0]).toBe(0);
+  });
 });
 
 test("a linear axis has steps of 1, 2 and 5", () => {
   expect([niceStep(100, 5), niceStep(350, 4), niceStep(979_000, 6)]).toEqual([20, 100, 200_000]);
   expect(tickLabel(200_000, 200_000, "-", " ")).toBe("200 ms");
   expect(tickLabel(-2500, 500, "-", " ")).toBe("-2.5 ms");
+  expect([niceStep(100e6, 4), niceStep(3 * 3600e6, 7), niceStep(20 * 86_400e6, 6)]).toEqual([30e6, 1800e6, 4 * 86_400e6]);
+  expect([90e6, 5400e6, 26 * 3600e6].map((us) => tickLabel(us, 30e6, "-", " "))).toEqual(["1 min 30 s", "1 h 30 min", "26 h"]);
+  expect(tickLabel(8 * 86_400e6, 4 * 86_400e6, "-", " ")).toBe("8 d");
 });
 
 test("a diagram's layers go left to right, on a phone top to bottom", () => {
@@ -83,11 +98,20 @@ test("a diagram's layers go left to right, on a phone top to bottom", () => {
   expect([at("b").x, at("b").y < at("c").y]).toEqual([at("c").x, true]);
   const tall = layout(nodes, 390);
   expect(at("a", tall).y).toBeLessThan(at("b", tall).y);
+  const crowd = layout(Array.from({ length: 300 }, (_, i) => ({ service_name: `s${i}`, layer: i % 3 })), 900);
+  expect(crowd.height).toBeLessThan(800);
+  expect(new Set([...crowd.places.values()].map(({ x, y }) => `${x} ${y}`)).size).toBe(300);
 });
 
 describe("terms", () => {
   test("are written as predicates", () => expect(predicate([term("service", 'a"b'), term("k", "v", true)])).toBe('service IN ("a\\"b") AND "k" NOT IN ("v")'));
   test("of one key stand in one list", () => expect(predicate(added([term("k", "a")], term("k", "b")))).toBe('"k" IN ("a", "b")'));
+  test("are read from what the satellite writes", () => {
+    const terms = [term("service", 'a "b" \\c'), { ...term("k v", "x, y", true), values: ["x, y", ""] }, { ...term("k", "^a(b)$"), regexp: true }];
+    expect(termsOf(predicate(terms))).toEqual(terms);
+    expect(termsOf("")).toEqual([]);
+    expect([termsOf("service in (a)"), termsOf('service IN ("a") OR x')]).toEqual([null, null]);
+  });
   test("the new one stands when both cannot", () => expect(predicate(added([term("k", "a")], term("k", "a", true)))).toBe('"k" NOT IN ("a")'));
   test.each([
     ["prod", { key: null, negated: false, text: "prod" }],

@@ -4,7 +4,8 @@ import { untrack } from "svelte";
 import { Failure } from "./client.ts";
 
 const SLOW_MS = 150;
-const AGAIN_S = 4;
+/** Nobody answers or has time to: so long until it is asked again. */
+export const AGAIN_S = 4;
 
 type Question<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -74,7 +75,7 @@ export class Ask<T> {
       if (signal.aborted) return;
       if (!(error instanceof Failure)) throw error;
       this.failure = error;
-      if (error.away || error.status === 429 || error.status >= 502) this.#wait(signal);
+      if (error.passing) this.#wait(signal);
     } finally {
       clearTimeout(patience);
       if (!signal.aborted) this.running = this.slow = false;

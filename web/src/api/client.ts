@@ -33,6 +33,11 @@ export class Failure extends Error {
   get away(): boolean {
     return this.status === 0;
   }
+
+  /** Nobody answers or has time to for now: the same may be asked again a little later. */
+  get passing(): boolean {
+    return this.away || this.status === 429 || this.status >= 502;
+  }
 }
 
 /** GET an answer. Outdated questions are called off by their signal. */

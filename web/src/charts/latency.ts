@@ -40,16 +40,30 @@ export function axisOf(buckets: readonly Bucket[]): Axis {
   return { lo, hi };
 }
 
-/** An axis that ends at 1, 2 or 5 on both sides, so that its ends can be its labels. */
+interface Step {
+  readonly us: number;
+  /** 0: always with a label, 1: where there is room, 2: never. */
+  readonly rank: 0 | 1 | 2;
+}
+const ranked = (unit: number, rank: Step["rank"], ...times: number[]): Step[] => times.map((n) => ({ us: n * unit, rank }));
+const [SECOND, MINUTE, HOUR, DAY] = [1e6, 60e6, 3600e6, 86_400e6];
+/** Where an axis may have a mark: 1 … 9 of each power of ten, from a minute on what clocks count. */
+const STEPS: readonly Step[] = [
+  ...[1, 10, 100, 1e3, 1e4, 1e5, SECOND, 10 * SECOND].flatMap((unit) => [...ranked(unit, 0, 1), ...ranked(unit, 1, 2, 5), ...ranked(unit, 2, 3, 4, 6, 7, 8, 9)]).filter(({ us }) => us < 50 * SECOND),
+  ...ranked(MINUTE, 0, 1, 10), ...ranked(MINUTE, 1, 2, 5, 30),
+  ...ranked(HOUR, 0, 1), ...ranked(HOUR, 1, 2, 5, 12),
+  ...ranked(DAY, 0, 1, 10, 100), ...ranked(DAY, 1, 2, 5, 20, 50),
+].toSorted((a, b) => a.us - b.us);
+
+/** The marks of an axis of latency that always have a label, µs. */
+export const mainSteps = (fromUs: number, toUs: number): number[] => STEPS.filter(({ us, rank }) => rank === 0 && us >= fromUs && us <= toUs).map(({ us }) => us);
+
+/** An axis whose ends can be its labels. */
 export function roundAxis(buckets: readonly Bucket[]): Axis & { readonly fromUs: number; readonly toUs: number } {
   const raw = axisOf(buckets);
-  const nice = (us: number, up: boolean): number => {
-    const decade = 10 ** Math.floor(Math.log10(us) + 1e-9);
-    const steps = [1, 2, 5, 10].map((k) => k * decade);
-    return up ? (steps.find((s) => s >= us * 0.999) ?? us) : (steps.findLast((s) => s <= us * 1.001) ?? us);
-  };
-  const fromUs = nice(edge(raw.lo), false);
-  const toUs = nice(edge(raw.hi), true);
+  const round = STEPS.filter(({ rank }) => rank < 2);
+  const fromUs = round.findLast(({ us }) => us <= edge(raw.lo) * 1.001)?.us ?? edge(raw.lo);
+  const toUs = round.find(({ us }) => us >= edge(raw.hi) * 0.999)?.us ?? edge(raw.hi);
   return { lo: PER_DECADE * Math.log10(fromUs), hi: PER_DECADE * Math.log10(toUs), fromUs, toUs };
 }
 
@@ -59,19 +73,10 @@ export interface Tick {
   readonly major: boolean;
 }
 
-/** Marks at 1 … 9 of each decade; labels at the decades, and at 2 and 5 where a decade is wide. */
+/** Labels at the decades, and at 2 and 5 where a decade is wide; marks between them. */
 export function xTicks(axis: Axis, width: number): Tick[] {
-  const perDecade = (width / (axis.hi - axis.lo)) * PER_DECADE;
-  const ticks: Tick[] = [];
-  for (let decade = Math.floor(axis.lo / PER_DECADE); decade <= axis.hi / PER_DECADE; decade++)
-    for (let k = 1; k < 10; k++) {
-      const us = k * 10 ** decade;
-      const x = ((PER_DECADE * Math.log10(us) - axis.lo) / (axis.hi - axis.lo)) * width;
-      if (x < -0.5 || x > width + 0.5) continue;
-      const labelled = k === 1 || (perDecade >= 190 && (k === 2 || k === 5));
-      ticks.push({ x, label: labelled ? durationTick(us) : "", major: k === 1 });
-    }
-  return ticks;
+  const wide = (width / (axis.hi - axis.lo)) * PER_DECADE >= 190;
+  return STEPS.map(({ us, rank }) => ({ x: ((PER_DECADE * Math.log10(us) - axis.lo) / (axis.hi - axis.lo)) * width, label: rank === 0 || (rank === 1 && wide) ? durationTick(us) : "", major: rank === 0 })).filter(({ x }) => x >= -0.5 && x <= width + 0.5);
 }
 
 /** 1, 10, 100, 1k, … up to the largest count. */

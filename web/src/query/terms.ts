@@ -22,6 +22,23 @@ export function termText(term: Term): string {
 
 export const predicate = (terms: readonly Term[]): string => terms.map(termText).join(" AND ");
 
+const QUOTED = String.raw`"(?:[^"\\]|\\.)*"`;
+const TERM = new RegExp(String.raw`(${QUOTED}|[\w.]+) (NOT )?(IN|MATCHES REGEXP) \((${QUOTED}(?:, ${QUOTED})*)\)(?: AND |$)`, "suy");
+const unquoted = (text: string): string => text.slice(1, -1).replace(/\\(.)/gsu, "$1");
+
+/** The terms of a query as the satellite writes it (`canonical`); null for any other text, which only the satellite reads. */
+export function termsOf(canonical: string): readonly Term[] | null {
+  const terms: Term[] = [];
+  TERM.lastIndex = 0;
+  while (TERM.lastIndex < canonical.length) {
+    const [, key, not, operator, list] = TERM.exec(canonical) ?? [];
+    if (!key || !list) return null;
+    const values = [...list.matchAll(new RegExp(QUOTED, "gsu"))].map(([one]) => unquoted(one));
+    terms.push({ key: key.startsWith('"') ? unquoted(key) : key, builtIn: !key.startsWith('"'), negated: not !== undefined, regexp: operator !== "IN", values });
+  }
+  return terms;
+}
+
 /** One term for a value. A tag may be called "service": then it is not built in. */
 export const term = (key: string, value: string, negated = false, builtIn = isBuiltIn(key)): Term => ({ key, builtIn, negated, regexp: false, values: [value] });
 

@@ -113,30 +113,43 @@ export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, fo
   return lines;
 }
 
-/** Lanes of the flame map: by depth; a span of some length moves down to a free lane, short ones keep their depth. */
+/** Lanes of the flame map at most: more would be too thin to see. */
+export const LANES = 52;
+
+/** Lanes of the flame map: by depth; a span of some length moves down to a free lane, or to the one that is free first, short ones keep their depth. */
 export function lanesOf(rows: readonly Row[], totalUs: number): Int32Array {
   const lanes = new Int32Array(rows.length);
-  const busy: [number, number][][] = [];
-  const free = (lane: number, from: number, to: number): boolean => !(busy[lane] ?? []).some(([a, b]) => a < to && b > from);
+  const busy = Array.from({ length: LANES }, (): [from: number, to: number][] => []);
+  const until = new Float64Array(LANES);
+  const free = (lane: number, from: number, to: number): boolean => !busy[lane]?.some(([a, b]) => a < to && b > from);
   rows.forEach((row, at) => {
+    const above = row.parent < 0 ? -1 : (lanes[row.parent] as number);
     if (row.missing) {
-      lanes[at] = row.parent < 0 ? -1 : (lanes[row.parent] as number);
+      lanes[at] = above;
       return;
     }
-    let lane = row.parent < 0 ? 0 : (lanes[row.parent] as number) + 1;
-    const end = row.startUs + row.durationUs;
+    const depth = Math.min(above + 1, LANES - 1);
+    let lane = depth;
     if (row.durationUs > totalUs * 0.012) {
-      while (!free(lane, row.startUs, end) && lane < 4000) lane++;
-      (busy[lane] ??= []).push([row.startUs, end]);
+      const end = row.startUs + row.durationUs;
+      while (lane < LANES && !free(lane, row.startUs, end)) lane++;
+      if (lane < LANES) busy[lane]?.push([row.startUs, end]);
+      else for (let other = (lane = depth); other < LANES; other++) if ((until[other] as number) < (until[lane] as number)) lane = other;
+      until[lane] = Math.max(until[lane] as number, end);
     }
     lanes[at] = lane;
   });
   return lanes;
 }
 
-/** A step of 1, 2 or 5 that makes about so many ticks. */
+const [SECOND, MINUTE, HOUR, DAY] = [1e6, 60e6, 3600e6, 86_400e6];
+const CLOCK_STEPS = [30 * SECOND, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 15 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, DAY];
+
+/** A step in µs of 1, 2 or 5, from half a minute on as clocks count, that makes about so many ticks. */
 export function niceStep(span: number, ticks: number): number {
   const raw = Math.max(span, 1e-6) / ticks;
+  if (raw > DAY) return DAY * Math.ceil(raw / DAY);
+  if (raw > 20 * SECOND) return CLOCK_STEPS.find((step) => step >= raw) ?? DAY;
   const power = 10 ** Math.floor(Math.log10(raw));
   const share = raw / power;
   return (share > 5 ? 10 : share > 2 ? 5 : share > 1 ? 2 : 1) * power;
@@ -145,6 +158,11 @@ export function niceStep(span: number, ticks: number): number {
 /** The label of a tick of a linear time axis, with as many digits as its step has. */
 export function tickLabel(us: number, step: number, minus: string, narrow: string): string {
   if (Math.abs(us) < step / 1e3) return "0";
+  if (step >= 30 * SECOND) {
+    const [seconds, days] = [Math.round(Math.abs(us) / SECOND), step >= DAY];
+    const parts = [[days ? Math.floor(seconds / 86_400) : 0, "d"], [Math.floor((days ? seconds % 86_400 : seconds) / 3600), "h"], [Math.floor(seconds / 60) % 60, "min"], [seconds % 60, "s"]] as const;
+    return (us < 0 ? minus : "") + parts.filter(([n]) => n).map(([n, unit]) => n + narrow + unit).join(narrow);
+  }
   const [size, unit] = Math.abs(us) >= 1e6 && step >= 1e4 ? [1e6, "s"] : step >= 10 || Math.abs(us) >= 1e4 ? [1e3, "ms"] : [1, "µs"];
   const digits = Math.max(0, -Math.floor(Math.log10(step / size) + 1e-9));
   return `${(us / size).toFixed(Math.min(3, digits)).replace("-", minus)}${narrow}${unit}`;

@@ -1,7 +1,7 @@
 /* What the trace page shows, read off the address, and how it is changed. */
 
 import { untrack } from "svelte";
-import { Ask } from "../../api/ask.svelte.ts";
+import { Ask, AGAIN_S } from "../../api/ask.svelte.ts";
 import { Failure, get, post } from "../../api/client.ts";
 import type { Page, Span, SpanDetail, Trace, TraceTree } from "../../api/types.ts";
 import { duration } from "../../format.ts";
@@ -30,8 +30,8 @@ export class TraceState {
   service: string | null = $state(null);
   /** The panel of a narrow page is open. */
   sheet = $state(false);
-  /** More rows are on their way, or why they did not come. */
-  loading = $state(false);
+  /** The tree that more rows are on their way to, and why they did not come. */
+  #growing: TraceTree | undefined = $state.raw();
   unloaded: string = $state("");
   /** Rows far down were brought for the span of the address: what lies between comes when it is asked for. */
   #far = $state(false);
@@ -51,6 +51,7 @@ export class TraceState {
       if (wanted && wanted !== this.#lost) untrack(() => void this.#seek(wanted));
       else if (tree.rows.length < BY_THEMSELVES && !this.#far) untrack(() => void this.more());
     });
+    $effect(() => () => (this.#growing = undefined));
     this.detail = new Ask(() => {
       const [named, source, span_id] = [this.#named, this.#source, this.#selectedId];
       return named && span_id ? (signal) => get("/api/v1/projects/{project}/traces/{trace_id}/spans/{span_id}", { ...named, span_id }, source, signal) : null;
@@ -93,6 +94,9 @@ export class TraceState {
   }
   get showPath(): boolean {
     return router.params.get("path") !== "0";
+  }
+  get loading(): boolean {
+    return this.#growing !== undefined && this.#growing === this.answer.value;
   }
   get correctSkew(): boolean {
     return router.params.get("skew") === "1";
@@ -138,24 +142,31 @@ export class TraceState {
     if (failure) this.#far = false;
     if (failure?.status === 404) this.#lost = span;
   }
-  /** More rows to those that are here. What went wrong is told. */
+  /** More rows to those that are here; asked for again while there is no time to answer. What went wrong is told. */
   async #bring(which: { row: number; limit: number } | { span: string; limit: number }): Promise<Failure | null> {
     const [named, tree] = [this.#named, this.answer.value];
     if (!named || !tree?.next_cursor || this.loading) return null;
-    this.loading = true;
+    this.#growing = tree;
     this.unloaded = "";
     try {
-      const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor, ...which });
-      // Only to the rows that they were asked for. The first page's cursor stays: it names the moment of all pages.
-      const rows = merged(tree.rows, page.rows);
-      if (this.answer.value === tree) this.answer.value = { ...tree, rows, next_cursor: rows.length < tree.total ? tree.next_cursor : null };
+      while (this.loading) {
+        try {
+          const page = await get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...this.#source, cursor: tree.next_cursor, ...which });
+          // Only to the rows that they were asked for. The first page's cursor stays: it names the moment of all pages.
+          const rows = merged(tree.rows, page.rows);
+          if (this.loading) this.answer.value = { ...tree, rows, next_cursor: rows.length < tree.total ? tree.next_cursor : null };
+          this.unloaded = "";
+          break;
+        } catch (error) {
+          if (!(error instanceof Failure)) throw error;
+          this.unloaded = error.message;
+          if (!error.passing) return error;
+          await new Promise((wake) => setTimeout(wake, AGAIN_S * 1e3));
+        }
+      }
       return null;
-    } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      this.unloaded = error.message;
-      return error;
     } finally {
-      this.loading = false;
+      if (this.#growing === tree) this.#growing = undefined;
     }
   }
   /** Keep the trace, pinned, and show what is kept: the address lasts when its spans have left memory. */
