@@ -11,11 +11,12 @@ import pyarrow as pa
 import pytest
 
 from satellite.query.plan import ALL, Plan
-from satellite.store import Store
+from satellite.store import GroupOrder, Store
 from satellite.store.recall import segment_file
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.segment_file import DamagedFile, NewerFile, SegmentFile
+from satellite.store.recall.tally import prepare
 from tests import bookinfo
 from tests.store.conformance import NOW_NS, answers, tag
 
@@ -62,6 +63,31 @@ def test_a_file_answers_as_memory_does(
         assert answers_of(after, plan) == answers_of(before, plan)
     assert after.spans(range(len(after))) == before.spans(range(len(before)))
     assert after.marks.tolist() == before.marks.tolist()
+
+
+@pytest.mark.parametrize("tallied", [True, False], ids=["as it is written", "as older ones were"])
+def test_groups_of_all_rows_are_told_without_their_columns(tmp_path: Path, tallied: bool) -> None:
+    parts = [Segment.of(bookinfo.batch(), 5, NOW_NS), Segment.of(bookinfo.batch(), 900, NOW_NS + 7)]
+    before = [Segment.merged([part], sealed=True) for part in parts]
+    after = []
+    for i, part in enumerate(before):
+        if tallied:
+            prepare(part)
+        (tmp_path / str(i)).mkdir()
+        after.append(stored(tmp_path / str(i), part).segment(NOTHING))
+    orders: tuple[GroupOrder, ...] = ("-count", "-p95_us", "traces")
+    for by in (["service"], ["service", "operation"], ["operation"], ["service", "http.status_code"]):
+        for order in orders:
+            asked = ("p", ALL, by)
+            assert Fixed(*after).groups(*asked, order=order) == Fixed(*before).groups(*asked, order=order)
+    assert Fixed(*after).histogram("p", ALL) == Fixed(*before).histogram("p", ALL)
+    if tallied:
+        files = [SegmentFile(part.file.path) for part in after if part.file is not None]
+        fresh = Fixed(*(file.segment(NOTHING) for file in files))
+        fresh.groups("p", ALL, ["service", "operation"])
+        fresh.histogram("p", ALL)
+        read = {name for file in files for name in file._checked if name.startswith("rows.")}
+        assert read == {"rows.duration_ns"}
 
 
 def test_merged_from_a_file(tmp_path: Path) -> None:

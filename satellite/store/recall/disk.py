@@ -26,6 +26,7 @@ from satellite.store.recall import records, segment_file
 from satellite.store.recall.records import Emptied, Forgotten, Kept, Record
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.segment_file import DamagedFile, Head, NewerFile, SegmentFile
+from satellite.store.recall.tally import prepare
 
 Marked = npt.NDArray[np.int64]
 
@@ -315,6 +316,7 @@ class Disk:
             serial = self._manifest.serial
         folder = self._directory.spans / project
         path = folder / f"{segment.first_mark:020d}-{serial}{segment_file.SUFFIX}"
+        prepare(segment)
         try:
             folder.mkdir(mode=0o700, exist_ok=True)
             segment_file.write(path, project, born, serial, segment)

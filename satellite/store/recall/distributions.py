@@ -38,6 +38,14 @@ class Combinations:
         """How many there are."""
         return len(self.places)
 
+    def all(self) -> list[tuple[str | None, ...]]:
+        """All of them."""
+        columns = [
+            [names[at] for at in places.tolist()]
+            for names, places in zip(self.names, self.places.T, strict=True)
+        ]
+        return list(zip(*columns, strict=True))
+
     def values(self, number: int) -> Values:
         """One combination."""
         return [names[at] for names, at in zip(self.names, self.places[number].tolist(), strict=True)]

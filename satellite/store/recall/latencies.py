@@ -14,9 +14,13 @@ from satellite.store.latency import PERCENTILES, bounds_us, rank
 from satellite.store.recall.distributions import Hits
 from satellite.store.recall.matches import of
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.tally import Tally, tally_of
 from satellite.store.recall.traces import distinct_traces, distinct_traces_by_group
 
 Ints = npt.NDArray[np.int64]
+
+_TALLY = ("service",)
+"""Whose tally of a segment has all rows by bucket."""
 
 
 def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
@@ -30,7 +34,14 @@ def histogram(segments: Sequence[Segment], plan: Plan) -> Histogram:
 def _exact(hits: Sequence[tuple[Segment, Mask | None]]) -> Histogram:
     counts = np.zeros(1, np.int64)
     errors = np.zeros(1, np.int64)
-    for segment, mask in hits:
+    tallies = [
+        tally_of(segment, None, _TALLY) if mask is None and segment.sealed else None for segment, mask in hits
+    ]
+    for (segment, mask), tally in zip(hits, tallies, strict=True):
+        if tally is not None:
+            mine, failing = tally.by_bucket()
+            counts, errors = _sum(counts, mine), _sum(errors, failing)
+            continue
         buckets = of(segment.bucket, mask)
         counts = _sum(counts, np.bincount(buckets))
         wrong = segment.is_error if mask is None else segment.is_error & mask
@@ -52,7 +63,8 @@ def _exact(hits: Sequence[tuple[Segment, Mask | None]]) -> Histogram:
         place = rank(percent, total)
         bucket = int(np.searchsorted(cumulated, place, side="right"))
         if bucket not in ordered:
-            ordered[bucket] = np.sort(np.concatenate([_durations_in(s, mask, bucket) for s, mask in hits]))
+            inside = [_durations_in(*part, tally, bucket) for part, tally in zip(hits, tallies, strict=True)]
+            ordered[bucket] = np.sort(np.concatenate(inside))
         percentiles[name] = int(ordered[bucket][place - (int(cumulated[bucket - 1]) if bucket else 0)])
     return Histogram(
         shown,
@@ -91,10 +103,14 @@ def start_bounds_ns(segment: Segment, mask: Mask | None) -> tuple[int, int]:
     return int(starts.min()), int(starts.max())
 
 
-def _durations_in(segment: Segment, mask: Mask | None, bucket: int) -> Ints:
+def _durations_in(segment: Segment, mask: Mask | None, tally: Tally | None, bucket: int) -> Ints:
     """Durations in µs of the matches in one bucket."""
-    inside = segment.bucket == bucket
-    duration_us: Ints = segment.duration_ns[inside if mask is None else inside & mask] // 1000
+    if tally is not None:
+        rows = tally.rows_of_bucket(bucket)
+    else:
+        inside = segment.bucket == bucket
+        rows = np.flatnonzero(inside if mask is None else inside & mask)
+    duration_us: Ints = segment.duration_ns[rows] // 1000
     return duration_us
 
 

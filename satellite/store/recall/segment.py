@@ -215,8 +215,9 @@ class Segment:
                 "trace_number": number,
             }
             upper, several = self.trace_uppers
-            if len(upper):
-                arrays |= {"trace_upper": upper, "trace_several": several}
+            arrays |= {"trace_upper": upper, "trace_several": several}
+        for by, tally in self.tallies.items():
+            arrays |= {} if tally is None else tally.arrays(self, by)
         return arrays
 
     def _stored(self, name: str) -> npt.NDArray[Any] | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ import numpy.typing as npt
 
 from satellite.store.distinct import distinct
 from satellite.store.latency import ranks
-from satellite.store.recall.distributions import Combinations, Hits, Ints
+from satellite.store.recall.distributions import Combinations, Hits, Ints, sorted_in_groups
 from satellite.store.recall.segment import Mask, Segment
+from satellite.store.recall.tag_index import one_of
 from satellite.store.recall.traces import beyond, distinct_traces_by_group, shared_ids
 
 PREPARED: tuple[tuple[str, ...], ...] = (("service",), ("service", "operation"))
@@ -28,6 +30,7 @@ GROUPS_MAX = 512
 EXEMPLARS = 5
 
 _BITS = 10  # a bucket number is below 1024
+_BUCKET = (1 << _BITS) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,8 +52,8 @@ class Tally:
     """Of each group."""
     traces: Ints
     """Distinct ones of each group, within the segment."""
-    exemplars: list[list[int]]
-    """Of each group its slowest rows, in no order."""
+    slowest: Ints
+    """Of each group its slowest rows, one a column: the group, the row, and what they are ranked by (`_ranked`)."""
 
     @staticmethod
     def of(segment: Segment, mask: Mask | None, by: Sequence[str]) -> Tally | None:
@@ -82,13 +85,13 @@ class Tally:
             errors=np.add.reduceat(segment.is_error[order], begins, dtype=np.int64),
             sums_us=np.add.reduceat(durations_us, starts),
             traces=distinct_traces_by_group(hits.parts, group, len(values), None),
-            exemplars=_exemplars(segment, order, owners, bounds, len(values)),
+            slowest=_slowest_of(segment, order, owners, bounds, len(values)),
         )
 
     @property
     def nbytes(self) -> int:
         """Bytes it holds."""
-        arrays = (self.group, self.order, self.cells, self.bounds, self.errors)
+        arrays = (self.group, self.order, self.cells, self.bounds, self.errors, self.slowest)
         return sum(int(array.nbytes) for array in arrays)
 
     @property
@@ -96,24 +99,94 @@ class Tally:
         """Rows of each cell."""
         return np.diff(self.bounds)
 
+    def by_bucket(self) -> tuple[Ints, Ints]:
+        """(rows, errors) of each bucket of the histogram, all groups together."""
+        bucket = self.cells & _BUCKET
+        size = int(bucket.max()) + 1
+        return _totals(bucket, self.counts, size), _totals(bucket, self.errors, size)
 
-def _exemplars(
+    def rows_in(self, cells: Ints) -> Ints:
+        """The rows of these cells, given by their places, cell after cell."""
+        sizes = self.counts[cells]
+        ends = np.cumsum(sizes)
+        places = np.repeat(self.bounds[cells] - (ends - sizes), sizes) + np.arange(sizes.sum())
+        rows: Ints = self.order[places].astype(np.int64)
+        return rows
+
+    def rows_of_bucket(self, bucket: int) -> Ints:
+        """The rows of a bucket, all groups together."""
+        return self.rows_in(np.flatnonzero((self.cells & _BUCKET) == bucket))
+
+    # As parts of a segment's file
+
+    def arrays(self, segment: Segment, by: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+        """It as two arrays by their names; `stored` reads it back."""
+        codes = []
+        for key, names, places in zip(by, self.values.names, self.values.places.T, strict=True):
+            code = {name: i for i, name in reversed(list(enumerate(_names(segment, key))))}
+            codes.append(np.array([code[name] for name in names], np.int64)[places])
+        sizes = np.array([len(self.sums_us), len(self.cells)])
+        numbers = (self.cells, self.bounds, self.errors, self.sums_us, self.traces, self.slowest.ravel())
+        return {
+            _name(by): np.concatenate([sizes, *codes, *numbers]),
+            _name(by) + _ROWS: np.concatenate([self.group, self.order]),
+        }
+
+    @staticmethod
+    def stored(segment: Segment, by: tuple[str, ...]) -> Tally | None:
+        """That of all rows, as the segment's file has it; None: it has none."""
+        file = segment.file
+        if file is None or not file.has(_name(by)):
+            return None
+        numbers = file.numbers(_name(by))
+        groups, used = numbers[:2].tolist()
+        sizes = [2, len(by) * groups, used, used + 1, used, groups, groups]
+        _, codes, cells, bounds, errors, sums_us, traces, slowest = np.split(numbers, np.cumsum(sizes))
+        values = Combinations([_names(segment, key) for key in by], codes.reshape(len(by), -1).T)
+        group, order = np.split(file.numbers(_name(by) + _ROWS), 2)
+        slowest = slowest.reshape(_RANKED, -1)
+        return Tally(values, group, order, cells, bounds, errors, sums_us, traces, slowest)
+
+
+_ROWS = "_rows"
+
+
+def _name(by: tuple[str, ...]) -> str:
+    return "by_" + "_".join(by)
+
+
+def _names(segment: Segment, key: str) -> list[str | None]:
+    """All that the segment knows of a key which is PREPARED."""
+    return [*segment.services[0]] if key == "service" else segment.operations.to_pylist()
+
+
+_RANKED = 5
+
+
+def _slowest_of(
     segment: Segment, order: npt.NDArray[np.uint16], owners: Ints, bounds: Ints, groups: int
-) -> list[list[int]]:
-    """Of each group what could be among the slowest EXEMPLARS, wherever the others are."""
-    found: list[list[int]] = []
+) -> Ints:
+    """See Tally: of each group what could be among the slowest EXEMPLARS, wherever the others are."""
+    found: list[Ints] = []
     firsts = np.searchsorted(owners, np.arange(groups))
     lasts = np.searchsorted(owners, np.arange(groups), side="right")
-    for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+    for group, (first, last) in enumerate(zip(firsts.tolist(), lasts.tolist(), strict=True)):
         stop = int(bounds[last])
         cell = last - 1
         while cell > first and stop - bounds[cell] < EXEMPLARS:
             cell -= 1
         rows = order[bounds[cell] : stop].astype(np.int64)
-        durations, starts = segment.duration_ns[rows], segment.start_ns[rows]
-        ranked = np.lexsort((segment.batch.column("span_id")[rows], -starts, -durations))
-        found.append(rows[ranked[:EXEMPLARS]].tolist())
-    return found
+        span_ids = segment.batch.column("span_id")[rows].view(np.int64)
+        those = np.stack(
+            [np.full(len(rows), group), rows, -segment.duration_ns[rows], -segment.start_ns[rows], span_ids]
+        )
+        found.append(those[:, _ranked(*those)[:EXEMPLARS]])
+    return np.concatenate(found, axis=1)
+
+
+def _ranked(group: Ints, then: Ints, slowness: Ints, lateness: Ints, span_id: Ints) -> Ints:
+    """The order of the slowest: of a group the longest first, the latest, the smallest span id; then by `then`."""
+    return np.lexsort((then, span_id.view(np.uint64), lateness, slowness, group))
 
 
 def tally_of(segment: Segment, mask: Mask | None, by: tuple[str, ...]) -> Tally | None:
@@ -121,6 +194,9 @@ def tally_of(segment: Segment, mask: Mask | None, by: tuple[str, ...]) -> Tally 
     if mask is not None or by not in PREPARED:
         return Tally.of(segment, mask, by)
     if by not in segment.tallies:
+        stored = Tally.stored(segment, by)
+        if stored is not None:
+            return stored
         segment.tallies[by] = Tally.of(segment, None, by)
     known: Tally | None = segment.tallies[by]
     return known
@@ -128,7 +204,7 @@ def tally_of(segment: Segment, mask: Mask | None, by: tuple[str, ...]) -> Tally 
 
 def prepare(segment: Segment) -> None:
     """Count now what questions ask of a sealed segment; not where some rows do not count."""
-    if segment.bounded_by_nothing:
+    if segment.sealed and segment.bounded_by_nothing:
         for by in PREPARED:
             tally_of(segment, None, by)
 
@@ -158,13 +234,13 @@ def added_up(parts: Sequence[tuple[Segment, Mask | None]], by: tuple[str, ...]) 
         tally = tally_of(segment, mask, by)
         if tally is None:
             return None
-        named = [tuple(tally.values.values(number)) for number in range(len(tally.values))]
+        named = tally.values.all()
         moved.append(np.array([places.setdefault(name, len(places)) for name in named], np.int64))
         if len(places) > GROUPS_MAX:
             return None
         tallies.append(tally)
     numbers = [
-        (place[tally.cells >> _BITS] << _BITS) | (tally.cells & ((1 << _BITS) - 1))
+        (place[tally.cells >> _BITS] << _BITS) | (tally.cells & _BUCKET)
         for tally, place in zip(tallies, moved, strict=True)
     ]
     cells, of_cell = np.unique(np.concatenate(numbers), return_inverse=True)
@@ -222,28 +298,21 @@ def _percentiles(
     before = np.cumsum(count) - count
     wanted = {name: before + ranks(percent, count) for name, percent in _PERCENTILES.items()}
     holding = {name: np.searchsorted(ends, places, side="right") for name, places in wanted.items()}
-    ordered: dict[int, Ints] = {}
-    needed = sorted({int(at) for found in holding.values() for at in found})
-    pieces: dict[int, list[Ints]] = {at: [] for at in needed}
+    needed = distinct(np.concatenate(list(holding.values())))
+    durations_us, owners = [], []
     for segment, tally, mine in zip(segments, tallies, numbers, strict=True):
-        by_number = np.argsort(mine)
-        spots = np.searchsorted(mine, cells[needed], sorter=by_number)
-        for at, spot in zip(needed, spots.tolist(), strict=True):
-            if spot < len(mine) and mine[cell := by_number[spot]] == cells[at]:
-                rows = tally.order[tally.bounds[cell] : tally.bounds[cell + 1]]
-                pieces[at].append(segment.duration_ns[rows] // 1000)
-    for at in needed:
-        ordered[at] = np.sort(np.concatenate(pieces[at]))
-    return {
-        name: np.array(
-            [
-                ordered[at][place - (ends[at] - counts[at])]
-                for at, place in zip(holding[name].tolist(), wanted[name].tolist(), strict=True)
-            ],
-            np.int64,
-        )
-        for name in wanted
-    }
+        spots = np.minimum(np.searchsorted(cells[needed], mine), len(needed) - 1)
+        chosen = np.flatnonzero(cells[needed[spots]] == mine)
+        durations_us.append(segment.duration_ns[tally.rows_in(chosen)] // 1000)
+        owners.append(np.repeat(spots[chosen], tally.counts[chosen]))
+    ordered = sorted_in_groups(np.concatenate(owners), np.concatenate(durations_us))
+    begins = np.cumsum(counts[needed]) - counts[needed]
+    before = (ends - counts)[needed]
+    found = {}
+    for name, places in wanted.items():
+        spots = np.searchsorted(needed, holding[name])
+        found[name] = ordered[begins[spots] + places - before[spots]]
+    return found
 
 
 _PERCENTILES = {"p50_us": 50.0, "p95_us": 95.0, "p99_us": 99.0}
@@ -271,7 +340,7 @@ def _traces(
         spots = np.minimum(np.searchsorted(shared, ids), len(shared) - 1)
         known = shared[spots] == ids
         number = number if mask is None else number[mask]
-        rows = np.flatnonzero(known[number])
+        rows = np.flatnonzero(one_of(number, np.flatnonzero(known), len(ids)))
         mine = distinct(group_of[at][rows] * len(shared) + spots[number[rows]])
         totals -= np.bincount(mine // len(shared), minlength=groups)
         pairs.append(mine)
@@ -284,13 +353,15 @@ def _traces(
 def _slowest(
     segments: Sequence[Segment], tallies: Sequence[Tally], moved: Sequence[Ints], groups: int
 ) -> list[list[str]]:
-    found: list[list[tuple[int, int, int, int]]] = [[] for _ in range(groups)]
+    parts = []
     for segment, tally, place in zip(segments, tallies, moved, strict=True):
-        span_id = segment.batch.column("span_id")
-        for group, rows in zip(place.tolist(), tally.exemplars, strict=True):
-            marks = segment.marks_of(np.array(rows, np.int64)).tolist()
-            found[group] += [
-                (-int(segment.duration_ns[row]), -int(segment.start_ns[row]), int(span_id[row]), mark)
-                for row, mark in zip(rows, marks, strict=True)
-            ]
-    return [[f"{span_id:016x}" for _, _, span_id, _ in sorted(rows)[:EXEMPLARS]] for rows in found]
+        group, rows, *ranked_by = tally.slowest
+        parts.append(np.stack([place[group], segment.marks_of(rows), *ranked_by]))
+    together = np.concatenate(parts, axis=1)
+    together = together[:, _ranked(*together)]
+    span_ids = together[4].view(np.uint64).tolist()
+    bounds = np.searchsorted(together[0], np.arange(groups + 1)).tolist()
+    return [
+        [f"{span_id:016x}" for span_id in span_ids[first : min(first + EXEMPLARS, last)]]
+        for first, last in pairwise(bounds)
+    ]
