@@ -12,7 +12,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from satellite.edges.faulty import CONNECTION, reset
 from satellite.edges.pace import PACE, Pace
-from satellite.edges.paths import may_be_web
+from satellite.edges.paths import may_be_web, shown
 from satellite.edges.turns import SLICE, WORK_OF_READING_ON, WORK_OF_REQUEST
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ class Http1Connection(HttpToolsProtocol):
         self._at += size
         if self._at >= len(came):
             self._came, self._at = b"", 0
-        return memoryview(came)[at : at + size] if len(came) > size else came
+        return memoryview(came)[at : at + size] if at or len(came) > size else came
 
     def _feed(self, data: bytes | memoryview) -> None:
         self._counts = self._quiet = True
@@ -273,7 +273,7 @@ class Http1Connection(HttpToolsProtocol):
         if self._is_coded:
             self._refuse(_CODING)
         if self._listener.is_grpc_method(self.url) and not may_be_web(self.parser.get_method(), self.headers):
-            self._listener.trap("http1_at_grpc_path", self._peer(), self.url.decode("latin-1")[:200])
+            self._listener.trap("http1_at_grpc_path", self._peer(), shown(self.url.decode("latin-1")))
             self._refuse(_GRPC_PATH)
         super().on_headers_complete()
         if not self.cycle.keep_alive:

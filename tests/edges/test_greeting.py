@@ -352,14 +352,38 @@ def test_connections_beyond_a_turn_of_the_loop_are_all_answered(run: Any, secure
     async def main() -> None:
         async with here(mixed=mixed) as ports:
             context = client_context() if secure else None
-            large = REQUEST.replace(b"Length: 5", b"Length: 50000") + b"x" * 49_995
-            for request in (REQUEST, large):
+            for size in (5, 50_000):
+                body = b"%050000d" % size
+                request = _request(body[-size:], b"Connection: close\r\n")
                 answers = await asyncio.gather(
                     *(ports.talk(request, secure=secure, context=context) for _ in range(40))
                 )
-                assert all(b"hello" in answer for answer in answers)
+                assert all(body[-size:] + b" over http" in answer for answer in answers)
 
     run(main)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3900, 4096, 6000, 32_768, 40_000, 70_000, 300_000])
+def test_bodies_come_through_as_they_are(run: Any, size: int) -> None:
+    """However their heads and their pieces fall together, on a connection that goes on."""
+
+    async def main() -> None:
+        async with here(mixed=False) as ports:
+            reader, writer = await ports.open()
+            for number in range(5):
+                body = b"".join(b"%07d." % place for place in range(number, number + size // 8))
+                writer.write(_request(body))
+                head = await reader.readuntil(b"\r\n\r\n")
+                answer = body + b" over http"
+                assert b"content-length: %d\r\n" % len(answer) in head
+                assert await reader.readexactly(len(answer)) == answer
+            writer.close()
+
+    run(main)
+
+
+def _request(body: bytes, header: bytes = b"") -> bytes:
+    return b"POST /x HTTP/1.1\r\nHost: here\r\n%bContent-Length: %d\r\n\r\n%b" % (header, len(body), body)
 
 
 def test_what_waits_for_its_turn_is_answered_before_a_stop(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
