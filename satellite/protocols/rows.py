@@ -10,6 +10,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -127,32 +128,46 @@ class Rows:
 
     def tags(self, sent: Mapping[Any, Any]) -> list[int]:
         """The codes of tags as JSON and MessagePack may bring them, for `add`; keys that are no text become text."""
-        known = self._known_texts
-        codes: list[int] = []
-        for item in sent.items():
-            try:
-                code = known.get(item)
-            except TypeError:  # a list or a map cannot be looked up
-                code = None
-            if code is None:
-                key, value = item
-                code = self.tag(key if type(key) is str else repr(key), plain_value(value))
-            codes.append(code)
+        codes: list[Any]
+        try:
+            codes = [*map(self._known_texts.get, sent.items())]
+        except TypeError:  # a list or a map cannot be looked up
+            codes = [None] * len(sent)
+        if None in codes:
+            for place, item in enumerate(sent.items()):
+                if codes[place] is None:
+                    key, value = item
+                    if type(value) is str and type(key) is str:
+                        codes[place] = self._text(item)
+                    else:
+                        codes[place] = self.tag(key if type(key) is str else repr(key), plain_value(value))
         return codes
 
     def tag(self, key: str, value: TagValue) -> int:
         """The code of a tag, for `add`."""
         kind = type(value)
-        known = self._known_texts if kind is str else self._known_others
+        if kind is str:
+            code = self._known_texts.get((key, value))
+            return self._text((key, value)) if code is None else code
+        known = self._known_others
         # 0.0 and -0.0 are equal, and not the same.
-        place = (key, value) if kind is str else (key, kind, repr(value) if kind is float else value)
+        place = (key, kind, repr(value) if kind is float else value)
         code = known.get(place)
         if code is None:
             code = self._code(key, value)
-            if kind is not str or len(value) <= _KNOWN_CHARACTERS:
-                if len(known) >= _TAGS_KNOWN:
-                    known.clear()  # the tags themselves stay known by their bytes
-                known[place] = code
+            if len(known) >= _TAGS_KNOWN:
+                known.clear()  # the tags themselves stay known by their bytes
+            known[place] = code
+        return code
+
+    def _text(self, tag: tuple[str, str]) -> int:
+        """The code of a tag that is a text, and not known as it was sent."""
+        code = self._code(*tag)
+        if len(tag[1]) <= _KNOWN_CHARACTERS:
+            known = self._known_texts
+            if len(known) >= _TAGS_KNOWN:
+                known.clear()
+            known[tag] = code
         return code
 
     def sent_tags(
@@ -181,10 +196,13 @@ class Rows:
         return [telling[code] for code in codes if code in telling]
 
     def _code(self, key: str, value: TagValue) -> int:
-        sound = sound_text(key), sound_text(value) if isinstance(value, str) else value
-        code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
-        if sound[0] is not key or sound[1] is not value:
-            self._broken_tags.add(code)
+        if key.isascii() and (type(value) is not str or value.isascii()):
+            code = self._tags.setdefault(encode_tag(key, value), len(self._tags))
+        else:
+            sound = sound_text(key), sound_text(value) if isinstance(value, str) else value
+            code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
+            if sound[0] is not key or sound[1] is not value:
+                self._broken_tags.add(code)
         if key in TELLING:
             self._telling[code] = key, value
         return code
@@ -278,6 +296,36 @@ class Rows:
         self._logs += logs
         self._references += references
         return True
+
+    def add_columns(
+        self,
+        numbers: Mapping[str, npt.ArrayLike],
+        *,
+        operations: Iterable[str],
+        extras: Iterable[dict[str, TagValue] | None],
+        tags: Sequence[Sequence[int]],
+        logs: Sequence[Sequence[bytes]],
+    ) -> None:
+        """Add many spans of sound text, each with ids and times as `add` keeps them; see there.
+
+        Args:
+            numbers: columns under the names of SCHEMA; a reporter is as `reporter` gave it. Without references.
+            operations: of each span, as are all that follow.
+            extras: what only its protocol has.
+            tags: as `tag` gave them.
+            logs: as `log` gives them.
+        """
+        names = self._names
+        added = np.zeros(len(tags), _ROW)
+        for name, column in numbers.items():
+            added[name] = column
+        added["name"] = [names.setdefault(operation, len(names)) for operation in operations]
+        added["extra"] = [self.packed(extra) for extra in extras]
+        for name, lists in (("tags", tags), ("logs", logs)):
+            added[name] = [*map(len, lists)]
+        self._rows += added.tobytes()
+        self._codes.extend(chain.from_iterable(tags))
+        self._logs += chain.from_iterable(logs)
 
     def packed(self, extra: dict[str, TagValue] | None) -> int:
         """The code of what only a protocol has."""

@@ -25,7 +25,8 @@ TELLING = frozenset((SERVICE_TAG, KIND_TAG, STATUS_TAG, "error", META_EVENT_TAG,
 MASK = 2**64 - 1
 
 _LIMIT_NS = 2**63 - 1
-_FUTURE_NS = 86_400_000_000_000
+FUTURE_NS = 86_400_000_000_000
+"""What starts so much later than it arrives is marked."""
 _HEX = re.compile(r"[0-9a-fA-F]{1,32}")
 _NO_MARKS = Marks(0)
 _KINDS = {kind.name: kind for kind in Kind}
@@ -78,12 +79,12 @@ class Times(NamedTuple):
 
 def read_times(start_ns: int, duration_ns: int, received_ns: int) -> Times:
     """Start and duration as they may be kept; 0 or a start beyond 64 bits: none was sent."""
-    if 0 < start_ns <= received_ns + _FUTURE_NS and 0 <= duration_ns <= _LIMIT_NS:
+    if 0 < start_ns <= received_ns + FUTURE_NS and 0 <= duration_ns <= _LIMIT_NS:
         return Times(start_ns, duration_ns, _NO_MARKS)
     marks = _NO_MARKS
     if start_ns == 0 or not -_LIMIT_NS <= start_ns <= _LIMIT_NS:
         start_ns, marks = received_ns, Marks.TIME_INVENTED
-    if start_ns > received_ns + _FUTURE_NS:
+    if start_ns > received_ns + FUTURE_NS:
         marks |= Marks.FUTURE
     if duration_ns < 0:
         marks |= Marks.NEGATIVE_DURATION

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
@@ -117,6 +117,20 @@ class _Told(NamedTuple):
 _NOTHING = _Told()
 
 
+class Said(NamedTuple):
+    """What a span says beside its own ids and times, in the terms of `Rows.add`."""
+
+    reporter: int
+    operation: str
+    parent: int
+    kind: Kind
+    status: Status
+    marks: Marks
+    tags: list[int]
+    logs: Sequence[bytes]
+    extra: dict[str, TagValue] | None
+
+
 class SpanWriter:
     """Adds the spans of one report to rows."""
 
@@ -137,14 +151,33 @@ class SpanWriter:
         """
         span_id, parent_id = read_id(span.id), span.parent_id
         named = read_id(parent_id) if parent_id else NO_ID
-        parent = named.low
+        start_us = whole_number(span.timestamp)
+        said = self.said(span, span_id.low, named.low, start_us)
+        extra = named_texts(named.text) | (said.extra or {}) if named.text else said.extra
+        return self._rows.add(
+            reporter=said.reporter,
+            operation=said.operation,
+            trace=read_id(span.trace_id),
+            span_id=span_id._replace(high=0) if span_id.high else span_id,
+            times=read_times(start_us * 1000, whole_number(span.duration) * 1000, self._received_ns),
+            parent=said.parent,
+            kind=said.kind,
+            status=said.status,
+            marks=said.marks,
+            tags=said.tags,
+            logs=said.logs,
+            extra=extra,
+        )
+
+    def said(self, span: ZipkinSpan, span_id: int, parent: int, start_us: int) -> Said:
+        """What a span with these ids and this start says beside them."""
         marks = _NO_MARKS
-        extra = named_texts(named.text) if named.text else {}
+        extra: dict[str, TagValue] = {}
         if span.shared is True:
             marks = Marks.SHARED
             if parent:
                 extra[SHARED_PARENT] = id_text(parent)
-            parent = span_id.low
+            parent = span_id
         if span.debug is True:
             extra["debug"] = True
         kind = Kind.UNSPECIFIED
@@ -156,20 +189,16 @@ class SpanWriter:
         tags, told = self._tags(span, kind)
         kind = kind or told.kind or kind
         self._halves.add(kind)
-        start_us = whole_number(span.timestamp)
-        return self._rows.add(
-            reporter=self._reporter(span),
-            operation=span.name if isinstance(span.name, str) else text_of(plain_value(span.name)),
-            trace=read_id(span.trace_id),
-            span_id=span_id._replace(high=0) if span_id.high else span_id,
-            times=read_times(start_us * 1000, whole_number(span.duration) * 1000, self._received_ns),
-            parent=parent,
-            kind=kind,
-            status=told.status,
-            marks=marks | told.marks if told.marks else marks,
-            tags=tags,
-            logs=self._logs(span, start_us) if span.annotations else (),
-            extra=extra or None,
+        return Said(
+            self._reporter(span),
+            span.name if isinstance(span.name, str) else text_of(plain_value(span.name)),
+            parent,
+            kind,
+            told.status,
+            marks | told.marks if told.marks else marks,
+            tags,
+            self._logs(span, start_us) if span.annotations else (),
+            extra or None,
         )
 
     def share(self, start: int) -> None:

@@ -32,6 +32,7 @@ from satellite.protocols.rows import (
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 from satellite.protocols.zipkin import v1 as zipkin_v1
 from satellite.protocols.zipkin.model import NAME, SpanWriter, ZipkinSpan, address_text
+from satellite.protocols.zipkin.plain import add_plain
 
 _JSON_LIST = re.compile(rb"[\xef\xbb\xbf\s]*\[\s*[{\]\[\"0-9tfn-]")
 _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
@@ -44,17 +45,19 @@ _ENVOY = re.compile(r"envoy|istio", re.IGNORECASE)
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """One Report or BadReport per body, and the spans of all good ones in one batch."""
-    return decode_rows(bodies, lambda body, rows: _report(rows, SpanWriter(rows, received_ns), body))
+    return decode_rows(bodies, lambda body, rows: _report(rows, body, received_ns))
 
 
-def _report(rows: Rows, writer: SpanWriter, body: bytes) -> Report:
+def _report(rows: Rows, body: bytes, received_ns: int) -> Report:
     """Add the spans of one body to the rows."""
+    writer = SpanWriter(rows, received_ns)
     start, broken = len(rows), rows.broken
     lost = {"no_ids": 0}
-    for count, span in enumerate(read(body, lost), 1):
-        check_spans(count, len(body))
-        for one in zipkin_v1.convert(span) if zipkin_v1.is_v1(span) else (span,):
-            lost["no_ids"] += not writer.add(one)
+    if not (_JSON_LIST.match(body) and add_plain(body, rows, writer, received_ns)):
+        for count, span in enumerate(read(body, lost), 1):
+            check_spans(count, len(body))
+            for one in zipkin_v1.convert(span) if zipkin_v1.is_v1(span) else (span,):
+                lost["no_ids"] += not writer.add(one)
     writer.share(start)
     report = Report("", writer.reporter or Reporter(NAME), slice(start, len(rows)))
     for reason, count in lost.items():

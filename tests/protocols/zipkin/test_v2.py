@@ -6,6 +6,7 @@ import json
 import struct
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import msgspec
 import pytest
@@ -648,6 +649,29 @@ def test_what_came_by_zipkin_goes_out_without_loss(spans: list[Any]) -> None:
     again = decode([encode_spans(first)], NOW_NS).batch
     assert again.spans() == first.spans()
     assert encode_spans(again) == encode_spans(first)
+
+
+ODD = st.dictionaries(
+    st.sampled_from(FIELDS),
+    JSON_VALUES
+    | st.sampled_from(["", "0", "x", "0x1", " 1", "+1", "f" * 33, 0, -1, 2**62, 2**80, "\ud800"])
+    | st.sampled_from([[{"value": "cs", "endpoint": {}}], {"lightstep.service_name": "shop"}, {"a": [1]}]),
+    max_size=1,
+)
+
+
+@given(st.lists(st.tuples(SPANS, ODD).map(lambda two: {"timestamp": 5} | two[0] | two[1]), max_size=4))
+def test_plain_spans_mean_the_same_at_a_stroke_and_one_by_one(spans: list[Any]) -> None:
+    body = json.dumps(spans).encode()
+
+    def seen() -> Any:
+        decoded = decode([V2, body, V2], NOW_NS)
+        return decoded.batch.spans(), decoded.batch.rows.to_pydict()["start_ns"], decoded.reports
+
+    at_a_stroke = seen()
+    with patch.object(zipkin, "add_plain", lambda *_: False):
+        one_by_one = seen()
+    assert str(at_a_stroke) == str(one_by_one)
 
 
 def test_the_files_go_out_without_loss() -> None:
