@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 
 from satellite.errors import BadRequest, NotFound
+from satellite.explore.calls import Calls
 from satellite.explore.critical_path import CriticalPath
 from satellite.explore.operations import kind_text, services_of
 from satellite.explore.row_order import RowOrder
@@ -185,43 +186,9 @@ class Tree:
         self.top = _tops(whole.parent)
         firsts = np.flatnonzero((whole.parent < 0) & (whole.missing == 0))
         self.root = int(firsts[np.argmin(self.start[firsts])]) if len(firsts) else int(np.argmin(self.start))
-        self.pairs = self._pairs()
-        self.shifts = self._shifts()
-
-    def _pairs(self) -> dict[int, int]:
-        """The other half of each row of the batch that has one."""
-        parent = self.whole.parent
-        only = np.bincount(parent[parent >= 0], minlength=len(parent)) == 1
-        name = self.whole.batch.column("name")
-        server = np.flatnonzero((parent >= 0) & (self.kind == np.uint8(Kind.SERVER)))
-        client = parent[server]
-        fits = only[client] & (self.kind[client] == np.uint8(Kind.CLIENT)) & (name[client] == name[server])
-        fits &= self.service[client] != self.service[server]
-        pairs = list(zip(client[fits].tolist(), server[fits].tolist(), strict=True))
-        return dict(pairs) | {server: client for client, server in pairs}
-
-    def _shifts(self) -> list[int]:
-        """For each row of the batch the ns that put it where its caller's clock would.
-
-        What serves a call belongs within it, in its middle where it fits (as Jaeger does it); what runs on the same
-        clock moves along.
-        """
-        start, length = self.start.tolist(), np.maximum(self.duration, 0).tolist()
-        kind, service = self.kind.tolist(), self.service.tolist()
-        shifts = [0] * len(start)
-        parent = self.whole.parent.tolist()
-        for row in self.drawn.of:
-            above = parent[row] if row >= 0 else -1
-            if row < 0 or above < 0:
-                continue
-            if service[row] == service[above]:
-                shifts[row] = shifts[above]
-            elif kind[row] == Kind.SERVER and kind[above] == Kind.CLIENT:
-                begin = start[above] + shifts[above]
-                spare = length[above] - length[row]
-                if start[row] < begin or (spare >= 0 and start[row] + length[row] > begin + length[above]):
-                    shifts[row] = begin + max(spare, 0) // 2 - start[row]
-        return shifts
+        calls = Calls(batch, whole.parent, self.service)
+        self.pairs = calls.halves()
+        self.shifts = calls.shifts_ns(self.drawn.of)
 
     def page(
         self, *, limit: int, cursor: str | None = None, below: str | None = None, begin: int | None = None
