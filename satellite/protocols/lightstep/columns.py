@@ -31,7 +31,6 @@ _FUTURE_NS = 86_400_000_000_000
 Ints = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
 
-_TYPES = list(SCHEMA.types)
 _NO_BYTES = pa.array([], pa.binary())
 _NO_EXTRA = pa.array([b""], pa.binary())
 
@@ -94,10 +93,7 @@ class SpanColumns:
             spans.field("logs"),
             references,
         ]
-        rows = pa.RecordBatch.from_arrays(
-            [c if c.type == kept else c.cast(kept) for c, kept in zip(columns, _TYPES, strict=True)],
-            schema=SCHEMA,
-        )
+        rows = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)  # casts what is of another type
         return SpanBatch(rows, tags, self._names(names), pa.array(reporters, pa.binary()), extras)
 
     def _offsets(self) -> Ints:
