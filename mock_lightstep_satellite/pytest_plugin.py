@@ -240,15 +240,15 @@ def satellite(
     from mock_lightstep_satellite.remote import connect, started
 
     folder = tmp_path_factory.mktemp("satellite")
+    why = ""
     try:
         process = started(command, url or None, folder, os.environ) if command else nullcontext(url)
         with process as address, Client(address) as client:
             yield connect(client, folder)
     except SatelliteError as error:
-        pytest.fail(
-            f"{type(error).__name__}: {error}" + (f"\nhint: {error.hint}" if error.hint else ""),
-            pytrace=False,
-        )
+        why = f"{type(error).__name__}: {error}" + (f"\nhint: {error.hint}" if error.hint else "")
+    if why:
+        pytest.fail(why, pytrace=False)  # outside, so that what led to it is not shown before it
 
 
 def _server() -> type[Satellite]:

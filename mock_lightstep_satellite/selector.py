@@ -71,7 +71,7 @@ class _Term:
         return hit != self.negated
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Selector:
     """Conditions on one span. Empty, as `q` itself, it is every span."""
 
@@ -79,6 +79,9 @@ class Selector:
 
     def __str__(self) -> str:
         return " AND ".join(map(str, self.terms))
+
+    def __repr__(self) -> str:
+        return f"<q {self}>" if self.terms else "<q>"
 
     def service(self, *names: str) -> Selector:
         """From one of these services."""

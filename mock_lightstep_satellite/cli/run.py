@@ -100,15 +100,15 @@ def exec_(
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:
-    """The exit code of the command, as a shell says it."""
+    """The exit code of the command, as a shell says it. Raises typer.Exit when it cannot be run: then nothing was sent."""
     try:
         ended = subprocess.run(command, env=os.environ | variables, check=False)  # noqa: S603 - the user's own
     except FileNotFoundError:
         errors().print(Text(f"{command[0]}: not found", "red"))
-        return NOT_FOUND
+        raise typer.Exit(NOT_FOUND) from None
     except OSError as error:
         errors().print(Text(f"{command[0]}: {error.strerror}", "red"))
-        return CANNOT_RUN
+        raise typer.Exit(CANNOT_RUN) from None
     return ended.returncode if ended.returncode >= 0 else 128 - ended.returncode
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from pydantic.fields import FieldInfo
 from starlette.exceptions import HTTPException
 
 from satellite import errors
@@ -35,6 +37,12 @@ def _refusal(error: SatelliteError, headers: Any = None) -> Response:
     return Response(body, error.http_status, headers=headers, media_type="application/json")
 
 
+def _parameters(route: APIRoute) -> dict[str, FieldInfo]:
+    """Of the query string, as this endpoint takes them."""
+    models: list[Any] = [one.field_info.annotation for one in route.dependant.query_params]
+    return {name: field for model in models for name, field in model.model_fields.items()}
+
+
 def handle_errors(api: FastAPI) -> None:
     """Every error in the one shape, those of Starlette and FastAPI too."""
 
@@ -44,13 +52,17 @@ def handle_errors(api: FastAPI) -> None:
         return _refusal(error, headers)
 
     @api.exception_handler(RequestValidationError)
-    def invalid(_: Request, error: RequestValidationError) -> Response:
+    def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = str(first["loc"][-1])
+        hint: str | None
         if first["type"] == "extra_forbidden":
-            message, hint = f"there is no parameter {name}", f"see {ROOT}/openapi.json"
+            message = f"there is no parameter {name}"
+            hint = f"those there are: {', '.join(_parameters(request.scope['route']))}"
         else:
-            message, hint = f"{name}: {first['msg']}", None
+            message = f"{name}: {first['msg']}"
+            field = _parameters(request.scope["route"]).get(name)
+            hint = None if field is None else field.description
         return _refusal(BadRequest(message, hint=hint, parameter=name))
 
     @api.exception_handler(HTTPException)

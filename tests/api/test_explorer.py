@@ -308,6 +308,13 @@ def test_expect_in_vain(api: Api) -> None:
     assert (error["count"], error["explanation"]) == (2, None)
 
 
+def test_an_unknown_parameter_is_told_those_that_there_are(api: Api) -> None:
+    error = api.refusal("GET", f"{PROJECT}/traces", 400, params={"oder": "start"})
+    assert (error["message"], error["parameter"]) == ("there is no parameter oder", "oder")
+    assert error["hint"].startswith("those there are: snapshot, query, oldest_us, ")
+    assert error["hint"].endswith("order, limit, offset")
+
+
 def test_faults_are_put_in_the_place_of_others(api: Api) -> None:
     for scope in (PROJECT, "/api/v1"):
         path = f"{scope}/faults"

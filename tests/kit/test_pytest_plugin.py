@@ -186,6 +186,7 @@ def test_nobody_there(pytester: pytest.Pytester) -> None:
         result = run(pytester, "def test_a(spans): pass", f"--satellite-url={silent}")
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([f"*Unreachable: no satellite answers at {silent}*"])
+    result.stdout.no_fnmatch_line("*another exception*")
 
 
 @pytest.mark.parametrize("test", ["test_a", "test_b[200 OK/é-x]", "test_" + "long" * 50, "[]", "..", ""])

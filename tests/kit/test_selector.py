@@ -30,7 +30,8 @@ def test_it_prints_the_predicate() -> None:
         ' AND "error" IN ("true")'
     )
     assert parse(str(selector)).plan == parse(str(selector).replace(" AND ", "  AND ")).plan
-    assert str(q) == ""
+    assert (str(q), repr(q)) == ("", "<q>")
+    assert repr(q.service("x")) == '<q service IN ("x")>'
 
 
 @pytest.mark.parametrize(

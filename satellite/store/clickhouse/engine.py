@@ -30,7 +30,7 @@ from satellite.store.clickhouse.commits import Standing, commit, number_of, stan
 from satellite.store.clickhouse.commons import ClickHouseCommons
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.holdings import Holdings
-from satellite.store.clickhouse.inbox import Arrival, Errand, Inbox
+from satellite.store.clickhouse.inbox import NO_ANSWER, PATIENCE_SECONDS, Arrival, Errand, Inbox
 from satellite.store.clickhouse.predicates import Moment
 from satellite.store.clickhouse.project import Project
 from satellite.store.clickhouse.questions import ClickHouseQuestions
@@ -101,6 +101,10 @@ class ClickHouseStore(ClickHouseQuestions):
             connection.close()
             raise
         self._stale = False
+        self._busy_since: float | None = None
+        """When the writing thread began with what it does; None: it waits."""
+        self.patience_seconds = PATIENCE_SECONDS
+        """For an insert; then its sender is told to try later."""
         self._inserts = 0
         self._looked = clock_seconds()
         """At what is to go."""
@@ -199,11 +203,11 @@ class ClickHouseStore(ClickHouseQuestions):
         self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
     ) -> Written:
         """Keep a batch, see Store."""
-        if self.shared and self._problem:  # nobody waits for what is tried every second anyway
-            raise StoreFailed(self._problem, hint="send again later")
+        if self._is_stuck or (self.shared and self._problem):  # nobody waits for what is tried anyway
+            raise StoreFailed(self.problem, hint="send again later")
         arrival = Arrival(project, batch, arrived_ns, dropped or {}, Future())
         self._inbox.put(arrival)
-        return arrival.done.result()
+        return arrival.outcome(self.patience_seconds)
 
     def _errand(self, run: Callable[[], Any]) -> Any:
         errand = Errand(run, Future())
@@ -211,8 +215,8 @@ class ClickHouseStore(ClickHouseQuestions):
         return errand.done.result()
 
     def _write_forever(self) -> None:
-        while (taken := self._inbox.take(self._patience_seconds)) is not None:
-            began = self._clock_seconds()
+        while (taken := self._inbox.take(self._rest_seconds)) is not None:
+            began = self._busy_since = self._clock_seconds()
             match taken:
                 case Errand() as errand:
                     errand.settle()
@@ -220,13 +224,20 @@ class ClickHouseStore(ClickHouseQuestions):
                     self._idle()
                 case arrivals:
                     self._insert(arrivals)
-                    if self.shared and not self._problem:
-                        self._inbox.gather(began + GATHER_SECONDS - self._clock_seconds())
+            self._busy_since = None
+            if taken and isinstance(taken, list) and self.shared and not self._problem:
+                self._inbox.gather(began + GATHER_SECONDS - self._clock_seconds())
         if self._seat is not None:
             self._seat.leave()
 
     @property
-    def _patience_seconds(self) -> float | None:
+    def _is_stuck(self) -> bool:
+        """Whether what the writing thread does takes so long that nobody should wait for it."""
+        since = self._busy_since
+        return since is not None and self._clock_seconds() - since > self.patience_seconds
+
+    @property
+    def _rest_seconds(self) -> float | None:
         if self._unsettled:
             return TWINS_SECONDS
         waits = [PROBE_SECONDS] if self._problem or self.shared else []
@@ -442,7 +453,7 @@ class ClickHouseStore(ClickHouseQuestions):
     @property
     def problem(self) -> str:
         """Why nothing can be kept now; "" when it can."""
-        return self._problem
+        return NO_ANSWER if self._is_stuck else self._problem
 
     @property
     def damage(self) -> Sequence[Damage]:
@@ -482,8 +493,9 @@ class ClickHouseStore(ClickHouseQuestions):
     def close(self) -> None:
         """See Store."""
         self._inbox.close()
-        self._writer.join()
-        self.connection.close()
+        self._writer.join(self.patience_seconds)
+        if not self._writer.is_alive():  # a statement that never ends would not let go of its client
+            self.connection.close()
 
 
 def _unheard_of(project: str) -> Standing:

@@ -22,6 +22,12 @@ WAITING_BYTES = 256 * 2**20
 """Of batches that wait for their insert; beyond it senders are told to try later (ours)."""
 
 
+NO_ANSWER = "ClickHouse does not answer"
+
+PATIENCE_SECONDS = 30.0
+"""For an insert; then its sender is told to try later (ours)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """A batch whose sender waits."""
@@ -31,6 +37,21 @@ class Arrival:
     arrived_ns: int
     dropped: Mapping[str, int]
     done: Future[Written]
+
+    def outcome(self, patience_seconds: float) -> Written:
+        """What became of it.
+
+        Raises:
+            StoreFailed: that is not known in time. What nobody has begun with is withdrawn; else it may be there, and its sender,
+                who sends it again, is told so then.
+        """
+        try:
+            return self.done.result(patience_seconds)
+        except TimeoutError:
+            if self.done.done():
+                return self.done.result()
+            self.done.cancel()
+            raise StoreFailed(NO_ANSWER, hint="send again later") from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +110,10 @@ class Inbox:
                         break
                     del self._waiting[0]
                     return first
-                spans += len(first.batch)
+                spans += len(first.batch) * (not first.done.cancelled())
                 self._waiting_bytes -= first.batch.nbytes
-                taken.append(first)
+                if first.done.set_running_or_notify_cancel():
+                    taken.append(first)
                 del self._waiting[0]
             return taken
 

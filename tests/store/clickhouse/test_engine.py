@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -183,6 +187,60 @@ def test_while_the_disk_is_full_nothing_is_kept_and_then_all_goes_on(store: Clic
     store._errand(store._idle)
     assert store.problem == ""
     assert fates(store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (82, 6, 0, 0)
+    assert_balanced(store)
+
+
+@pytest.fixture
+def stuck(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Event, Event]]:
+    """(that an insert began, that it may go on): the next ones of spans take so long."""
+    began, go_on = Event(), Event()
+    insert = store.connection.insert
+
+    def late(table: str, rows: pa.Table) -> None:
+        began.set()
+        go_on.wait()
+        insert(table, rows)
+
+    monkeypatch.setattr(store.connection, "insert", late)
+    yield began, go_on
+    go_on.set()
+
+
+def test_who_waits_for_a_stuck_clickhouse_is_told_to_try_later(
+    store: ClickHouseStore, stuck: tuple[Event, Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = stuck
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(store.write, "p", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+        began.wait()
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "patience_seconds", -1.0)  # it began, so it takes too long
+            assert store.problem == "ClickHouse does not answer"
+            with pytest.raises(StoreFailed, match="ClickHouse does not answer"):
+                store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        go_on.set()
+        assert first.result().stored == 6
+    assert fates(store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (82, 6, 0, 0)
+    assert store.problem == ""
+    assert_balanced(store)
+
+
+def test_what_waits_for_a_stuck_clickhouse_too_long_is_withdrawn(
+    store: ClickHouseStore, stuck: tuple[Event, Event], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = stuck
+    monkeypatch.setattr(store, "_clock_seconds", lambda: 0.0)  # nothing takes too long, but for who waits
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(store.write, "p", bookinfo.batch(range(1)), arrived_ns=NOW_NS)
+        began.wait()
+        with monkeypatch.context() as patched:
+            patched.setattr(store, "patience_seconds", 0.01)
+            with pytest.raises(StoreFailed, match="ClickHouse does not answer"):
+                store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        go_on.set()
+        assert first.result().stored == 6
+    store._errand(lambda: None)
+    assert store.count("p", ALL) == stats(store).ledger.received == 6
     assert_balanced(store)
 
 
