@@ -88,11 +88,11 @@ class Greeter(asyncio.BufferedProtocol):
             if self._fault is not None and self._fault.connection == "refuse":
                 self._cut()
 
-    def get_buffer(self, sizehint: int) -> bytearray:
-        """For what is read now."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """For what is read now; asyncio reads the second TLS record into a slice of it, which must not be a copy."""
         del sizehint
         self._buffer = bytearray(_FIRST_READ_BYTES)
-        return self._buffer
+        return memoryview(self._buffer)
 
     def buffer_updated(self, nbytes: int) -> None:
         """So much came."""

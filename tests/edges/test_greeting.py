@@ -382,6 +382,27 @@ def test_bodies_come_through_as_they_are(run: Any, size: int) -> None:
     run(main)
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_what_came_in_pieces_before_it_was_read_comes_through(run: Any, secure: bool) -> None:
+    """With TLS each piece is a record; the first read takes several."""
+
+    async def main() -> None:
+        async with here(mixed=False) as ports:
+            chunks = [b"%x\r\n%b\r\n" % (len(piece), piece) for piece in (b"%0300d" % n for n in range(8))]
+            head = (
+                b"POST /x HTTP/1.1\r\nHost: here\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+            context = client_context() if secure else None
+            reader, writer = await ports.open(secure=secure, context=context)
+            for piece in (head, *chunks, b"0\r\n\r\n"):
+                writer.write(piece)
+            answer = await reader.read()
+            writer.close()
+            assert b"".join(b"%0300d" % n for n in range(8)) + b" over http" in answer
+
+    run(main)
+
+
 def _request(body: bytes, header: bytes = b"") -> bytes:
     return b"POST /x HTTP/1.1\r\nHost: here\r\n%bContent-Length: %d\r\n\r\n%b" % (header, len(body), body)
 
