@@ -5,7 +5,6 @@ import { recall, remember } from "./theme.ts";
 export const SHEET: readonly (readonly [string, readonly (readonly [keys: string, what: string])[]])[] = [
   ["Everywhere", [
     ["?", "this sheet"],
-    ["g then e s m l n r t", "go to Explorer, Services, Streams, Live, Snapshots, Reporters, Status"],
     ["p", "choose the project"],
     ["/", "to the query bar or the search box"],
     ["Esc", "close what is open, then clear the selection"],
