@@ -25,6 +25,7 @@ from satellite.edges.http import ReportsApp
 from satellite.edges.listener import OnMixed
 from satellite.edges.listeners import Listeners
 from satellite.edges.other_requests import EVERY_ANSWER, OnTrap
+from satellite.edges.paths import shown
 from satellite.edges.tls import CertificateStore
 from satellite.errors import SatelliteError
 from satellite.faults.book import EarlyFaults
@@ -259,7 +260,7 @@ class SpanPorts:
         return self._certificates
 
     def _unknown_method(self, wire: Wire, path: str) -> float:
-        self._trapped("unknown_grpc_method", wire.port, wire.peer, path[:200])
+        self._trapped("unknown_grpc_method", wire.port, wire.peer, shown(path))
         return self._listeners.vain_wait_seconds(wire.port, wire.peer)
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:

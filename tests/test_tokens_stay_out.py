@@ -18,7 +18,7 @@ from satellite.api import ROOT
 from satellite.model.access_tokens import is_secret, without_token
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.telemetry import logs_to
-from tests.token_places import FILES, WAYS, Way
+from tests.token_places import FILES, JSON, WAYS, Way, attributes, otlp
 
 SPELLINGS = (
     "lightstep.access_token",
@@ -84,7 +84,7 @@ class Sent:
     def everything(self, project: str) -> Iterator[tuple[str, str]]:
         """(where, the text) of all that the API tells of a project: each GET that there is."""
         root = f"{ROOT}/projects/{project}"
-        places = {"project": [project], "name": ["checkout", "unknown_service"]}
+        places = {"project": [project], "name": ["checkout", "unknown_service"], "fault_id": []}
         spans = json.loads(self.get(f"{root}/spans", limit="500"))["spans"]
         places["trace_id"] = list(dict.fromkeys(span["trace_id"] for span in spans))
         places["span_id"] = list(dict.fromkeys(span["span_id"] for span in spans))
@@ -147,6 +147,7 @@ def test_it_is_used_and_nothing_shows_it() -> None:
         said = dict(_reports(sent))
         said |= dict(_imports(sent))
         said |= dict(_slips(sent))
+        said |= dict(_beside(sent))
         spans = sent.running.client.project(PROJECT).spans(limit=500)
         assert len(spans) > 30
         said |= dict(sent.everything(PROJECT))
@@ -197,6 +198,32 @@ def _slips(sent: Sent) -> Iterator[tuple[str, str]]:
             for method in ("GET", "POST"):
                 answer = sent.client.request(method, f"{base}{path}?{query}", headers=headers, content=b"x")
                 yield f"{method} {base}{path}", f"{answer.headers} {answer.text}"
+    named = f"lightstep-access-token=named{UNKNOWN}"
+    for headers in ({"content-type": named}, {"content-type": JSON, "content-encoding": named}):
+        for path in ("/v1/traces", f"/v1/{named}"):
+            answer = sent.client.post(f"{sent.running.http_url}{path}", headers=headers, content=b"{}")
+            yield f"{path} {headers}", answer.text
+
+
+def _beside(sent: Sent) -> Iterator[tuple[str, str]]:
+    """Where OTLP has texts that are no tags, and values that are none."""
+    token = f"beside{UNKNOWN}"
+    named = f"lightstep.access_token={token}"
+    document = otlp(["stays"], "beside")
+    resource = document["resourceSpans"][0]["resource"]["attributes"]
+    resource[0]["value"]["stringValue"] = f"checkout {named}"
+    (span,) = document["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    span["links"][0]["traceState"] = named
+    span["attributes"] += [
+        {"key": named, "value": {"intValue": "1"}},
+        {"key": "x-lightstep-access-token", "value": token},
+        *attributes({"args": ["--lightstep-access-token", token]}),
+        *attributes({"headers": [{"name": "Lightstep-Access-Token", "value": token}]}),
+    ]
+    way = WAYS["otlp-json"]
+    taken, said = sent.send(way, json.dumps(document).encode(), _token("otlp-json"))
+    assert taken, said
+    yield "beside tags", said
 
 
 @pytest.mark.parametrize(
@@ -224,6 +251,8 @@ def test_other_keys_stay(key: str) -> None:
             "curl -H 'Lightstep-Access-Token: (removed)' http://a",
         ),
         ("LS_ACCESS_TOKEN=abc ./run", "LS_ACCESS_TOKEN=(removed) ./run"),
+        ("./run --lightstep-access-token abc --x", "./run --lightstep-access-token (removed) --x"),
+        ("http://a/?lightstep%2Eaccess%5Ftoken=abc", "http://a/?lightstep%2Eaccess%5Ftoken=(removed)"),
     ],
 )
 def test_texts_that_tell_one(text: str, shown: str) -> None:
@@ -237,6 +266,7 @@ def test_texts_that_tell_one(text: str, shown: str) -> None:
         '{"access_token_count": "7", "a": "access_token"}',
         "https://github.com/?access_token=abc",
         "the lightstep access token is missing",
+        "./run --lightstep-access-token --x",
         "http://a/?tools_access_token=abc",
     ],
 )

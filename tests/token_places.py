@@ -39,19 +39,20 @@ def _nested(keys: Keys, token: str) -> Json:
 
 def _any_value(value: Any) -> Json:
     if isinstance(value, dict):
-        return {"kvlistValue": {"values": _attributes(value)}}
+        return {"kvlistValue": {"values": attributes(value)}}
     if isinstance(value, list):
         return {"arrayValue": {"values": [_any_value(item) for item in value]}}
     return {"stringValue": value}
 
 
-def _attributes(values: Json) -> list[Json]:
+def attributes(values: Json) -> list[Json]:
+    """OTLP's, as JSON."""
     return [{"key": key, "value": _any_value(value)} for key, value in values.items()]
 
 
 def _otlp_attributes(keys: Keys, token: str) -> list[Json]:
     nested = _nested(keys, token)
-    return _attributes({**dict.fromkeys(keys, token), "map": nested, "json": json.dumps(nested)})
+    return attributes({**dict.fromkeys(keys, token), "map": nested, "json": json.dumps(nested)})
 
 
 def _resource(tags: list[Json]) -> Json:

@@ -108,7 +108,8 @@ def _name_of(host: str) -> str:
     """The name or address in a Host header, without the port, in lower case."""
     if host.startswith("["):
         return host[1:].partition("]")[0].lower()
-    return host.rpartition(":")[0].lower() if host.count(":") == 1 else host.lower().rstrip(".")
+    name = host.partition(":")[0] if host.count(":") == 1 else host
+    return name.lower().rstrip(".")
 
 
 def _with_policies(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:

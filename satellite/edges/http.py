@@ -175,7 +175,7 @@ class ReportsApp:
     ) -> None:
         """Keep it in the log."""
         if self._log is not None:
-            encoding = body.encoding or ("" if request.encoding == "identity" else request.encoding)
+            encoding = body.encoding or ("" if request.encoding == "identity" else shown(request.encoding))
             entry = noted.over_http(
                 scope, request.protocol.name, request.began_ns, self._clock_ns(), encoding, receipt, reply
             )
@@ -256,12 +256,12 @@ class ReportsApp:
             expected = ", ".join(dict.fromkeys(understood))
             came = f"{request.content_type} at {request.path}"
             self._on_trap("wrong_content_type", request.port, request.peer, shown(came), expected)
-            raise BadReport(f"content type {request.content_type[:80]!r} is none of {expected}")
+            raise BadReport(f"content type {shown(request.content_type)!r} is none of {expected}")
         if request.encoding not in ("", "identity", *ENCODINGS):
             expected = ", ".join(ENCODINGS)
             came = f"{request.encoding} at {request.path}"
             self._on_trap("wrong_content_encoding", request.port, request.peer, shown(came), expected)
-            raise BadReport(f"content encoding {request.encoding[:80]!r} is none of {expected}")
+            raise BadReport(f"content encoding {shown(request.encoding)!r} is none of {expected}")
 
     async def _submit(self, request: ReportRequest, data: bytes, began_ns: int) -> Receipt:
         receipt = await self._intake.submit(

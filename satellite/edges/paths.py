@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
+from satellite.model.access_tokens import without_token
 from satellite.protocols.grpc_web import BINARY
 from satellite.protocols.wire import WireProtocol
 
@@ -103,6 +104,7 @@ def may_be_web(method: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def shown(text: str) -> str:
-    """A path or content type that is safe in a log line or on a page: short and printable."""
+    """A path or content type that is safe in a log line or on a page: short, printable, and without a token that it names."""
+    text = without_token(text[: 4 * SHOWN])
     cut = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in cut)

@@ -23,12 +23,16 @@ from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
 from satellite.model.tags import MALFORMED_KEY, JsonText, decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as pb
 
-_NAME = "access[^a-z0-9]{0,4}token"
-_TOKEN = re.compile(f"((lightstep|ls)[^a-z0-9]{{0,4}})?{_NAME}", re.IGNORECASE)
+_BETWEEN = "(?:%[0-9a-f]{2}|[^a-z0-9]){0,4}"
+"""Separators, also as URLs write them."""
+_NAME = f"access{_BETWEEN}token"
+_TOKEN = re.compile(f"((lightstep|ls){_BETWEEN})?{_NAME}", re.IGNORECASE)
 _SECRET = re.compile(
-    f"(.*[^a-z0-9])?(lightstep|ls)[^a-z0-9]{{0,4}}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
+    f"(.*[^a-z0-9])?(lightstep|ls){_BETWEEN}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
 )
 _LETTERS = len("accesstoken")
+_NAMING = ("name", "key", "Name", "Key")
+"""Of a map that is a key and a value."""
 _NESTED_MAX = 64
 _SUREST = 2
 
@@ -40,9 +44,13 @@ _QUOTED = re.compile(
     r"""(?P<token>[^"'\\]+)"""
 )
 _SAID = re.compile(
-    rf"""(?:lightstep|(?<![a-z0-9])ls)[^a-z0-9]{{0,4}}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}(?P<token>[^\s"'\\&,;)}}\]]+)""",
+    rf"""(?:lightstep|(?<![a-z0-9])ls){_BETWEEN}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}(?P<token>[^\s"'\\&,;)}}\]]+)""",
     re.IGNORECASE,
 )
+_FLAG = re.compile(
+    rf"-(?:lightstep|ls){_BETWEEN}{_NAME}\s{{1,16}}(?P<token>[^\s\"'-][^\s\"']*)", re.IGNORECASE
+)
+"""Of a command line."""
 
 
 def is_secret(key: str) -> bool:
@@ -58,13 +66,13 @@ def without_token(text: str) -> str:
     """A text with `REMOVED` in place of the tokens that it tells with their names.
 
     In JSON, or what is printed of a dict, that is the value of each key that `is_secret`; elsewhere (a URL, a list of
-    headers) what stands behind LightStep's name for it.
+    headers, a command line) what stands behind LightStep's name for it.
     """
 
     def quoted(found: re.Match[str]) -> str:
         return _cut(found) if is_secret(found["key"]) else found[0]
 
-    return _SAID.sub(_cut, _QUOTED.sub(quoted, text))
+    return _FLAG.sub(_cut, _SAID.sub(_cut, _QUOTED.sub(quoted, text)))
 
 
 def _cut(found: re.Match[str]) -> str:
@@ -152,17 +160,27 @@ def _may_hold(data: bytes | pa.Buffer) -> bool:
 
 
 def _clean(value: Any, depth: int = 0) -> Any:
-    """A value without such keys in its maps, or in its lists of pairs."""
+    """A value without such keys in its maps, and without what its lists have behind or beside them."""
     if depth > _NESTED_MAX:
         return None
     if isinstance(value, dict):
-        return {
+        kept = {
             key: _clean(inner, depth + 1)
             for key, inner in value.items()
             if not (is_secret(key) or (key == "malformed" and isinstance(inner, bytes)))
         }
+        return (
+            {key: kept[key] if key in _NAMING else REMOVED for key in kept}
+            if _is_secret_pair(value)
+            else kept
+        )
     if isinstance(value, list | tuple):
-        return [_clean(inner, depth + 1) for inner in value if not _is_secret_pair(inner)]
+        is_pair = len(value) == 2 and isinstance(value[0], str)
+        listed = [_clean(inner, depth + 1) for inner in value if is_pair or not _is_secret_pair(inner)]
+        for place, name in enumerate(listed[:-1], 1):
+            if isinstance(name, str) and is_secret(name):
+                listed[place] = REMOVED
+        return listed
     return without_token(value) if isinstance(value, str) else value
 
 
@@ -172,7 +190,12 @@ def _clean_bytes(text: bytes) -> bytes:
 
 
 def _is_secret_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and isinstance(value[0], str) and is_secret(value[0])
+    """A key and a value of a list, or the map of such, as headers are written."""
+    if isinstance(value, dict):
+        name = next((inner for key, inner in value.items() if key in _NAMING), None)
+    else:
+        name = value[0] if isinstance(value, list) and len(value) == 2 else None
+    return isinstance(name, str) and is_secret(name)
 
 
 def _clean_extra(encoded: bytes) -> bytes:
@@ -183,9 +206,9 @@ def _clean_extra(encoded: bytes) -> bytes:
 def _clean_reporter(reporter: Reporter) -> Reporter:
     attributes = tuple((key, _clean(value)) for key, value in reporter.attributes if not is_secret(key))
     detail = _clean(reporter.detail)
-    if attributes == reporter.attributes and detail == reporter.detail:
-        return reporter
-    return msgspec.structs.replace(reporter, attributes=attributes, detail=detail)
+    return msgspec.structs.replace(
+        reporter, service=without_token(reporter.service), attributes=attributes, detail=detail
+    )
 
 
 def _clean_tag(encoded: bytes) -> bytes | None:
@@ -193,9 +216,11 @@ def _clean_tag(encoded: bytes) -> bytes | None:
     key, value = decode_tag(encoded)
     if is_secret(key) or key == MALFORMED_KEY:
         return None
+    named, key = key, without_token(key)
     if isinstance(value, dict | list):
         return encode_tag(key, _clean(value))
-    if not isinstance(value, str) or (clean := without_token(value)) == value:
+    clean = without_token(value) if isinstance(value, str) else value
+    if clean == value and key == named:
         return encoded
     is_json = pb.Tag.FromString(encoded).WhichOneof("value") == "json_value"
     return encode_tag(key, JsonText(clean) if is_json else clean)
@@ -215,6 +240,7 @@ def _clean_reference(encoded: bytes) -> bytes:
     attributes = [clean for tag in reference.attributes if (clean := _clean_tag(tag)) is not None]
     del reference.attributes[:]
     reference.attributes.extend(attributes)
+    reference.trace_state = _clean_bytes(reference.trace_state)
     return reference.SerializeToString()
 
 

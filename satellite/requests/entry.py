@@ -19,7 +19,8 @@ REMOVED = b"(removed)"
 """In place of a header's value that is a secret."""
 
 _SECRET_NAME = re.compile(
-    rb"authorization|token|secret|passw|api-?key|app-?key|cookie|credential|signature", re.IGNORECASE
+    rb"authorization|token|secret|passw|ap(?:i|p|plication)[^a-z0-9]?key|cookie|credential|signature",
+    re.IGNORECASE,
 )
 _NAMES_REMEMBERED = 2000
 _END = b"\0"

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from satellite.faults.decision import Decision
+from satellite.model.access_tokens import without_token
 from satellite.model.spans import id_text
 from satellite.requests.entry import Entry, Outcome, unpacked
 from satellite.requests.log import RequestLog
@@ -148,7 +149,7 @@ def shown(entry: Entry) -> LoggedRequest:
         max(0, entry.answered_ns - entry.began_ns) // 1000,
         entry.transport,
         entry.method,
-        entry.path,
+        without_token(entry.path),
         entry.port,
         entry.peer,
         entry.protocol,
@@ -175,7 +176,7 @@ def detail(entry: Entry) -> RequestDetail:
     text = _text(entry.answer)
     return RequestDetail(
         shown(entry),
-        [Header(name, value) for name, value in unpacked(entry.fields)],
+        [Header(name, without_token(value)) for name, value in unpacked(entry.fields)],
         entry.answer_type,
         text,
         entry.answer[:4096].hex() if text is None else None,

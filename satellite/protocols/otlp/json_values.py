@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 
 from satellite.errors import BadReport
+from satellite.model.access_tokens import REMOVED, is_secret
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp import odd_json
 from satellite.protocols.otlp.json_request import decoded
@@ -72,7 +73,9 @@ def _odd_attribute(written: bytes, notes: Notes) -> bytes:
     except (RecursionError, TypeError, ValueError, OverflowError):
         notes.add("what is no attribute was kept as it was written")
         return b"\x0f" + written
-    notes.add(f"attribute {shown(said.get('key'))} has a value of a wrong type: {shown(said.get('value'))}")
+    key = said.get("key")
+    value = REMOVED if isinstance(key, str) and is_secret(key) else shown(said.get("value"))
+    notes.add(f"attribute {shown(key)} has a value of a wrong type: {value}")
     return encoded
 
 

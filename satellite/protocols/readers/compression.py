@@ -27,7 +27,8 @@ _FIRST_STEP_BYTES = 256
 than twice its size."""
 
 _MEMBERS_MAX = 65_536
-"""Of one body (ours). Tools that compress in parallel make one per 64 KiB or more; each costs some microseconds."""
+"""Of one body, chunks of a snappy stream likewise (ours). Tools that compress in parallel make one per 64 KiB or more; each costs
+some microseconds."""
 
 _WINDOW_LOG_MAX = 23
 """zstd's window, 8 MiB: what RFC 9659 §3 lets a sender ask of a receiver."""
@@ -107,8 +108,11 @@ def _unsnappy(body: bytes, limit: int) -> bytes:
 
 def _snappy_stream_bytes(body: bytes, limit: int) -> int:
     """What the chunks of a stream say they hold (framing_format.txt §4); at least one byte in each that holds data."""
-    at, size = 0, 0
+    at = size = count = 0
     while at + 4 <= len(body) and size <= limit:
+        count += 1
+        if count > _MEMBERS_MAX:
+            raise BadReport(f"the snappy body has more than {_MEMBERS_MAX} chunks")
         kind, length = body[at], int.from_bytes(body[at + 1 : at + 4], "little")
         if kind == 0:
             size += max(1, cramjam.snappy.decompress_raw_len(body[at + 8 : min(at + 4 + length, at + 18)]))
@@ -149,9 +153,11 @@ def inflate(body: bytes, encoding: str, limit: int) -> bytes:
     """What a body holds that was compressed by one of ENCODINGS; an empty body holds nothing.
 
     Raises:
-        BadReport: not of this encoding, damaged, cut off, or of too many members.
+        BadReport: not of this encoding, which may be none of ENCODINGS; damaged, cut off, or of too many members.
         TooLarge: more than `limit` bytes.
     """
+    if encoding not in _INFLATE:
+        raise BadReport(f"content encoding {encoding!r} is none of {', '.join(ENCODINGS)}")
     return _INFLATE[encoding](body, limit) if body else b""
 
 

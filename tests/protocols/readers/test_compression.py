@@ -120,6 +120,14 @@ def test_many_members() -> None:
         inflate(gzip.compress(b"") * 70_000, "gzip", LIMIT)
 
 
+def test_many_chunks_of_snappy() -> None:
+    begin = b"\xff\x06\0\0sNaPpY"
+    assert inflate(begin + b"\x80\0\0\0" * 60_000, "snappy", LIMIT) == b"", "chunks that may be left out"
+    for chunk in (b"\x80\0\0\0", begin, b"\x01\x04\0\0\0\0\0\0"):
+        with pytest.raises(BadReport, match="chunks"):
+            inflate(begin + chunk * 70_000, "snappy", LIMIT)
+
+
 def test_what_comes_after_deflate_is_refused() -> None:
     with pytest.raises(BadReport, match="after its end"):
         inflate(zlib.compress(b"a") * 2, "deflate", LIMIT)
