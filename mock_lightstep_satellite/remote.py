@@ -78,12 +78,15 @@ def environment(satellite: RemoteSatellite | Satellite, token: str) -> dict[str,
     found = {name: str(getattr(satellite, name) or "") for name in PORTS}
     host, _, port = found["grpc_target"].rpartition(":")
     ca_file = str(satellite.ca_file or "")
+    any_protocol = f"http://{found['plain_target']}" if found["plain_target"] else ""
+    only_http = "" if any_protocol or not found["http_url"] else "http/protobuf"
     env = {
         "LIGHTSTEP_ACCESS_TOKEN": token,
         "LIGHTSTEP_HOST": host,
         "LIGHTSTEP_PORT": port,
         "LS_ACCESS_TOKEN": token,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{found['plain_target']}" if found["plain_target"] else "",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": any_protocol or found["http_url"],
+        "OTEL_EXPORTER_OTLP_PROTOCOL": only_http,
         "OTEL_EXPORTER_OTLP_HEADERS": f"lightstep-access-token={token}",
         "OTEL_EXPORTER_OTLP_CERTIFICATE": ca_file,
         "SATELLITE_URL": satellite.url,

@@ -319,7 +319,8 @@ class Spans:
         """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
 
         LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
-        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers.
+        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers; where only the port for HTTP answers it is that,
+        and OTEL_EXPORTER_OTLP_PROTOCOL says so.
         """
         return environment(self.satellite, self.token)
 
