@@ -74,6 +74,13 @@ def test_verbs_that_ask(light: Environment, elsewhere: Satellite, tmp_path: Path
     assert "checkout" in said.stdout
 
 
+def test_settings_of_a_mesh(light: Environment, tmp_path: Path) -> None:
+    """Whoever has a cluster with a satellite in it needs none where `kubectl` is."""
+    said = light.run(light.command, "istio", "--version=1.16", "--part=kubectl", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "kind: Telemetry" in said.stdout
+
+
 def test_a_project_with_a_package_of_the_same_name(
     light: Environment, elsewhere: Satellite, tmp_path: Path
 ) -> None:

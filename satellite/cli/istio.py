@@ -20,7 +20,6 @@ from satellite.mesh.istio import (
     traps_of,
 )
 from satellite.mesh.target import TOKEN
-from satellite.protocols import PROTOCOLS
 
 
 class Part(StrEnum):
@@ -68,12 +67,6 @@ def istio(
         texts = [settings_for(one, address=address, token=token, plain=plain) for one in chosen]
     except BadRequest as error:
         raise typer.BadParameter(f"{error.message}; {error.hint}") from error
-    spoken = {protocol.name for protocol in PROTOCOLS}
-    if unspoken := [one.name for one in chosen if one.protocol not in spoken]:
-        typer.echo(
-            f"satellite istio: this version of the satellite does not take OTLP yet, which {', '.join(unspoken)} sends.",
-            err=True,
-        )
     if part is not None:
         if len(chosen) != 1 or format_ is not Format.TEXT:
             raise typer.BadParameter("--part needs --version or --generation, and is text")
@@ -91,7 +84,6 @@ def istio(
             "istio": one.versions,
             "title": one.title,
             "protocol": one.protocol,
-            "accepted": one.protocol in spoken,
             "traps": traps_of(one, plain=plain),
             "settings": text,
         }

@@ -20,7 +20,6 @@ from satellite.mesh.istio import (
     traps_of,
 )
 from satellite.mesh.target import CA_FILE
-from satellite.protocols.lightstep import protobuf as lightstep
 
 EVERY = pytest.mark.parametrize("generation", GENERATIONS, ids=lambda generation: generation.name)
 
@@ -264,7 +263,6 @@ def test_command_as_json() -> None:
     assert entry["generation"] == "mesh-config"
     assert entry["istio"] == "1.10 to 1.14"
     assert entry["protocol"] == "lightstep"
-    assert entry["accepted"] is True
     assert len(entry["traps"]) > 3
     assert documents(entry["settings"])
 
@@ -281,15 +279,6 @@ def test_command_as_json() -> None:
 )
 def test_command_refuses(arguments: list[str]) -> None:
     assert run(*arguments).exit_code == 2
-
-
-def test_command_says_when_the_satellite_cannot_take_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("satellite.cli.istio.PROTOCOLS", (lightstep.PROTOCOL,))
-    result = run("--version", "1.24")
-    assert result.exit_code == 0
-    assert "does not take OTLP yet" in result.stderr
-    assert documents(result.stdout)
-    assert "OTLP yet" not in run("--version", "1.14").stderr
 
 
 @pytest.mark.parametrize("version", ["1.1", "1.5", "1.8", "1.12", "1.16", "1.22", "1.26"])
