@@ -206,6 +206,19 @@ def test_the_secret_of_the_comment_is_a_volume() -> None:
     kubernetes_validate.validate(changed, VERSIONS[-1], strict=True)
 
 
+def test_readme_makes_the_namespaces_of_the_secret_first() -> None:
+    """A cluster that has no Istio yet has no istio-system, and kubectl then keeps only some of the Secrets."""
+    [commands] = re.findall(
+        r"## Istio and Envoy\n+```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    before, secret, after = commands.partition("satellite cert secret")
+    namespaces = set(re.findall(r"--namespace (\S+)", after.partition("\n")[0]))
+    assert secret
+    assert namespaces == {"default", "istio-system"}
+    for name in namespaces - {"default"}:
+        assert f"kubectl create namespace {name}" in before
+
+
 def test_compose_runs_the_image_as_restricted_as_the_pod() -> None:
     compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
     service = compose["services"]["lightstep-satellite"]
