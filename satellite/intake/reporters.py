@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import msgspec
+import numpy as np
 
-from satellite.model.report import Report
-from satellite.model.reporter import Reporter
-from satellite.model.spans import id_text
+from satellite.model.report import Decoded, Report
+from satellite.model.reporter import Reporter, decode_reporter
+from satellite.model.spans import SpanBatch, id_text
 from satellite.store.durable.state import State
 
 REPORTERS_REMEMBERED = 1000
@@ -56,8 +58,38 @@ class ReporterStatus(msgspec.Struct):
     """What the client measured of itself, the last value of each name."""
 
 
+Heard = tuple[Report, int, int]
+"""A report that was kept, but for so many of its spans that a fault dropped without a word; and when it began."""
+
 _Key = tuple[str, int, str]
 _KIND = "reporters"
+
+
+def mixes_reporters(decoded: Decoded) -> bool:
+    """Whether any of these reports has spans of several reporters, as those of a Collector have, which forwards."""
+    codes = decoded.batch.column("reporter")
+    changes = np.flatnonzero(codes[1:] != codes[:-1]) + 1
+    starts = [report.rows.start for report in decoded.reports if isinstance(report, Report)]
+    return not bool(np.isin(changes, starts).all())
+
+
+def by_reporter(heard: Iterable[Heard], batch: SpanBatch) -> Iterator[Heard]:
+    """Each report once for each reporter that it has spans of; what else it says is said by the one that it names itself."""
+    codes = batch.column("reporter")
+    for report, lost, began_ns in heard:
+        spans: dict[_Key, tuple[Reporter, int]] = {_key(report.reporter): (report.reporter, 0)}
+        for code, number in zip(*np.unique(codes[report.rows], return_counts=True), strict=True):
+            reporter = decode_reporter(batch.reporters[code].as_py())
+            first, before = spans.get(_key(reporter), (reporter, 0))
+            spans[_key(reporter)] = first, before + int(number)
+        (_, own), *others = spans.values()
+        yield replace(report, rows=slice(0, own)), lost, began_ns
+        for reporter, number in others:
+            yield Report("", reporter, slice(0, number)), 0, began_ns
+
+
+def _key(reporter: Reporter) -> _Key:
+    return reporter.protocol, reporter.id, reporter.service[:NAME_CHARACTERS]
 
 
 class Reporters:
@@ -75,13 +107,13 @@ class Reporters:
         self.bytes = 0
         """What they take in memory, about."""
 
-    def heard(self, project: str, reports: Iterable[tuple[Report, int, int]], now_ns: int) -> None:
-        """These were kept, each but for so many of its spans that a fault dropped without a word; and when each began."""
-        by_reporter: dict[int, list[tuple[Report, int, int]]] = {}
+    def heard(self, project: str, reports: Iterable[Heard], now_ns: int) -> None:
+        """These were kept."""
+        together: dict[int, list[Heard]] = {}
         for one in reports:
-            by_reporter.setdefault(id(one[0].reporter), []).append(one)
+            together.setdefault(id(one[0].reporter), []).append(one)
         with self._lock:
-            for same in by_reporter.values():
+            for same in together.values():
                 self._heard_of(project, same[0][0].reporter, same, now_ns)
             self._make_room()
 
@@ -93,9 +125,7 @@ class Reporters:
             self._weigh(project, key, status)
             self._make_room()
 
-    def _heard_of(
-        self, project: str, reporter: Reporter, reports: Sequence[tuple[Report, int, int]], now_ns: int
-    ) -> None:
+    def _heard_of(self, project: str, reporter: Reporter, reports: Sequence[Heard], now_ns: int) -> None:
         key, status = self._status(project, reporter, now_ns)
         status.reports += len(reports)
         for report, lost, began_ns in reports:
@@ -117,12 +147,11 @@ class Reporters:
 
     def _status(self, project: str, reporter: Reporter, now_ns: int) -> tuple[_Key, ReporterStatus]:
         """Of who was heard of just now."""
-        service = reporter.service[:NAME_CHARACTERS]
-        key = (reporter.protocol, reporter.id, service)
+        key = _key(reporter)
         known = self._projects.setdefault(project, {})
         status = known.pop(key, None)
         if status is None:
-            status = ReporterStatus(id_text(reporter.id), service, reporter.protocol, *_tracer(reporter))
+            status = ReporterStatus(id_text(reporter.id), key[2], reporter.protocol, *_tracer(reporter))
         known[key] = status
         self._changed.add(project)
         status.last_seen_ns = now_ns

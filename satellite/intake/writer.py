@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,7 +17,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.faulted import REASON, kept, refused_as_odd, told
 from satellite.intake.parcel import Origin, Parcel
 from satellite.intake.refusals import Refusal, Refusals
-from satellite.intake.reporters import Reporters, ReporterStatus
+from satellite.intake.reporters import Heard, Reporters, ReporterStatus, by_reporter, mixes_reporters
 from satellite.intake.tokens import NO_TOKEN, Tokens
 from satellite.model.report import Receipt, Report
 from satellite.model.span import TagValue
@@ -162,9 +162,10 @@ class Writer:
             share.rows += rows
             share.members.append((place, report, lost))
         due = [(*whose, share) for whose, share in shares.items() if share.members]
+        mixed = mixes_reporters(parcel.decoded)
 
         def write(one: tuple[str, bool, _Share]) -> Written | SatelliteError:
-            return self._write_share(one[0], parcel, one[2])
+            return self._write_share(one[0], parcel, one[2], mixed=mixed)
 
         # Projects that are written at the same time share a wait for the disk.
         apart = self._writers.map if self._writers is not None and len(due) > 1 else map
@@ -203,7 +204,9 @@ class Writer:
         request = Request(*origin.head, origin.peer, parcel.protocol, report.reporter)
         return self._faults.of_report(request, project)
 
-    def _write_share(self, project: str, parcel: Parcel, share: _Share) -> Written | SatelliteError:
+    def _write_share(
+        self, project: str, parcel: Parcel, share: _Share, *, mixed: bool
+    ) -> Written | SatelliteError:
         all_lost = sum(lost for _, _, lost in share.members)
         dropped: dict[str, int] = {REASON: all_lost} if all_lost else {}
         for _, report, _ in share.members:
@@ -221,11 +224,12 @@ class Writer:
             return StoreFailed("the store failed; see the satellite's log")
         if len(batch):
             self._arrivals.notify(project)
-        self._reporters.heard(
-            project,
-            [(report, lost, parcel.origins[place].began_ns) for place, report, lost in share.members],
-            parcel.arrived_ns,
-        )
+        heard: Iterable[Heard] = [
+            (report, lost, parcel.origins[place].began_ns) for place, report, lost in share.members
+        ]
+        if mixed:
+            heard = by_reporter(heard, parcel.decoded.batch)
+        self._reporters.heard(project, heard, parcel.arrived_ns)
         self._arrivals.reported(project)
         if self._observer:
             client_dropped = sum(report.counters.get("spans.dropped", 0.0) for _, report, _ in share.members)

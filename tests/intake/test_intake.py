@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
@@ -24,6 +25,7 @@ from satellite.model.spans import SpanBuilder
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols import PROTOCOLS, WireProtocol
 from satellite.protocols.lightstep.protobuf import PROTOCOL
+from satellite.protocols.otlp.protobuf import JSON_PROTOCOL as OTLP
 from satellite.query.plan import ALL
 from satellite.store.durable.directory import Directory
 from satellite.store.recall.disk import Disk
@@ -181,6 +183,32 @@ def test_reporters_are_remembered_with_what_they_lost(store: RecallStore) -> Non
         ("2", 1, 1, {}),
         ("1", 2, 3, {"spans.dropped": 7}),
     ]
+
+
+def test_who_forwards_for_others_is_each_of_them(store: RecallStore) -> None:
+    """A Collector's request has spans of many services; what was lost is said of the first."""
+
+    def resource(service: str, spans: int) -> dict[str, Any]:
+        made = [
+            {"traceId": f"{next(_IDS):032x}", "spanId": f"{next(_IDS):016x}", "startTimeUnixNano": "1"}
+            for _ in range(spans)
+        ]
+        attributes = [{"key": "service.name", "value": {"stringValue": service}}]
+        return {"resource": {"attributes": attributes}, "scopeSpans": [{"spans": made}]}
+
+    def request(*resources: dict[str, Any]) -> bytes:
+        return msgspec.json.encode({"resourceSpans": resources})
+
+    bad = resource("a", 1)
+    bad["scopeSpans"][0]["spans"][0]["spanId"] = ""
+    first = request(resource("a", 1), resource("b", 2), resource("a", 3), bad)
+    alone = [request(resource("a", 4)), request(resource("c", 5))]
+    for together in (True, False):
+        writer = writing(store)
+        for bodies in ([first, *alone],) if together else ([first], *([one] for one in alone)):
+            submit(make(writer), *bodies, protocol=OTLP, header_token="p")
+        told = {one.service: (one.reports, one.spans, one.dropped_here) for one in writer.reporters("p")}
+        assert told == {"a": (2, 9, {"bad_ids": 1}), "b": (1, 2, {}), "c": (1, 5, {})}
 
 
 def test_figures_of_a_reporter_have_a_bound(store: RecallStore) -> None:
