@@ -168,6 +168,8 @@ def test_addresses(spans):
         "LIGHTSTEP_ACCESS_TOKEN": spans.token,
         "LS_ACCESS_TOKEN": spans.token,
         "OTEL_EXPORTER_OTLP_HEADERS": "lightstep-access-token=" + spans.token,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": {url!r},
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
         "OTEL_EXPORTER_OTLP_CERTIFICATE": str(spans.ca_file),
         "SATELLITE_URL": {url!r},
         "SATELLITE_PROJECT": spans.project,
