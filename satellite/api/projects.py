@@ -143,11 +143,11 @@ def routes(
 
     @routes.other("DELETE", "/projects/{project}", status=204)
     def drop(project: Project) -> Response:
-        """Forget the project, ledger and all; whoever waits for its spans is told."""
-        store.drop(known(store, project))
+        """Forget the project, ledger and all; whoever waits for its spans is told. Its faults go even if it had no report."""
         for part in kept:
             part.drop(project)
         writer.forget(project)
+        store.drop(known(store, project))
         arrivals.dropped(project)
         return Response(status_code=204)
 

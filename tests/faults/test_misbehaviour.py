@@ -276,6 +276,13 @@ def test_acceptance(satellite: Satellite, project: Project) -> None:
     assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
 
 
+def test_faults_go_with_a_project_that_had_no_report(project: Project) -> None:
+    project.add_fault(status=503)
+    with pytest.raises(NotFound):
+        project.drop()
+    assert project.faults() == []
+
+
 def test_strict_checks_refuse_what_is_odd(satellite: Satellite, project: Project) -> None:
     repeated = pb.ReportRequest.FromString(report(project))
     repeated.spans.add().CopyFrom(repeated.spans[0])
