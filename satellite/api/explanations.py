@@ -41,7 +41,8 @@ class Explanations:
             if refusal.project in ("", project)
         )
         found = evidence(self.log, project, plan.since)
-        gone = evicted(self.store, project) if source is self.store else 0  # a snapshot keeps what it has
+        live = source is self.store  # a snapshot keeps what it has
+        gone = evicted(self.store, project, plan.since) if live else 0
         return explain(
             source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found, evicted=gone
         )

@@ -194,7 +194,7 @@ async def _fail(
                 arrivals.latest(),
                 found=found,
                 wrong=wrong,
-                evicted=evicted(store, project),
+                evicted=evicted(store, project, plan.since),
             ),
         )
     message = f"expected {_in_words(wanted.count)}, got {count}"

@@ -61,7 +61,7 @@ class Explanation(msgspec.Struct, frozen=True):
     held: int
     """Spans of the project, within the bounds or not."""
     evicted: int
-    """Spans that the project held once: they had to make room for others, or it was reset."""
+    """Spans that the project held once, of those after the mark: they had to make room for others, or it was reset."""
     services: list[Suggestion]
     """Where those came from; the largest NEAREST."""
     terms: list[Step]
@@ -112,7 +112,7 @@ def explain(
         refused: reports that were refused lately, in words.
         found: what came to the ports for reports.
         wrong: a trace that is not as it was wanted, to be shown; "": the one that comes nearest.
-        evicted: spans that the project held once.
+        evicted: spans that the project held once, of those after the mark.
     """
     everything, *left = source.funnel(project, plan)
     held = everything or source.count(project, ALL)

@@ -42,9 +42,16 @@ def end_workers(arrivals: Arrivals) -> None:
         workers.shutdown(wait=False)
 
 
-def evicted(source: Store, project: str) -> int:
-    """Spans that have left a project to make room, or by a reset."""
-    return next((one.ledger.evicted for one in source.projects() if one.project == project), 0)
+def evicted(source: Store, project: str, since: int = 0) -> int:
+    """Spans that have left a project to make room, or by a reset.
+
+    With a mark those that had arrived after it: at most that many, since marks of a pool leave gaps, and those of earlier
+    versions of a span are nobody's any more.
+    """
+    left = next((one.ledger.evicted for one in source.projects() if one.project == project), 0)
+    if not (left and since):
+        return left
+    return min(left, source.mark(project) - since - source.count(project, Plan(since=since)))
 
 
 class Standing:

@@ -152,3 +152,15 @@ def test_spans_that_were_there_once(satellite: Satellite) -> None:
         "2 spans are gone: others needed the room (bytes_per_project), or the project was reset"
         in failure(project)
     )
+
+
+def test_spans_that_were_gone_before_the_mark_are_no_clue(satellite: Satellite) -> None:
+    """As under Hypothesis, where each example begins with a reset."""
+    project = satellite.client.project("p")
+    post(satellite, report(project, spans=2))
+    project.reset()
+    mark = project.mark()
+    assert " gone: " not in failure(project, since=mark)
+    post(satellite, report(project, spans=3, first=10))
+    project.reset()
+    assert "3 spans are gone: " in failure(project, since=mark)
