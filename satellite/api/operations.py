@@ -127,6 +127,8 @@ class Diagnostics:
         return plain
 
 
+READY_PATHS, LIVE_PATHS = ("/readyz", "/_ready"), ("/livez", "/_live")
+"""As Kubernetes calls them, and as LightStep's satellites did."""
 WAIT_SECONDS_MAX = 60
 """For readiness; longer waits would outlive proxies."""
 _LOOK_SECONDS = 0.05
@@ -134,7 +136,7 @@ _LOOK_SECONDS = 0.05
 
 
 def health(diagnostics: Diagnostics) -> list[Route]:
-    """`/readyz` and `/livez`, as Kubernetes calls them, and `/_ready` and `/_live`, as LightStep's satellites did."""
+    """READY_PATHS and LIVE_PATHS."""
 
     async def ready(request: Request) -> Response:
         """200 when reports are taken right now, or within `wait` seconds, else 503; a balancer should then use another instance."""
@@ -151,9 +153,7 @@ def health(diagnostics: Diagnostics) -> list[Route]:
         """200 as long as the process answers at all; says nothing of its health."""
         return PlainTextResponse("alive\n")
 
-    return [Route(path, ready) for path in ("/readyz", "/_ready")] + [
-        Route(path, live) for path in ("/livez", "/_live")
-    ]
+    return [Route(path, ready) for path in READY_PATHS] + [Route(path, live) for path in LIVE_PATHS]
 
 
 def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[bytes, str]]) -> Starlette:

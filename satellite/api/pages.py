@@ -18,6 +18,8 @@ from typing import Any
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 
+from satellite.api.operations import LIVE_PATHS, READY_PATHS
+
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -116,11 +118,8 @@ class Pages:
         wants_page = "text/html" in headers.get("accept", "")
         if path == "/diagnostics" and wants_page:
             return self._page(prefix)
-        if (
-            wants_page
-            and not path.startswith(("/api/", "/assets/", "/public/", "/readyz", "/livez"))
-            and "." not in path
-        ):
+        served = path in (*READY_PATHS, *LIVE_PATHS) or path.startswith(("/api/", "/assets/", "/public/"))
+        if wants_page and not served and "." not in path:
             return self._page(prefix, status=404)
         return None
 

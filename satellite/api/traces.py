@@ -168,4 +168,5 @@ def _spans(batch: SpanBatch, marks: Ints, asked: TraceAsked) -> Trace:
     rows = order[first : first + asked.limit]
     more = first + len(rows) < len(order)
     following = f"{first + len(rows)}.{int(marks.max())}" if more else None
-    return Trace(longest_id(batch), batch.spans(rows, marks=marks[rows].tolist()), len(order), following)
+    trace_id = longest_id(batch.column("trace_high"), batch.column("trace_low"))
+    return Trace(trace_id, batch.spans(rows, marks=marks[rows].tolist()), len(order), following)

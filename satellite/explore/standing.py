@@ -45,13 +45,14 @@ def end_workers(arrivals: Arrivals) -> None:
 def evicted(source: Store, project: str, since: int = 0) -> int:
     """Spans that have left a project to make room, or by a reset.
 
-    With a mark those that had arrived after it: at most that many, since marks of a pool leave gaps, and those of earlier
-    versions of a span are nobody's any more.
+    With a mark those that had arrived after it. That is a bound where marks leave gaps: in a pool, and behind earlier versions
+    of a span.
     """
     left = next((one.ledger.evicted for one in source.projects() if one.project == project), 0)
     if not (left and since):
         return left
-    return min(left, source.mark(project) - since - source.count(project, Plan(since=since)))
+    arrived = source.mark(project) - since
+    return max(0, min(left, arrived - source.count(project, Plan(since=since))))
 
 
 class Standing:

@@ -71,16 +71,15 @@ class WholeTrace:
     @property
     def trace_id(self) -> str:
         """The id that was asked for, at its longest."""
-        return longest_id(self.batch.take(np.flatnonzero(self.asked)))
+        return longest_id(*(self.batch.column(name)[self.asked] for name in ("trace_high", "trace_low")))
 
     def id_of(self, row: int) -> str:
         """The trace id of a row."""
         return trace_text(*(int(self.batch.column(name)[row]) for name in ("trace_high", "trace_low")))
 
 
-def longest_id(batch: SpanBatch) -> str:
-    """The trace id of these spans of one trace, in full if any of them has that."""
-    high, low = batch.column("trace_high"), batch.column("trace_low")
+def longest_id(high: Ids, low: Ids) -> str:
+    """The trace id of spans of one trace, by the halves of each; in full if any of them has that."""
     row = int(np.argmax(high))
     return trace_text(int(high[row]), int(low[row]))
 

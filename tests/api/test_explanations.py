@@ -41,3 +41,4 @@ def test_what_was_evicted_is_told_of_the_live_spans_alone(api: Api) -> None:
     assert (found["evicted"], found["held"]) == (88, 0)
     assert found["lines"][0].startswith("88 spans are gone")
     assert api.get(f"{PROJECT}/explain", query="", snapshot=kept)["evicted"] == 0
+    assert api.get(f"{PROJECT}/explain", query="", since=1_000)["evicted"] == 0  # a mark that there never was

@@ -35,7 +35,18 @@ def get(folder: Path, path: str, *, prefix: str = "", method: str = "GET", **hea
         return PlainTextResponse(f"behind {request.url.path}")
 
     behind = Starlette(
-        routes=[Route("/api/v1/projects", echo), Route("/diagnostics", echo), Route("/ca.pem", echo)]
+        routes=[
+            Route(path, echo)
+            for path in (
+                "/api/v1/projects",
+                "/diagnostics",
+                "/ca.pem",
+                "/readyz",
+                "/_ready",
+                "/livez",
+                "/_live",
+            )
+        ]
     )
 
     async def ask() -> httpx.Response:
@@ -106,6 +117,9 @@ def test_what_cannot_be_a_prefix_is_none(folder: Path, said: str) -> None:
 
 
 def test_all_else_is_answered_behind(folder: Path) -> None:
+    for path in ("/readyz", "/_ready", "/livez", "/_live"):
+        assert get(folder, path, accept="text/html,*/*").text == f"behind {path}"
+    assert get(folder, "/readyz/explorer").status_code == 200  # a project may have this name
     assert get(folder, "/api/v1/projects", accept="text/html").text == "behind /api/v1/projects"
     assert get(folder, "/ca.pem", accept="text/html,*/*").text == "behind /ca.pem"
     assert get(folder, "/diagnostics?format=json").text == "behind /diagnostics"

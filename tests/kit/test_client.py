@@ -179,6 +179,17 @@ def test_errors_are_those_of_the_satellite(client: Client, project: Project) -> 
         project.trace(" ")
 
 
+def test_a_tree_of_several_pages_ends_wherever_it_begins(project: Project) -> None:
+    trace = max(project.traces(), key=len)
+    whole = project.trace_tree(trace.trace_id, join=False)["rows"]
+    assert len(whole) > 4
+    assert project.trace_tree(trace.trace_id, join=False, limit=2)["rows"] == whole
+    for begin in ({"row": 2}, {"span": whole[2]["span_id"]}):
+        rows = project.trace_tree(trace.trace_id, join=False, limit=2, **begin)["rows"]
+        assert rows[-1] == whole[-1]
+        assert whole[2] in rows
+
+
 def test_reset_and_drop(client: Client, served: Served) -> None:
     served.arrive("passing", 2)
     project = client.project("passing")
