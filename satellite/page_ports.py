@@ -118,7 +118,7 @@ class PagePorts:
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Answer; `tasks` owns the connections until `stop`."""
-        await self._listeners.start()
+        self._listeners.start()
         tasks.create_task(self._listeners.run())
 
     async def stop(self, grace_seconds: float) -> None:

@@ -265,7 +265,7 @@ class SpanPorts:
 
     async def start(self, tasks: asyncio.TaskGroup) -> None:
         """Answer; `tasks` owns the connections until `stop`."""
-        await self._listeners.start()
+        self._listeners.start()
         tasks.create_task(self._listeners.run())
         if self._grpcio is not None:
             await self._grpcio.start()

@@ -40,6 +40,8 @@ OnMixed = Callable[[str, int, str], None]
 other way round."""
 
 _BACKLOG = 2048
+_AT_ONCE = 64
+"""Connections are accepted in a turn of the loop; what is read of them waits for its turn (ours)."""
 _ACCEPT_AGAIN_SECONDS = 0.1
 _REFUSED_MAX = 64
 """Connections over the limit of a port that are told so; beyond it they are closed without a word."""
@@ -100,7 +102,6 @@ class Listener:
         self._accepting: asyncio.Task[None] | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
         self._socket = listening
-        self._server: asyncio.Server | None = None
 
     # For connections
 
@@ -214,46 +215,52 @@ class Listener:
         return len(self.connections) + len(self._handshakes)
 
     @property
-    def _accepts_itself(self) -> bool:
-        """The loop's own server would keep to itself why a TLS handshake failed."""
-        return self._context is not None or self.on_mixed is not None
+    def _is_plain_only(self) -> bool:
+        """Whether there is nothing to tell apart before a connection is one."""
+        return self._context is None and self.on_mixed is None
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Listen."""
-        if self._accepts_itself:
-            self._socket.listen(_BACKLOG)
-        else:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                lambda: Greeter(self), sock=self._socket, backlog=_BACKLOG
-            )
+        self._socket.listen(_BACKLOG)
 
     def begin(self, tasks: asyncio.TaskGroup) -> None:
-        """Accept, if the loop does not."""
-        if self._accepts_itself:
-            self._accepting = tasks.create_task(self._accept(tasks))
+        """Accept."""
+        self._accepting = tasks.create_task(self._accept(tasks))
 
     async def _accept(self, tasks: asyncio.TaskGroup) -> None:
-        """Accept for ever."""
+        """Accept for ever. A loop's own server takes one connection in a turn, and behind a crowd everybody waits for seconds."""
         loop = asyncio.get_running_loop()
         while True:
             try:
-                accepted, peer = await loop.sock_accept(self._socket)
+                self._take(*await loop.sock_accept(self._socket), tasks)
+                for _ in range(_AT_ONCE - 1):
+                    self._take(*self._socket.accept(), tasks)
+            except BlockingIOError:  # nobody else waits
+                continue
             except OSError:  # no file descriptor left, or the peer has gone again
                 await asyncio.sleep(_ACCEPT_AGAIN_SECONDS)
-                continue
-            if self.open_connections >= self.owner.connections_max + _REFUSED_MAX:
-                self.trap("too_many_connections", f"{peer[0]}:{peer[1]}", "of this port")
-                accepted.close()
-                continue
-            task = tasks.create_task(self._welcome(accepted, f"{peer[0]}:{peer[1]}"))
-            self._handshakes.add(task)
-            task.add_done_callback(self._shook_hands)
+            else:
+                await asyncio.sleep(0)
+
+    def _take(self, accepted: socket.socket, address: Any, tasks: asyncio.TaskGroup) -> None:
+        """A connection that was accepted."""
+        accepted.setblocking(False)
+        peer = f"{address[0]}:{address[1]}"
+        if self.open_connections >= self.owner.connections_max + _REFUSED_MAX:
+            self.trap("too_many_connections", peer, "of this port")
+            accepted.close()
+            return
+        task = tasks.create_task(self._welcome(accepted, peer))
+        self._handshakes.add(task)
+        task.add_done_callback(self._shook_hands)
 
     async def _welcome(self, accepted: socket.socket, peer: str) -> None:
-        self.begun()
         try:
-            await self._begin(accepted, peer)
+            if self._is_plain_only:
+                await self._connect(accepted, peer, Greeter(self))
+            else:
+                self.begun()
+                await self._begin(accepted, peer)
         except asyncio.CancelledError:
             accepted.close()
             raise
@@ -291,11 +298,19 @@ class Listener:
                 return
             self.on_mixed(kind, self.port, peer)
         await self.turns.turn(_host(peer), WORK_OF_CONNECTION + (WORK_OF_HANDSHAKE if tls else 0))
+        await self._connect(
+            accepted, peer, Greeter(self, fault, waited=True), self._context_for(fault) if tls else None
+        )
+
+    async def _connect(
+        self, accepted: socket.socket, peer: str, greeter: Greeter, tls: ssl.SSLContext | None = None
+    ) -> None:
+        """Have it read, behind its handshake."""
         try:
             await asyncio.get_running_loop().connect_accepted_socket(
-                lambda: Greeter(self, fault, waited=True),
+                lambda: greeter,
                 accepted,
-                ssl=self._context_for(fault) if tls else None,
+                ssl=tls,
                 ssl_handshake_timeout=self.owner.head_seconds if tls else None,
             )
         except Exception as error:  # noqa: BLE001 - whatever a peer does, the others are served
@@ -362,8 +377,6 @@ class Listener:
 
     def close(self) -> None:
         """Let go of the port."""
-        if self._server is not None:
-            self._server.close()
         self._socket.close()
 
     def refuse_unfinished(self) -> None:

@@ -127,11 +127,11 @@ class Listeners:
         self._listeners.append(listener)
         return listener.port
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Accept connections; `run` must follow."""
         self._show_date()
         for listener in self._listeners:
-            await listener.start()
+            listener.start()
 
     async def run(self) -> None:
         """Own the handshakes, what connections start, and the time limits until `stop`."""

@@ -119,7 +119,7 @@ class Here:
 @asynccontextmanager
 async def here(*, mixed: bool = True, **limits: Any) -> AsyncIterator[Here]:
     ports = Here(mixed=mixed, **limits)
-    await ports.server.start()
+    ports.server.start()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(ports.server.run())
         await asyncio.sleep(0)
@@ -503,7 +503,8 @@ def test_descriptors_run_short(run: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     async def main() -> None:
         async with here() as ports:
             pages = ports.server.listen(http_app, "127.0.0.1", 0)
-            await ports.server._listeners[-1].start()
+            ports.server._listeners[-1].start()
+            ports.server._listeners[-1].begin(ports.server.tasks)  # type: ignore[arg-type]
             idle_reader, idle_writer = await ports.open()
             idle_writer.write(REQUEST.replace(b"Connection: close\r\n", b""))
             await idle_reader.readuntil(b"hello over http")

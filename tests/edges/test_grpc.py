@@ -155,7 +155,7 @@ class Served:
     async def running(self) -> AsyncIterator[None]:
         if self.grpcio is not None:
             await self.grpcio.start()
-        await self.listeners.start()
+        self.listeners.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.listeners.run())
             await asyncio.sleep(0)

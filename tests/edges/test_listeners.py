@@ -100,7 +100,7 @@ class Served:
 @asynccontextmanager
 async def served(**limits: Any) -> AsyncIterator[Served]:
     here = Served(**limits)
-    await here.server.start()
+    here.server.start()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(here.server.run())
         await asyncio.sleep(0)

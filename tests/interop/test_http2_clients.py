@@ -142,7 +142,7 @@ def serving(folder: Path, ca: trustme.CA) -> Iterator[dict[bool, int]]:
         context.set_alpn_protocols(["h2", "http/1.1"])
         for tls in (False, True):
             ports[tls] = listeners.listen(None, "127.0.0.1", 0, context if tls else None, engine=engine)
-        await listeners.start()
+        listeners.start()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(listeners.run())
             await asyncio.sleep(0)
