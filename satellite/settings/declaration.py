@@ -11,8 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Secret, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, model_validator
 
 from satellite.faults.profiles import PROFILES
 from satellite.intake.tokens import is_project_name
@@ -138,10 +137,10 @@ File = Annotated[Path, BeforeValidator(_home)]
 OptionalFile = Annotated[Path | None, BeforeValidator(_home)]
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings, checked and frozen; `load` finds their values."""
 
-    model_config = SettingsConfigDict(
+    model_config = ConfigDict(
         frozen=True,
         extra="forbid",
         hide_input_in_errors=True,
@@ -355,19 +354,6 @@ class Settings(BaseSettings):
                 message = f"{other} and {name} are both {port}: change one, or turn it off with 0"
                 raise ValueError(message)
         return self
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what is passed in: `Settings()` is the defaults, wherever it is made; `load` reads the sources."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
 
 
 PORTS = tuple(name for name in Settings.model_fields if name.endswith("_port"))
