@@ -9,6 +9,7 @@ import msgspec
 
 from satellite.errors import BadReport
 from satellite.protocols.otlp import odd_json
+from satellite.protocols.otlp.odd_json import Notes, shown
 from satellite.protocols.otlp.request import SPAN_BYTES_MIN, too_many
 from satellite.protocols.readers.columns import FREE
 from satellite.protocols.readers.json_document import check_keys, check_values
@@ -27,6 +28,13 @@ _LISTS = {
     "instrumentationLibrarySpans": "instrumentation_library_spans",
 }
 """What has spans, and its other spelling."""
+
+_LEVELS = (
+    (("resourceSpans", "resource_spans"), frozenset[str]()),
+    (("scopeSpans", "instrumentationLibrarySpans", "scope_spans"), frozenset(("resource", "schemaUrl"))),
+    (("spans",), frozenset(("scope", "instrumentationLibrary", "schemaUrl"))),
+)
+"""Of a request, a resource and a scope: what has the level below, and what else is read."""
 
 Raws = list[msgspec.Raw] | None
 
@@ -143,7 +151,35 @@ def read_request(body: bytes) -> tuple[Request, list[str]]:
     body, warnings = sound(body)
     request = decoded(_REQUEST, body, _SNAKE_REQUEST)
     _check_count(request, body)
-    return request, warnings
+    return request, [*warnings, *_misplaced(request, body)]
+
+
+def _misplaced(request: Request, body: bytes) -> list[str]:
+    """What nobody reads and stands where a list of spans is missing: it may be spans, which are not to be lost in silence."""
+    resources = [one for one in request.resource_spans or () if one is not None]
+    scopes = [one.scope_spans or one.instrumentation_library_spans or () for one in resources]
+    spans = (scope.spans for each in scopes for scope in each if scope is not None)
+    if resources and all(scopes) and all(found is not None for found in spans):
+        return []
+    notes = Notes()
+    try:
+        _note_misplaced(msgspec.json.decode(body), 0, notes)
+    except (msgspec.MsgspecError, RecursionError):
+        return []  # what only patience reads: rare enough to be told nothing more
+    return notes.texts()
+
+
+def _note_misplaced(written: Any, level: int, notes: Notes) -> None:
+    if level == len(_LEVELS) or not isinstance(written, dict):
+        return
+    lists, others = _LEVELS[level]
+    found = [key for key in lists if key in written]
+    for key in found:
+        for inner in written[key] or ():
+            _note_misplaced(inner, level + 1, notes)
+    unread = [] if found else sorted(written.keys() - others)
+    if unread:
+        notes.add(f"spans are expected in {lists[0]!r}; {shown(', '.join(unread))} was not read")
 
 
 def _check_count(request: Request, body: bytes) -> None:

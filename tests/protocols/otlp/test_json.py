@@ -348,6 +348,24 @@ def test_empty_requests_are_fine(empty: bytes) -> None:
     assert good(decode_json([empty], NOW_NS))[0].rows == slice(0, 0)
 
 
+@pytest.mark.parametrize(
+    ("request_json", "unread", "wanted"),
+    [
+        ({"batches": [{"scopeSpans": [{"spans": [IDS]}]}]}, "batches", "resourceSpans"),
+        ({"resourcespans": [{"scopeSpans": [{"spans": [IDS]}]}]}, "resourcespans", "resourceSpans"),
+        ({"scopeSpans": [{"spans": [IDS]}]}, "scopeSpans", "resourceSpans"),
+        ({"resourceSpans": [{"resource": {}, "spans": [IDS]}]}, "spans", "scopeSpans"),
+        ({"resourceSpans": [{"scopeSpan": [{"spans": [IDS]}]}]}, "scopeSpan", "scopeSpans"),
+        ({"resource_spans": [{"scopespans": [{"spans": [IDS]}]}]}, "scopespans", "scopeSpans"),
+        ({"resourceSpans": [{"scopeSpans": [{"scope": {}, "span": [IDS]}]}]}, "span", "spans"),
+    ],
+)
+def test_spans_in_a_place_that_nobody_reads_are_told(request_json: Any, unread: str, wanted: str) -> None:
+    decoded = decode_json([json.dumps(request_json).encode()], NOW_NS)
+    assert len(decoded.batch) == 0
+    assert good(decoded)[0].warnings == [f'spans are expected in {wanted!r}; "{unread}" was not read']
+
+
 SCOPES = b'{"resourceSpans":[{"scopeSpans":[{"spans":[%b]}]}]}'
 
 
