@@ -294,19 +294,29 @@ def count_range(count: Count) -> tuple[int, int | None]:
     return {">=": (number, None), "<=": (0, number)}.get(sign, (number, number))
 
 
+class _Refusal(msgspec.Struct, frozen=True):
+    error: dict[str, Any]
+
+
 def read(call: Call[T], reply: httpx.Response) -> T:
-    """The answer; raises the error that the reply holds."""
+    """The answer; raises the error that the reply holds, Unreachable when it is none of a satellite."""
     try:
-        if reply.is_success:
+        if reply.is_success and is_satellite(reply):
             if call.answer is bytes:
                 return cast("T", reply.content)
             return msgspec.json.decode(reply.content or b"null", type=call.answer)
-        raise error_of(
-            msgspec.json.decode(reply.content)["error"], str(reply.request.url).partition("/api/v1/")[0]
-        )
+        refusal = msgspec.json.decode(reply.content, type=_Refusal)
+        raise error_of(refusal.error, str(reply.request.url).partition("/api/v1/")[0])
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
-        message = f"{reply.request.url} answered {reply.status_code}, but not as a satellite does"
-        raise SatelliteError(message, hint="the URL is that of the Explorer, usually port 8000") from error
+        raise Unreachable(
+            f"{reply.request.url} answered {reply.status_code}, but not as a satellite does",
+            hint="the URL is that of the Explorer, usually port 8000",
+        ) from error
+
+
+def is_satellite(reply: httpx.Response) -> bool:
+    """Whether a satellite answered, and nobody else at its URL."""
+    return "x-satellite" in reply.headers
 
 
 def notes(call: Call[Any], reply: httpx.Response, before: list[str]) -> list[str]:

@@ -53,7 +53,7 @@ class AwaitedConnection:
 
     async def pieces(self, call: Call[Any]) -> AsyncGenerator[bytes, None]:
         async with self._http.stream(call.method, call.path, **calls.content(call)) as reply:
-            if not reply.is_success:
+            if not (reply.is_success and calls.is_satellite(reply)):
                 await reply.aread()
                 calls.read(call, reply)
             async for piece in reply.aiter_bytes():
@@ -77,7 +77,7 @@ class BlockingConnection:
 
     async def pieces(self, call: Call[Any]) -> AsyncGenerator[bytes, None]:
         with self._http.stream(call.method, call.path, **calls.content(call)) as reply:
-            if not reply.is_success:
+            if not (reply.is_success and calls.is_satellite(reply)):
                 reply.read()
                 calls.read(call, reply)
             for piece in reply.iter_bytes():

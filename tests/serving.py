@@ -13,6 +13,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from satellite.api.explorer import create_api
+from satellite.api.guard import ANY_HOST, Guard
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.snapshots import Snapshots
@@ -33,7 +34,8 @@ def serving(app: Any) -> Iterator[str]:
     with socket.create_server(
         ("127.0.0.1", 0)
     ) as listener:  # connections wait in it until the server takes them
-        config = uvicorn.Config(app, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
+        guarded = Guard(app, tuple, [ANY_HOST])
+        config = uvicorn.Config(guarded, log_config=None, lifespan="off", timeout_graceful_shutdown=5)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -26,6 +26,7 @@ _HEADERS = {
     b"referrer-policy": b"same-origin",
     b"cross-origin-resource-policy": b"same-origin",
     b"cross-origin-opener-policy": b"same-origin",
+    b"x-satellite": b"mock-lightstep-satellite",  # by which a client tells it from whatever else answers there
 }
 _FRAMES = b"frame-ancestors 'self'"
 
@@ -113,7 +114,7 @@ def _name_of(host: str) -> str:
 
 
 def _with_policies(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """The headers of an answer with those for browsers that it does not have itself."""
+    """The headers of an answer with those of all answers that it does not have itself."""
     given = [(name.lower(), value) for name, value in headers]
     names = {name for name, _ in given}
     policies = [(name, value) for name, value in _HEADERS.items() if name not in names]

@@ -209,7 +209,7 @@ def _asked(url: str) -> bytes:
             f"the satellite at {base} has certificates of its own without their CA, or no ports with TLS",
             hint="append the root certificate to its bundle, or give clients the CA file that issued it",
         )
-    raise BadCertificates(
+    raise Unreachable(
         f"{base}/ca.pem answered {reply.status_code}, but not as a satellite does",
         hint="the URL is that of the Explorer, usually port 8000",
     )

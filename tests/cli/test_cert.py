@@ -164,7 +164,7 @@ def test_the_ca_is_that_of_the_satellite_that_runs(tmp_path: Path, monkeypatch: 
         (secret,) = yaml.safe_load_all(run("secret").stdout)
         assert base64.b64decode(secret["data"]["cacert.pem"]).decode() == pem
         assert (
-            "not as a satellite does" in run("export", "--from-url", f"{running.url}/api", exit_code=1).stderr
+            "not as a satellite does" in run("export", "--from-url", f"{running.url}/api", exit_code=3).stderr
         )
 
 

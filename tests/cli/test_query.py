@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from mock_lightstep_satellite.cli import durations, files, query
 from mock_lightstep_satellite.span import latency
+from satellite import Satellite
 from satellite.intake.arrivals import Arrivals
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
@@ -191,6 +192,14 @@ def test_nobody_there(arguments: tuple[str, ...]) -> None:
         result = run(*arguments, "--url", url)
     assert result.exit_code == 3
     assert url in result.stderr
+
+
+def test_somebody_else_is_there() -> None:
+    with Satellite() as running:  # its port for reports is not the Explorer's
+        for arguments in (("wait",), ("spans",), ("services",), ("trace", "0" * 16)):
+            result = run(*arguments, "--url", running.http_url)
+            assert result.exit_code == 3, result.stderr
+            assert "not as a satellite does" in result.stderr
 
 
 def test_what_is_not_there() -> None:

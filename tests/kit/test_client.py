@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import math
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
@@ -223,16 +223,31 @@ def answering(*replies: httpx.Response | Exception) -> httpx.MockTransport:
         httpx.Response(502, text="<html>"),
         httpx.Response(404, json={"detail": "Not Found"}),
         httpx.Response(404, json=[]),
+        httpx.Response(404, json={"error": "no such thing"}),
+        httpx.Response(302, headers={"location": "http://login"}),
         httpx.Response(200, text="<html>"),
-        httpx.Response(200, json={"mark": "high"}),
+        httpx.Response(200, json={"mark": 7}),
+        httpx.Response(200, json={"mark": "high"}, headers={"x-satellite": "mock-lightstep-satellite"}),
     ],
 )
-def test_something_else_answers(reply: httpx.Response) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda project: project.mark(),
+        lambda project: project.services(),
+        lambda project: project.export(),
+        lambda project: list(project.tail()),
+    ],
+    ids=["mark", "services", "export", "tail"],
+)
+def test_something_else_answers(reply: httpx.Response, ask: Callable[[Project], object]) -> None:
+    if reply.headers.get("x-satellite"):
+        ask = Project.mark  # of what a satellite says, not all can be recognised as wrong
     with (
         Client("http://satellite", transport=answering(reply)) as client,
-        pytest.raises(SatelliteError, match="not as a satellite does"),
+        pytest.raises(Unreachable, match="not as a satellite does"),
     ):
-        client.project("p").mark()
+        ask(client.project("p"))
 
 
 def test_an_error_that_this_version_does_not_know() -> None:
