@@ -35,8 +35,10 @@ def text_of(value: Any) -> str:
             return "true" if value else "false"
         case int():
             return str(value)
+        case float() if math.isfinite(value):
+            return str(int(value)) if value.is_integer() else repr(value)
         case float():
-            return str(int(value)) if math.isfinite(value) and value.is_integer() else repr(value)
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case bytes():
             return base64.b64encode(value).decode()
         case _:

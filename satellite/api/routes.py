@@ -17,6 +17,7 @@ from starlette.responses import StreamingResponse
 from satellite import errors
 from satellite.api import ROOT
 from satellite.api.turns import Turns
+from satellite.model.tags import json_form
 from satellite.query import parse
 from satellite.query.limit import limited
 
@@ -26,7 +27,7 @@ BODY_BYTES_MAX = 1 << 20
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=json_form)
 
 
 class Workers:

@@ -16,12 +16,13 @@ from satellite.errors import Overloaded
 from satellite.explore.tail import SPANS, News, tail
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
+from satellite.model.tags import json_form
 from satellite.store import Store
 
 READERS_MAX = 100
 """Tails at once (ours)."""
 
-_ENCODER = msgspec.json.Encoder()
+_ENCODER = msgspec.json.Encoder(enc_hook=json_form)
 
 
 class TailAsked(BaseModel):

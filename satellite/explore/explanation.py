@@ -69,7 +69,9 @@ class Explanation(msgspec.Struct, frozen=True):
     failing: int | None
     """Position in `terms` of the first that leaves nothing; None when all leave something."""
     nearest: list[Suggestion]
-    """Values that the failing term's key has among the spans that reach it, of many the latest: similar ones first, then frequent."""
+    """Values that the failing term's key has among the spans that reach it: similar ones first, then frequent."""
+    nearest_among: int | None
+    """Of how many spans, the latest, those are; None: of all that reach the term."""
     nearest_keys: list[Suggestion]
     """When no span at all has the failing term's key: keys that are spelled like it."""
     refused: list[str]
@@ -127,14 +129,16 @@ def explain(
     failing = next((i for i, spans in enumerate(left) if spans == 0), None) if everything else None
     reaching = plan if failing is None else replace(plan, terms=plan.terms[:failing])
     page = source.find(project, reaching, order="-start", limit=1) if everything else None
-    nearest, keys = [], []
+    nearest, keys, among = [], [], None
     if page is not None and failing is not None and (kind := _KINDS.get(plan.terms[failing].field)):
         term = plan.terms[failing]
         key = term.key if kind == "value" else ""
         latest = replace(reaching, since=max(plan.since, page.mark - VALUES_AMONG))
-        seen = suggest(source, project, kind, latest, key=key) or suggest(
-            source, project, kind, reaching, key=key
-        )
+        if seen := suggest(source, project, kind, latest, key=key):
+            looked_at = source.count(project, latest)
+            among = looked_at if looked_at < page.total else None
+        else:
+            seen = suggest(source, project, kind, reaching, key=key)
         nearest = _nearest(seen, term.values)
         if not nearest and kind == "value" and not _occurs(source, project, term.key):
             keys = _alike(source, project, term.key)
@@ -153,6 +157,7 @@ def explain(
         steps,
         failing,
         nearest,
+        among,
         keys,
         list(refused) if not everything else [],
         elsewhere,
@@ -254,7 +259,8 @@ def _lines(found: Explanation, plan: Plan, wrong: str) -> Iterator[str]:
             continue
         key = plan.terms[i].key
         if found.nearest:
-            yield f'    values seen for "{key}": ' + _listed(found.nearest)
+            among = f" among the latest {found.nearest_among} spans" if found.nearest_among else ""
+            yield f'    values seen for "{key}"{among}: ' + _listed(found.nearest)
         elif found.nearest_keys:
             yield f'    no span has the key "{key}"; did you mean ' + _listed(found.nearest_keys) + "?"
         else:

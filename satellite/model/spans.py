@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from satellite.model.logs import decode_log
 from satellite.model.reporter import Reporter, decode_reporter
-from satellite.model.span import PARENT_TAG, Reference, ReporterView, Span, TagValue
-from satellite.model.tags import decode_tag, encode_tag
+from satellite.model.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
+from satellite.model.tags import decode_tag, encode_tag, shown
 from satellite.pb import satellite_model_pb2 as pb
 
 Rows = npt.NDArray[np.integer[Any]]
@@ -236,13 +236,13 @@ class SpanBatch:
             duration_us=duration_ns // 1000,
             error=columns["status"][i] == Status.ERROR,
             tags=tags,
-            logs=[decode_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
+            logs=[_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
             references=references,
-            reporter=ReporterView(id_text(reporter.id), dict(reporter.attributes)),
+            reporter=ReporterView(id_text(reporter.id), _shown(reporter.attributes)),
             protocol=reporter.protocol,
             mark=mark,
             marks=list(_mark_names(columns["marks"][i])),
-            extra=extra,
+            extra=_shown(extra.items()),
             duration_ns=duration_ns if duration_ns % 1000 else None,
         )
 
@@ -314,11 +314,26 @@ def id_text(number: int) -> str:
 _CACHED_BYTES = 512
 """What is longer is decoded each time, so that the caches are bounded in bytes."""
 
-_cached_tag = lru_cache(maxsize=16384)(decode_tag)
+
+def _shown_tag(encoded: bytes) -> tuple[str, TagValue]:
+    key, value = decode_tag(encoded)
+    return key, shown(value)
+
+
+_cached_tag = lru_cache(maxsize=16384)(_shown_tag)
 
 
 def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
-    return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else decode_tag(encoded)
+    return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else _shown_tag(encoded)
+
+
+def _shown(values: Iterable[tuple[str, TagValue]]) -> dict[str, TagValue]:
+    return {key: value if type(value) is str else shown(value) for key, value in values}
+
+
+def _log(encoded: bytes, offset_us: int) -> Log:
+    log = decode_log(encoded, offset_us)
+    return Log(log.time_us, _shown(log.fields.items()))
 
 
 @lru_cache(maxsize=1024)
@@ -344,7 +359,7 @@ def _reference(encoded: bytes, high: int, low: int) -> Reference:
     if context.trace_id or context.trace_id_high:
         high, low = context.trace_id_high, context.trace_id
     kind = "follows_from" if reference.relationship else "child_of"
-    attributes = dict(decode_tag(tag) for tag in reference.attributes)
+    attributes = dict(map(_shown_tag, reference.attributes))
     return Reference(kind, trace_text(high, low), id_text(context.span_id), attributes)
 
 

@@ -45,6 +45,32 @@ class JsonText(str):
     __slots__ = ()
 
 
+class NotFinite(float):
+    """A double that JSON has no number for: a text there, for which the encoder asks `json_form`."""
+
+    __slots__ = ()
+
+
+def json_form(value: object) -> str:
+    """The `enc_hook` for JSON that shows spans. Raises NotImplementedError."""
+    if isinstance(value, NotFinite):
+        return text_of(value)
+    raise NotImplementedError(type(value))
+
+
+def shown(value: TagValue) -> TagValue:
+    """A value as spans show it: the same, but doubles that are not finite are `NotFinite`."""
+    match value:
+        case float() if not math.isfinite(value):
+            return NotFinite(value)
+        case list():
+            return [shown(inner) for inner in value]
+        case dict():
+            return {key: shown(inner) for key, inner in value.items()}
+        case _:
+            return value
+
+
 def encode_tag(key: str, value: TagValue) -> bytes:
     """The canonical bytes of one tag."""
     name = key.encode("utf-8", "surrogatepass")
@@ -127,7 +153,8 @@ def _is_structure(value: Any, depth: int) -> bool:
 def text_of(value: TagValue) -> str:
     """The canonical text that queries compare (explorer.md §1.4).
 
-    Bool: true/false. Float: shortest, without a fraction when integral. None: "". Bytes: base64. List, dict: JSON.
+    Bool: true/false. Float: shortest, without a fraction when integral; NaN, Infinity, -Infinity as in OTLP's JSON.
+    None: "". Bytes: base64. List, dict: JSON.
     """
     match value:
         case str():
@@ -138,12 +165,14 @@ def text_of(value: TagValue) -> str:
             return "true" if value else "false"
         case int():
             return str(value)
+        case float() if math.isfinite(value):
+            return str(int(value)) if value.is_integer() else repr(value)
         case float():
-            return str(int(value)) if math.isfinite(value) and value.is_integer() else repr(value)
+            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
         case bytes():
             return base64.b64encode(value).decode()
         case _:
-            return msgspec.json.encode(value).decode()
+            return msgspec.json.encode(shown(value), enc_hook=json_form).decode()
 
 
 def element_texts(value: TagValue) -> list[str]:
@@ -174,9 +203,13 @@ def key_prefix(key: str) -> bytes:
 
 
 def is_complex(encoded: bytes, key: str) -> bool:
-    """Whether a canonical tag with this key has another text than `encodings_of` looks up: bytes, a list or a map."""
+    """Whether the bytes of a canonical tag with this key are not all that `encodings_of` gives for its text.
+
+    Bytes, lists and maps; doubles that are not finite, since NaN is written in many ways.
+    """
     at = len(key_prefix(key))
-    return encoded[at : at + 1] in (b"%c" % _BYTES, b"%c" % _ANY)
+    kind = encoded[at] if at < len(encoded) else 0
+    return kind in (_BYTES, _ANY) or (kind == _DOUBLE and encoded[-1] & 0x7F == 0x7F and encoded[-2] >= 0xF0)
 
 
 # Many tags
@@ -408,7 +441,8 @@ def are_complex(tags: pa.BinaryArray) -> npt.NDArray[np.bool_]:
         return np.empty(0, np.bool_)
     at = np.add(start, np.add(*_keys(start, data)))
     kind = data[np.minimum(at, end - 1)]
-    found: npt.NDArray[np.bool_] = (at < end) & ((kind == _BYTES) | (kind == _ANY))
+    not_finite = (kind == _DOUBLE) & (data[end - 1] & 0x7F == 0x7F) & (data[end - 2] >= 0xF0)
+    found: npt.NDArray[np.bool_] = (at < end) & ((kind == _BYTES) | (kind == _ANY) | not_finite)
     return found
 
 

@@ -53,6 +53,36 @@ def test_out_and_in_again(api: Api, name: str) -> None:
     assert api.get("/api/v1/projects/again/spans", query=PRODUCTPAGE)["total"] == 36
 
 
+def test_doubles_that_json_has_no_number_for_are_seen_and_stay_doubles(api: Api) -> None:
+    numbers = {"nan": "NaN", "up": "Infinity", "down": "-Infinity"}
+    doubles = [{"key": key, "value": {"doubleValue": name}} for key, name in numbers.items()]
+    listed = {"key": "list", "value": {"arrayValue": {"values": [doubles[0]["value"], {"doubleValue": 1.5}]}}}
+    event = {"timeUnixNano": "1", "name": "e", "attributes": doubles}
+    ids = {"traceId": "1" * 32, "spanId": "2" * 16}
+    span = ids | {
+        "name": "s",
+        "attributes": [*doubles, listed],
+        "events": [event],
+        "links": [ids | {"attributes": doubles}],
+    }
+    document = {"resourceSpans": [{"resource": {"attributes": doubles}, "scopeSpans": [{"spans": [span]}]}]}
+    content = json.dumps(document).encode()
+    for name in ("otlp-json", "otlp-protobuf", "lightstep", "jaeger-json"):
+        api.post(f"/api/v1/projects/{name}/import", content=content)
+        [seen] = api.get(f"/api/v1/projects/{name}/spans")["spans"]
+        assert seen["tags"].items() >= numbers.items()
+        assert seen["logs"][0]["fields"].items() >= numbers.items()
+        assert seen["reporter"]["attributes"].items() >= numbers.items()
+        if name != "jaeger-json":  # which has neither
+            assert seen["tags"]["list"] == ["NaN", 1.5]
+            assert seen["references"][0]["attributes"] == numbers
+        for key, text in numbers.items():
+            assert api.get(f"/api/v1/projects/{name}/histogram", query=f'"{key}" IN ("{text}")')["count"] == 1
+        content = api.request("GET", f"/api/v1/projects/{name}/export", params={"format": name}).content
+    tags = json.loads(content)["data"][0]["spans"][0]["tags"]
+    assert {tag["key"]: tag["value"] for tag in tags if tag["type"] == "float64"} == numbers
+
+
 def test_formats_are_those_that_exist() -> None:
     assert list(get_args(FormatName)) == list(FILE_FORMATS)
     assert [known.value for known in CliFormat] == list(FILE_FORMATS)

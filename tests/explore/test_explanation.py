@@ -2,6 +2,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
+from satellite.explore import explanation
 from satellite.explore.explanation import Explanation, Step, explain
 from satellite.query import parse
 from satellite.store import Suggestion
@@ -31,6 +34,20 @@ def test_the_funnel_with_its_failing_term_and_the_values_seen(store: RecallStore
             "istio-ingressgateway.istio-system (12), ratings.default (8)"
         ),
     ]
+
+
+def test_values_of_the_latest_spans_are_said_to_be_that(
+    store: RecallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query = 'service IN ("reviews.default") AND "http.status_code" IN ("201")'
+    assert explained(store, query).nearest_among is None
+    monkeypatch.setattr(explanation, "VALUES_AMONG", 20)
+    found = explained(store, query)
+    assert found.nearest_among == 5
+    assert found.nearest == [Suggestion("200", 5)]
+    assert found.lines[2] == '    values seen for "http.status_code" among the latest 5 spans: 200 (5)'
+    monkeypatch.setattr(explanation, "VALUES_AMONG", 1)  # none of reviews, so all are looked at
+    assert explained(store, query).nearest_among is None
 
 
 def test_the_nearest_trace_is_drawn(store: RecallStore) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -75,3 +77,17 @@ def test_many_values_are_looked_up_as_few_are() -> None:
     found = batch.tags.take(pa.array(index.codes_like("id", wanted))).to_pylist()
     assert {encode_tag("id", int(value)) for value in wanted} <= set(found)
     assert len(found) < 200
+
+
+@pytest.mark.parametrize("bits", [0x7FF8_0000_0000_0000, 0x7FF8_0000_0000_0001, 0xFFF8_0000_0000_0000])
+def test_nan_is_found_however_it_is_written(bits: int) -> None:
+    """As Python, Go and an x86 processor write it."""
+    [nan] = struct.unpack("<d", struct.pack("<Q", bits))
+    few: list[TagValue] = [nan, 1.5, "NaN", None, float("inf")]
+    for others in ([], [float(number) for number in range(100)]):  # looked at one by one, and at once
+        for batch, index in indexes([("k", value) for value in few + others]):
+            codes = index.codes_like("k", ("NaN",))
+            hits = codes[tags_matching(batch.tags_at(codes), "k", Term(Field.TAG, "k", ("NaN",)))]
+            assert sorted(batch.tags_at(hits).to_pylist()) == sorted(
+                [encode_tag("k", nan), encode_tag("k", "NaN")]
+            )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Iterable, Iterator, Sequence
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -124,7 +124,7 @@ def _tag(key: str, value: TagValue) -> Json:
         case int():
             return {"key": key, "type": "int64", "value": value}
         case float():
-            return {"key": key, "type": "float64", "value": value if math.isfinite(value) else repr(value)}
+            return {"key": key, "type": "float64", "value": value if isfinite(value) else text_of(value)}
         case bytes():
             return {"key": key, "type": "binary", "value": base64.b64encode(value).decode()}
         case _:

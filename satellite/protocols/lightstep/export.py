@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 from google.protobuf.message import DecodeError
 
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
@@ -115,7 +114,7 @@ def _key_value(encoded: bytes) -> collector.KeyValue:
     key, value = decode_tag(encoded)
     if kind == "bytes_value":
         return collector.KeyValue(key=key, string_value=text_of(value))
-    return collector.KeyValue(key=key, json_value=msgspec.json.encode(value).decode())
+    return collector.KeyValue(key=key, json_value=text_of(value))
 
 
 def _log(encoded: bytes) -> collector.Log:
