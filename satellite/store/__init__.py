@@ -2,7 +2,7 @@
 
 An engine answers questions about one project; it does not hand out rows to loop over. Its methods block and are
 called from worker threads, several at a time; each sees all writes that returned before it began. What a name
-means is said here once, and `tests/store/conformance.py` holds every engine to it.
+means is said here once, and `tests/store/conformance/` holds every engine to it.
 
 Traces are told apart by their whole ids. A tracer of 64-bit ids leaves the upper half 0: its spans belong to the trace
 with that lower half; should several have it among the spans looked at, to the one with the smallest upper half. So n

@@ -10,7 +10,7 @@ from typer.testing import CliRunner, Result
 from mock_lightstep_satellite import cli
 from satellite.query.plan import ALL
 from tests import bookinfo
-from tests.store.conformance import NOW_NS, one, tagged
+from tests.store.rows import NOW_NS, one, tagged
 from tests.store.test_durable import opened
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from satellite.model.span_bytes import array_of, checksum, from_bytes, pack, to_bytes
 from satellite.model.spans import SpanBatch
 from tests import bookinfo
-from tests.store.conformance import Row, batch_of
+from tests.store.rows import Row, batch_of
 from tests.store.strategies import rows
 
 

@@ -1,5 +1,5 @@
-"""The engines' tests: one suite (conformance.py), filled in by each engine."""
+"""The engines' tests: one suite (`conformance`), filled in by each engine."""
 
 import pytest
 
-pytest.register_assert_rewrite("tests.store.conformance")
+pytest.register_assert_rewrite("tests.store.asking", "tests.store.conformance")

@@ -11,7 +11,7 @@ from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, encode_log, encode_reference
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import Store
-from tests.store.conformance import NOW_NS, OTHER_REPORTER, REPORTER, SECOND_NS, Row, batch_of
+from tests.store.rows import NOW_NS, OTHER_REPORTER, REPORTER, SECOND_NS, Row, batch_of
 
 TRACES = (1, 2, 65, 2**63 + 5, 2**64 - 1)
 HIGHS = (0, 0, 7, 9, 2**64 - 1)

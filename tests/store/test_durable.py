@@ -20,18 +20,10 @@ from satellite.store.durable.directory import BadDataDirectory, Directory
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
-from tests.store.conformance import (
-    NOW_NS,
-    StoreConformance,
-    answers,
-    assert_balanced,
-    find,
-    numbered,
-    one,
-    stats,
-    unmarked,
-)
+from tests.store.asking import answers, assert_balanced, find, stats, unmarked
+from tests.store.conformance import StoreConformance
 from tests.store.naive import NaiveStore
+from tests.store.rows import NOW_NS, numbered, one
 from tests.store.strategies import Question, Step, play, questions, steps
 
 

@@ -16,7 +16,8 @@ from satellite.query.plan import ALL, Field
 from satellite.store import ServiceWindow
 from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.fairness import over_share
-from tests.store.conformance import NOW_NS, SECOND_NS, Row, assert_balanced, batch_of, find, stats, where
+from tests.store.asking import assert_balanced, find, stats, where
+from tests.store.rows import NOW_NS, SECOND_NS, Row, batch_of
 from tests.store.test_durable import opened
 
 LOUD, QUIET = Reporter("lightstep", "loud", 1), Reporter("lightstep", "quiet", 2)

@@ -16,21 +16,10 @@ from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
-from tests.store.conformance import (
-    NOW_NS,
-    SECOND_NS,
-    StoreConformance,
-    answers,
-    assert_balanced,
-    find,
-    numbered,
-    one,
-    stats,
-    tag,
-    unmarked,
-    where,
-)
+from tests.store.asking import answers, assert_balanced, find, stats, tag, unmarked, where
+from tests.store.conformance import StoreConformance
 from tests.store.naive import NaiveStore
+from tests.store.rows import NOW_NS, SECOND_NS, numbered, one
 from tests.store.strategies import TRACES, Question, Step, play, questions, steps
 
 MIB = 2**20

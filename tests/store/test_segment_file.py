@@ -18,7 +18,8 @@ from satellite.store.recall.segment import Segment
 from satellite.store.recall.segment_file import DamagedFile, NewerFile, SegmentFile
 from satellite.store.recall.tally import prepare
 from tests import bookinfo
-from tests.store.conformance import NOW_NS, answers, tag
+from tests.store.asking import answers, tag
+from tests.store.rows import NOW_NS
 
 NOTHING = np.empty(0, np.int64)
 

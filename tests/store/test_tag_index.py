@@ -17,7 +17,7 @@ from satellite.query.plan import Field, Term
 from satellite.store.recall.fingerprints import fingerprints
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
 from satellite.store.recall.values import tags_matching
-from tests.store.conformance import tagged
+from tests.store.rows import tagged
 from tests.store.strategies import TEXTS, VALUES
 
 KEYS = ("tag", "host", "k" * 130, "ä")

@@ -17,7 +17,8 @@ from satellite.store.assembled import Assembled
 from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.held import HeldSpans
 from tests import bookinfo
-from tests.store.conformance import NOW_NS, batch_of, rounded
+from tests.store.asking import rounded
+from tests.store.rows import NOW_NS, batch_of
 from tests.store.strategies import Question, Step, play, questions, steps
 
 COMPARED = settings(suppress_health_check=[HealthCheck.too_slow])

@@ -19,9 +19,11 @@ from satellite.store.clickhouse.server import Server
 from satellite.store.clickhouse.tables import Tables
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
+from tests.store.asking import assert_balanced, fates, find
 from tests.store.clickhouse.conftest import WHOLE, ClickHouse
 from tests.store.clickhouse.server import CLUSTER, SPREAD
-from tests.store.conformance import NOW_NS, StoreConformance, assert_balanced, fates, find, numbered
+from tests.store.conformance import StoreConformance
+from tests.store.rows import NOW_NS, numbered
 
 DATABASE = SPREAD
 

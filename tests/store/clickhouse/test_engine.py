@@ -23,22 +23,11 @@ from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.engine import ClickHouseStore
 from satellite.store.clickhouse.explained import statement_of
 from tests import bookinfo
+from tests.store.asking import answers, assert_balanced, fates, find, matches, stats, tag, unmarked
 from tests.store.clickhouse.conftest import WHOLE, emptied
-from tests.store.conformance import (
-    NOW_NS,
-    StoreConformance,
-    answers,
-    assert_balanced,
-    fates,
-    find,
-    matches,
-    mixed,
-    numbered,
-    stats,
-    tag,
-    unmarked,
-)
+from tests.store.conformance import StoreConformance
 from tests.store.naive import NaiveStore
+from tests.store.rows import NOW_NS, mixed, numbered
 from tests.store.strategies import TRACES, Question, Step, play, questions, steps
 
 

@@ -17,18 +17,9 @@ from satellite.store.clickhouse.engine import ClickHouseStore
 from satellite.store.clickhouse.retention import Retention
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
+from tests.store.asking import answers, assert_balanced, fates, stats, tag
 from tests.store.clickhouse.conftest import opened_at
-from tests.store.conformance import (
-    NOW_NS,
-    SECOND_NS,
-    answers,
-    assert_balanced,
-    fates,
-    numbered,
-    one,
-    stats,
-    tag,
-)
+from tests.store.rows import NOW_NS, SECOND_NS, numbered, one
 
 
 def test_nothing_is_lost_or_doubled_when_it_is_opened_again(packages: str, tmp_path: Path) -> None:

@@ -23,18 +23,10 @@ from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
 from tests.explore.commons import check
+from tests.store.asking import assert_balanced, fates, find, stats
 from tests.store.clickhouse.conftest import WHOLE, ClickHouse
-from tests.store.conformance import (
-    NOW_NS,
-    SECOND_NS,
-    StoreConformance,
-    assert_balanced,
-    fates,
-    find,
-    numbered,
-    one,
-    stats,
-)
+from tests.store.conformance import StoreConformance
+from tests.store.rows import NOW_NS, SECOND_NS, numbered, one
 
 
 def joined(clickhouse: ClickHouse, **settings: object) -> ClickHouseStore:
