@@ -1,4 +1,4 @@
-"""The gRPC service `satellite.explorer.v1.Explorer`: every question of the API, for callers with one port and one CA.
+"""The gRPC service `satellite.explorer.v1.Explorer`: the API's questions about a project, for callers with one port and one CA.
 
 A method is an endpoint in another form: its request's fields are the endpoint's parameters, its answer has the fields
 of the endpoint's answer. protos/explorer.proto is written from METHODS and the OpenAPI document (protos/service.py).

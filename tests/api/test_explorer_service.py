@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import grpc
+import httpx
 import msgspec
 import pytest
 from google.protobuf import json_format
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
+from satellite.api import ROOT
 from satellite.api.explorer_service import ERROR_TRAILER, METHODS, SERVICE
 from satellite.embedded import Satellite
 from satellite.pb import explorer_pb2 as pb
@@ -173,6 +175,15 @@ def test_the_tail_is_a_stream(channel: grpc.Channel, satellite: Satellite) -> No
             break
     stream.cancel()
     assert seen == 6
+
+
+def test_every_endpoint_has_its_method(satellite: Satellite) -> None:
+    """But what the pages alone need, and the faults, of which the endpoints below a project are enough."""
+    aside = {"/query", "/reset", "/projects/{project}/demo"}
+    paths = httpx.get(f"{satellite.url}{ROOT}/openapi.json").json()["paths"]
+    endpoints = {(verb.upper(), path.removeprefix(ROOT)) for path, verbs in paths.items() for verb in verbs}
+    without = endpoints - {(method.verb, method.path) for method in METHODS}
+    assert {path for _, path in without if "/faults" not in path} == aside
 
 
 def test_reflection_lists_and_describes_it(channel: grpc.Channel) -> None:
