@@ -1,6 +1,7 @@
 """What OpenTelemetry's console exporters print as JSON, turned into OTLP's own JSON.
 
-Python prints `ReadableSpan.to_json`, Go's `stdouttrace` its `SpanStub`. Python's leaves out the scope; nothing else is lost.
+Python prints `ReadableSpan.to_json`, Go's `stdouttrace` its `SpanStub`; JavaScript's prints objects of which people make JSON.
+Python's leaves out the scope; nothing else is lost.
 """
 
 from __future__ import annotations
@@ -25,15 +26,21 @@ _STATE_ENTRY = re.compile(r"'key': '([^']*)', 'value': '([^']*)'")
 
 def from_python(texts: Sequence[bytes]) -> list[bytes]:
     """One request with these spans, printed by Python's ConsoleSpanExporter."""
-    return [_request(_objects(texts), _python_resource, lambda _: {}, _python_span)]
+    return [_request(objects(texts), _python_resource, lambda _: {}, _python_span)]
 
 
 def from_go(texts: Sequence[bytes]) -> list[bytes]:
     """One request with these spans, printed by Go's stdouttrace."""
-    return [_request(_objects(texts), _go_resource, _go_scope, _go_span)]
+    return [_request(objects(texts), _go_resource, _go_scope, _go_span)]
 
 
-def _objects(texts: Sequence[bytes]) -> Iterable[Json]:
+def from_javascript(texts: Sequence[bytes]) -> list[bytes]:
+    """One request with these spans, as JavaScript's ConsoleSpanExporter has them (times in µs)."""
+    return [_request(objects(texts), _javascript_resource, _javascript_scope, _javascript_span)]
+
+
+def objects(texts: Sequence[bytes]) -> Iterable[Json]:
+    """The documents, read."""
     for text in texts:
         try:
             yield msgspec.json.decode(text, type=dict[str, Any])
@@ -80,8 +87,8 @@ def _python_span(span: Json) -> Json:
         "parentSpanId": _id(span.get("parent_id")),
         "name": span.get("name"),
         "kind": f"SPAN_KIND_{str(span.get('kind')).rpartition('.')[2]}",
-        "startTimeUnixNano": _time_ns(span.get("start_time")),
-        "endTimeUnixNano": _time_ns(span.get("end_time")),
+        "startTimeUnixNano": time_ns(span.get("start_time")),
+        "endTimeUnixNano": time_ns(span.get("end_time")),
         "status": {
             "code": f"STATUS_CODE_{str(status.get('status_code')).rpartition('.')[2]}",
             "message": status.get("description"),
@@ -90,10 +97,10 @@ def _python_span(span: Json) -> Json:
         "events": [
             {
                 "name": event.get("name"),
-                "timeUnixNano": _time_ns(event.get("timestamp")),
+                "timeUnixNano": time_ns(event.get("timestamp")),
                 "attributes": _attributes(_dict(event.get("attributes"))),
             }
-            for event in _dicts(span.get("events"))
+            for event in dicts(span.get("events"))
         ],
         "links": [
             {
@@ -101,7 +108,7 @@ def _python_span(span: Json) -> Json:
                 "spanId": _id(_dict(link.get("context")).get("span_id")),
                 "attributes": _attributes(_dict(link.get("attributes"))),
             }
-            for link in _dicts(span.get("links"))
+            for link in dicts(span.get("links"))
         ],
     }
 
@@ -154,8 +161,8 @@ def _go_span(span: Json) -> Json:
         "parentSpanId": _id(_dict(span.get("Parent")).get("SpanID")),
         "name": span.get("Name"),
         "kind": span.get("SpanKind"),
-        "startTimeUnixNano": _time_ns(span.get("StartTime")),
-        "endTimeUnixNano": _time_ns(span.get("EndTime")),
+        "startTimeUnixNano": time_ns(span.get("StartTime")),
+        "endTimeUnixNano": time_ns(span.get("EndTime")),
         "status": {
             "code": f"STATUS_CODE_{str(status.get('Code')).upper()}",
             "message": status.get("Description"),
@@ -167,11 +174,11 @@ def _go_span(span: Json) -> Json:
         "events": [
             {
                 "name": event.get("Name"),
-                "timeUnixNano": _time_ns(event.get("Time")),
+                "timeUnixNano": time_ns(event.get("Time")),
                 "attributes": _go_attributes(event.get("Attributes")),
                 "droppedAttributesCount": event.get("DroppedAttributeCount") or 0,
             }
-            for event in _dicts(span.get("Events"))
+            for event in dicts(span.get("Events"))
         ],
         "links": [
             {
@@ -181,13 +188,13 @@ def _go_span(span: Json) -> Json:
                 "attributes": _go_attributes(link.get("Attributes")),
                 "droppedAttributesCount": link.get("DroppedAttributeCount") or 0,
             }
-            for link in _dicts(span.get("Links"))
+            for link in dicts(span.get("Links"))
         ],
     }
 
 
 def _go_attributes(said: Any) -> list[Json]:
-    return [{"key": one.get("Key"), "value": _go_value(_dict(one.get("Value")))} for one in _dicts(said)]
+    return [{"key": one.get("Key"), "value": _go_value(_dict(one.get("Value")))} for one in dicts(said)]
 
 
 def _go_value(said: Json) -> Json:
@@ -200,14 +207,75 @@ def _go_value(said: Json) -> Json:
     return _any_value(value)
 
 
-# Both
+# JavaScript
+
+
+def _javascript_resource(span: Json) -> Json:
+    return {"resource": {"attributes": _attributes(_dict(_dict(span.get("resource")).get("attributes")))}}
+
+
+def _javascript_scope(span: Json) -> Json:
+    scope = _dict(span.get("instrumentationScope") or span.get("instrumentationLibrary"))
+    said = {"name": scope.get("name"), "version": scope.get("version")}
+    return {"scope": said, "schemaUrl": scope.get("schemaUrl") or ""}
+
+
+def _javascript_span(span: Json) -> Json:
+    kind, start_us, duration_us = span.get("kind"), span.get("timestamp"), span.get("duration")
+    start_ns = _microseconds_ns(start_us)
+    return {
+        "traceId": _id(span.get("traceId")),
+        "spanId": _id(span.get("id")),
+        "traceState": span.get("traceState"),
+        "parentSpanId": _id(span.get("parentId") or _dict(span.get("parentSpanContext")).get("spanId")),
+        "name": span.get("name"),
+        "kind": kind + 1 if isinstance(kind, int) else 0,  # its enum has no place for none
+        "startTimeUnixNano": str(start_ns),
+        "endTimeUnixNano": str(start_ns + _microseconds_ns(duration_us)) if start_ns else "0",
+        "status": _dict(span.get("status")),
+        "attributes": _attributes(_dict(span.get("attributes"))),
+        "events": [
+            {
+                "name": event.get("name"),
+                "timeUnixNano": str(_pair_ns(event.get("time"))),
+                "attributes": _attributes(_dict(event.get("attributes"))),
+            }
+            for event in dicts(span.get("events"))
+        ],
+        "links": [
+            {
+                "traceId": _id(_dict(link.get("context")).get("traceId")),
+                "spanId": _id(_dict(link.get("context")).get("spanId")),
+                "attributes": _attributes(_dict(link.get("attributes"))),
+            }
+            for link in dicts(span.get("links"))
+        ],
+    }
+
+
+def _microseconds_ns(value: Any) -> int:
+    """µs with a fraction as ns, which a double of today's µs holds to a quarter of one."""
+    return round(value * 1000) if isinstance(value, int | float) else 0
+
+
+def _pair_ns(value: Any) -> int:
+    """JavaScript's `[seconds, nanoseconds]` as ns; 0 for anything else."""
+    match value:
+        case [int(seconds), int(nanoseconds)]:
+            return seconds * 10**9 + nanoseconds
+        case _:
+            return 0
+
+
+# All
 
 
 def _dict(value: Any) -> Json:
     return value if isinstance(value, dict) else {}
 
 
-def _dicts(value: Any) -> list[Json]:
+def dicts(value: Any) -> list[Json]:
+    """The objects in a list; none of anything else."""
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
@@ -217,7 +285,7 @@ def _id(value: Any) -> str:
     return text if text.strip("0") else ""
 
 
-def _time_ns(value: Any) -> str:
+def time_ns(value: Any) -> str:
     """A moment as OTLP's JSON writes it, ns since the epoch; "0" for what is none."""
     found = _TIME.fullmatch(value) if isinstance(value, str) else None
     if found is None:

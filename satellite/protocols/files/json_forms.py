@@ -15,7 +15,8 @@ from itertools import groupby
 import msgspec
 
 from satellite.errors import BadReport, SatelliteError
-from satellite.protocols.files import console
+from satellite.protocols.files import console, jaeger_messages
+from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.lightstep import json as lightstep_json
 from satellite.protocols.lightstep import thrift_json as lightstep_thrift_json
@@ -25,8 +26,8 @@ from satellite.protocols.zipkin import v2 as zipkin
 
 TAKEN = (
     'taken are OTLP ({"resourceSpans": …}, also Tempo\'s {"batches": …}), Jaeger ({"data": [{"spans", "processes"}]}), '
-    "Zipkin ([{…}, …]), LightStep reports and what OpenTelemetry's console exporters print in Python and Go: as JSON, JSON "
-    "lines or lists, plain or compressed; and protobuf of OTLP, Zipkin and LightStep"
+    "Zipkin ([{…}, …]), LightStep reports and what OpenTelemetry's console exporters print in Python, Go and JavaScript: as JSON, "
+    "JSON lines or lists, plain or compressed; and protobuf of OTLP, Zipkin and LightStep"
 )
 """The hint with every file of which nothing could be taken."""
 
@@ -92,6 +93,12 @@ PYTHON = Form(
     console.from_python,
 )
 GO = Form("output of OpenTelemetry Go's stdouttrace", "otlp-json", otlp.JSON_PROTOCOL, console.from_go)
+JAVASCRIPT = Form(
+    "output of OpenTelemetry JavaScript's console exporter",
+    "otlp-json",
+    otlp.JSON_PROTOCOL,
+    console.from_javascript,
+)
 JAEGER = Form("Jaeger's JSON", "jaeger-json", jaeger_json.PROTOCOL, _framed(b'{"data":[', b"]}"))
 JAEGER_SPAN = Form(
     "Jaeger's JSON of single spans",
@@ -99,6 +106,7 @@ JAEGER_SPAN = Form(
     jaeger_json.PROTOCOL,
     _framed(b'{"data":[{"spans":[', b"]}]}"),
 )
+JAEGER_MESSAGE = Form("Jaeger's protobuf as JSON", "", jaeger.PROTOCOL, jaeger_messages.to_protobuf)
 ZIPKIN = Form("Zipkin's JSON", "zipkin-json", zipkin.PROTOCOL, _framed(b"[", b"]"))
 LIGHTSTEP = Form("LightStep's reports as JSON", "", lightstep_json.PROTOCOL, list)
 LIGHTSTEP_SPAN = Form("LightStep's spans as JSON", "", lightstep_json.PROTOCOL, _framed(b'{"spans":[', b"]}"))
@@ -125,7 +133,9 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("spans processes", JAEGER),
         ("spans traceID", JAEGER),
         ("traceID spanID", JAEGER_SPAN),
+        ("traceId id attributes", JAVASCRIPT),
         ("traceId id", ZIPKIN),
+        ("traceId operationName", JAEGER_MESSAGE),
         ("traceId spanId", SPAN),
         ("spans scope", SCOPE),
         ("spans instrumentationLibrary", SCOPE),

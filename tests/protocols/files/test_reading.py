@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import sys
@@ -185,6 +186,87 @@ def test_python_prints_all_there_is() -> None:
     assert span.logs[0].time_us == 1794307200002000
     assert [(one.trace_id, one.span_id) for one in span.references][-1] == ("0a" * 16, "0b" * 8)
     assert len(reader.faults) == 2
+
+
+def test_javascript_has_spans() -> None:
+    printed = {
+        "resource": {"attributes": {"service.name": "shop"}},
+        "instrumentationScope": {"name": "shop-lib", "version": "1", "schemaUrl": ""},
+        "traceId": TRACE,
+        "parentSpanContext": {"traceId": TRACE, "spanId": "a1b2c3d4e5f60009", "traceFlags": 1},
+        "name": "run",
+        "id": "a1b2c3d4e5f60001",
+        "kind": 2,
+        "timestamp": 1794300000000000.2,
+        "duration": 1500.25,
+        "attributes": {"n": 1, "list": ["a"]},
+        "status": {"code": 2, "message": "it broke"},
+        "events": [
+            {"name": "e", "attributes": {"k": "v"}, "time": [1794300000, 5000], "droppedAttributesCount": 0}
+        ],
+        "links": [{"context": {"traceId": "0a" * 16, "spanId": "0b" * 8}, "attributes": {}}],
+    }
+    (span, older), reader = read(
+        json.dumps([printed, printed | {"id": "1" * 16, "parentId": "2" * 16}]).encode()
+    )
+    assert (span.service, span.operation, span.kind, span.error) == ("shop", "run", "client", True)
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60001",
+        "a1b2c3d4e5f60009",
+    )
+    assert (span.start_us, span.duration_ns) == (1794300000000000, 1_500_250)
+    assert (span.tags["n"], span.tags["list"], span.tags["otel.scope.name"]) == (1, ["a"], "shop-lib")
+    assert (span.logs[0].time_us, span.logs[0].fields) == (1794300000000005, {"event": "e", "k": "v"})
+    assert [(one.trace_id, one.span_id) for one in span.references][-1] == ("0a" * 16, "0b" * 8)
+    assert older.parent_span_id == "2" * 16
+    assert not reader.faults
+
+
+JAEGER_MESSAGE = {
+    "traceId": base64.b64encode(bytes.fromhex(TRACE)).decode(),
+    "spanId": "obLD1OX2AAE=",
+    "operationName": "GET /basket",
+    "references": [
+        {"traceId": base64.b64encode(bytes.fromhex(TRACE)).decode(), "spanId": "AAAAAAAAAAE="},
+        {"traceId": "AAAAAAAAAAI=", "spanId": "AAAAAAAAAAM=", "refType": "FOLLOWS_FROM"},
+    ],
+    "flags": 1,
+    "startTime": "2026-11-10T08:40:00.000001Z",
+    "duration": "0.005000007s",
+    "tags": [
+        {"key": "text", "vStr": "x"},
+        {"key": "flag", "vType": "BOOL", "vBool": True},
+        {"key": "off", "vType": "BOOL"},
+        {"key": "long", "vType": "INT64", "vInt64": "9007199254740993"},
+        {"key": "real", "vType": "FLOAT64", "vFloat64": 0.5},
+        {"key": "span.kind", "vType": "STRING", "vStr": "server"},
+    ],
+    "logs": [{"timestamp": "2026-11-10T08:40:00.000002Z", "fields": [{"key": "event", "vStr": "e"}]}],
+    "process": {"serviceName": "shop", "tags": [{"key": "host", "vStr": "h"}]},
+    "warnings": ["clock"],
+}
+
+
+@pytest.mark.parametrize("document", [JAEGER_MESSAGE, {"spans": [JAEGER_MESSAGE]}])
+def test_jaegers_protobuf_as_json(document: Any) -> None:
+    [span], reader = read(json.dumps(document).encode())
+    assert not reader.faults
+    assert (span.service, span.operation, span.kind) == ("shop", "GET /basket", "server")
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, "a1b2c3d4e5f60001", "0" * 15 + "1")
+    assert (span.start_us, span.duration_ns) == (1794300000000001, 5_000_007)
+    expected = {
+        "text": "x",
+        "flag": True,
+        "off": False,
+        "long": 9007199254740993,
+        "real": 0.5,
+        "span.kind": "server",
+    }
+    assert (span.tags, span.reporter.attributes) == (expected, {"host": "h"})
+    assert (span.logs[0].time_us, span.logs[0].fields) == (1794300000000002, {"event": "e"})
+    last = span.references[-1]
+    assert (last.kind, last.trace_id, last.span_id) == ("follows_from", "0" * 15 + "2", "0" * 15 + "3")
 
 
 def test_go_prints_spans() -> None:
