@@ -261,6 +261,7 @@ class App:
             writers=1 if settings.store == "recall" and settings.data_dir is None else _WRITERS,
             faults=self._faults,
             count=page.count,
+            begin_fence=page.begin_fence,
         )
         self._writer.restore(self._kept)
         opened.push_async_callback(asyncio.to_thread, self._writer.keep, self._kept)
@@ -272,6 +273,7 @@ class App:
             short_of_memory=self._memory.refuses,
             elsewhere_bytes=lambda: page.waiting_bytes(but=STORE),
             tell=lambda waiting_bytes, full: page.tell(STORE, waiting_bytes, full=full),
+            fences=lambda: page.fences,
         )
         opened.push_async_callback(asyncio.to_thread, self._intake.close, settings.shutdown_grace_seconds)
         self._metrics.watch_waiting(page.waiting_bytes, max_bytes=settings.max_waiting_bytes)
@@ -336,6 +338,7 @@ class App:
             clock_ns=self._clock_ns,
             services=services,
             spans_received=lambda: self._page.spans,
+            fences=lambda: self._page.fences,
             sockets=self._sockets,
             **common,
         )

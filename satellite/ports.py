@@ -141,6 +141,7 @@ class SpanPorts:
         ready: Callable[[], bool],
         requests: EntryTaker | None = None,
         spans_received: Callable[[], int] = lambda: 0,
+        fences: Callable[[], int] = lambda: 0,
         services: Services | None = None,
         on_left_out: OnLeftOut = lambda _: None,
         processes: int = 1,
@@ -160,6 +161,7 @@ class SpanPorts:
             ready: what gRPC's health service answers.
             requests: keeps what came in and what was answered.
             spans_received: since the start, for `GET /spans_received` when `benchmark_mode` is set.
+            fences: how many there are, see `explore/fence.py`.
             services: of gRPC, to be served beside reports, health and reflection by whichever engine.
             on_left_out: hears of ports that are done without.
             processes: that serve these ports and share the bounds of what is being read, and of connections.
@@ -199,6 +201,7 @@ class SpanPorts:
             faults=faults,
             clock_ns=clock_ns,
             log=requests,
+            fences=fences,
         )
         self._grpcio: GrpcioServer | None = None
         if settings.grpc_engine == "grpcio":
@@ -223,6 +226,7 @@ class SpanPorts:
             faults=faults,
             log=requests,
             spans_received=spans_received if settings.benchmark_mode else None,
+            fences=fences,
         )
 
     def open(self) -> None:

@@ -22,7 +22,9 @@ from satellite.store import Store
 
 def routes(store: Store, arrivals: Arrivals, writer: Writer, log: RequestLog) -> Routes:
     """Its endpoints."""
-    fences = Fences(store, arrivals, writer.reporters, writer.clock_ns, log)
+    fences = Fences(
+        store, arrivals, writer.reporters, writer.behind, writer.begin_fence, writer.clock_ns, log
+    )
     routes = Routes()
 
     @routes.post(

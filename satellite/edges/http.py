@@ -57,7 +57,7 @@ class ReportIntake(Protocol):
         header_token: str = "",
         peer: str = "",
         head: Head = NOWHERE,
-        began_ns: int = 0,
+        fences: int | None = None,
     ) -> Receipt:
         """Take one report; the receipt says what became of it."""
         ...
@@ -85,6 +85,7 @@ class ReportsApp:
         log: EntryTaker | None = None,
         spans_received: Callable[[], int] | None = None,
         pause_seconds: float = 0.1,
+        fences: Callable[[], int] = lambda: 0,
     ) -> None:
         """An ASGI application.
 
@@ -101,6 +102,7 @@ class ReportsApp:
             log: keeps what came and what was answered.
             spans_received: what `GET /spans_received` says; None: there is no such path.
             pause_seconds: silence in a chunked body after which it is taken apart.
+            fences: how many there are, see `explore/fence.py`.
         """
         self._intake = intake
         self._clock_ns = clock_ns
@@ -111,6 +113,7 @@ class ReportsApp:
         self._faults = faults
         self._log = log
         self._pause_seconds = pause_seconds
+        self._fences = fences
         self._paths = Paths(protocols)
         self._others = OtherRequests(
             self._paths,
@@ -133,7 +136,7 @@ class ReportsApp:
     async def _report(
         self, path: str, candidates: Sequence[WireProtocol], scope: Scope, receive: Receive, send: Send
     ) -> None:
-        request = ReportRequest(scope, path, candidates, self._clock_ns())
+        request = ReportRequest(scope, path, candidates, self._clock_ns(), self._fences())
         if self._faults.early:
             slow = self._faults.of_head(Request("http", request.path, request.port, request.peer))
             await pause(slow.read_delay_s if slow else 0)
@@ -231,7 +234,7 @@ class ReportsApp:
         """
         self._check(candidates, request)
         if request.method == "GET":
-            return await self._submit(request, request.query, request.began_ns)
+            return await self._submit(request, request.query)
         splitter = request.protocol.splitter if request.encoding in ("", "identity") else None
         state = await self._read(body, request, receive, may_pause=splitter is not None and request.chunked)
         if state is not BodyState.COMPLETE and splitter is not None:
@@ -245,7 +248,7 @@ class ReportsApp:
         if encoding:
             body.encoding = encoding
             data = await inflate_aside(data, encoding, self._body_bytes_max)
-        return await self._submit(request, data, request.began_ns)
+        return await self._submit(request, data)
 
     def _check(self, candidates: Sequence[WireProtocol], request: ReportRequest) -> None:
         """Raises BadReport for a form or a compression that the path does not take."""
@@ -263,14 +266,14 @@ class ReportsApp:
             self._on_trap("wrong_content_encoding", request.port, request.peer, shown(came), expected)
             raise BadReport(f"content encoding {shown(request.encoding)!r} is none of {expected}")
 
-    async def _submit(self, request: ReportRequest, data: bytes, began_ns: int) -> Receipt:
+    async def _submit(self, request: ReportRequest, data: bytes) -> Receipt:
         receipt = await self._intake.submit(
             request.protocol,
             data,
             header_token=request.token,
             peer=request.peer,
             head=Head("http", request.path, request.port),
-            began_ns=began_ns,
+            fences=request.fences,
         )
         if not receipt.stored and (receipt.refusal is None or isinstance(receipt.refusal, BadReport)):
             self._explain(request, data)
@@ -337,15 +340,17 @@ class ReportsApp:
         body.taken_apart = True
         now_ns = self._clock_ns()
         total = body.so_far = Receipt(now_ns, now_ns)
-        handed_over, began_ns = False, request.began_ns
+        handed_over = False
         data = body.take()
         while True:
             if self._log is not None:
                 body.keep(data)
             piece = splitter.feed(data) if total.refusal is None else None
             if piece is not None:
-                _add(total, await self._hand_over(request, piece, began_ns))
-                handed_over, began_ns = True, self._clock_ns()
+                _add(total, await self._hand_over(request, piece))
+                handed_over = True
+                if not splitter.unfinished_bytes:
+                    request.fences = self._fences()  # of the next piece, which has not begun
                 request.pace.progressed(rests=not splitter.unfinished_bytes)
             if splitter.fault is not None or state is not BodyState.GROWING:
                 break
@@ -367,18 +372,18 @@ class ReportsApp:
         if fault is None and splitter.unfinished_bytes:
             fault = BadReport("the body ends in the middle of a field; what was complete before it is kept")
         if total.refusal is None and (rest := splitter.finish()) is not None:
-            _add(total, await self._hand_over(request, rest, began_ns))
+            _add(total, await self._hand_over(request, rest))
         if total.refusal is None and fault is not None:
             total.refusal = self._refused(request, fault, splitter.unfinished_bytes).refusal
         return None if state is BodyState.LEFT else total
 
-    async def _hand_over(self, request: ReportRequest, piece: bytes, began_ns: int) -> Receipt:
+    async def _hand_over(self, request: ReportRequest, piece: bytes) -> Receipt:
         for seconds in _HAND_OVER_SECONDS:
-            receipt = await self._submit(request, piece, began_ns)
+            receipt = await self._submit(request, piece)
             if not isinstance(receipt.refusal, Overloaded):
                 return receipt
             await asyncio.sleep(seconds)
-        return await self._submit(request, piece, began_ns)
+        return await self._submit(request, piece)
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"the report is larger than {self._body_bytes_max} bytes")

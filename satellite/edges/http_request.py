@@ -76,6 +76,7 @@ class ReportRequest:
         "content_type",
         "encoding",
         "expects_continue",
+        "fences",
         "length",
         "method",
         "pace",
@@ -89,9 +90,16 @@ class ReportRequest:
         "user_agent",
     )
 
-    def __init__(self, scope: Scope, path: str, candidates: Sequence[WireProtocol], began_ns: int) -> None:
-        """Of an ASGI scope; `candidates` are the protocols that have its path, `began_ns` is when it came, ns since the epoch."""
+    def __init__(
+        self, scope: Scope, path: str, candidates: Sequence[WireProtocol], began_ns: int, fences: int
+    ) -> None:
+        """Of an ASGI scope.
+
+        `candidates` are the protocols that have its path, `began_ns` is when it came, ns since the epoch, and `fences`
+        how many there were.
+        """
         self.began_ns = began_ns
+        self.fences = fences
         self.accept = self.content_type = self.encoding = self.token = self.user_agent = ""
         self.length = 0
         self.expects_continue = False

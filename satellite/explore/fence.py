@@ -1,4 +1,8 @@
-"""Waiting until all that was sent before is in: each reporter has begun a report since then, and it was taken (testing.md §7.1)."""
+"""Waiting until all that was sent before is in: each reporter has begun a report since then, and it was taken (testing.md §7.1).
+
+Fences are numbered. Whoever takes reports notes how many there are when one begins, so that no clock is asked which of two began
+first: clocks are set, and differ.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +62,10 @@ class Fences:
     arrivals: Arrivals
     reporters: Callable[[str], list[ReporterStatus]]
     """Of a project."""
+    behind: Callable[[str, int], list[ReporterStatus]]
+    """Those of them of whom a report was taken that began when there was this fence."""
+    begin: Callable[[], int]
+    """Makes one more fence, and says which it is."""
     clock_ns: Callable[[], int]
     """ns since the epoch."""
     log: RequestLog
@@ -73,22 +81,22 @@ class Fences:
         """
         if wanted.timeout_ms > TIMEOUT_MS_MAX:
             raise BadRequest(f"timeout_ms is at most {TIMEOUT_MS_MAX}", hint="wait again")
-        since_ns = self.clock_ns()
         clock = asyncio.get_running_loop().time
         deadline = clock() + wanted.timeout_ms / 1000
         with self.arrivals.watch(project, reports=True) as watch:
+            fence = self.begin()
             before = {_identity(one) for one in self.reporters(project)}
             while True:
-                known = self.reporters(project)
-                begun = [one for one in known if one.last_begun_ns >= since_ns]
+                begun = self.behind(project, fence)
                 late: Sequence[str | ReporterStatus]
                 if wanted.services:
                     heard = {one.service for one in begun}
                     late = [name for name in wanted.services if name not in heard]
                 else:
-                    late = [
-                        one for one in known if _identity(one) in before and one.last_begun_ns < since_ns
-                    ] or ([] if begun else ["anybody"])
+                    due = before - {_identity(one) for one in begun}
+                    late = [one for one in self.reporters(project) if _identity(one) in due] or (
+                        [] if begun else ["anybody"]
+                    )
                 if not late:
                     return Fenced(begun, self.store.mark(project))
                 if watch.dropped:

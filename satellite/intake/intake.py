@@ -47,8 +47,8 @@ class Delivery(NamedTuple):
     project: str | None = None
     """Where its spans go, whatever token they bring: for whoever imports spans, not for reporters."""
     head: Head = NOWHERE
-    began_ns: int = 0
-    """When its sender began to send it, ns since the epoch; 0: not known."""
+    fences: int | None = None
+    """How many there were when its sender began to send it; None: not known."""
 
 
 class _Lane(NamedTuple):
@@ -71,6 +71,7 @@ class Intake:
         short_of_memory: Callable[[int], str] = lambda _: "",
         elsewhere_bytes: Callable[[], int] = lambda: 0,
         tell: Callable[[int, bool], None] = lambda _bytes, _full: None,
+        fences: Callable[[], int] = lambda: 0,
     ) -> None:
         """Start the threads; `close` ends them.
 
@@ -81,12 +82,14 @@ class Intake:
             short_of_memory: why a report of so many bytes cannot be let in now; "" when it can.
             elsewhere_bytes: what waits at other intakes of this satellite, which have the bound together.
             tell: hears what waits here, and whether more is refused, whenever that changes.
+            fences: how many there are, see `explore/fence.py`.
         """
         self._elsewhere_bytes = elsewhere_bytes
         self._tell = tell
         self._short_of_memory = short_of_memory
         self._destination = destination
         self._clock_ns = clock_ns
+        self._fences = fences
         self._max_waiting_bytes = max_waiting_bytes
         self._waiting_bytes = 0
         self._open = True
@@ -120,7 +123,7 @@ class Intake:
         peer: str = "",
         project: str | None = None,
         head: Head = NOWHERE,
-        began_ns: int = 0,
+        fences: int | None = None,
     ) -> Receipt:
         """The receipt, once the spans of this body are visible to queries or it is known why they never will be.
 
@@ -128,7 +131,7 @@ class Intake:
         looked at: that is for whoever imports spans, not for reporters.
         """
         receipt: asyncio.Future[Receipt] = asyncio.get_running_loop().create_future()
-        self.hand_over(Delivery(protocol, body, header_token, peer, project, head, began_ns), receipt)
+        self.hand_over(Delivery(protocol, body, header_token, peer, project, head, fences), receipt)
         return await receipt
 
     def hand_over(self, delivery: Delivery, waiter: Waiter) -> None:
@@ -142,7 +145,7 @@ class Intake:
 
     def _put(self, loop: asyncio.AbstractEventLoop) -> None:
         came = self._came.pop(loop)
-        now_ns = self._clock_ns()
+        now_ns, fences = self._clock_ns(), self._fences()
         items = [
             Waiting(
                 one.protocol,
@@ -154,7 +157,7 @@ class Intake:
                     one.project,
                     one.head,
                     now_ns,
-                    one.began_ns or now_ns,
+                    fences if one.fences is None else one.fences,
                 ),
                 self._sender(one),
                 loop,

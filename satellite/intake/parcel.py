@@ -23,8 +23,8 @@ class Origin(NamedTuple):
     head: Head = NOWHERE
     received_ns: int = 0
     """When it was complete; ns since the epoch."""
-    began_ns: int = 0
-    """When its sender began to send it, as far as the edge knows: else when it was complete."""
+    fences: int = 0
+    """How many there were when its sender began to send it, as far as the edge knows: else when it was complete."""
 
 
 @dataclass(slots=True)

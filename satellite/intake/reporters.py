@@ -40,8 +40,6 @@ class ReporterStatus(msgspec.Struct):
     tracer_version: str = ""
     last_seen_ns: int = 0
     """When its last report came, refused or not; ns since the epoch."""
-    last_begun_ns: int = 0
-    """When the newest of those that were taken began to come; of imports and where no edge knows, when it was there."""
     reports: int = 0
     """Those that were taken."""
     refused: int = 0
@@ -59,7 +57,7 @@ class ReporterStatus(msgspec.Struct):
 
 
 Heard = tuple[Report, int, int]
-"""A report that was kept, but for so many of its spans that a fault dropped without a word; and when it began."""
+"""A report that was kept, but for so many of its spans that a fault dropped without a word; and how many fences there were when it began."""
 
 _Key = tuple[str, int, str]
 _KIND = "reporters"
@@ -76,16 +74,16 @@ def mixes_reporters(decoded: Decoded) -> bool:
 def by_reporter(heard: Iterable[Heard], batch: SpanBatch) -> Iterator[Heard]:
     """Each report once for each reporter that it has spans of; what else it says is said by the one that it names itself."""
     codes = batch.column("reporter")
-    for report, lost, began_ns in heard:
+    for report, lost, fences in heard:
         spans: dict[_Key, tuple[Reporter, int]] = {_key(report.reporter): (report.reporter, 0)}
         for code, number in zip(*np.unique(codes[report.rows], return_counts=True), strict=True):
             reporter = decode_reporter(batch.reporters[code].as_py())
             first, before = spans.get(_key(reporter), (reporter, 0))
             spans[_key(reporter)] = first, before + int(number)
         (_, own), *others = spans.values()
-        yield replace(report, rows=slice(0, own)), lost, began_ns
+        yield replace(report, rows=slice(0, own)), lost, fences
         for reporter, number in others:
-            yield Report("", reporter, slice(0, number)), 0, began_ns
+            yield Report("", reporter, slice(0, number)), 0, fences
 
 
 def _key(reporter: Reporter) -> _Key:
@@ -102,6 +100,8 @@ class Reporters:
         self._heard: OrderedDict[tuple[str, _Key], int] = OrderedDict()
         """Project and reporter → bytes; who was heard of just now is last."""
         self._projects: dict[str, dict[_Key, ReporterStatus]] = {}
+        self._fences: dict[tuple[str, _Key], int] = {}
+        """How many there were when the newest of its reports that were taken began; since the start."""
         self._changed: set[str] = set()
         """Projects of which more is known than was kept."""
         self.bytes = 0
@@ -128,8 +128,8 @@ class Reporters:
     def _heard_of(self, project: str, reporter: Reporter, reports: Sequence[Heard], now_ns: int) -> None:
         key, status = self._status(project, reporter, now_ns)
         status.reports += len(reports)
-        for report, lost, began_ns in reports:
-            status.last_begun_ns = max(status.last_begun_ns, began_ns)
+        for report, lost, fences in reports:
+            self._fences[project, key] = max(self._fences.get((project, key), 0), fences)
             status.spans += report.rows.stop - report.rows.start
             for reason, number in report.dropped.items():
                 status.spans += number
@@ -196,7 +196,14 @@ class Reporters:
         del known[key]
         if not known:
             del self._projects[project]
+        self._fences.pop((project, key), None)
         self.bytes -= self._heard.pop((project, key))
+
+    def behind(self, project: str, fence: int) -> list[ReporterStatus]:
+        """Those of `of` of whom a report was taken that began when there was this fence."""
+        with self._lock:
+            known = self._projects.get(project, {})
+            return [one for key, one in known.items() if self._fences.get((project, key), 0) >= fence][::-1]
 
     def of(self, project: str) -> list[ReporterStatus]:
         """Who reported to a project, last heard first."""
@@ -208,6 +215,7 @@ class Reporters:
         with self._lock:
             self._changed.add(project)
             for key in self._projects.pop(project, {}):
+                self._fences.pop((project, key), None)
                 self.bytes -= self._heard.pop((project, key))
 
 

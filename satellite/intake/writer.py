@@ -70,6 +70,7 @@ class Writer:
         writers: int = 1,
         faults: Faults | None = None,
         count: Callable[[int], None] = lambda _: None,
+        begin_fence: Callable[[], int] = lambda: 1,
     ) -> None:
         """Nothing was reported yet.
 
@@ -83,8 +84,11 @@ class Writer:
             writers: projects of one parcel that are written at the same time, for a store that waits for a disk.
             faults: what is to go wrong with reports, on purpose.
             count: hears of the spans of the reports that are taken, from any thread.
+            begin_fence: makes one more, whose number whoever takes reports then knows; see `explore/fence.py`.
         """
         self._count = count
+        self.begin_fence = begin_fence
+        """Make one more fence: its number."""
         self._writers = ThreadPoolExecutor(writers, "intake-write") if writers > 1 else None
         self._store = store
         self.tokens = tokens
@@ -225,7 +229,7 @@ class Writer:
         if len(batch):
             self._arrivals.notify(project)
         heard: Iterable[Heard] = [
-            (report, lost, parcel.origins[place].began_ns) for place, report, lost in share.members
+            (report, lost, parcel.origins[place].fences) for place, report, lost in share.members
         ]
         if mixed:
             heard = by_reporter(heard, parcel.decoded.batch)
@@ -293,6 +297,10 @@ class Writer:
     def reporters(self, project: str) -> list[ReporterStatus]:
         """Who reported to a project, last heard first."""
         return self._reporters.of(project)
+
+    def behind(self, project: str, fence: int) -> list[ReporterStatus]:
+        """Those of them of whom a report was taken that began when there was this fence."""
+        return self._reporters.behind(project, fence)
 
     def forget(self, project: str) -> None:
         """Its project was dropped."""

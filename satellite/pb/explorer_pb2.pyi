@@ -2086,7 +2086,7 @@ class Shape(_message.Message):
     def __init__(self, complete: _Optional[bool] = ..., path: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ReporterStatus(_message.Message):
-    __slots__ = ("id", "service", "protocol", "tracer", "tracer_version", "last_seen_ns", "last_begun_ns", "reports", "refused", "spans", "dropped", "dropped_here", "counters", "gauges")
+    __slots__ = ("id", "service", "protocol", "tracer", "tracer_version", "last_seen_ns", "reports", "refused", "spans", "dropped", "dropped_here", "counters", "gauges")
     class DroppedHereEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -2114,7 +2114,6 @@ class ReporterStatus(_message.Message):
     TRACER_FIELD_NUMBER: _ClassVar[int]
     TRACER_VERSION_FIELD_NUMBER: _ClassVar[int]
     LAST_SEEN_NS_FIELD_NUMBER: _ClassVar[int]
-    LAST_BEGUN_NS_FIELD_NUMBER: _ClassVar[int]
     REPORTS_FIELD_NUMBER: _ClassVar[int]
     REFUSED_FIELD_NUMBER: _ClassVar[int]
     SPANS_FIELD_NUMBER: _ClassVar[int]
@@ -2128,7 +2127,6 @@ class ReporterStatus(_message.Message):
     tracer: str
     tracer_version: str
     last_seen_ns: int
-    last_begun_ns: int
     reports: int
     refused: int
     spans: int
@@ -2136,7 +2134,7 @@ class ReporterStatus(_message.Message):
     dropped_here: _containers.ScalarMap[str, int]
     counters: _containers.ScalarMap[str, float]
     gauges: _containers.ScalarMap[str, float]
-    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., protocol: _Optional[str] = ..., tracer: _Optional[str] = ..., tracer_version: _Optional[str] = ..., last_seen_ns: _Optional[int] = ..., last_begun_ns: _Optional[int] = ..., reports: _Optional[int] = ..., refused: _Optional[int] = ..., spans: _Optional[int] = ..., dropped: _Optional[int] = ..., dropped_here: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., gauges: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., service: _Optional[str] = ..., protocol: _Optional[str] = ..., tracer: _Optional[str] = ..., tracer_version: _Optional[str] = ..., last_seen_ns: _Optional[int] = ..., reports: _Optional[int] = ..., refused: _Optional[int] = ..., spans: _Optional[int] = ..., dropped: _Optional[int] = ..., dropped_here: _Optional[_Mapping[str, int]] = ..., counters: _Optional[_Mapping[str, float]] = ..., gauges: _Optional[_Mapping[str, float]] = ...) -> None: ...
 
 class LoggedRequest(_message.Message):
     __slots__ = ("number", "began_us", "took_us", "transport", "method", "path", "port", "peer", "protocol", "project", "service", "reporter", "status", "grpc_status", "outcome", "stored", "dropped", "error", "message", "fault", "body_bytes", "answer_bytes", "encoding", "cut")

@@ -12,7 +12,7 @@ import tempfile
 import threading
 from typing import Self
 
-_EARLY, _READY, _SPARE, _SPANS = range(4)
+_EARLY, _READY, _SPARE, _SPANS, _FENCES = range(5)
 _HEAD = 8
 _WAITING, _FULL, _WIDTH = 0, 1, 8
 """Where a process's numbers are, and how many each process has: as many as are in a line of a processor's cache."""
@@ -78,6 +78,16 @@ class Page:
     def spans(self) -> int:
         """Spans of all reports that were taken since the start."""
         return self._cells[_SPANS]
+
+    @property
+    def fences(self) -> int:
+        """How many waits have begun that go by reports which begin after them, see `explore/fence.py`."""
+        return self._cells[_FENCES]
+
+    def begin_fence(self) -> int:
+        """One more, by its number; in the thread of the event loop."""
+        self._cells[_FENCES] += 1
+        return self._cells[_FENCES]
 
     def count(self, spans: int) -> None:
         """So many more; from any thread of the store's process."""

@@ -69,6 +69,7 @@ class Receiver:
             short_of_memory=FarMemory(page, self._calls).refuses,
             elsewhere_bytes=lambda: page.waiting_bytes(but=number),
             tell=lambda waiting_bytes, full: page.tell(number, waiting_bytes, full=full),
+            fences=lambda: page.fences,
         )
         services = Services()
         add_explorer(services, self._api)
@@ -83,6 +84,7 @@ class Receiver:
             ready=lambda: page.ready,
             requests=FarLog(self._calls) if begin.logs_requests else None,
             spans_received=lambda: page.spans,
+            fences=lambda: page.fences,
             services=services,
             processes=begin.receivers,
         )

@@ -50,7 +50,7 @@ class FakeIntake:
         header_token: str = "",
         peer: str = "",
         head: Head = NOWHERE,
-        began_ns: int = 0,
+        fences: int | None = None,
     ) -> Receipt:
         self.came.append((body, header_token, peer))
         return Receipt(NOW_NS, NOW_NS + 1000, refusal=self.refusal)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.intake.reporters import Reporters
 from satellite.model.report import Report
 from satellite.model.reporter import Reporter
+from satellite.receivers.page import Page
 from satellite.requests.log import RequestLog
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
@@ -30,14 +31,25 @@ class Scene:
         self.arrivals = Arrivals()
         self.reporters = Reporters()
         log = RequestLog(bytes_per_project=0, bytes_in_total=0)
-        self.fences = Fences(store, self.arrivals, self.reporters.of, lambda: NOW_NS, log)
+        self.page = Page.create()
+        self.fences = Fences(
+            store,
+            self.arrivals,
+            self.reporters.of,
+            self.reporters.behind,
+            self.page.begin_fence,
+            lambda: NOW_NS,
+            log,
+        )
 
-    def report(self, service: str, began_ns: int, *, identifier: int = 1, spans: int = 0) -> None:
+    def report(self, service: str, *, early: int = 0, identifier: int = 1, spans: int = 0) -> None:
+        """One that began so many fences ago."""
         if spans:
             self.store.write("q", bookinfo.batch(range(spans)), arrived_ns=1)
             self.arrivals.notify("q")
         sender = Reporter("lightstep", service, identifier)
-        self.reporters.heard("q", [(Report("", sender, slice(0, 0)), 0, began_ns)], NOW_NS - 3_000_000_000)
+        heard = [(Report("", sender, slice(0, 0)), 0, self.page.fences - early)]
+        self.reporters.heard("q", heard, NOW_NS - 3_000_000_000)
         self.arrivals.reported("q")
 
     def fence(self, *services: str, timeout_ms: int = LONG_MS) -> Coroutine[Any, Any, Fenced]:
@@ -45,8 +57,10 @@ class Scene:
 
 
 @pytest.fixture
-def scene(store: RecallStore) -> Scene:
-    return Scene(store)
+def scene(store: RecallStore) -> Iterator[Scene]:
+    made = Scene(store)
+    yield made
+    made.page.close()
 
 
 async def still_waits(fence: asyncio.Task[Any]) -> bool:
@@ -58,15 +72,15 @@ async def still_waits(fence: asyncio.Task[Any]) -> bool:
 
 def test_each_that_was_heard_of_must_begin_anew(scene: Scene) -> None:
     async def check() -> None:
-        scene.report("shop", NOW_NS - 2)
-        scene.report("shop", NOW_NS - 2, identifier=2)
+        scene.report("shop")
+        scene.report("shop", identifier=2)
         fence = asyncio.create_task(scene.fence())
         assert await still_waits(fence)
-        scene.report("shop", NOW_NS - 1)  # it was under way already
-        scene.report("shop", NOW_NS + 1, identifier=2)
-        scene.report("new", NOW_NS + 1)
+        scene.report("shop", early=1)  # it was under way already
+        scene.report("shop", identifier=2)
+        scene.report("new")
         assert await still_waits(fence)
-        scene.report("shop", NOW_NS + 1)
+        scene.report("shop")
         assert [(one.service, one.id[-1]) for one in (await fence).reporters] == [
             ("shop", "1"),
             ("new", "1"),
@@ -80,7 +94,7 @@ def test_nobody_was_heard_of_yet(scene: Scene) -> None:
     async def check() -> None:
         fence = asyncio.create_task(scene.fence())
         assert await still_waits(fence)
-        scene.report("shop", NOW_NS + 1, spans=1)
+        scene.report("shop", spans=1)
         assert (await fence).mark == 6
         with pytest.raises(
             NotMet, match=r"no report was begun within 0.001 s by anybody \(project p\)"
@@ -93,13 +107,13 @@ def test_nobody_was_heard_of_yet(scene: Scene) -> None:
 
 def test_named_services(scene: Scene) -> None:
     async def check() -> None:
-        scene.report("shop", NOW_NS - 1)  # of a process that has ended
-        scene.report("idle", NOW_NS - 1)
+        scene.report("shop")  # of a process that has ended
+        scene.report("idle")
         fence = asyncio.create_task(scene.fence("shop"))
         assert await still_waits(fence)
-        scene.report("shop", NOW_NS + 1, identifier=2)
+        scene.report("shop", identifier=2)
         await fence
-        words = r"within 0.001 s by idle, nobody \(project q\)"
+        words = r"within 0.001 s by idle, shop, nobody \(project q\)"
         with pytest.raises(NotMet, match=words):
             await scene.fence("idle", "shop", "nobody", timeout_ms=1)
 
@@ -108,7 +122,7 @@ def test_named_services(scene: Scene) -> None:
 
 def test_who_is_waited_for_is_said(scene: Scene) -> None:
     for number in range(7):
-        scene.report("shop", NOW_NS - 1, identifier=number + 1)
+        scene.report("shop", identifier=number + 1)
     with pytest.raises(NotMet) as error:
         asyncio.run(scene.fence(timeout_ms=1))
     assert "shop (lightstep, last heard 3.0 s ago)" in error.value.message
@@ -126,7 +140,7 @@ def test_who_is_waited_for_is_said(scene: Scene) -> None:
 )
 def test_what_ends_it(scene: Scene, end: Any, raised: type[SatelliteError], words: str) -> None:
     async def check() -> None:
-        scene.report("shop", NOW_NS - 1)
+        scene.report("shop")
         fence = asyncio.create_task(scene.fence())
         assert await still_waits(fence)
         end(scene.arrivals)
@@ -144,11 +158,11 @@ def test_no_span_by_then(scene: Scene) -> None:
                 expect(scene.store, scene.arrivals, "q", wanted, scene.fences.log, scene.fences)
             )
             assert await still_waits(task)
-            scene.report("shop", NOW_NS + 1)
+            scene.report("shop")
         return task.result().total
 
     assert asyncio.run(wait()) == 0
-    scene.report("shop", NOW_NS - 1, spans=1)
+    scene.report("shop", spans=1)
     with pytest.raises(ExceptionGroup) as error:
         asyncio.run(wait())
     assert "expected no spans, got 6" in str(error.value.exceptions[0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import threading
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from typer.testing import CliRunner, Result
 from mock_lightstep_satellite import AsyncSpans, BadRequest, NotFound, NotMet, Spans, q
 from mock_lightstep_satellite.cli import app
 from satellite import Satellite
+from satellite.app import App
 from satellite.pb import explorer_pb2
 from satellite.pb import lightstep_collector_pb2 as pb
 
@@ -101,6 +103,21 @@ def test_reports_without_a_span_pass_a_fence(spans: Spans, send: Any) -> None:
         assert len(spans.expect(count=1, fence=["shop"], timeout=30)) == 1
         with spans.watch() as watched:
             assert watched.expect(count=0, fence=True, timeout=30) == []
+
+
+def test_a_clock_that_is_set_back_all_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = itertools.count()
+    defaults = App.__init__.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "clock_ns", lambda: 1_700_000_000_000_000_000 - next(looks) * 1_000_000)
+    with Satellite() as satellite:
+        spans = satellite.project()
+        report(spans, names=("checkout",))
+        with pytest.raises(NotMet, match="by shop"):
+            spans.fence(timeout=0)  # the one report began before
+        with Idle(spans):
+            (one,) = spans.fence(timeout=30)
+        assert one["service"] == "shop"
 
 
 def test_a_fence_asked_for_in_other_ways(spans: Spans) -> None:

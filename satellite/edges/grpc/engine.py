@@ -41,6 +41,7 @@ class Engine:
         faults: EarlyFaults,
         clock_ns: Callable[[], int] = lambda: 0,
         log: EntryTaker | None = None,
+        fences: Callable[[], int] = lambda: 0,
     ) -> None:
         """Serves at once.
 
@@ -53,6 +54,7 @@ class Engine:
             faults: what is to go wrong before a report is read.
             clock_ns: ns since the epoch, for the log.
             log: keeps what came and what was answered.
+            fences: how many there are, see `explore/fence.py`.
         """
         self._reports = {path.encode(): protocol for protocol in protocols for path in protocol.grpc_methods}
         self._handlers = {
@@ -64,6 +66,7 @@ class Engine:
         self._budget = budget
         self._on_unknown = on_unknown
         self._faults = faults
+        self._fences = fences
         self._notebook = None if log is None else Notebook(log, clock_ns)
 
     def serves(self, path: bytes) -> bool:
@@ -93,7 +96,15 @@ class Engine:
                 request = Request("grpc", stream.head.path.decode("latin-1"), wire.port, wire.peer)
                 slow = self._faults.of_head(request)
                 limits["read_delay_s"] = slow.read_delay_s if slow else 0.0
-            return ReportCall(wire, stream, head, protocol=head.protocol, notebook=self._notebook, **limits)
+            return ReportCall(
+                wire,
+                stream,
+                head,
+                protocol=head.protocol,
+                notebook=self._notebook,
+                fences=self._fences,
+                **limits,
+            )
         return ServicerCall(wire, stream, head, handler=head.handler, **limits)
 
     def _read(self, head: http2.Head, port: int) -> CallHead:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import grpc
@@ -40,7 +41,9 @@ class ReportCall(Call):
     __slots__ = (
         "_answers",
         "_began_ns",
+        "_count_fences",
         "_encoding",
+        "_fences",
         "_held",
         "_message",
         "_notebook",
@@ -53,6 +56,7 @@ class ReportCall(Call):
         *arguments: Any,
         protocol: WireProtocol,
         notebook: Notebook | None = None,
+        fences: Callable[[], int],
         read_delay_s: float = 0.0,
         **limits: Any,
     ) -> None:
@@ -60,6 +64,8 @@ class ReportCall(Call):
         self._protocol = protocol
         self._notebook = notebook
         self._began_ns = 0 if notebook is None else notebook.clock_ns()
+        self._count_fences = fences
+        self._fences = fences()
         self._message = b""
         """The message in hand, as sent, for the notebook."""
         self._encoding = ""
@@ -184,7 +190,7 @@ class ReportCall(Call):
     def _submit(self, body: bytes) -> None:
         head = self.head
         self.wire.deliver(
-            Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where, self._began_ns), self
+            Delivery(self._protocol, body, head.token, self.wire.peer, None, head.where, self._fences), self
         )
 
     # As the `Waiter` for the message in hand
@@ -215,6 +221,8 @@ class ReportCall(Call):
             connection.send_block(self.stream, _HEADERS)
         connection.send_data(self.stream, message(right))
         self._answers += 1
+        if self.messages.is_empty:
+            self._fences = self._count_fences()  # of the next one, which has not begun
         if not self._protocol.grpc_streams or (self.done and self.messages.is_empty):
             self._finish()
         else:
