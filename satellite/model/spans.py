@@ -371,10 +371,23 @@ def encode_log(time_ns: int, fields: Iterable[tuple[str, TagValue]], name: str =
     return pb.Log(timestamp=time, fields=encoded, name=name.encode("utf-8", "replace")).SerializeToString()
 
 
-def encode_reference(*, follows: bool, trace_high: int, trace_low: int, span_id: int) -> bytes:
+def encode_reference(
+    *,
+    follows: bool,
+    trace_high: int,
+    trace_low: int,
+    span_id: int,
+    attributes: Iterable[tuple[str, TagValue]] = (),
+    trace_state: str = "",
+) -> bytes:
     """One entry of the `references` column; trace 0: the span's own."""
     context = pb.Context(trace_id=trace_low, span_id=span_id, trace_id_high=trace_high)
-    return pb.Reference(relationship=int(follows), span_context=context).SerializeToString()
+    return pb.Reference(
+        relationship=int(follows),
+        span_context=context,
+        attributes=[encode_tag(key, value) for key, value in attributes],
+        trace_state=trace_state.encode(),
+    ).SerializeToString()
 
 
 @dataclass(slots=True)

@@ -15,9 +15,17 @@ import msgspec
 from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
-from satellite.model.spans import Kind, Marks, Status
+from satellite.model.spans import Kind, Marks, Status, encode_reference
 from satellite.model.tags import text_of
 from satellite.protocols.datadog import string_table
+from satellite.protocols.datadog.links_and_events import (
+    EVENTS_TAG,
+    LINKS_TAG,
+    in_text,
+    moments,
+    objects,
+    references,
+)
 from satellite.protocols.readers.messagepack import list_at, read_value, skip
 from satellite.protocols.rows import Rows, check_spans, decode_rows, plain_reply, say_broken, say_dropped
 from satellite.protocols.values import (
@@ -77,9 +85,13 @@ class DatadogSpan(msgspec.Struct):
     """ns."""
     duration: Any = None
     """ns."""
+    span_links: Any = None
+    span_events: Any = None
 
 
-_TELLING = frozenset((SERVICE_TAG, KIND_TAG, "error", STATUS_TAG, "lightstep.meta_event"))
+_TELLING = frozenset(
+    (LINKS_TAG, EVENTS_TAG, SERVICE_TAG, KIND_TAG, "error", STATUS_TAG, "lightstep.meta_event")
+)
 _NO_MARKS = Marks(0)
 _NIL = b"\xc0"
 
@@ -216,6 +228,7 @@ class _Writer:
         service = ""
         error_told = False
         meta = span.meta if isinstance(span.meta, dict) else {}
+        links, events = objects(span.span_links), objects(span.span_events)
         if not _TELLING.isdisjoint(meta):
             service = text_of(plain_value(meta.get(SERVICE_TAG, "")))
             if KIND_TAG in meta:
@@ -226,7 +239,12 @@ class _Writer:
                 failed = failed or says_error(plain_value(meta[STATUS_TAG]))
             if is_true(plain_value(meta.get("lightstep.meta_event"))):
                 marks = Marks.META_EVENT
-            meta = {key: value for key, value in meta.items() if key != SERVICE_TAG}
+            told = {SERVICE_TAG}
+            if more := in_text(meta.get(LINKS_TAG), "span_id"):
+                links, told = links or more, told | {LINKS_TAG}
+            if more := in_text(meta.get(EVENTS_TAG), "time_unix_nano"):
+                events, told = events or more, told | {EVENTS_TAG}
+            meta = {key: value for key, value in meta.items() if key not in told}
         codes = self._rows.tags(meta)
         if isinstance(span.metrics, dict):
             codes += self._rows.tags(span.metrics)
@@ -235,18 +253,24 @@ class _Writer:
                 codes.append(self._rows.tag(key, plain_value(value)))
         if failed and not error_told:
             codes.append(self._rows.tag("error", True))
-        trace = _id(span.trace_id)
+        trace, parent = _id(span.trace_id), _id(span.parent_id).low
+        other_spans = [*references(links)]
+        if other_spans and parent:
+            own = encode_reference(follows=False, trace_high=0, trace_low=0, span_id=parent)
+            other_spans.insert(0, own)
         return self._rows.add(
             reporter=self._code(service or text_of(plain_value(span.service))),
             operation=text_of(plain_value(span.name)),
             trace=trace if trace.high else trace._replace(high=self._highs.get(trace.low, 0)),
             span_id=_id(span.span_id),
             times=read_times(whole_number(span.start), whole_number(span.duration), self._received_ns),
-            parent=_id(span.parent_id).low,
+            parent=parent,
             kind=kind,
             status=Status.ERROR if failed else Status.UNSET,
             marks=marks,
             tags=codes,
+            logs=[self._rows.log(time_ns, fields) for time_ns, fields in moments(events)],
+            references=other_spans,
         )
 
     def _code(self, service: str) -> int:

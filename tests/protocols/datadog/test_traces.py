@@ -89,6 +89,71 @@ def test_the_upper_half_of_a_trace_id_travels_in_meta() -> None:
     assert decode_span(meta={"_dd.p.tid": "none"}).trace_id == f"{1:016x}"
 
 
+LINK = {"attributes": {"reason": "retry"}, "tracestate": "dd=s:1"}
+MOMENT_NS = 1_700_000_000_000_005_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {
+            "span_links": [LINK | {"trace_id": 10, "trace_id_high": 3, "span_id": 11, "flags": 1}],
+            "span_events": [
+                {
+                    "time_unix_nano": MOMENT_NS,
+                    "name": "boom",
+                    "attributes": {
+                        "text": {"type": 0, "string_value": "x"},
+                        "flag": {"type": 1, "bool_value": True},
+                        "n": {"type": 2, "int_value": 5},
+                        "real": {"type": 3, "double_value": 0.5},
+                        "list": {
+                            "type": 4,
+                            "array_value": {
+                                "values": [{"type": 0, "string_value": "a"}, {"type": 2, "int_value": 1}]
+                            },
+                        },
+                    },
+                }
+            ],
+        },
+        {
+            "meta": {
+                "_dd.span_links": json.dumps(
+                    [LINK | {"trace_id": "0000000000000003000000000000000a", "span_id": "000000000000000b"}]
+                ),
+                "events": json.dumps(
+                    [
+                        {
+                            "name": "boom",
+                            "time_unix_nano": MOMENT_NS,
+                            "attributes": {"text": "x", "flag": True, "n": 5, "real": 0.5, "list": ["a", 1]},
+                        }
+                    ]
+                ),
+            }
+        },
+    ],
+    ids=["fields", "meta"],
+)
+def test_links_are_references_and_events_are_logs(fields: dict[str, Any]) -> None:
+    span = decode_span(parent_id=7, **fields)
+    own, link = span.references
+    assert (own.kind, own.trace_id, own.span_id) == ("child_of", span.trace_id, f"{7:016x}")
+    assert (link.kind, link.trace_id, link.span_id) == ("follows_from", f"{3:016x}{10:016x}", f"{11:016x}")
+    assert (span.parent_span_id, link.attributes) == (own.span_id, {"reason": "retry"})
+    [log] = span.logs
+    assert log.time_us == MOMENT_NS // 1000
+    assert log.fields == {"event": "boom", "text": "x", "flag": True, "n": 5, "real": 0.5, "list": ["a", 1]}
+    assert span.tags == {}
+
+
+@pytest.mark.parametrize("text", ["", "[", "5", "[1]", "{}", "[{}]", '[{"other": 1}]', 5])
+def test_what_is_no_list_of_links_or_events_stays_a_tag(text: Any) -> None:
+    span = decode_span(meta={"_dd.span_links": text, "events": text}, span_links=text, span_events=text)
+    assert (span.tags, span.logs, span.references) == ({"_dd.span_links": text, "events": text}, [], [])
+
+
 def test_spans_without_ids_are_dropped_by_name() -> None:
     report, [kept] = decode_one(pack([[{"name": "lost"}, {"span_id": 2, "start": 1}]]))
     assert report.dropped == {"no_ids": 1}
