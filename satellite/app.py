@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from satellite.api.explorer_service import add_explorer
+from satellite.api.later import Later
 from satellite.api.operations import Diagnostics, Listener, Setting
 from satellite.api.traps import OF_CONNECTIONS, Traps
 from satellite.edges.grpc.services import Services
@@ -50,8 +51,7 @@ from satellite.telemetry import Metrics, Witness, get_logger, version
 from satellite.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
-
+    from starlette.types import ASGIApp
 
 log = get_logger(__name__)
 
@@ -60,26 +60,6 @@ _WRITERS = 8
 
 _MAKING = threading.Lock()
 """Held while an API is made, since FastAPI's way with warning filters is not safe for several threads."""
-
-
-class _Later:
-    """An application that is made while the satellite takes its first spans; whoever asks it before, waits.
-
-    Importing FastAPI takes as long as all the rest of the start.
-    """
-
-    def __init__(self, factory: Callable[[], ASGIApp]) -> None:
-        self._factory = factory
-        self._made: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
-
-    async def make(self) -> None:
-        """Make it, in a thread."""
-        self._made.set_result(await asyncio.to_thread(self._factory))
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        application = await asyncio.shield(self._made)
-        await application(scope, receive, send)
 
 
 class App:
@@ -130,7 +110,8 @@ class App:
         """
         self._loop = asyncio.get_running_loop()
         async with AsyncExitStack() as opened:
-            await self._open(opened)
+            await self._open_store(opened)
+            self._open_intake(opened)
             await self._listen(opened)
             try:
                 await self._serve(opened, started, signals=signals)
@@ -201,9 +182,10 @@ class App:
 
     # Open, start
 
-    async def _open(self, opened: AsyncExitStack) -> None:
+    async def _open_store(self, opened: AsyncExitStack) -> None:
+        """What keeps spans, and what is kept beside them."""
         settings = self._settings
-        self._page = page = Page.create()
+        self._page = page = Page.create(self._receivers_wanted)
         opened.callback(page.close)
         self._store, self._kept = await asyncio.to_thread(open_storage, settings, time.monotonic)
         opened.push_async_callback(asyncio.to_thread, self._store.close)
@@ -229,6 +211,10 @@ class App:
         self._slots = Slots(self._kept)
         self._streams = Streams(self._store, self._clock_ns, state=self._kept, commons=commons)
         opened.push_async_callback(asyncio.to_thread, self._streams.close)
+
+    def _open_intake(self, opened: AsyncExitStack) -> None:
+        """The way of reports to the store, and who is told of them."""
+        settings, page = self._settings, self._page
         self._metrics = Metrics()
         self._metrics.watch_projects(self._figures)
         remembered = self._store.remembered
@@ -284,7 +270,7 @@ class App:
             await asyncio.to_thread(self._certificates.refresh)
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
-        self._api = _Later(self._make_api)
+        self._api = Later(self._make_api)
         self._spans = self._make_span_ports(diagnostics.notes.append)
         opened.push_async_callback(self._spans.close)
         self._spans.open()

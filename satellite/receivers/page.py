@@ -20,8 +20,6 @@ _WAITING, _FULL, _WIDTH = 0, 1, 8
 STORE = 0
 """The number of the store's process, which takes what is imported; receivers count from 1."""
 
-RECEIVERS_MAX = 63
-
 
 class Page:
     """The numbers; made by the store's process, found by a receiver through the file descriptor."""
@@ -33,14 +31,14 @@ class Page:
         self._counting = threading.Lock()
 
     @classmethod
-    def create(cls) -> Self:
-        """All zero."""
+    def create(cls, receivers: int) -> Self:
+        """All zero, for the store's process and so many receivers."""
         if sys.platform == "linux":
             descriptor = os.memfd_create("satellite")
         else:
             with tempfile.TemporaryFile() as file:
                 descriptor = os.dup(file.fileno())
-        os.ftruncate(descriptor, (_HEAD + (RECEIVERS_MAX + 1) * _WIDTH) * 8)
+        os.ftruncate(descriptor, (_HEAD + (1 + receivers) * _WIDTH) * 8)
         return cls(descriptor)
 
     def close(self) -> None:

@@ -4,12 +4,8 @@ The only room that knows flags, files and environment names; below `app` everybo
 """
 
 from satellite.settings.declaration import (
-    ANY_FREE_PORT,
     CERTIFICATES,
     NEIGHBOURS_PORTS,
-    NO_EFFECT,
-    NO_EFFECT_PREFIXES,
-    OFF,
     PORTS,
     SECOND_PORTS,
     BadSetting,
@@ -17,7 +13,9 @@ from satellite.settings.declaration import (
     help_of,
     names_of,
 )
+from satellite.settings.no_effect import NO_EFFECT, NO_EFFECT_PREFIXES
 from satellite.settings.sources import BASE_CONFIG, ENVIRONMENT_PREFIX, Loaded, Shown, load
+from satellite.settings.values import ANY_FREE_PORT, OFF
 
 __all__ = [
     "ANY_FREE_PORT",

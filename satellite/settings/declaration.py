@@ -1,29 +1,36 @@
-"""Every setting: name, type, default, unit, help; and the names of the original that mean nothing here."""
+"""Every setting: name, type, default, unit, help."""
 
 from __future__ import annotations
 
 import ast
-import json
-import re
-from collections.abc import Mapping
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, Secret, model_validator
+from pydantic import BaseModel, ConfigDict, Field, Secret, model_validator
 
-from satellite.faults.profiles import PROFILES
 from satellite.intake.tokens import is_project_name
-
-OFF = 0
-"""As a port: no listener."""
-
-ANY_FREE_PORT = -1
-"""As a port (ours): the system picks a free one; written `free`."""
-
-
-RECEIVERS_MAX = 63
+from satellite.settings.values import (
+    ANY_FREE_PORT,
+    OFF,
+    Bytes,
+    BytesByProject,
+    BytesOrNone,
+    ClickHouseUrl,
+    Count,
+    File,
+    Names,
+    OptionalFile,
+    PathPrefix,
+    Port,
+    Profile,
+    ProjectByToken,
+    Seconds,
+    SecondsByProject,
+    SecondsOrNone,
+    Tags,
+)
 
 CERTIFICATES = Path("mock-lightstep-satellite", "certs")
 """The default of `cert_dir` below the user's folder for state (XDG Base Directory Specification 0.8)."""
@@ -41,100 +48,6 @@ class Original:
 
     def __init__(self, *names: str) -> None:
         self.names = names
-
-
-# Values as people write them
-
-
-def _port(value: object) -> object:
-    if isinstance(value, bool):  # YAML's `off` and `on`
-        if value:
-            message = "write a port's number, or 0 for no listener"
-            raise ValueError(message)
-        return OFF
-    words = {"off": OFF, "free": ANY_FREE_PORT}
-    return words.get(value.strip().lower(), value) if isinstance(value, str) else value
-
-
-def _map(value: object) -> object:
-    """JSON in a text; a mapping stays."""
-    if isinstance(value, str):
-        try:
-            return json.loads(value) if value.strip() else {}
-        except ValueError:
-            message = 'not JSON; write it as {"name": "value"}'
-            raise ValueError(message) from None
-    return value
-
-
-def _tags(value: object) -> object:
-    """`key:value,key:value`; the value may hold colons."""
-    if not isinstance(value, str):
-        return value
-    pairs = [part.partition(":") for part in value.split(",") if part.strip()]
-    if any(not key.strip() or not colon for key, colon, _ in pairs):
-        message = "write tags as key:value,key:value"
-        raise ValueError(message)
-    return {key.strip(): text.strip() for key, _, text in pairs}
-
-
-def _names(value: object) -> object:
-    """A text with commas, or a list of such texts."""
-    texts = [value] if isinstance(value, str) else value
-    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
-        return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
-    return value
-
-
-def _project(name: str) -> str:
-    if not is_project_name(name):
-        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and more than dots)"
-        raise ValueError(message)
-    return name
-
-
-def _profile(name: str) -> str:
-    if name and name not in PROFILES:
-        message = f"no profile of faults; there are {', '.join(PROFILES)}"
-        raise ValueError(message)
-    return name
-
-
-def _path_prefix(path: str) -> str:
-    path = path.rstrip("/")
-    if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
-        message = "a path has letters, digits, '.', '_', '~', '-' between slashes, as in /satellite"
-        raise ValueError(message)
-    return path
-
-
-def _clickhouse(url: Secret[str]) -> Secret[str]:
-    from satellite.store.clickhouse.server import Server
-
-    text = url.get_secret_value()
-    scheme, _, rest = text.partition("://")
-    if scheme in {"http", "https"}:
-        Server.of(text)
-    elif text and not (scheme == "chdb" and rest.startswith("/") and rest.strip("/")):
-        message = "write it as chdb:///path, with a folder of its own, or as http(s)://user:password@host:8123/database"
-        raise ValueError(message)
-    return url
-
-
-def _home(path: Path | str | None) -> Path | None:
-    return Path(path).expanduser() if path else None
-
-
-_ONLY_DIAGNOSTICS = frozenset({"diagnostics_plain_port", "diagnostic_port", "babysitter_port"})
-"""The original's names of a port that had nothing but diagnostics; LightStep's scripts for developers set the last to 0."""
-
-Port = Annotated[int, BeforeValidator(_port), Field(ge=ANY_FREE_PORT, le=65535)]
-BytesOrNone = Annotated[int, Field(ge=0)]
-Bytes = Annotated[int, Field(ge=1)]
-Project = Annotated[str, AfterValidator(_project)]
-ProjectByToken = Annotated[dict[Annotated[str, Field(min_length=1)], Project], BeforeValidator(_map)]
-File = Annotated[Path, BeforeValidator(_home)]
-OptionalFile = Annotated[Path | None, BeforeValidator(_home)]
 
 
 class Settings(BaseModel):
@@ -163,7 +76,7 @@ class Settings(BaseModel):
     """Any protocol: gRPC and HTTP, without TLS; with, too, see `mixed_tls`."""
     developer_plain_port: Port = 8360
     """The same as `plain_port` once more, at the port that tracers use for a developer satellite."""
-    faults: Annotated[str, AfterValidator(_profile)] = ""
+    faults: Profile = ""
     """A profile of faults for every project from the start: flaky-network, overloaded, rolling-restart, wrong-token,
     kill-switch, typical, slow_succeed, slow_fail."""
     benchmark_mode: Literal["", "typical", "slow_succeed", "slow_fail"] = ""
@@ -175,7 +88,7 @@ class Settings(BaseModel):
     grpc_engine: Literal["edge", "grpcio"] = "edge"
     """What serves gRPC: the satellite's own edge, on every port for reports; or grpcio's server, on the ports for gRPC
     only, which then take nothing else."""
-    receivers: Annotated[int | None, Field(ge=0, le=RECEIVERS_MAX)] = None
+    receivers: Annotated[int | None, Field(ge=0, le=63)] = None
     """Processes that take and decode reports, in front of the one that stores and answers; 0: all in one process. Not set:
     by the processors that may be used, none on two or fewer or with little memory."""
     mixed_tls: bool | None = None
@@ -201,7 +114,7 @@ class Settings(BaseModel):
     ] = 8000
     """Explorer: the API under `/api/v1`, and `/diagnostics`; HTTP."""
 
-    path_prefix: Annotated[str, AfterValidator(_path_prefix)] = ""
+    path_prefix: PathPrefix = ""
     """Path below which a proxy shows the Explorer, as in `/satellite`; not needed when the proxy says it in
     `X-Forwarded-Prefix`. Whether the proxy takes it away or leaves it makes no difference."""
 
@@ -219,8 +132,7 @@ class Settings(BaseModel):
     """Memory for the spans of one project; the oldest go first, to `data_dir` when there is one. With the traffic it
     decides the recall window."""
     bytes_per_project_overrides: Annotated[
-        dict[Project, Bytes],
-        BeforeValidator(_map),
+        BytesByProject,
         Original("reporter_bytes_per_project_overrides", "bytes_per_project_override"),
     ] = {}
     """Other values of `bytes_per_project` for some projects: `{"project": bytes}`."""
@@ -239,7 +151,7 @@ class Settings(BaseModel):
     store: Literal["recall", "clickhouse"] = "recall"
     """The engine that keeps the spans: the satellite's own, in memory and in `data_dir`; or ClickHouse's, at
     `clickhouse_url`, which needs `pip install "mock-lightstep-satellite[server,clickhouse]"`."""
-    clickhouse_url: Annotated[Secret[str], AfterValidator(_clickhouse)] = Secret("")
+    clickhouse_url: ClickHouseUrl = Secret("")
     """Where `store` clickhouse keeps everything: `chdb:///path`, a folder in which ClickHouse runs inside the satellite's own
     process; or `http(s)://user:password@host:8123/database`, a server, which several satellites may share. It has budgets as
     `data_dir` has (`disk_bytes_per_project`, `disk_bytes_in_total`)."""
@@ -251,19 +163,17 @@ class Settings(BaseModel):
     memory, and gone with the process. One satellite to a folder."""
     disk_bytes_per_project: Bytes = 10_000_000_000
     """Disk for the spans of one project in `data_dir`; the oldest go first. With the traffic it decides the recall window."""
-    disk_bytes_per_project_overrides: Annotated[dict[Project, Bytes], BeforeValidator(_map)] = {}
+    disk_bytes_per_project_overrides: BytesByProject = {}
     """Other values of `disk_bytes_per_project` for some projects: `{"project": bytes}`."""
     disk_bytes_in_total: Bytes | None = None
     """Disk for the spans of all projects; beyond it the largest projects lose their oldest. Not set: four fifths of what
     is free or ours at the start."""
-    retention_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    retention_seconds: Seconds | None = None
     """How long a span is kept after it arrived, where `store` is clickhouse; it goes a twentieth of that later at most. Not set:
     as long as the budgets allow."""
-    retention_seconds_overrides: Annotated[
-        dict[Project, Annotated[float, Field(gt=0, allow_inf_nan=False)]], BeforeValidator(_map)
-    ] = {}
+    retention_seconds_overrides: SecondsByProject = {}
     """Other values of `retention_seconds` for some projects: `{"project": seconds}`."""
-    duplicate_window_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 120.0
+    duplicate_window_seconds: SecondsOrNone = 120.0
     """How far back a span that comes again is recognised and kept once; 0 looks for none."""
     max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
         64 * 2**20
@@ -271,37 +181,37 @@ class Settings(BaseModel):
     """The largest report, as sent and once more after decompression; a larger one is refused."""
     max_waiting_bytes: Bytes = 256 * 2**20
     """Reports that arrived and wait to be stored; beyond it senders are told to try later and `/_ready` says no."""
-    ingestion_tags: Annotated[dict[str, str], BeforeValidator(_tags)] = {}
+    ingestion_tags: Tags = {}
     """Tags that every span gets as it arrives: `key:value,key:value`."""
 
     cert_dir: File = Path("~/.local/state", CERTIFICATES)
     """Folder of the satellite's own CA and certificate; they are made there when it is empty. When the environment
     has XDG_STATE_HOME, the default is there instead of in `~/.local/state`."""
-    san: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    san: Names = ()
     """More DNS names and IP addresses that the own certificate is for, with commas between them."""
     tls_cert_prefix: OptionalFile = None
     """A certificate of yours instead: `<prefix>.bundle.pem` (with its chain) and `<prefix>.key.pem`."""
 
-    allowed_hosts: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
+    allowed_hosts: Names = ()
     """More names that the Explorer's and the admin ports may be called by, with commas between them; `.example.com` with all
     below it, `*` any. Addresses, `localhost` and the names of the certificate are allowed without."""
-    question_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    question_seconds_max: Seconds = 10.0
     """How long a question of the Explorer may take before it is given up."""
 
-    connections_per_port_max: Annotated[int, Field(ge=1)] = 4096
+    connections_per_port_max: Count = 4096
     """Open connections of one port; more are told to try later."""
-    connections_per_peer_max: Annotated[int, Field(ge=1)] = 1024
+    connections_per_peer_max: Count = 1024
     """Open connections of one port from one address, so that one client cannot take all of them."""
     streams_per_connection_max: Annotated[int, Field(ge=1, le=2**31 - 1)] = 256
     """Calls and requests at a time on one connection of HTTP/2; clients are told, and wait with more."""
     header_list_bytes_max: Annotated[int, Field(ge=4096, le=2**20)] = 65_536
     """The headers of a request over HTTP/2, as RFC 9113 counts them; more are answered 431. HTTP/1 has 64 KiB."""
-    handshake_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 10.0
+    handshake_seconds_max: Seconds = 10.0
     """For a TLS handshake, for the head of a request once it began, for the first settings of HTTP/2."""
-    idle_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 75.0
+    idle_seconds_max: Seconds = 75.0
     """Silence after which a connection of HTTP/1 is closed, between requests or within a body. Over HTTP/2 a client that is
     silent is asked for a sign of life instead."""
-    slow_seconds_max: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 30.0
+    slow_seconds_max: Seconds = 30.0
     """How long a client may leave its answers untaken, or send a body below `body_bytes_per_second_min`."""
     body_bytes_per_second_min: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 500.0
     """The least rate of a body or message that is not complete, on average since it began; 0: any. Over HTTP a slower one is
@@ -313,7 +223,7 @@ class Settings(BaseModel):
     """`auto`: text on a terminal, else JSON, one object per line."""
     logging_verbose: bool = False
     """The same as `logging_level` debug."""
-    shutdown_grace_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 10.0
+    shutdown_grace_seconds: SecondsOrNone = 10.0
     """After SIGTERM or Ctrl-C: how long reports in hand may take before they are cut off."""
 
     @model_validator(mode="before")
@@ -374,49 +284,6 @@ def names_of(name: str) -> tuple[str, ...]:
 
 FIELDS = {known: name for name in Settings.model_fields for known in names_of(name)}
 """The setting behind each name that it has."""
-
-_SAAS = "it is for the connection to LightStep's servers, and there is none"
-_ALL_SPANS = "every span is kept, none is sampled"
-_OWN_SPANS = "the satellite does not trace itself"
-_STATSD = "metrics are at /metrics of the admin ports, for Prometheus"
-NO_EFFECT: Mapping[str, str] = {
-    "api_key": _SAAS,
-    "enable_meta_events": "spans of tracers about themselves are kept like all others",
-    "forwarded_tags": _SAAS,
-    "guid": _SAAS,
-    "lightstep_access_token": _OWN_SPANS,
-    "lightstep_collector_host": _OWN_SPANS,
-    "lightstep_collector_plaintext": _OWN_SPANS,
-    "lightstep_collector_port": _OWN_SPANS,
-    "lightstep_use_http": _OWN_SPANS,
-    "lightstep_verbose": _OWN_SPANS,
-    "pool": _SAAS,
-    "routing_tags": _SAAS,
-    "sample_one_in_n": _ALL_SPANS,
-    "sample_percent": _ALL_SPANS,
-    "satellite_key": _SAAS,
-    "satellite_type_flavor": "there is one kind of satellite",
-}
-"""Names of the original that are accepted without effect, and why. See also NO_EFFECT_PREFIXES."""
-
-NO_EFFECT_PREFIXES: Mapping[str, str] = {
-    "logging_stderr_config_": "use logging_level and logging_format",
-    "rainbow_": _SAAS,
-    "space_station_": _SAAS,
-    "span_forwarding_": _SAAS,
-    "span_fowarding_": _SAAS,  # as LightStep's documentation spelled it
-    "statsd_": _STATSD,
-}
-"""The same for all names that begin so."""
-
-
-def why_no_effect(name: str, value: object = None) -> str | None:
-    """The reason why this name of the original has no effect here, with this value; None when it has one, or is unknown."""
-    if name in _ONLY_DIAGNOSTICS and _port(value) in (OFF, str(OFF)):
-        return "there it switched a page of diagnostics off; here Explorer is at that port, `explorer_port` 0 switches it off"
-    if name in NO_EFFECT:
-        return NO_EFFECT[name]
-    return next((why for prefix, why in NO_EFFECT_PREFIXES.items() if name.startswith(prefix)), None)
 
 
 def help_of(name: str) -> str:

@@ -20,15 +20,14 @@ from pydantic import Secret, ValidationError
 from satellite.settings.declaration import (
     CERTIFICATES,
     FIELDS,
-    NO_EFFECT,
-    OFF,
     SECOND_PORTS,
     BadSetting,
     Settings,
     help_of,
     names_of,
-    why_no_effect,
 )
+from satellite.settings.no_effect import NO_EFFECT, why_no_effect
+from satellite.settings.values import OFF
 
 
 class _Given(NamedTuple):

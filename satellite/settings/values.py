@@ -1,0 +1,118 @@
+"""Values as people write them in flags, files and the environment: types for fields, each with what it takes and refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, Field, Secret
+
+from satellite.faults.profiles import PROFILES
+from satellite.intake.tokens import is_project_name
+
+OFF = 0
+"""As a port: no listener."""
+
+ANY_FREE_PORT = -1
+"""As a port (ours): the system picks a free one; written `free`."""
+
+
+def port(value: object) -> object:
+    """A port's number for its words; anything else as it is."""
+    if isinstance(value, bool):  # YAML's `off` and `on`
+        if value:
+            message = "write a port's number, or 0 for no listener"
+            raise ValueError(message)
+        return OFF
+    words = {"off": OFF, "free": ANY_FREE_PORT}
+    return words.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+def _map(value: object) -> object:
+    """JSON in a text; a mapping stays."""
+    if isinstance(value, str):
+        try:
+            return json.loads(value) if value.strip() else {}
+        except ValueError:
+            message = 'not JSON; write it as {"name": "value"}'
+            raise ValueError(message) from None
+    return value
+
+
+def _tags(value: object) -> object:
+    """`key:value,key:value`; the value may hold colons."""
+    if not isinstance(value, str):
+        return value
+    pairs = [part.partition(":") for part in value.split(",") if part.strip()]
+    if any(not key.strip() or not colon for key, colon, _ in pairs):
+        message = "write tags as key:value,key:value"
+        raise ValueError(message)
+    return {key.strip(): text.strip() for key, _, text in pairs}
+
+
+def _names(value: object) -> object:
+    """A text with commas, or a list of such texts."""
+    texts = [value] if isinstance(value, str) else value
+    if isinstance(texts, list | tuple) and all(isinstance(text, str) for text in texts):
+        return tuple(name.strip() for text in texts for name in text.split(",") if name.strip())
+    return value
+
+
+def _project(name: str) -> str:
+    if not is_project_name(name):
+        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and more than dots)"
+        raise ValueError(message)
+    return name
+
+
+def _profile(name: str) -> str:
+    if name and name not in PROFILES:
+        message = f"no profile of faults; there are {', '.join(PROFILES)}"
+        raise ValueError(message)
+    return name
+
+
+def _path_prefix(path: str) -> str:
+    path = path.rstrip("/")
+    if path and not re.fullmatch(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+", path):
+        message = "a path has letters, digits, '.', '_', '~', '-' between slashes, as in /satellite"
+        raise ValueError(message)
+    return path
+
+
+def _clickhouse(url: Secret[str]) -> Secret[str]:
+    from satellite.store.clickhouse.server import Server
+
+    text = url.get_secret_value()
+    scheme, _, rest = text.partition("://")
+    if scheme in {"http", "https"}:
+        Server.of(text)
+    elif text and not (scheme == "chdb" and rest.startswith("/") and rest.strip("/")):
+        message = "write it as chdb:///path, with a folder of its own, or as http(s)://user:password@host:8123/database"
+        raise ValueError(message)
+    return url
+
+
+def _home(path: Path | str | None) -> Path | None:
+    return Path(path).expanduser() if path else None
+
+
+Port = Annotated[int, BeforeValidator(port), Field(ge=ANY_FREE_PORT, le=65535)]
+BytesOrNone = Annotated[int, Field(ge=0)]
+Bytes = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+Project = Annotated[str, AfterValidator(_project)]
+BytesByProject = Annotated[dict[Project, Bytes], BeforeValidator(_map)]
+SecondsByProject = Annotated[dict[Project, Seconds], BeforeValidator(_map)]
+ProjectByToken = Annotated[dict[Annotated[str, Field(min_length=1)], Project], BeforeValidator(_map)]
+Names = Annotated[tuple[str, ...], BeforeValidator(_names)]
+Tags = Annotated[dict[str, str], BeforeValidator(_tags)]
+Profile = Annotated[str, AfterValidator(_profile)]
+PathPrefix = Annotated[str, AfterValidator(_path_prefix)]
+ClickHouseUrl = Annotated[Secret[str], AfterValidator(_clickhouse)]
+File = Annotated[Path, BeforeValidator(_home)]
+OptionalFile = Annotated[Path | None, BeforeValidator(_home)]
