@@ -13,21 +13,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
+from satellite.errors import BadReport, SatelliteError
 from satellite.model.report import Decoded, Receipt
+from satellite.protocols.refused import grpc_code_of
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 BINARY, TEXT = "application/grpc-web", "application/grpc-web-text"
-
-INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 8, 13, 14
-STATUS: dict[type[SatelliteError], int] = {
-    BadReport: INVALID_ARGUMENT,
-    AccessDenied: INVALID_ARGUMENT,
-    TooLarge: RESOURCE_EXHAUSTED,
-    Overloaded: UNAVAILABLE,
-    StoreFailed: UNAVAILABLE,
-}
-"""How gRPC answers a refused report (wire-protocols.md §0.3, §1.2); an error that is not here is INTERNAL."""
 
 _PREFIX_BYTES = 5
 _MESSAGE, _TRAILERS = 0x00, 0x80
@@ -91,7 +82,7 @@ def _encode(protocol: WireProtocol, receipt: Receipt, head: RequestHead) -> Repl
 
 
 def _refused(protocol: WireProtocol, refusal: SatelliteError) -> bytes:
-    status = STATUS.get(type(refusal), INTERNAL)
+    status = grpc_code_of(refusal)
     lines = b"grpc-status: %d\r\ngrpc-message: %b\r\n" % (status, percent_encoded(refusal.message))
     if (details := protocol.grpc_details(refusal)) is not None:
         lines += b"grpc-status-details-bin: %b\r\n" % base64.b64encode(details).rstrip(b"=")

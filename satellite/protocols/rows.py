@@ -18,16 +18,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
-from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tags import encode_tag
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
 from satellite.protocols.values import TELLING, SpanId, Times, plain_value, sound_text
-from satellite.protocols.wire import Reply
 
 SPANS_MAX = 2**20
 LEAST_SPAN_BYTES = 16
@@ -396,27 +395,3 @@ def say_broken(report: Report, count: int) -> None:
     """Note in a report that spans held invalid UTF-8; nothing when none did."""
     if count:
         report.warnings.append(f"{count} spans held invalid UTF-8; it was replaced by U+FFFD")
-
-
-def plain_reply(receipt: Receipt, status: int) -> Reply:
-    """An answer in plain text: `status` and the warnings when spans were kept, else what was wrong.
-
-    Bad data and tokens: 400; too large: 413; for the rest 503, which clients and proxies take for «try again».
-    """
-    text = "text/plain; charset=utf-8"
-    if receipt.refusal is None:
-        return Reply(status, text, "\n".join(receipt.warnings).encode())
-    return Reply(status_of(receipt.refusal), text, receipt.refusal.message.encode("utf-8", "replace"))
-
-
-def status_of(refusal: SatelliteError) -> int:
-    """The HTTP status of a refusal."""
-    match refusal:
-        case Overloaded():
-            return 503
-        case TooLarge():
-            return 413
-        case BadReport() | AccessDenied():
-            return 400
-        case _:
-            return 503

@@ -31,7 +31,7 @@ class Scene:
         self.arrivals = Arrivals()
         self.reporters = Reporters()
         log = RequestLog(bytes_per_project=0, bytes_in_total=0)
-        self.page = Page.create()
+        self.page = Page.create(0)
         self.fences = Fences(
             store,
             self.arrivals,

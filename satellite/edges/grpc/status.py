@@ -7,7 +7,7 @@ import re
 import grpc
 
 from satellite.errors import BadReport, SatelliteError
-from satellite.protocols.grpc_web import STATUS
+from satellite.protocols.refused import grpc_code_of
 
 DETAILS_TRAILER = "grpc-status-details-bin"
 """The serialised google.rpc.Status."""
@@ -36,8 +36,7 @@ def number(code: grpc.StatusCode) -> int:
 
 def code_of(refusal: SatelliteError) -> grpc.StatusCode:
     """The status of a refused report."""
-    found = STATUS.get(type(refusal))
-    return grpc.StatusCode.INTERNAL if found is None else _BY_NUMBER[found]
+    return _BY_NUMBER[grpc_code_of(refusal)]
 
 
 def code_of_message(fault: SatelliteError) -> grpc.StatusCode:

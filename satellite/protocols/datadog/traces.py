@@ -27,7 +27,8 @@ from satellite.protocols.datadog.links_and_events import (
     references,
 )
 from satellite.protocols.readers.messagepack import list_at, read_value, skip
-from satellite.protocols.rows import Rows, check_spans, decode_rows, plain_reply, say_broken, say_dropped
+from satellite.protocols.refused import plain_reply
+from satellite.protocols.rows import Rows, check_spans, decode_rows, say_broken, say_dropped
 from satellite.protocols.values import (
     KIND_TAG,
     MASK,

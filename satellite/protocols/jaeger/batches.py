@@ -29,7 +29,8 @@ from satellite.protocols.readers.thrift import (
     read_struct,
 )
 from satellite.protocols.references import SentReference
-from satellite.protocols.rows import SPAN_BYTES_MAX, check_spans, decode_rows, plain_reply
+from satellite.protocols.refused import plain_reply
+from satellite.protocols.rows import SPAN_BYTES_MAX, check_spans, decode_rows
 from satellite.protocols.values import MASK, SpanId, read_id
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 

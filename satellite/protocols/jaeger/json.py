@@ -29,7 +29,8 @@ from satellite.protocols.jaeger.model import (
 )
 from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.references import SentReference
-from satellite.protocols.rows import Rows, decode_rows, plain_reply
+from satellite.protocols.refused import plain_reply
+from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.values import is_true, kind_of, plain_value, read_id, whole_number
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import msgspec
 from google.protobuf.message import DecodeError
 
-from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.errors import BadReport, SatelliteError
 from satellite.model.access_tokens import is_secret, without_token, without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
@@ -23,6 +23,7 @@ from satellite.model.tags import text_of
 from satellite.pb import lightstep_metrics_pb2 as metrics
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep import protobuf as lightstep
+from satellite.protocols.refused import text_reply
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "tracer_metrics"
@@ -98,16 +99,9 @@ def _labels(labels: Sequence[bytes]) -> str:
 
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """An empty IngestResponse, which is no bytes at all; a reason in plain text where it was refused."""
-    match receipt.refusal:
-        case None:
-            return Reply(200, PROTOBUF, b"")
-        case TooLarge() as refusal:
-            status = 413
-        case BadReport() | AccessDenied() as refusal:
-            status = 400
-        case refusal:
-            status = 503
-    return Reply(status, "text/plain; charset=utf-8", refusal.message.encode())
+    if receipt.refusal is not None:
+        return text_reply(receipt.refusal)
+    return Reply(200, PROTOBUF, b"")
 
 
 PROTOCOL = WireProtocol(

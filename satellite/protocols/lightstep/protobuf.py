@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, TooLarge
+from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
@@ -37,6 +37,7 @@ from satellite.protocols.readers.columns import (
     joined_bytes_of_each,
     messages_in,
 )
+from satellite.protocols.refused import is_final, status_of, text_reply
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 NAME = "lightstep"
@@ -189,12 +190,12 @@ def sender(body: bytes) -> bytes:
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """A ReportResponse with both timestamps; plain text only for «try later», so that Python tracers keep the spans."""
     refusal = receipt.refusal
-    if isinstance(refusal, Overloaded):
-        return Reply(503, "text/plain; charset=utf-8", refusal.message.encode())
+    if refusal is not None and not is_final(refusal):
+        return text_reply(refusal)
     response = response_of(receipt)
     if refusal is not None:
         response.errors.append(refusal.message.replace("%", "percent "))  # Go hands it to a format function
-    return Reply(_status(refusal), PROTOBUF, response.SerializeToString())
+    return Reply(status_of(refusal), PROTOBUF, response.SerializeToString())
 
 
 def response_of(receipt: Receipt) -> collector.ReportResponse:
@@ -213,18 +214,6 @@ def response_of(receipt: Receipt) -> collector.ReportResponse:
         for command in fault.commands:
             response.commands.add(**{command: True})
     return response
-
-
-def _status(refusal: SatelliteError | None) -> int:
-    match refusal:
-        case None:
-            return 200
-        case TooLarge():
-            return 413
-        case BadReport() | AccessDenied():
-            return 400
-        case _:
-            return 503
 
 
 PROTOCOL = WireProtocol(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.errors import BadReport, SatelliteError
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
 from satellite.protocols.readers import thrift, tjson
 from satellite.protocols.readers.thrift import Message
+from satellite.protocols.refused import is_final, status_of, text_reply
 from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
@@ -21,7 +22,6 @@ METHOD = "Report"
 THRIFT = "application/x-thrift"
 JSON = "application/json"
 
-_TEXT = "text/plain; charset=utf-8"
 _UNKNOWN_CALL = Message(METHOD, thrift.CALL, 0)
 """What is answered when the request's own envelope could not be read."""
 
@@ -73,29 +73,32 @@ def _report(
 
 
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
-    """A ReportResponse under the call's name and sequence id; an exception where the bytes were no such call."""
-    if _is_later(receipt.refusal):
-        return _later(receipt)
+    """A ReportResponse under the call's name and sequence id; an exception where the bytes were no such call.
+
+    Plain text for «try later»: Python keeps spans whose answer is not 200, or no Thrift.
+    """
+    refusal = receipt.refusal
+    if refusal is not None and not is_final(refusal):
+        return text_reply(refusal)
     call = _call(receipt)
     exception = _exception(receipt, call)
     if exception is not None:
-        return Reply(_status(receipt.refusal), THRIFT, thrift.write_exception(call, *exception))
+        return Reply(status_of(refusal), THRIFT, thrift.write_exception(call, *exception))
     content = thrift.write_struct(_result(receipt), crouton.RESULT)
-    return Reply(
-        _status(receipt.refusal), THRIFT, thrift.write_message(call._replace(type=thrift.REPLY), content)
-    )
+    return Reply(status_of(refusal), THRIFT, thrift.write_message(call._replace(type=thrift.REPLY), content))
 
 
 def encode_json(receipt: Receipt, _head: RequestHead) -> Reply:
     """As `encode`, in TJSON."""
-    if _is_later(receipt.refusal):
-        return _later(receipt)
+    refusal = receipt.refusal
+    if refusal is not None and not is_final(refusal):
+        return text_reply(refusal)
     call = _call(receipt)
     exception = _exception(receipt, call)
     if exception is not None:
-        return Reply(_status(receipt.refusal), JSON, tjson.write_exception(call, *exception))
+        return Reply(status_of(refusal), JSON, tjson.write_exception(call, *exception))
     reply = tjson.write_message(call._replace(type=thrift.REPLY), _result(receipt), crouton.RESULT)
-    return Reply(_status(receipt.refusal), JSON, reply)
+    return Reply(status_of(refusal), JSON, reply)
 
 
 def _result(receipt: Receipt) -> dict[str, Any]:
@@ -105,16 +108,6 @@ def _result(receipt: Receipt) -> dict[str, Any]:
         command for command in answer["commands"] if "disable" in command
     ]  # it has no other
     return {"success": {name: value for name, value in answer.items() if value}}
-
-
-def _is_later(refusal: SatelliteError | None) -> bool:
-    """Whether the same report may be welcome later: Python keeps spans whose answer is not 200, or no Thrift."""
-    return refusal is not None and not isinstance(refusal, BadReport | AccessDenied | TooLarge)
-
-
-def _later(receipt: Receipt) -> Reply:
-    assert receipt.refusal is not None
-    return Reply(503, _TEXT, receipt.refusal.message.encode())
 
 
 def _call(receipt: Receipt) -> Message:
@@ -133,12 +126,6 @@ def _exception(receipt: Receipt, call: Message) -> tuple[str, int] | None:
     else:
         kind = thrift.PROTOCOL_ERROR if call.name == METHOD else thrift.UNKNOWN_METHOD
     return crouton.refusal_text(refusal), kind
-
-
-def _status(refusal: SatelliteError | None) -> int:
-    if refusal is None:
-        return 200
-    return 413 if isinstance(refusal, TooLarge) else 400
 
 
 PROTOCOL = WireProtocol(

@@ -10,12 +10,13 @@ import json
 from collections.abc import Callable, Sequence
 from urllib.parse import parse_qsl
 
-from satellite.errors import AccessDenied, BadReport, SatelliteError, TooLarge
+from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
 from satellite.protocols.readers.compression import gunzip
 from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.readers.json_parts import read_members
+from satellite.protocols.refused import status_of
 from satellite.protocols.rows import Rows, decode_rows
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
@@ -77,26 +78,14 @@ def _read_query(query: bytes) -> tuple[bytes, str]:
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """A ReportResponse as plain JSON, never empty: an empty answer makes JavaScript send again."""
     answer = json.dumps(crouton.response(receipt), separators=(",", ":")).encode()
-    return Reply(_status(receipt.refusal), JSON, answer)
+    return Reply(status_of(receipt.refusal), JSON, answer)
 
 
 def encode_uri(receipt: Receipt, _head: RequestHead) -> Reply:
     """An empty script; a page that is going reads no answer, so a refusal is a comment for people."""
     refusal = receipt.refusal
     reason = crouton.refusal_text(refusal).replace("*/", "* /") if refusal else ""
-    return Reply(_status(refusal), JAVASCRIPT, f"/* {reason} */".encode() if reason else b"")
-
-
-def _status(refusal: SatelliteError | None) -> int:
-    match refusal:
-        case None:
-            return 200
-        case TooLarge():
-            return 413
-        case BadReport() | AccessDenied():
-            return 400
-        case _:
-            return 503
+    return Reply(status_of(refusal), JAVASCRIPT, f"/* {reason} */".encode() if reason else b"")
 
 
 PROTOCOL = WireProtocol(

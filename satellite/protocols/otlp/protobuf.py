@@ -20,7 +20,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status as RpcStatus
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from satellite.errors import AccessDenied, BadReport, BadRequest, SatelliteError, TooLarge
+from satellite.errors import SatelliteError
 from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
@@ -28,6 +28,7 @@ from satellite.protocols.otlp.json import to_protobuf
 from satellite.protocols.otlp.parts import PROTOCOL as NAME
 from satellite.protocols.otlp.request import read_requests
 from satellite.protocols.otlp.spans import TraceColumns
+from satellite.protocols.refused import UNAVAILABLE, grpc_code_of, status_of
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 PROTOBUF = "application/x-protobuf"
@@ -111,46 +112,33 @@ def partial_success(receipt: Receipt) -> tuple[int, str]:
 
 def refusal_reply(refusal: SatelliteError) -> Reply:
     """A refusal over HTTP, a google.rpc.Status as protobuf."""
-    status, code = _codes(refusal)
-    return Reply(status, PROTOBUF, _rpc_status(refusal, code).SerializeToString())
+    return Reply(
+        status_of(refusal), PROTOBUF, _rpc_status(refusal, grpc_code_of(refusal)).SerializeToString()
+    )
 
 
 def refusal_reply_json(refusal: SatelliteError) -> Reply:
     """The same as JSON."""
-    status, code = _codes(refusal)
+    code = grpc_code_of(refusal)
     body: dict[str, Any] = {"code": code, "message": refusal.message}
-    if code == _UNAVAILABLE:
+    if code == UNAVAILABLE:
         retry = {
             "@type": "type.googleapis.com/google.rpc.RetryInfo",
             "retryDelay": f"{RETRY_SECONDS}s",
         }
         body["details"] = [retry]
-    return Reply(status, JSON, msgspec.json.encode(body))
+    return Reply(status_of(refusal), JSON, msgspec.json.encode(body))
 
 
 def grpc_details(refusal: SatelliteError) -> bytes | None:
     """A google.rpc.Status with RetryInfo for what may be sent again (`grpc-status-details-bin`); None otherwise."""
-    _, code = _codes(refusal)
-    return _rpc_status(refusal, code).SerializeToString() if code == _UNAVAILABLE else None
-
-
-_INVALID_ARGUMENT, _RESOURCE_EXHAUSTED, _UNAVAILABLE = 3, 8, 14
-
-
-def _codes(refusal: SatelliteError) -> tuple[int, int]:
-    """(HTTP status, gRPC code): 4xx are final for OTLP's clients, 503 they send again."""
-    match refusal:
-        case TooLarge():
-            return 413, _RESOURCE_EXHAUSTED
-        case BadReport() | AccessDenied() | BadRequest():
-            return 400, _INVALID_ARGUMENT
-        case _:
-            return 503, _UNAVAILABLE
+    code = grpc_code_of(refusal)
+    return _rpc_status(refusal, code).SerializeToString() if code == UNAVAILABLE else None
 
 
 def _rpc_status(refusal: SatelliteError, code: int) -> RpcStatus:
     status = RpcStatus(code=code, message=refusal.message)
-    if code == _UNAVAILABLE:
+    if code == UNAVAILABLE:
         detail = AnyMessage()
         detail.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_SECONDS)))
         status.details.append(detail)

@@ -20,12 +20,12 @@ from satellite.pb import zipkin_pb2 as pb
 from satellite.protocols.readers.json_document import VALUE_BYTES_MIN, check_values
 from satellite.protocols.readers.json_parts import PART_VALUE_BYTES_MIN, read_elements
 from satellite.protocols.readers.submessages import read_submessages
+from satellite.protocols.refused import plain_reply
 from satellite.protocols.rows import (
     SPAN_BYTES_MAX,
     Rows,
     check_spans,
     decode_rows,
-    plain_reply,
     say_broken,
     say_dropped,
 )

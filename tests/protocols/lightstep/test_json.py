@@ -12,9 +12,10 @@ from google.protobuf.json_format import MessageToJson, Parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
+from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Span
+from satellite.model.tags import NotFinite
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.lightstep.json import PROTOCOL, decode, encode
@@ -247,7 +248,7 @@ def test_ids_are_exact(value: Any, expected: int, warned: bool) -> None:
         ({"key": "k", "int_value": 2**63}, {"k": str(2**63)}),
         ({"key": "k", "intValue": "many"}, {"k": "many"}),
         ({"key": "k", "doubleValue": 5}, {"k": 5.0}),
-        ({"key": "k", "doubleValue": "-Infinity"}, {"k": float("-inf")}),
+        ({"key": "k", "doubleValue": "-Infinity"}, {"k": NotFinite("-inf")}),
         ({"key": "k", "boolValue": "True"}, {"k": True}),
         ({"key": "k", "boolValue": False}, {"k": False}),
         ({"key": "k", "jsonValue": "{"}, {"k": "{"}),
@@ -392,8 +393,9 @@ def test_refusals_are_parseable(refusal: BadReport, status: int) -> None:
     assert (reply.status, json.loads(reply.body)["errors"]) == (status, ["bad"])
 
 
-def test_overload_is_plain_text() -> None:
-    reply = encode(Receipt(1, 2, Overloaded("later")), RequestHead(accept="application/json"))
+@pytest.mark.parametrize("later", [Overloaded("later"), StoreFailed("later")])
+def test_try_later_is_plain_text(later: SatelliteError) -> None:
+    reply = encode(Receipt(1, 2, later), RequestHead(accept="application/json"))
     assert (reply.status, reply.content_type) == (503, "text/plain; charset=utf-8")
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from satellite.errors import AccessDenied, BadReport, Overloaded, TooLarge
+from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Span
 from satellite.pb import lightstep_collector_pb2 as pb
@@ -336,8 +336,9 @@ def test_permanent_refusals_are_parseable(refusal: BadReport, status: int) -> No
     assert "%" not in said
 
 
-def test_overload_is_plain_text_so_that_clients_send_again() -> None:
-    reply = encode(Receipt(NOW_NS, NOW_NS, Overloaded("later")), RequestHead())
+@pytest.mark.parametrize("later", [Overloaded("later"), StoreFailed("later")])
+def test_try_later_is_plain_text_so_that_clients_send_again(later: SatelliteError) -> None:
+    reply = encode(Receipt(NOW_NS, NOW_NS, later), RequestHead())
     assert (reply.status, reply.content_type) == (503, "text/plain; charset=utf-8")
 
 
