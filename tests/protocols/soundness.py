@@ -30,6 +30,7 @@ from satellite.errors import (
 )
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.spans import SpanBatch
+from satellite.model.tags import json_form
 from satellite.protocols.datadog import traces as datadog
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.reading import Body, FileReader
@@ -149,7 +150,7 @@ def _good_outcome(protocol: WireProtocol, good: bytes) -> _Said | str:
 def _reshape(batch: SpanBatch) -> None:
     """The spans stay the same however their batch is cut and put together, and can be shown."""
     spans = batch.spans()
-    msgspec.json.encode(spans)
+    msgspec.json.encode(spans, enc_hook=json_form)
     shown = repr(spans)
     twice = SpanBatch.concat([batch, batch])
     assert repr(twice.slice(0, len(batch)).spans()) == shown

@@ -1,4 +1,4 @@
-"""Datadog's tracers: `PUT` or `POST` of `/v0.5/traces`, `/v0.4/traces` and `/v0.3/traces`, MessagePack.
+"""Datadog's tracers: `PUT` or `POST` of `/v0.5/traces`, `/v0.4/traces` and `/v0.3/traces`, MessagePack, or JSON as people write it.
 
 A body is a list of traces, each a list of spans that are maps; of v0.5 a list of all texts, and traces whose spans are
 lists with places in it (`string_table`). The body itself says which. Facts: the wire reference, section 8.3; LightStep's forks of these
@@ -26,6 +26,7 @@ from satellite.protocols.datadog.links_and_events import (
     objects,
     references,
 )
+from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.readers.messagepack import list_at, read_value, skip
 from satellite.protocols.refused import plain_reply
 from satellite.protocols.rows import Rows, check_spans, decode_rows, say_broken, say_dropped
@@ -113,6 +114,8 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 def _elements(body: bytes) -> tuple[list[Any] | None, Elements]:
     """(the texts that elements name by their places, the elements); None: they say their texts themselves."""
+    if body.lstrip()[:1] == b"[":  # in MessagePack a number
+        return None, _read(body)
     table = string_table.is_one(body)
     if len(body) <= UNCOUNTED_BYTES:
         try:
@@ -126,6 +129,13 @@ def _elements(body: bytes) -> tuple[list[Any] | None, Elements]:
     texts_max = TEXTS_FREE + len(body) // TEXT_BYTES_MIN
     end, _ = skip(body, 1, texts_max)
     return read_value(body[1:end], texts_max), _cut(body, end)
+
+
+def _read(body: bytes) -> Elements:
+    """The elements of the traces in a list that is JSON."""
+    for number, trace in enumerate(read_json(body)):
+        for element in trace if isinstance(trace, list) else [trace]:
+            yield number, element
 
 
 def _cut(body: bytes, at: int) -> Elements:
@@ -150,6 +160,8 @@ def _cut(body: bytes, at: int) -> Elements:
 
 def _span(element: Any, texts: list[Any] | None) -> DatadogSpan | None:
     """The span that an element is; None where it is none."""
+    if not isinstance(element, bytes | msgspec.Raw):
+        return _of(element)
     if texts is None:
         try:
             return _SPAN.decode(element)
@@ -161,6 +173,14 @@ def _span(element: Any, texts: list[Any] | None) -> DatadogSpan | None:
         found = read_value(bytes(element), VALUES_MAX)
     if texts is not None:
         found = string_table.expanded(found, texts)
+    return _of(found)
+
+
+def _is_none(element: Any) -> bool:
+    return element is None or (isinstance(element, bytes | msgspec.Raw) and bytes(element) == _NIL)
+
+
+def _of(found: Any) -> DatadogSpan | None:
     if not isinstance(found, dict):
         return None
     return DatadogSpan(**{name: found[name] for name in _FIELDS & found.keys()})
@@ -190,7 +210,7 @@ class _Writer:
                 current, first, late = number, len(rows), False
             span = _span(element, texts)
             if span is None:
-                malformed += bytes(element) != _NIL
+                malformed += not _is_none(element)
                 continue
             count += 1
             check_spans(count, len(body))
@@ -284,7 +304,9 @@ class _Writer:
 
 
 def _id(value: Any) -> SpanId:
-    """A 64-bit number; here texts are decimal."""
+    """A 64-bit number, which may come as a double; here texts are decimal."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if type(value) is int and 0 <= value <= MASK:
         return SpanId(0, value)
     if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= 39:
@@ -309,7 +331,13 @@ PROTOCOL = WireProtocol(
         for method in ("PUT", "POST")
     ),
     grpc_methods=(),
-    content_types=("application/msgpack", "application/x-msgpack", "application/vnd.msgpack"),
+    content_types=(
+        "application/msgpack",
+        "application/x-msgpack",
+        "application/vnd.msgpack",
+        "application/json",
+        "text/json",
+    ),
     decode=decode,
     encode=encode,
 )

@@ -15,6 +15,7 @@ from itertools import groupby
 import msgspec
 
 from satellite.errors import BadReport, SatelliteError
+from satellite.protocols.datadog import traces as datadog
 from satellite.protocols.files import console, jaeger_messages
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
@@ -108,6 +109,7 @@ JAEGER_SPAN = Form(
 )
 JAEGER_MESSAGE = Form("Jaeger's protobuf as JSON", "", jaeger.PROTOCOL, jaeger_messages.to_protobuf)
 ZIPKIN = Form("Zipkin's JSON", "zipkin-json", zipkin.PROTOCOL, _framed(b"[", b"]"))
+DATADOG = Form("Datadog's traces as JSON", "", datadog.PROTOCOL, _framed(b"[[", b"]]"))
 LIGHTSTEP = Form("LightStep's reports as JSON", "", lightstep_json.PROTOCOL, list)
 LIGHTSTEP_SPAN = Form("LightStep's spans as JSON", "", lightstep_json.PROTOCOL, _framed(b'{"spans":[', b"]}"))
 LIGHTSTEP_THRIFT = Form("LightStep's Thrift reports as JSON", "", lightstep_thrift_json.PROTOCOL, list)
@@ -137,6 +139,7 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("traceId id", ZIPKIN),
         ("traceId operationName", JAEGER_MESSAGE),
         ("traceId spanId", SPAN),
+        ("trace_id span_id name start", DATADOG),
         ("spans scope", SCOPE),
         ("spans instrumentationLibrary", SCOPE),
         ("spans reporter", LIGHTSTEP),
@@ -263,8 +266,6 @@ def _unknown(members: dict[str, bytes]) -> str:
     more = f" and {len(names) - _KEYS_SHOWN} more" if len(names) > _KEYS_SHOWN else ""
     if {"trace_id", "span_id", "operation", "start_us"} <= members.keys():
         return "spans as the satellite itself shows them; `satellite export` writes files that can be taken again"
-    if {"trace_id", "span_id", "resource", "service"} <= members.keys():
-        return "Datadog's traces as JSON; as MessagePack, the way its tracers send them, they are taken"
     return f"an object with the keys {listed}{more}, which is no form of spans that is known here"
 
 

@@ -77,6 +77,7 @@ def test_empty_reports_are_reports(body: bytes) -> None:
         ("18364758544493064720", "fedcba9876543210"),
         ("abc", f"{0xABC:016x}"),
         (b"\0\0\0\0\0\0\1\0", f"{256:016x}"),
+        (float(2**62), f"{2**62:016x}"),
     ],
 )
 def test_ids(sent: Any, shown: str) -> None:
@@ -87,6 +88,24 @@ def test_ids(sent: Any, shown: str) -> None:
 def test_the_upper_half_of_a_trace_id_travels_in_meta() -> None:
     assert decode_span(meta={"_dd.p.tid": "640cfd8d00000000"}).trace_id == "640cfd8d00000000" + f"{1:016x}"
     assert decode_span(meta={"_dd.p.tid": "none"}).trace_id == f"{1:016x}"
+
+
+def test_bytes_that_are_texts_are_read_as_texts() -> None:
+    meta = {b"key": b"value", "raw": b"\xff\x00", b"lightstep.access_token": "tok"}
+    report, [span] = decode_one(
+        pack([[{"trace_id": 1, "span_id": 2, "name": b"op", "service": b"s", "meta": meta}]])
+    )
+    assert (span.operation, span.service, report.token) == ("op", "s", "tok")
+    assert span.tags == {"key": "value", "raw": b"\xff\x00"}
+
+
+@pytest.mark.parametrize("frame", ["[[%s]]", " \n[%s]", "[[null, %s], null]"])
+def test_json_means_what_messagepack_means(frame: str) -> None:
+    fields = json.loads((Path(__file__).parents[1] / "data" / "datadog" / "traces.json").read_bytes())[0][0]
+    fields |= {"trace_id": 2**64 - 1, "meta": fields["meta"] | {"_dd.p.tid": "1"}}
+    report, [span] = decode_one((frame % json.dumps(fields)).encode())
+    assert (report.token, report.dropped) == ("tok", {})
+    assert repr(span) == repr(decode_one(pack([[fields]]))[1][0])
 
 
 LINK = {"attributes": {"reason": "retry"}, "tracestate": "dd=s:1"}
@@ -243,7 +262,9 @@ BAD = [
     pack([1, 2]),
     b"\xdd\xff\xff\xff\xff",
     b"\x91" * 5000 + b"\xc0",
-    b"[[{}]]",
+    b"[[{}",
+    b"[5]",
+    b'[["x", 99999999999999999999]]',
 ]
 
 

@@ -269,6 +269,26 @@ def test_jaegers_protobuf_as_json(document: Any) -> None:
     assert (last.kind, last.trace_id, last.span_id) == ("follows_from", "0" * 15 + "2", "0" * 15 + "3")
 
 
+@pytest.mark.parametrize("frame", ["[[%s]]", "[%s]", "%s"])
+def test_datadogs_json(frame: str) -> None:
+    span = {
+        "trace_id": 5,
+        "span_id": 6,
+        "name": "op",
+        "service": "shop",
+        "start": 1794300000000000000,
+        "meta": {"a": "b"},
+    }
+    [found], reader = read((frame % json.dumps(span)).encode())
+    assert (found.trace_id, found.service, found.operation, found.tags) == (
+        f"{5:016x}",
+        "shop",
+        "op",
+        {"a": "b"},
+    )
+    assert not reader.faults
+
+
 def test_go_prints_spans() -> None:
     context = {
         "TraceID": TRACE,
