@@ -17,7 +17,7 @@ from starlette.responses import StreamingResponse
 from satellite import errors
 from satellite.api import ROOT
 from satellite.api.turns import Turns
-from satellite.model.tags import json_form
+from satellite.model.tag import json_form
 from satellite.query import parse
 from satellite.query.limit import limited
 

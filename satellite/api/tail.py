@@ -16,7 +16,7 @@ from satellite.errors import Overloaded
 from satellite.explore.tail import SPANS, News, tail
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
-from satellite.model.tags import json_form
+from satellite.model.tag import json_form
 from satellite.store import Store
 
 READERS_MAX = 100

@@ -15,7 +15,8 @@ from satellite.explore.critical_path import CriticalPath
 from satellite.explore.forest import Forest
 from satellite.explore.operations import operations_of, services_of
 from satellite.model.spans import Kind, SpanBatch, Status, id_text, trace_text
-from satellite.model.tags import key_prefix, texts_of
+from satellite.model.tag import key_prefix
+from satellite.model.tags import texts_of
 from satellite.query.plan import Plan
 from satellite.store import Questions
 from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from satellite.explore.trace_tree import TreeRow, trace_tree
 from satellite.explore.whole_trace import WholeTrace
 from satellite.model.span import latency
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 
 _TEXT = 60
 """Characters of an operation's or a value's name (ours)."""

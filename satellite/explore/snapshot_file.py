@@ -14,7 +14,7 @@ from satellite.errors import BadRequest
 from satellite.model.reporter import decode_reporter
 from satellite.model.span_bytes import array_of, pack, unpack
 from satellite.model.spans import SpanBatch, decode_extra
-from satellite.model.tags import decode_tag
+from satellite.model.tag import decode_tag
 from satellite.store.assembled import Assembled
 
 FORMAT = "mock-lightstep-satellite snapshot"

@@ -13,7 +13,7 @@ from typing import Any
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, TreeRow
 from satellite.explore.whole_trace import WholeTrace
 from satellite.model.span import Span, latency
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 
 _VALUE_MAX = 10_000
 """Characters shown of one value."""

@@ -17,7 +17,8 @@ from satellite.explore.whole_trace import WholeTrace
 from satellite.model.ids import hex_digits
 from satellite.model.logs import decode_log
 from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text, trace_text
-from satellite.model.tags import key_prefix, texts_of
+from satellite.model.tag import key_prefix
+from satellite.model.tags import texts_of
 from satellite.store.assembled import Ints, Weights
 
 ROWS_MAX = 4000

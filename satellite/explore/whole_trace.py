@@ -17,7 +17,7 @@ from satellite.errors import BadRequest, NotFound
 from satellite.explore.forest import Forest
 from satellite.model.ids import hex_digits
 from satellite.model.spans import Kind, SpanBatch, trace_text
-from satellite.model.tags import decode_tag, text_of
+from satellite.model.tag import decode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import Questions
 from satellite.store.assembled import Ids, Ints, Mask, trace_numbers

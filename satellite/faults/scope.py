@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from satellite.faults.rule import Fault
 from satellite.model.reporter import Reporter
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.query.plan import Field, Plan, Term
 
 

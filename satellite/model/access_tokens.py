@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter, decode_reporter, distinct_reporters
 from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
-from satellite.model.tags import MALFORMED_KEY, JsonText, decode_tag, encode_tag, text_of
+from satellite.model.tag import MALFORMED_KEY, JsonText, decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as pb
 
 _BETWEEN = "(?:%[0-9a-f]{2}|[^a-z0-9]){0,4}"

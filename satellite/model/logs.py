@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.model.span import Log
-from satellite.model.tags import are_plain, decode_tag, encode_tag, gather, key_prefix, layout
+from satellite.model.tag import decode_tag, encode_tag, key_prefix
+from satellite.model.tags import are_plain, gather, layout
 from satellite.pb import satellite_model_pb2 as pb
 
 Ints = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ from hashlib import blake2b
 import msgspec
 
 from satellite.model.span import TagValue
-from satellite.model.tags import element_texts, encode_tag, text_of
+from satellite.model.tag import element_texts, encode_tag, text_of
 
 UNKNOWN_SERVICE = "unknown_service"
 

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from satellite.model.logs import decode_log
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
-from satellite.model.tags import decode_tag, encode_tag, shown
+from satellite.model.tag import decode_tag, encode_tag, shown
 from satellite.pb import satellite_model_pb2 as pb
 
 Rows = npt.NDArray[np.integer[Any]]

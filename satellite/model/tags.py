@@ -1,218 +1,40 @@
-"""Tags as bytes: one canonical byte string per (key, typed value), and what can be asked of many at once.
+"""Tags as bytes, many at once: brought into canonical form, put in order, asked for their keys and texts.
 
-The form is `protos/satellite_model.proto`: LightStep's own KeyValue, so that what a tracer sent needs no rewriting.
 Most work here is on whole Arrow arrays of *distinct* tags; only tags out of the ordinary are looked at in Python.
 """
 
 from __future__ import annotations
 
-import base64
-import math
 from collections.abc import Callable, Iterator
-from contextlib import suppress
-from functools import lru_cache
 from typing import Any, NamedTuple
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
-from satellite.model.span import TagValue
+from satellite.model.tag import (
+    ANY,
+    BOOL,
+    BYTES,
+    DOUBLE,
+    INT,
+    JSON,
+    KEY,
+    MALFORMED_KEY,
+    STRING,
+    decode_tag,
+    element_texts,
+    encode_tag,
+    key_prefix,
+    text_of,
+)
 from satellite.pb import satellite_model_pb2 as pb
 
 Codes = npt.NDArray[np.int32]
 
-MALFORMED_KEY = "satellite.malformed_tag"
-"""Key (ours) of a tag whose bytes could not be read; its value is those bytes."""
-
-_KEY, _STRING, _INT, _DOUBLE, _BOOL, _JSON, _BYTES, _ANY = 0x0A, 0x12, 0x18, 0x21, 0x28, 0x32, 0x3A, 0x42
-
 _NOTHING = np.empty(0, np.int64)
-
-_DEPTH_MAX = 64
-"""Arrays and maps within each other in a value of ours: OTLP has 45 at most."""
-
-
-# One tag
-
-
-class JsonText(str):
-    """A text that its sender marked as JSON."""
-
-    __slots__ = ()
-
-
-class NotFinite(float):
-    """A double that JSON has no number for: a text there, for which the encoder asks `json_form`."""
-
-    __slots__ = ()
-
-
-def json_form(value: object) -> str:
-    """The `enc_hook` for JSON that shows spans. Raises NotImplementedError."""
-    if isinstance(value, NotFinite):
-        return text_of(value)
-    raise NotImplementedError(type(value))
-
-
-def shown(value: TagValue) -> TagValue:
-    """A value as spans show it: the same, but doubles that are not finite are `NotFinite`."""
-    match value:
-        case float() if not math.isfinite(value):
-            return NotFinite(value)
-        case list():
-            return [shown(inner) for inner in value]
-        case dict():
-            return {key: shown(inner) for key, inner in value.items()}
-        case _:
-            return value
-
-
-def encode_tag(key: str, value: TagValue) -> bytes:
-    """The canonical bytes of one tag."""
-    name = key.encode("utf-8", "surrogatepass")
-    if type(value) is str and name:  # as protobuf's own writer does it, in a third of the time
-        text = value.encode("utf-8", "replace")
-        if len(name) < 128 and len(text) < 128:
-            return b"\x0a%c%b\x12%c%b" % (len(name), name, len(text), text)
-        return b"\x0a%b%b\x12%b%b" % (_varint_of(len(name)), name, _varint_of(len(text)), text)
-    tag = pb.Tag(key=name)
-    match value:
-        case None:
-            pass
-        case bool():
-            tag.bool_value = value
-        case int() if -(2**63) <= value < 2**63:
-            tag.int_value = value
-        case int():
-            tag.string_value = str(value).encode()
-        case float():
-            tag.double_value = value
-        case JsonText():
-            tag.json_value = value.encode("utf-8", "replace")
-        case str():
-            tag.string_value = value.encode("utf-8", "replace")
-        case bytes():
-            tag.bytes_value = value
-        case _:
-            tag.any_value = msgspec.msgpack.encode(value)
-    return tag.SerializeToString()
-
-
-def _varint_of(number: int) -> bytes:
-    made = bytearray()
-    while number > 0x7F:
-        made.append(number & 0x7F | 0x80)
-        number >>= 7
-    made.append(number)
-    return bytes(made)
-
-
-def decode_tag(encoded: bytes) -> tuple[str, TagValue]:
-    """Key and typed value of one canonical tag; text marked as JSON comes out as text."""
-    tag = pb.Tag.FromString(encoded)
-    key = tag.key.decode("utf-8", "replace")
-    kind = tag.WhichOneof("value")
-    if kind is None:
-        return key, None
-    value = getattr(tag, kind)
-    if kind in ("string_value", "json_value"):
-        return key, value.decode("utf-8", "replace")
-    if kind == "any_value":
-        return key, _structure(value)
-    return key, value
-
-
-def _structure(encoded: bytes) -> TagValue:
-    """The array or map that we wrote as MessagePack; or the bytes, when a sender put something else in that field.
-
-    LightStep's logs are kept as they came, and their fields read as tags; no client has such a field.
-    """
-    try:
-        value = msgspec.msgpack.decode(encoded)
-    except (msgspec.MsgspecError, ValueError, RecursionError):
-        return encoded
-    return value if _is_structure(value, _DEPTH_MAX) else encoded
-
-
-def _is_structure(value: Any, depth: int) -> bool:
-    match value:
-        case dict():
-            return depth > 0 and all(
-                isinstance(key, str) and _is_structure(inner, depth - 1) for key, inner in value.items()
-            )
-        case list():
-            return depth > 0 and all(_is_structure(inner, depth - 1) for inner in value)
-        case _:
-            return value is None or isinstance(value, str | bool | int | float | bytes)
-
-
-def text_of(value: TagValue) -> str:
-    """The canonical text that queries compare (explorer.md §1.4).
-
-    Bool: true/false. Float: shortest, without a fraction when integral; NaN, Infinity, -Infinity as in OTLP's JSON.
-    None: "". Bytes: base64. List, dict: JSON.
-    """
-    match value:
-        case str():
-            return value
-        case None:
-            return ""
-        case bool():
-            return "true" if value else "false"
-        case int():
-            return str(value)
-        case float() if math.isfinite(value):
-            return str(int(value)) if value.is_integer() else repr(value)
-        case float():
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case bytes():
-            return base64.b64encode(value).decode()
-        case _:
-            return msgspec.json.encode(shown(value), enc_hook=json_form).decode()
-
-
-def element_texts(value: TagValue) -> list[str]:
-    """The canonical texts of a list's elements, each once, which queries find beside the text of the whole list."""
-    return list(dict.fromkeys(map(text_of, value))) if isinstance(value, list) else []
-
-
-@lru_cache(maxsize=32)  # a question asks each segment for the same
-def encodings_of(key: str, text: str) -> tuple[bytes, ...]:
-    """The canonical bytes of every scalar tag with this key and canonical text: what to look up for `key = text`."""
-    values: list[TagValue] = [text]
-    if text in ("true", "false"):
-        values.append(text == "true")
-    if text == "":
-        values.append(None)
-    with suppress(ValueError):
-        if text.lstrip("-").isdecimal() and text.isascii() and -(2**63) <= int(text) < 2**63:
-            values.append(int(text))
-    with suppress(ValueError):
-        values += [float(text), -0.0]
-    encoded = [encode_tag(key, value) for value in values if text_of(value) == text]
-    return (encode_tag(key, JsonText(text)), *encoded)
-
-
-def key_prefix(key: str) -> bytes:
-    """What the canonical bytes of every tag with this key begin with, and no other's do."""
-    return pb.Tag(key=key.encode("utf-8", "surrogatepass")).SerializeToString()
-
-
-def is_complex(encoded: bytes, key: str) -> bool:
-    """Whether the bytes of a canonical tag with this key are not all that `encodings_of` gives for its text.
-
-    Bytes, lists and maps; doubles that are not finite, since NaN is written in many ways.
-    """
-    at = len(key_prefix(key))
-    kind = encoded[at] if at < len(encoded) else 0
-    return kind in (_BYTES, _ANY) or (kind == _DOUBLE and encoded[-1] & 0x7F == 0x7F and encoded[-2] >= 0xF0)
-
-
-# Many tags
 
 
 class Normalised(NamedTuple):
@@ -309,7 +131,7 @@ def _classify(
     # Nearly every tag: a short text.
     at = np.minimum(start + 2 + padded[start + 1], end)
     length = padded[at + 1]
-    regular = (padded[start] == _KEY) & (padded[at] == _STRING) & (length < 128) & (at + 2 + length == end)
+    regular = (padded[start] == KEY) & (padded[at] == STRING) & (length < 128) & (at + 2 + length == end)
     others = (~regular).nonzero()[0]
     if not len(others) and not len(high):
         return regular, np.zeros(len(start), np.bool_)
@@ -328,7 +150,7 @@ def _classify_any(
     """The same where tags are of any kind; `high`: where the bytes over 0x7f are."""
     key_length = padded[start + 1].astype(np.int64)
     at = start + 2 + key_length
-    keyed = (end - start >= 2) & (padded[start] == _KEY) & (key_length < 128) & (at <= end)
+    keyed = (end - start >= 2) & (padded[start] == KEY) & (key_length < 128) & (at <= end)
     at = np.where(keyed, at, start)
     kind = padded[at]
     size = end - at - 1
@@ -336,15 +158,15 @@ def _classify_any(
     long = first >= 128
     header = np.where(long, 3, 2)
     length = np.where(long, (first & 0x7F) | (second << 7), first)
-    is_text = (kind == _STRING) | (kind == _JSON)
+    is_text = (kind == STRING) | (kind == JSON)
     text = is_text & (~long | ((second > 0) & (second < 128))) & (at + header + length == end)
     high_before_end = np.searchsorted(high, end)
     low_bytes = size - (high_before_end - np.searchsorted(high, np.minimum(at + 1, end)))
     last = padded[np.maximum(end - 1, start)]
-    integer = (kind == _INT) & (size >= 1) & (low_bytes == 1) & (last < 128) & ((size == 1) | (last > 0))
+    integer = (kind == INT) & (size >= 1) & (low_bytes == 1) & (last < 128) & ((size == 1) | (last > 0))
     integer &= (size < 10) | ((size == 10) & (last == 1))
-    double = (kind == _DOUBLE) & (size == 8)
-    boolean = (kind == _BOOL) & (size == 1) & (last <= 1)
+    double = (kind == DOUBLE) & (size == 8)
+    boolean = (kind == BOOL) & (size == 1) & (last <= 1)
     none = at == end
     regular = keyed & (none | ((at < end) & (text | integer | double | boolean)))
     value_at = np.where(text, np.minimum(at + header, end), end)
@@ -441,8 +263,8 @@ def are_complex(tags: pa.BinaryArray) -> npt.NDArray[np.bool_]:
         return np.empty(0, np.bool_)
     at = np.add(start, np.add(*_keys(start, data)))
     kind = data[np.minimum(at, end - 1)]
-    not_finite = (kind == _DOUBLE) & (data[end - 1] & 0x7F == 0x7F) & (data[end - 2] >= 0xF0)
-    found: npt.NDArray[np.bool_] = (at < end) & ((kind == _BYTES) | (kind == _ANY) | not_finite)
+    not_finite = (kind == DOUBLE) & (data[end - 1] & 0x7F == 0x7F) & (data[end - 2] >= 0xF0)
+    found: npt.NDArray[np.bool_] = (at < end) & ((kind == BYTES) | (kind == ANY) | not_finite)
     return found
 
 
@@ -475,7 +297,7 @@ def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:
         return pa.array([], pa.string())
     last = len(data) - 1
     kind, first = data[np.minimum(start + prefix, last)], data[np.minimum(start + prefix + 1, last)]
-    short = (end > start + prefix) & ((kind == _STRING) | (kind == _JSON)) & (first < 128)
+    short = (end > start + prefix) & ((kind == STRING) | (kind == JSON)) & (first < 128)
     if short.all():
         # With an end, which no short text reaches: without one pyarrow fails on a slice of an array.
         return pc.binary_slice(tags, prefix + 2, prefix + 2 + 128).cast(pa.string())
@@ -499,7 +321,7 @@ def elements_of(tags: pa.BinaryArray, key: str) -> Elements:
     """The elements of the lists among canonical tags that all have this key."""
     start, end, data = layout(tags)
     at = start + len(key_prefix(key))
-    places = np.flatnonzero((at < end) & (data[np.minimum(at, end - 1)] == _ANY)) if len(start) else _NOTHING
+    places = np.flatnonzero((at < end) & (data[np.minimum(at, end - 1)] == ANY)) if len(start) else _NOTHING
     found = [element_texts(decode_tag(tag)[1]) for tag in tags.take(pa.array(places)).to_pylist()]
     owners = np.repeat(places, [len(texts) for texts in found]).astype(np.int32)
     return Elements(owners, pa.array([text for texts in found for text in texts], pa.string()))

@@ -24,7 +24,7 @@ from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
-from satellite.model.tags import encode_tag
+from satellite.model.tag import encode_tag
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
 from satellite.protocols.values import TELLING, SpanId, Times, plain_value, sound_text
 

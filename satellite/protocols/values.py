@@ -11,7 +11,7 @@ import msgspec
 from satellite.model.ids import TEXT_MAX, hashed, hex_digits
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import Kind, Marks
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 
 SERVICE_TAG = "lightstep.service_name"
 """A tag that speaks to the satellite: used, and never stored."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from satellite.model.span import PARENT_TAG, Span
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 
 
 @dataclass(eq=False)

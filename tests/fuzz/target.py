@@ -12,7 +12,13 @@ def main() -> None:
     subject, *arguments = sys.argv[1:]
     atheris: Any = importlib.import_module("atheris")  # in .fuzz/, not among our own dependencies
     with atheris.instrument_imports(
-        include=["satellite.protocols", "satellite.query", "satellite.model.tags", "satellite.edges.http2"],
+        include=[
+            "satellite.protocols",
+            "satellite.query",
+            "satellite.model.tag",
+            "satellite.model.tags",
+            "satellite.edges.http2",
+        ],
         enable_loader_override=False,
     ):
         soundness = importlib.import_module("tests.protocols.soundness")

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mock_lightstep_satellite.selector import Selector, q, text_of
 from satellite.errors import BadRequest
 from satellite.explore.window import plan_of
-from satellite.model import tags
+from satellite.model import tag
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder, Status, encode_log
 from satellite.query import parse
@@ -49,7 +49,7 @@ def test_what_the_predicate_refuses_is_refused_at_once(ask: Any) -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 def test_values_have_the_text_that_queries_compare(value: Any) -> None:
-    assert text_of(value) == tags.text_of(value)
+    assert text_of(value) == tag.text_of(value)
 
 
 @pytest.fixture(scope="module")

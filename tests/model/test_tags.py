@@ -8,18 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from satellite.model.span import TagValue
-from satellite.model.tags import (
+from satellite.model.tag import (
     MALFORMED_KEY,
     JsonText,
     decode_tag,
     encode_tag,
     encodings_of,
     key_prefix,
-    normalise,
-    order_by_key,
     text_of,
-    texts_of,
 )
+from satellite.model.tags import normalise, order_by_key, texts_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 

@@ -30,7 +30,7 @@ from satellite.errors import (
 )
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.spans import SpanBatch
-from satellite.model.tags import json_form
+from satellite.model.tag import json_form
 from satellite.protocols.datadog import traces as datadog
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.reading import Body, FileReader

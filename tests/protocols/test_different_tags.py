@@ -10,7 +10,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from satellite.errors import TooLarge
 from satellite.model.report import Decoded, Report
-from satellite.model.tags import decode_tag, normalise
+from satellite.model.tag import decode_tag
+from satellite.model.tags import normalise
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.pb.lightstep_collector_pb2 import KeyValue, ReportRequest
 from satellite.protocols.lightstep import protobuf as lightstep

@@ -25,7 +25,7 @@ from satellite.model.ids import hashed as odd_id
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import PARENT_TAG, Span
 from satellite.model.spans import SCHEMA, Marks, SpanBatch, SpanBuilder
-from satellite.model.tags import decode_tag, encode_tag, text_of
+from satellite.model.tag import decode_tag, encode_tag, text_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store import (
     COMPARED,

@@ -11,7 +11,7 @@ import pyarrow as pa
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, SpanBuilder, Status
-from satellite.model.tags import encode_tag
+from satellite.model.tag import encode_tag
 from satellite.store import Store
 from tests import bookinfo
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from satellite.model.span import TagValue
 from satellite.model.spans import SpanBatch
-from satellite.model.tags import encode_tag, text_of
+from satellite.model.tag import encode_tag, text_of
 from satellite.query.plan import Field, Term
 from satellite.store.recall.fingerprints import fingerprints
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex

@@ -16,7 +16,7 @@ from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.spans import Kind, Marks, Status, encode_reference
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.datadog import string_table
 from satellite.protocols.datadog.links_and_events import (
     EVENTS_TAG,

@@ -18,7 +18,7 @@ from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Reference, Span, TagValue
 from satellite.model.spans import Kind, SpanBatch
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.id_texts import id_texts
 from satellite.protocols.jaeger.model import (
     NAME,

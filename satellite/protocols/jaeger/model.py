@@ -10,7 +10,7 @@ from satellite.model.report import Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, id_text
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.references import SentReference, read_references
 from satellite.protocols.rows import SPAN_BYTES_MAX, Rows, say_broken, say_dropped

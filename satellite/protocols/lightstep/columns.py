@@ -15,7 +15,8 @@ from satellite.model.report import Report
 from satellite.model.reporter import distinct_reporters
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG
 from satellite.model.spans import SCHEMA, Marks, SpanBatch, encode_reference
-from satellite.model.tags import MALFORMED_KEY, normalise, text_of
+from satellite.model.tag import MALFORMED_KEY, text_of
+from satellite.model.tags import normalise
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.meanings import meaningful, meanings
 from satellite.protocols.values import STATUS_TAG

@@ -17,7 +17,7 @@ from satellite.errors import SatelliteError
 from satellite.model.report import Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import PARENT_TAG, TagValue
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text

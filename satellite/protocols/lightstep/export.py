@@ -15,7 +15,7 @@ from google.protobuf.message import DecodeError
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, SpanBatch, Status, decode_extra, trace_text
-from satellite.model.tags import decode_tag, encode_tag, text_of
+from satellite.model.tag import decode_tag, encode_tag, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import satellite_model_pb2 as model
 from satellite.protocols.id_texts import OWN

@@ -20,7 +20,7 @@ from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import PARENT_TAG, TagValue
-from satellite.model.tags import JsonText, text_of
+from satellite.model.tag import JsonText, text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.lightstep.meanings import hex_id

@@ -10,7 +10,8 @@ import pyarrow as pa
 
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import Kind, Status
-from satellite.model.tags import decode_tag, key_prefix, layout, text_of
+from satellite.model.tag import decode_tag, key_prefix, text_of
+from satellite.model.tags import layout
 from satellite.protocols.values import STATUS_TAG, says_error
 
 Places = npt.NDArray[np.int64]

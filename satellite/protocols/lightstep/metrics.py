@@ -19,7 +19,7 @@ from satellite.model.access_tokens import is_secret, without_token, without_toke
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.model.spans import SpanBuilder
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.pb import lightstep_metrics_pb2 as metrics
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep import protobuf as lightstep

@@ -19,7 +19,7 @@ from satellite.model.access_tokens import without_tokens
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.columns import SpanColumns

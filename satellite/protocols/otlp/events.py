@@ -8,7 +8,8 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.model.spans import encode_log
-from satellite.model.tags import decode_tag, encode_tag, layout
+from satellite.model.tag import decode_tag, encode_tag
+from satellite.model.tags import layout
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.pb import satellite_model_pb2 as model
 from satellite.protocols.otlp.tags import Ints, read_attribute, text

@@ -23,7 +23,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status as WireStatus
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter, decode_reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Marks, SpanBatch, Status, decode_extra, id_text
-from satellite.model.tags import decode_tag, encode_tag, text_of
+from satellite.model.tag import decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as model
 from satellite.protocols.otlp.events import REF_TYPE
 from satellite.protocols.otlp.parts import PROTOCOL

@@ -17,7 +17,7 @@ from google.protobuf.message import DecodeError
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Status
-from satellite.model.tags import decode_tag, text_of
+from satellite.model.tag import decode_tag, text_of
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp.columns import Extra, FlatTags
 from satellite.protocols.otlp.tags import Ints, Mask, occurrences, read_pair, text

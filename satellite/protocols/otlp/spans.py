@@ -25,7 +25,8 @@ import pyarrow as pa
 
 from satellite.model.report import Report
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
-from satellite.model.tags import decode_tag, layout
+from satellite.model.tag import decode_tag
+from satellite.model.tags import layout
 from satellite.protocols.otlp.columns import (
     Extras,
     FlatTags,

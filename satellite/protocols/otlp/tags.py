@@ -1,4 +1,4 @@
-"""OTLP's attributes as tags: KeyValue bytes in, the canonical bytes of `satellite.model.tags` out.
+"""OTLP's attributes as tags: KeyValue bytes in, the canonical bytes of `satellite.model.tag` out.
 
 Text, bool, int, double, bytes and empty values are rewritten for whole arrays at a time: a KeyValue wraps its value in
 an AnyValue, a tag does not, so the wrapper's bytes are cut out and the value's field number exchanged. Arrays, maps,
@@ -18,7 +18,8 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
 from satellite.model.span import TagValue
-from satellite.model.tags import MALFORMED_KEY, Codes, encode_tag, gather, key_prefix, layout
+from satellite.model.tag import MALFORMED_KEY, encode_tag, key_prefix
+from satellite.model.tags import Codes, gather, layout
 from satellite.pb import otlp_shallow_pb2 as shallow
 
 STRUCTURE_BYTES_MAX = 262_144

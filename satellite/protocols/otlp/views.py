@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Status
-from satellite.model.tags import Codes, encode_tag
+from satellite.model.tag import encode_tag
+from satellite.model.tags import Codes
 from satellite.protocols.otlp.columns import Extra, FlatTags, list_array
 from satellite.protocols.otlp.tags import Ints, occurrences
 

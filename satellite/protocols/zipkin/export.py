@@ -14,7 +14,7 @@ import msgspec
 from satellite.model.reporter import UNKNOWN_SERVICE
 from satellite.model.span import Log, Span, TagValue
 from satellite.model.spans import SpanBatch
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.id_texts import id_texts
 from satellite.protocols.values import KIND_TAG
 from satellite.protocols.zipkin.model import (

@@ -12,7 +12,7 @@ import numpy as np
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text
-from satellite.model.tags import text_of
+from satellite.model.tag import text_of
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.rows import Rows
 from satellite.protocols.values import (

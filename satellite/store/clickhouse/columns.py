@@ -11,15 +11,8 @@ import pyarrow.compute as pc
 
 from satellite.model.reporter import decode_reporter
 from satellite.model.spans import SCHEMA, SpanBatch, SpanBuilder
-from satellite.model.tags import (
-    element_texts,
-    elements_of,
-    key_prefix,
-    layout,
-    order_by_key,
-    text_of,
-    texts_of,
-)
+from satellite.model.tag import element_texts, key_prefix, text_of
+from satellite.model.tags import elements_of, layout, order_by_key, texts_of
 from satellite.query.plan import LOG_PREFIX
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import row_fields

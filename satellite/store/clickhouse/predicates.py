@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from satellite.model.ids import hashed
 from satellite.model.spans import Marks, Status
-from satellite.model.tags import encode_tag, key_prefix
+from satellite.model.tag import encode_tag, key_prefix
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.clickhouse.columns import entry
 from satellite.store.clickhouse.literal import text, texts

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.span import PARENT_TAG
-from satellite.model.tags import key_prefix
+from satellite.model.tag import key_prefix
 from satellite.query.plan import LOG_PREFIX
 from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
 from satellite.store.clickhouse import literal

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from satellite.model.tags import are_complex, encodings_of, layout
+from satellite.model.tag import encodings_of
+from satellite.model.tags import are_complex, layout
 
 Digests = npt.NDArray[np.uint64]
 Fingerprints = npt.NDArray[np.uint16]

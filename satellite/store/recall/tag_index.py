@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.spans import SpanBatch
-from satellite.model.tags import key_prefix, order_by_key
+from satellite.model.tag import key_prefix
+from satellite.model.tags import order_by_key
 from satellite.store.distinct import distinct
 from satellite.store.recall.fingerprints import (
     Fingerprints,

@@ -10,16 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from satellite.model.reporter import Reporter
-from satellite.model.tags import (
-    are_complex,
-    decode_tag,
-    element_texts,
-    elements_of,
-    encodings_of,
-    is_complex,
-    text_of,
-    texts_of,
-)
+from satellite.model.tag import decode_tag, element_texts, encodings_of, is_complex, text_of
+from satellite.model.tags import are_complex, elements_of, texts_of
 from satellite.query.limit import check
 from satellite.query.plan import Term
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Span
-from satellite.model.tags import NotFinite
+from satellite.model.tag import NotFinite
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.lightstep.json import PROTOCOL, decode, encode

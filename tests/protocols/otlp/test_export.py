@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from satellite.model.reporter import Reporter
 from satellite.model.spans import Kind, SpanBatch, SpanBuilder, Status, encode_log, encode_reference
-from satellite.model.tags import encode_tag
+from satellite.model.tag import encode_tag
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.otlp.export import encode_request, encode_request_json, trace_request
 from satellite.protocols.otlp.protobuf import decode, decode_json

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.report import Report
 from satellite.model.span import Span
-from satellite.model.tags import MALFORMED_KEY
+from satellite.model.tag import MALFORMED_KEY
 from satellite.protocols.otlp.protobuf import decode, decode_json
 from satellite.protocols.readers.json_document import UNCOUNTED_BYTES
 from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of

@@ -22,7 +22,7 @@ from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError
 from satellite.model.report import Receipt, Report
 from satellite.model.span import Reference, Span
 from satellite.model.spans import Kind, SpanBatch, Status
-from satellite.model.tags import decode_tag
+from satellite.model.tag import decode_tag
 from satellite.protocols.otlp.protobuf import (
     JSON_PROTOCOL,
     PROTOCOL,

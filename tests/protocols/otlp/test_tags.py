@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from satellite.model.tags import MALFORMED_KEY, decode_tag, encode_tag
+from satellite.model.tag import MALFORMED_KEY, decode_tag, encode_tag
 from satellite.protocols.otlp.tags import STRUCTURE_BYTES_MAX, read_attribute, to_tags
 from tests.protocols.otlp_requests import any_value, keys, same, values
 
