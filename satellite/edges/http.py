@@ -276,18 +276,28 @@ class ReportsApp:
             fences=request.fences,
         )
         if not receipt.stored and (receipt.refusal is None or isinstance(receipt.refusal, BadReport)):
-            self._explain(request, data)
+            said = self._explained(request, data, receipt)
+            if said and receipt.refusal is not None:
+                receipt.refusal = BadReport(f"{receipt.refusal.message}; {said}")
+            elif said:
+                receipt.warnings.append(said)
         return receipt
 
-    def _explain(self, request: ReportRequest, data: bytes) -> None:
-        """Name what came to nothing because it is of another protocol than its path's."""
-        if request.protocol.name not in _EXPLAINED or (found := recognised(data)) is None:
-            return
+    def _explained(self, request: ReportRequest, data: bytes, receipt: Receipt) -> str:
+        """What to tell the sender of a body that came to nothing because it is of another protocol than its path's, or form; else ""."""
+        refused = receipt.refusal is not None
+        if request.protocol.name not in _EXPLAINED and not (refused and data[:1] in (b"{", b"[")):
+            return ""
+        if (found := recognised(data)) is None:
+            return ""
         title, reader = found
+        if reader is request.protocol:
+            return ""
         if reader is not None and request.path in [path for _, path in reader.http_routes]:
-            return
+            return f"the body may be {title}, which is sent as {reader.content_types[0]}" if refused else ""
         right = _RIGHT.get(title, "") if reader is None else _route(reader)
         self._on_trap("wrong_protocol", request.port, request.peer, f"{title} at {request.path}", right)
+        return f"the body may be {title}: {right}"
 
     def _refused(self, request: ReportRequest, refusal: SatelliteError, size_bytes: int = 0) -> Receipt:
         self._intake.refuse(request.protocol.name, refusal, size_bytes=size_bytes, peer=request.peer)

@@ -16,6 +16,7 @@ from google.rpc.status_pb2 import Status
 from satellite import Satellite
 from satellite.model.report import Report
 from satellite.pb.lightstep_collector_pb2 import ReportResponse
+from tests.cases import case
 from tests.protocols.soundness import CODECS, NOW_NS, Codec
 
 LIMIT = 50_000
@@ -192,3 +193,37 @@ def test_over_grpc(name: str, satellite: Satellite) -> None:
         assert received(satellite) == before
         check_good(satellite, codec, send)
         check_good(satellite, codec, lambda body: send(body, compression=grpc.Compression.Gzip))
+
+
+@pytest.mark.parametrize(
+    ("sent", "path", "content_type", "said"),
+    [
+        ("otlp-plain.json", "/v1/traces", "", "the body may be OTLP JSON, which is sent as application/json"),
+        ("otlp-plain.json", "/api/v2/reports", "", "the body may be OTLP JSON: POST /v1/traces"),
+        (
+            "otlp-plain.json",
+            "/api/v2/reports",
+            "application/json",
+            "the body may be OTLP JSON: POST /v1/traces",
+        ),
+        (
+            "otlp-plain.json",
+            "/api/v2/spans",
+            "application/json",
+            "the body may be OTLP JSON: POST /v1/traces",
+        ),
+        ("otlp-logs.json", "/v1/traces", "application/json", "the body may be logs: POST /v1/logs"),
+        (
+            "lightstep-python-error.json",
+            "/api/v2/reports",
+            "",
+            "LightStep's reports as JSON, which is sent as",
+        ),
+    ],
+)
+def test_the_sender_is_told_what_the_body_may_be(
+    http: httpx.Client, sent: str, path: str, content_type: str, said: str
+) -> None:
+    headers = {"content-type": content_type} if content_type else {}
+    reply = http.post(path, content=case(sent), headers=headers)
+    assert said in reply.content.decode("latin-1")
