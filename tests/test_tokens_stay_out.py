@@ -15,7 +15,7 @@ import pytest
 
 from satellite import Satellite
 from satellite.api import ROOT
-from satellite.model.access_tokens import is_secret, without_token
+from satellite.model.access_tokens import is_secret, path_without_token, without_token
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.telemetry import logs_to
 from tests.token_places import FILES, JSON, WAYS, Way, attributes, otlp
@@ -198,6 +198,32 @@ def _slips(sent: Sent) -> Iterator[tuple[str, str]]:
             for method in ("GET", "POST"):
                 answer = sent.client.request(method, f"{base}{path}?{query}", headers=headers, content=b"x")
                 yield f"{method} {base}{path}", f"{answer.headers} {answer.text}"
+    for path in (
+        f"/api/v2/reports/{SECRET}",
+        f"/collector//api/v2/reports/{SECRET}/more",
+        f"/v1/traces;access_token={SECRET}",
+        f"/v1;x=1;access%5Ftoken={SECRET}/traces",
+        f"/lightstep-access-token/{SECRET}/spans",
+        f"/{SECRET}{SECRET}/v1/spans",
+    ):
+        for method in ("GET", "POST"):
+            for base in (sent.running.http_url, sent.running.url, sent.running.admin_url):
+                answer = sent.client.request(method, f"{base}{path}", content=b"x")
+                yield f"{method} {base} elsewhere", answer.headers.get("location", "")
+    with grpc.insecure_channel(sent.running.grpc_plain_target) as channel:
+        for path in (
+            f"/lightstep-access-token/{SECRET}",
+            f"/x.Y/Z;access_token={SECRET}",
+            f"/{SECRET}{SECRET}/Z",
+        ):
+            call: Any = channel.unary_unary(path)
+            with pytest.raises(grpc.RpcError) as failed:
+                call(b"", timeout=60)
+            yield path.replace(SECRET, "…"), str(failed.value)
+    xml = f'<report><access_token>xml{UNKNOWN}</access_token><tag key="lightstep.access_token" value="xml{UNKNOWN}"/></report>'
+    for way in WAYS.values():
+        if way.content_type not in ("query", "grpc"):
+            yield f"{way.path} XML", sent.send(way, xml.encode())[1]
     named = f"lightstep-access-token=named{UNKNOWN}"
     for headers in ({"content-type": named}, {"content-type": JSON, "content-encoding": named}):
         for path in ("/v1/traces", f"/v1/{named}"):
@@ -253,6 +279,15 @@ def test_other_keys_stay(key: str) -> None:
         ("LS_ACCESS_TOKEN=abc ./run", "LS_ACCESS_TOKEN=(removed) ./run"),
         ("./run --lightstep-access-token abc --x", "./run --lightstep-access-token (removed) --x"),
         ("http://a/?lightstep%2Eaccess%5Ftoken=abc", "http://a/?lightstep%2Eaccess%5Ftoken=(removed)"),
+        ('LS_ACCESS_TOKEN="abc" ./run', 'LS_ACCESS_TOKEN="(removed)" ./run'),
+        ("<lightstep.access_token>abc</x>", "<lightstep.access_token>(removed)</x>"),
+        ("<a:access_token b='c'>\n<![CDATA[abc]]>", "<a:access_token b='c'>\n<![CDATA[(removed)]]>"),
+        ("&lt;access_token&gt;abc&lt;/", "&lt;access_token&gt;(removed)&lt;/"),
+        ('<h x="1" access_token="abc">', '<h x="1" access_token="(removed)">'),
+        ('<tag key="access_token" value="abc"/>', '<tag key="access_token" value="(removed)"/>'),
+        ('<tag value="abc" name="Access-Token"/>', '<tag value="(removed)" name="Access-Token"/>'),
+        ("<header name='ls.access.token'>abc</header>", "<header name='ls.access.token'>(removed)</header>"),
+        ("<key>access_token</key> <value>abc</value>", "<key>access_token</key> <value>(removed)</value>"),
     ],
 )
 def test_texts_that_tell_one(text: str, shown: str) -> None:
@@ -268,6 +303,8 @@ def test_texts_that_tell_one(text: str, shown: str) -> None:
         "the lightstep access token is missing",
         "./run --lightstep-access-token --x",
         "http://a/?tools_access_token=abc",
+        "<access_tokens>abc</access_tokens><access_token/><a>b</a>",
+        '<tag key="github.access_token" value="abc"/>',
     ],
 )
 def test_texts_that_tell_none_stay(text: str) -> None:
@@ -275,9 +312,35 @@ def test_texts_that_tell_none_stay(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ['"', "\\", "'a", '"access_token":', "lightstep access token ", "lightstep"]
+    "piece",
+    [
+        '"',
+        "\\",
+        "'a",
+        '"access_token":',
+        "lightstep access token ",
+        "lightstep",
+        ' name="access_token" >',
+        ">access_token</a><",
+        "<a access_token=",
+    ],
 )
 def test_reading_them_takes_no_longer_than_they_are_long(piece: str) -> None:
     """A pattern that went back and forth would need hours for one of these."""
     text = piece * (2**20 // len(piece))
     assert len(without_token(text)) >= len(text) // 2
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("/v1/traces;access_token=abc;x=1", "/v1/traces;access_token=(removed);x=1"),
+        ("/v1;access_token=abc/traces", "/v1;access_token=(removed)/traces"),
+        ("/lightstep-access-token/abc/spans", "/lightstep-access-token/(removed)/spans"),
+        (f"/v1/{'a1' * 16}/spans?a=b", "/v1/(removed)/spans?a=b"),
+        ("/lightstep-satellite-2/api/v2/reports", "/lightstep-satellite-2/api/v2/reports"),
+        ("/opentelemetry.proto.collector.trace.v1.TraceService/Export",) * 2,
+    ],
+)
+def test_paths_that_tell_one(path: str, told: str) -> None:
+    assert path_without_token(path) == told

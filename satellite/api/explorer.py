@@ -103,7 +103,9 @@ def create_api(
     workers = Workers(seconds_max=question_seconds_max)
     for routes in resources:
         routes.workers = workers
-        api.router.routes += routes.router.routes  # `include_router` would match each request twice, route by route
+        api.router.routes += (
+            routes.router.routes
+        )  # `include_router` would match each request twice, route by route
     structs = [struct for routes in resources for struct in routes.structs]
     api.openapi = lambda: document(api, structs)  # type: ignore[method-assign]
     return api

@@ -58,10 +58,11 @@ class OtherRequests:
 
     async def __call__(self, scope: Scope, send: Send) -> None:
         """Answer one request."""
+        method, path = scope["method"], scope["path"]
+        told = {**scope, "path": self._paths.told(path)}
         if self._log is not None:
             now_ns = self._clock_ns()
-            send = noted.noting(self._log, noted.over_http(scope, "", now_ns, now_ns, "", None, None), send)
-        method, path = scope["method"], scope["path"]
+            send = noted.noting(self._log, noted.over_http(told, "", now_ns, now_ns, "", None, None), send)
         of_agent = datadog_agent.reply(method, path) if self._paths.methods(_DATADOG_PATH) else None
         if of_agent is not None:
             await answer(send, of_agent.status, of_agent.content_type.encode(), of_agent.body)
@@ -93,7 +94,7 @@ class OtherRequests:
             kind = "wrong_method" if allowed else "unknown_path"
             client, port = scope["client"], scope["server"][1]
             peer = f"{client[0]}:{client[1]}" if client else ""
-            self._on_trap(kind, port, peer, shown(_came(scope)), right)
+            self._on_trap(kind, port, peer, shown(_came(told)), right)
             if seconds := self._vain_wait_seconds(port, peer):
                 await pause(seconds)
             if allowed:

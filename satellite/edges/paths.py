@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
-from satellite.model.access_tokens import without_token
+from satellite.model.access_tokens import REMOVED, path_without_token
 from satellite.protocols.grpc_web import BINARY
 from satellite.protocols.wire import WireProtocol
 
@@ -15,7 +15,7 @@ SHOWN = 100
 """Characters of a path or content type that are repeated (ours)."""
 
 _NEAR_CHARACTERS_MAX = 128
-"""No longer path is like one of ours, and to find that out would take 40 ms for the longest that a head may hold."""
+"""No longer path is like one of ours, or begins with one, and to find that out would take 40 ms for the longest that a head may hold."""
 
 _SLASHES = re.compile("//+")
 _OTHERS = {
@@ -41,9 +41,9 @@ class Paths:
             self._methods[path].append(method)
         self._grpc = {method for protocol in protocols for method in protocol.grpc_methods}
         longest_first = sorted(self._methods, key=len, reverse=True)
-        self._one_after_another = re.compile(
-            f"(?:{'|'.join(map(re.escape, longest_first))})*?({'|'.join(map(re.escape, longest_first))})"
-        )
+        known = "|".join(map(re.escape, longest_first))
+        self._one_after_another = re.compile(f"(?:{known})*?({known})")
+        self._through_known = re.compile(f".*?(?:{known})/")
 
     def find(self, method: str, path: str) -> tuple[str, Sequence[WireProtocol]] | None:
         """(the path as it is meant, the protocols that share it, the first for requests without a content type).
@@ -64,6 +64,11 @@ class Paths:
         if plain not in self._methods and (known := self._one_after_another.fullmatch(plain)):
             return known[1]
         return plain if plain in self._methods else path
+
+    def told(self, path: str) -> str:
+        """As it may be told to others: of one that is unknown, not what stands behind a known one, which may be a token."""
+        known = self._through_known.match(_SLASHES.sub("/", path), 0, _NEAR_CHARACTERS_MAX)
+        return f"{known[0]}{REMOVED}" if known and self.meant(path) not in self._methods else path
 
     def methods(self, path: str) -> list[str]:
         """The methods that the path takes; empty when it is unknown."""
@@ -105,6 +110,6 @@ def may_be_web(method: bytes, fields: Iterable[tuple[bytes, bytes]]) -> bool:
 
 def shown(text: str) -> str:
     """A path or content type that is safe in a log line or on a page: short, printable, and without a token that it names."""
-    text = without_token(text[: 4 * SHOWN])
+    text = path_without_token(text[: 4 * SHOWN])
     cut = text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
     return "".join(character if character.isprintable() else "?" for character in cut)

@@ -44,13 +44,31 @@ _QUOTED = re.compile(
     r"""(?P<token>[^"'\\]+)"""
 )
 _SAID = re.compile(
-    rf"""(?:lightstep|(?<![a-z0-9])ls){_BETWEEN}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}(?P<token>[^\s"'\\&,;)}}\]]+)""",
+    rf"""(?:lightstep|(?<![a-z0-9])ls){_BETWEEN}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}\\{{0,8}}["']?"""
+    rf"""(?P<token>[^\s"'\\&,;)}}\]<>]+)""",
     re.IGNORECASE,
 )
 _FLAG = re.compile(
     rf"-(?:lightstep|ls){_BETWEEN}{_NAME}\s{{1,16}}(?P<token>[^\s\"'-][^\s\"']*)", re.IGNORECASE
 )
 """Of a command line."""
+_KEY = rf"""(?:(?:[^\s<>"'=]{{0,100}}[^a-z0-9<>"'=])?(?:lightstep|ls){_BETWEEN}{_NAME}|{_NAME})"""
+"""What `is_secret`, within other texts."""
+_IS = r"\s{0,16}=\s{0,16}"
+_MARKUP = re.compile(
+    rf"""(?:(?:<|&lt;)(?:[\w.-]{{1,60}}:)?{_KEY}(?:\s[^<>]{{0,200}})?(?:>|&gt;)"""  # an element of that name
+    rf"""|<[^<>]{{0,200}}\s{_KEY}{_IS}["']"""  # an attribute
+    rf"""|\s(?:name|key){_IS}["']{_KEY}["'](?:[^<>]{{0,200}}\svalue{_IS}["']|[^<>]{{0,200}}>)"""
+    rf"""|>\s{{0,16}}{_KEY}\s{{0,16}}</[^<>]{{0,100}}>\s{{0,16}}<[^<>/]{{0,200}}>)"""  # <key>…</key><value>
+    rf"""\s{{0,16}}(?:<!\[CDATA\[)?\s{{0,16}}(?P<token>[^<>"'&\]\s][^<>"'&\]]*)""",
+    re.IGNORECASE,
+)
+_VALUE_FIRST = re.compile(
+    rf"""\svalue{_IS}["'](?P<token>[^"'<>]{{1,1000}})["']\s{{1,16}}(?:name|key){_IS}["']{_KEY}["']""",
+    re.IGNORECASE,
+)
+_IN_PATH = re.compile(rf"(?<![^/;?&,]){_KEY}(?:=|%3D|:|/)(?P<token>[^/;?&\s]+)", re.IGNORECASE)
+_LIKE_ONE = re.compile(r"\b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?P<token>[A-Za-z0-9]{20,})")
 
 
 def is_secret(key: str) -> bool:
@@ -65,18 +83,25 @@ def is_secret(key: str) -> bool:
 def without_token(text: str) -> str:
     """A text with `REMOVED` in place of the tokens that it tells with their names.
 
-    In JSON, or what is printed of a dict, that is the value of each key that `is_secret`; elsewhere (a URL, a list of
-    headers, a command line) what stands behind LightStep's name for it.
+    In JSON, XML, or what is printed of a dict, that is the value of each key that `is_secret`; elsewhere (a URL, a list
+    of headers, a command line) what stands behind LightStep's name for it.
     """
 
     def quoted(found: re.Match[str]) -> str:
         return _cut(found) if is_secret(found["key"]) else found[0]
 
-    return _FLAG.sub(_cut, _SAID.sub(_cut, _QUOTED.sub(quoted, text)))
+    text = _FLAG.sub(_cut, _SAID.sub(_cut, _QUOTED.sub(quoted, text)))
+    return _VALUE_FIRST.sub(_cut, _MARKUP.sub(_cut, text)) if ">" in text or "&gt;" in text else text
+
+
+def path_without_token(path: str) -> str:
+    """The path of a request that may be nobody's, without what is a token there by its name, or looks like one."""
+    return _LIKE_ONE.sub(_cut, _IN_PATH.sub(_cut, without_token(path)))
 
 
 def _cut(found: re.Match[str]) -> str:
-    return found[0][: found.start("token") - found.start()] + REMOVED
+    start, end = (place - found.start() for place in found.span("token"))
+    return found[0][:start] + REMOVED + found[0][end:]
 
 
 def _strength(key: str, *, bare: bool) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from satellite.errors import BadRequest, SatelliteError
-from satellite.model.access_tokens import without_token
+from satellite.model.access_tokens import path_without_token
 from satellite.model.span import Span
 from satellite.protocols.wire import WireProtocol
 from satellite.requests.entry import Entry
@@ -49,7 +49,7 @@ def decoded(
     protocol = next((one for one in protocols if one.name == entry.protocol), None)
     if protocol is None:
         raise BadRequest(
-            f"request {entry.number} is no report: no protocol takes {entry.method} {without_token(entry.path)}"
+            f"request {entry.number} is no report: no protocol takes {entry.method} {path_without_token(entry.path)}"
         )
     if entry.body_bytes > len(entry.body):
         raise BadRequest(

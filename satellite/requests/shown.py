@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from satellite.faults.decision import Decision
-from satellite.model.access_tokens import without_token
+from satellite.model.access_tokens import path_without_token, without_token
 from satellite.model.spans import id_text
 from satellite.requests.entry import Entry, Outcome, unpacked
 from satellite.requests.log import RequestLog
@@ -149,7 +149,7 @@ def shown(entry: Entry) -> LoggedRequest:
         max(0, entry.answered_ns - entry.began_ns) // 1000,
         entry.transport,
         entry.method,
-        without_token(entry.path),
+        path_without_token(entry.path),
         entry.port,
         entry.peer,
         entry.protocol,

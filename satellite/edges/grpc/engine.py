@@ -17,6 +17,7 @@ from satellite.edges.grpc.report_call import ReportCall
 from satellite.edges.grpc.servicer_call import ServicerCall
 from satellite.edges.grpc.services import Services
 from satellite.edges.grpc.status import CallFailed
+from satellite.edges.paths import shown
 from satellite.faults.book import EarlyFaults
 from satellite.faults.scope import Request
 from satellite.intake.head import Head
@@ -121,12 +122,12 @@ class Engine:
                 if timeout is None:
                     failure = CallFailed(grpc.StatusCode.INTERNAL, "a grpc-timeout that is none")
         if not self.serves(head.path):
-            known = f"{head.path.decode('latin-1')[:200]} is not served here"
+            known = f"{shown(head.path.decode('latin-1'))} is not served here"
             failure = CallFailed(grpc.StatusCode.UNIMPLEMENTED, known)
         elif encoding not in {"", "identity", *GRPC_ENCODINGS}:
             names = ", ".join(("identity", *GRPC_ENCODINGS))
             failure = CallFailed(
-                grpc.StatusCode.UNIMPLEMENTED, f"grpc-encoding {encoding[:80]!r} is none of {names}"
+                grpc.StatusCode.UNIMPLEMENTED, f"grpc-encoding {shown(encoding)!r} is none of {names}"
             )
         elif head.too_large:
             failure = CallFailed(grpc.StatusCode.RESOURCE_EXHAUSTED, "the header list is too large")
