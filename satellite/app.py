@@ -47,7 +47,9 @@ from satellite.requests.log import RequestLog, Trouble
 from satellite.settings import Loaded
 from satellite.storage import open_storage
 from satellite.store import ProjectStats
-from satellite.telemetry import Metrics, Witness, get_logger, version
+from satellite.telemetry.logs import get_logger
+from satellite.telemetry.metrics import Metrics, version
+from satellite.telemetry.witness import Witness
 from satellite.upkeep import Upkeep
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ from satellite.intake.intake import Intake
 from satellite.protocols import PROTOCOLS, WEB_PROTOCOLS
 from satellite.requests.entry import EntryTaker
 from satellite.settings import ANY_FREE_PORT, NEIGHBOURS_PORTS, OFF, Loaded, Settings
-from satellite.telemetry import get_logger
+from satellite.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -13,7 +13,7 @@ from satellite.errors import SatelliteError
 from satellite.explore.streams import Streams
 from satellite.intake.arrivals import Arrivals
 from satellite.storage import Engine
-from satellite.telemetry import get_logger
+from satellite.telemetry.logs import get_logger
 
 log = get_logger(__name__)
 

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from satellite.errors import AccessDenied, BadReport
-from satellite.telemetry import OTHER, QUIET_SECONDS, LogFormat, Metrics, Witness, get_logger, logs_to
+from satellite.telemetry.logs import LogFormat, get_logger, logs_to
+from satellite.telemetry.metrics import OTHER, Metrics
+from satellite.telemetry.witness import QUIET_SECONDS, Witness
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

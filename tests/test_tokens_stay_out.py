@@ -17,7 +17,7 @@ from satellite import Satellite
 from satellite.api import ROOT
 from satellite.model.access_tokens import is_secret, path_without_token, without_token
 from satellite.protocols.files.formats import FILE_FORMATS
-from satellite.telemetry import logs_to
+from satellite.telemetry.logs import logs_to
 from tests.token_places import FILES, JSON, WAYS, Way, attributes, otlp
 
 SPELLINGS = (

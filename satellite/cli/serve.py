@@ -70,7 +70,7 @@ def _run(loaded: Loaded, sockets: Mapping[str, socket.socket] | None = None) -> 
     from satellite.edges.descriptors import raise_limit
     from satellite.edges.loop import run, share_interpreter
     from satellite.memory import tune_allocator
-    from satellite.telemetry import logs_to
+    from satellite.telemetry.logs import logs_to
 
     tune_allocator()
     share_interpreter()

@@ -30,7 +30,7 @@ from satellite.receivers.messages import (
     read,
 )
 from satellite.receivers.page import Page
-from satellite.telemetry import logs_to
+from satellite.telemetry.logs import logs_to
 
 _READINESS_SECONDS = 0.5
 

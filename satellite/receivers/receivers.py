@@ -49,7 +49,8 @@ from satellite.receivers.messages import (
 from satellite.receivers.page import Page
 from satellite.requests.entry import EntryTaker
 from satellite.settings import Loaded, Settings
-from satellite.telemetry import Witness, get_logger
+from satellite.telemetry.logs import get_logger
+from satellite.telemetry.witness import Witness
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp

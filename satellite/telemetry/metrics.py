@@ -1,128 +1,19 @@
-"""The satellite's own logs and metrics.
-
-Logs: structlog in front of the standard library's logger `satellite`. Event names are `noun.verb`, what varies is in
-keys. Whoever embeds a satellite decides where the lines go; `serve` takes `logs_to`. Metrics: one registry for each
-Metrics, so that several satellites live in one process.
-"""
+"""Metrics: one registry for each Metrics, so that several satellites live in one process."""
 
 from __future__ import annotations
 
 import importlib.metadata
-import logging
-import re
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Literal, Protocol, TextIO
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol
 
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
-from satellite.errors import AccessDenied, SatelliteError
-
-# Logs
-
-LogLevel = Literal["debug", "info", "warning", "error"]
-LogFormat = Literal["auto", "json", "text"]
-
-REDACTED = "***"
-
-_SECRET_KEY = re.compile(
-    r"(^|[-_. ])(tokens?|secrets?|passwords?|authorization|(private|api|satellite)[-_]key)$", re.IGNORECASE
-)
-
-_Event = MutableMapping[str, Any]
-
-
-def redact(logger: object, method: str, event: _Event) -> _Event:
-    """A structlog processor: hides what stands under a key that ends in token, secret, password and the like.
-
-    Numbers stay, for they are counts. A second line of defence: no caller logs a token.
-    """
-    del logger, method
-    return {key: _redacted(key, value) for key, value in event.items()}
-
-
-def _redacted(key: object, value: Any) -> Any:
-    if isinstance(key, str) and _SECRET_KEY.search(key) and not isinstance(value, bool | int | float | None):
-        return REDACTED
-    if isinstance(value, Mapping):
-        return {inner: _redacted(inner, part) for inner, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted("", part) for part in value]
-    return value
-
-
-_STAMPS: tuple[structlog.typing.Processor, ...] = (
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    redact,
-)
-
-
-def get_logger(name: str = "satellite") -> structlog.stdlib.BoundLogger:
-    """A logger: `log.info("report.accepted", project=…)`. `name` is a module's `__name__`, below `satellite`.
-
-    Independent of structlog's global configuration, which belongs to the program around us.
-    """
-    logger: structlog.stdlib.BoundLogger = structlog.wrap_logger(
-        logging.getLogger(name),
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *_STAMPS,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        cache_logger_on_first_use=True,
-    )
-    return logger
-
-
-@contextmanager
-def logs_to(stream: TextIO, *, level: LogLevel = "info", format: LogFormat = "auto") -> Iterator[None]:  # noqa: A002
-    """Write the log lines of this process to `stream` until the block ends; libraries' only from warning on.
-
-    `auto` is text on a terminal, JSON elsewhere. Tracebacks never show local variables, where tokens may be.
-    """
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_STAMPS,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers(format, on_terminal=stream.isatty()),
-            ],
-        )
-    )
-    root, ours = logging.getLogger(), logging.getLogger("satellite")
-    before = root.handlers[:], root.level, ours.level
-    root.handlers[:] = [handler]
-    root.setLevel(logging.WARNING)
-    ours.setLevel(level.upper())
-    try:
-        yield
-    finally:
-        root.handlers[:] = before[0]
-        root.setLevel(before[1])
-        ours.setLevel(before[2])
-
-
-def _renderers(form: LogFormat, *, on_terminal: bool) -> list[structlog.typing.Processor]:
-    if form == "text" or (form == "auto" and on_terminal):
-        return [
-            structlog.dev.ConsoleRenderer(
-                colors=on_terminal, exception_formatter=structlog.dev.plain_traceback
-            )
-        ]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(default=str)]
-
-
-# Metrics
+from satellite.errors import AccessDenied
 
 PROJECTS_MAX = 100
 """Projects with a label of their own (ours); the rest share OTHER, so that tests with a project each do no harm."""
@@ -276,82 +167,6 @@ class Metrics:
         """(body, content type) of /metrics: the format that the `Accept` header asks for, else Prometheus text."""
         encode, content_type = choose_encoder(accept)
         return encode(_Shown(self.registry)), content_type
-
-
-QUIET_SECONDS = 10.0
-"""Between two log lines about the same thing (ours): some tracers send a refused report again at once, for ever."""
-
-
-class Witness:
-    """Hears what happens at the edges and in the intake, counts all of it and logs the first of each kind.
-
-    Lines about the same thing (a protocol and a reason, a port and a kind of failure) come once in QUIET_SECONDS; the
-    next one says in `unlogged` how many it stands for. Methods may be called from any thread.
-    """
-
-    def __init__(
-        self, metrics: Metrics, log: structlog.stdlib.BoundLogger, *, clock_seconds: Callable[[], float]
-    ) -> None:
-        """Args: `clock_seconds` only grows; where it starts does not matter."""
-        self._metrics = metrics
-        self._log = log
-        self._clock_seconds = clock_seconds
-        self._lock = threading.Lock()
-        self._quiet: dict[tuple[str, ...], tuple[float, int]] = {}
-
-    def reports_kept(self, protocol: str, reports: int, size_bytes: int) -> None:
-        """So many reports were kept."""
-        self._metrics.count_kept(protocol, reports, size_bytes)
-
-    def report_refused(self, protocol: str, size_bytes: int, refusal: SatelliteError, peer: str) -> None:
-        """Nothing was kept of a report."""
-        self._metrics.count_refused(protocol, size_bytes, refusal.code)
-        self._warn(
-            "report.refused",
-            (protocol, refusal.code),
-            protocol=protocol,
-            reason=refusal.code,
-            message=refusal.message,
-            peer=peer,
-        )
-
-    def spans_written(self, project: str, protocol: str, stored: int, client_dropped: float) -> None:
-        """Spans of one project became visible."""
-        self._metrics.count_spans(project, protocol, stored, client_dropped)
-        self._log.debug("spans.stored", project=project, protocol=protocol, spans=stored)
-
-    def connection_failed(self, kind: str, port: int, peer: str, detail: str, right: str = "") -> None:
-        """A connection or request came to nothing; `right`: what would have been right."""
-        self._metrics.count_failed_connection(kind, port)
-        more = {"right": right} if right else {}
-        self._warn(
-            "connection.failed", (kind, str(port)), kind=kind, port=port, peer=peer, detail=detail, **more
-        )
-
-    def receiver_lost(self, code: int) -> None:
-        """A receiver died, with this exit code (negative: a signal's number); another one is started."""
-        self._metrics.count_lost_receiver()
-        self._log.error("receiver.lost", exit_code=code)
-
-    def failed(self, what: str, error: Exception) -> None:
-        """Something that should not happen did."""
-        self._metrics.count_failure(what)
-        self._say(
-            self._log.error, "satellite.failed", (what, type(error).__name__), what=what, exc_info=error
-        )
-
-    def _warn(self, event: str, sort: tuple[str, ...], **keys: Any) -> None:
-        self._say(self._log.warning, event, sort, **keys)
-
-    def _say(self, say: Callable[..., Any], event: str, sort: tuple[str, ...], **keys: Any) -> None:
-        key = (event, *sort)
-        now = self._clock_seconds()
-        with self._lock:
-            quiet_until, unlogged = self._quiet.get(key, (now, 0))
-            speak = now >= quiet_until
-            self._quiet[key] = (now + QUIET_SECONDS, 0) if speak else (quiet_until, unlogged + 1)
-        if speak:
-            say(event, **keys, **({"unlogged": unlogged} if unlogged else {}))
 
 
 class _Shown(Collector):
