@@ -13,7 +13,8 @@ from satellite.api.parameters import Project
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read, with_notes
 from satellite.explore.asked import Percentile, Sources
 from satellite.explore.compare import Comparison, compare
-from satellite.explore.snapshots import PAGE, Kept, Run, Snapshot
+from satellite.explore.snapshot import Kept, Run, Snapshot
+from satellite.explore.snapshots import PAGE
 
 FILE_BYTES_MAX = 256 << 20
 

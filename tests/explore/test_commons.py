@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from satellite.errors import BadRequest, NotFound
-from satellite.explore.snapshots import BYTES_MAX, Run, Snapshots
+from satellite.explore.snapshot import Run
+from satellite.explore.snapshots import BYTES_MAX, Snapshots
 from satellite.explore.streams import MINUTE_US, Streams
 from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore

@@ -9,7 +9,8 @@ import pytest
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.asked import Sources
-from satellite.explore.snapshots import Kept, Run, Snapshots
+from satellite.explore.snapshot import Kept, Run
+from satellite.explore.snapshots import Snapshots
 from satellite.query.plan import ALL, Plan
 from satellite.store import Questions
 from satellite.store.durable.state import State
