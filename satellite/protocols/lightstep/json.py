@@ -45,6 +45,17 @@ _DECIMAL = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "jsonValue")
 _VALUES = {name: name for name in _KINDS} | {name.replace("Value", "_value"): name for name in _KINDS}
 """Either spelling → the first."""
+_KEY_AND_VALUES = {"key", *_VALUES}
+
+_READ = {
+    "reporter",
+    "auth",
+    "timestampOffsetMicros",
+    "timestamp_offset_micros",
+    "internalMetrics",
+    "internal_metrics",
+}
+"""What a report without spans may say."""
 
 
 def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
@@ -74,7 +85,7 @@ class _Request:
         offset_us = self._integer(_field(request, "timestampOffsetMicros", "timestamp_offset_micros"))
         writer = SpanWriter(self._rows, received_ns, self._reporter(_object(request, "reporter")), offset_us)
         malformed = nameless = 0
-        for span in _list(_field(request, "spans")):
+        for span in self._list(_field(request, "spans")):
             if not isinstance(span, dict):
                 malformed += 1
             elif not self._span(span, writer):
@@ -85,6 +96,10 @@ class _Request:
         metrics = _object(request, "internalMetrics", "internal_metrics")
         for sample in self._objects(_field(metrics, "counts")):
             self._count(sample, report.counters)
+        if "spans" not in request and (unread := sorted(request.keys() - _READ)):
+            report.warnings.append(
+                f"spans are expected in 'spans'; {clean_text(unread[0])[:40]!r} was not read"
+            )
         if self._unfit:
             report.warnings.append(f"{self._unfit} values were of the wrong kind and were left out")
         return report
@@ -166,6 +181,7 @@ class _Request:
             for name, found in entry.items():
                 if name in _VALUES and found is not None:
                     kind, value = _VALUES[name], found
+            self._unfit += value is None and not entry.keys() <= _KEY_AND_VALUES
             if key is None and value is None:
                 continue
             value = plain(self._value(kind, value))
@@ -190,11 +206,17 @@ class _Request:
                 return value
 
     def _objects(self, value: Any) -> Iterator[dict[str, Any]]:
-        for entry in _list(value):
+        for entry in self._list(value):
             if isinstance(entry, dict):
                 yield entry
             else:
                 self._unfit += 1
+
+    def _list(self, value: Any) -> Iterable[Any]:
+        if isinstance(value, list | Elements):
+            return value
+        self._unfit += value is not None
+        return ()
 
     def _id(self, value: Any) -> int:
         """64 bits; a negative number is taken for the same bits signed."""
@@ -244,10 +266,6 @@ def _field(found: dict[str, Any], name: str, original: str = "") -> Any:
 def _object(found: dict[str, Any], name: str, original: str = "") -> dict[str, Any]:
     value = _field(found, name, original)
     return value if isinstance(value, dict) else {}
-
-
-def _list(value: Any) -> Iterable[Any]:
-    return value if isinstance(value, list | Elements) else ()
 
 
 def _exact(value: Any) -> int | None:

@@ -256,7 +256,6 @@ def test_ids_are_exact(value: Any, expected: int, warned: bool) -> None:
         ({"key": "k"}, {"k": None}),
         ({"key": 5, "intValue": 1}, {"5": 1}),
         ({"stringValue": "x"}, {"": "x"}),
-        ({"other": 1}, {}),
         ({}, {}),
     ],
 )
@@ -273,9 +272,31 @@ def test_spans_that_cannot_be_kept_are_dropped_by_name() -> None:
     assert said.warnings == [
         "2 spans that were no objects were dropped",
         "2 spans without trace id and span id were dropped",
-        "1 values were of the wrong kind and were left out",
+        "2 values were of the wrong kind and were left out",
     ]
     assert kept.operation == "op"
+
+
+@pytest.mark.parametrize(
+    "fields", [{"tags": {"k": "v"}}, {"tags": [{"other": 1}]}, {"tags": [{"key": "k", "value": "v"}]}]
+)
+def test_what_is_left_out_of_a_span_is_said(fields: dict[str, Any]) -> None:
+    said, [kept] = decode_one({"spans": [span(**fields)]})
+    assert said.warnings == ["1 values were of the wrong kind and were left out"]
+    assert "v" not in kept.tags.values()
+
+
+@pytest.mark.parametrize(
+    ("request_json", "warning"),
+    [
+        ({"reporter": {}, "Spans": [span()]}, "spans are expected in 'spans'; 'Spans' was not read"),
+        ({"span_records": [{}], "runtime": {}}, "spans are expected in 'spans'; 'runtime' was not read"),
+        ({"spans": {"a": span()}}, "1 values were of the wrong kind and were left out"),
+    ],
+)
+def test_spans_in_a_place_that_nobody_reads_are_told(request_json: Any, warning: str) -> None:
+    said, kept = decode_one(request_json)
+    assert (said.warnings, kept) == ([warning], [])
 
 
 def test_durations_wrap_and_are_clamped() -> None:
