@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from functools import lru_cache
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -203,22 +204,13 @@ class SpanBatch:
     ) -> list[Span]:
         """Rows (all when None) as objects; `first_mark` is the mark of row 0, unless `marks` has one for each."""
         chosen = list(range(len(self))) if rows is None else [int(row) for row in rows]
-        numbers = [first_mark + row for row in chosen] if marks is None else marks
-        table = self.rows.take(pa.array(chosen, pa.int64()))
-        columns = {name: table.column(name).to_pylist() for name in SCHEMA.names if name != "tags"}
-        lists = table.column("tags")
-        used, places = _used(_codes(lists), len(self.tags))
-        tags = [_decode_tag(encoded) for encoded in self.tags_at(used).to_pylist()]
-        columns["tags"] = _recode(lists, places).to_pylist()
-        return [self._span(columns, tags, i, number) for i, number in enumerate(numbers)]
+        return spans_of([(self, chosen)], [first_mark + row for row in chosen] if marks is None else marks)
 
-    def _span(
-        self, columns: dict[str, list[Any]], decoded: Sequence[tuple[str, TagValue]], i: int, mark: int
-    ) -> Span:
+    def _span(self, columns: dict[str, list[Any]], i: int, mark: int) -> Span:
         reporter = decode_reporter(self.reporters[columns["reporter"][i]].as_py())
         extra = decode_extra(self.extras[columns["extra"][i]].as_py())
         high, low, parent = (columns[name][i] for name in ("trace_high", "trace_low", "parent_id"))
-        tags = dict(decoded[place] for place in columns["tags"][i])
+        tags = dict(columns["tags"][i])
         if parent:
             tags.pop(PARENT_TAG, None)
         references = [_reference(encoded, high, low) for encoded in columns["references"][i]]
@@ -245,6 +237,37 @@ class SpanBatch:
             extra=_shown(extra.items()),
             duration_ns=duration_ns if duration_ns % 1000 else None,
         )
+
+
+_FEW = 32
+"""Rows of a batch that are gathered one by one: what a `take` costs before the first row is more."""
+
+
+def spans_of(parts: Sequence[tuple[SpanBatch, Sequence[int]]], marks: Sequence[int]) -> list[Span]:
+    """Rows of several batches as objects, batch after batch; `marks`: of each."""
+    owners = [batch for batch, rows in parts for _ in rows]
+    if not owners:
+        return []
+    table = pa.concat_batches([piece for batch, rows in parts for piece in _pieces(batch.rows, rows)])
+    columns = {name: table.column(name).to_pylist() for name in SCHEMA.names if name != "tags"}
+    lists = table.column("tags")
+    codes, bounds = _codes(lists), lists.offsets.to_numpy() - lists.offsets[0].as_py()
+    tags: list[tuple[str, TagValue]] = []
+    done = 0
+    for batch, rows in parts:
+        done += len(rows)
+        used, places = _used(codes[len(tags) : bounds[done]], len(batch.tags))
+        distinct = [_decode_tag(encoded) for encoded in batch.tags_at(used).to_pylist()]
+        tags += [distinct[place] for place in places.tolist()]
+    columns["tags"] = [tags[begin:end] for begin, end in pairwise(bounds.tolist())]
+    return [owner._span(columns, i, mark) for i, (owner, mark) in enumerate(zip(owners, marks, strict=True))]
+
+
+def _pieces(table: pa.RecordBatch, rows: Sequence[int]) -> list[pa.RecordBatch]:
+    """These rows, in one or several."""
+    if len(rows) > _FEW:
+        return [table.take(pa.array(rows, pa.int64()))]
+    return [table.slice(row, 1) for row in rows]
 
 
 def picked(values: pa.BinaryArray, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from satellite.model.span import Span
+from satellite.model.spans import spans_of
 from satellite.query.plan import Plan
 from satellite.store import ByValue, Order, Page
 from satellite.store import cursor as cursors
@@ -167,5 +168,11 @@ def _render(parts: Sequence[tuple[Segment, Mask | None]], owners: Sequence[tuple
     by_part: dict[int, list[int]] = {}
     for number, row in owners:
         by_part.setdefault(number, []).append(row)
-    spans = {number: iter(parts[number][0].spans(rows)) for number, rows in by_part.items()}
-    return [next(spans[number]) for number, _ in owners]
+    marks = [
+        mark
+        for number, rows in by_part.items()
+        for mark in parts[number][0].marks_of(np.array(rows)).tolist()
+    ]
+    spans = spans_of([(parts[number][0].batch, rows) for number, rows in by_part.items()], marks)
+    made = dict(zip([(number, row) for number, rows in by_part.items() for row in rows], spans, strict=True))
+    return [made[place] for place in owners]
