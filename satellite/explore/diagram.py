@@ -111,7 +111,7 @@ def diagram(
         inferred: also services that only the tags of their callers name.
         inferred_by: those tags, the most telling first.
     """
-    found = source.assemble(project, plan, traces_max=TRACES_MAX)
+    found = source.assemble(project, plan, traces_max=TRACES_MAX, bare=not inferred)
     return _drawn(found, queried=bool(plan.terms), inferred_by=inferred_by if inferred else ())
 
 

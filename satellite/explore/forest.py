@@ -15,7 +15,6 @@ import numpy.typing as npt
 from satellite.model.spans import Marks, SpanBatch
 from satellite.pb import satellite_model_pb2 as pb
 from satellite.store.assembled import Ids, Ints
-from satellite.store.distinct import distinct
 
 Mask = npt.NDArray[np.bool_]
 
@@ -67,26 +66,28 @@ class _Links:
         self.start: Ints = batch.column("start_ns")
         self.reporter: Ints = batch.column("reporter")
         self.shared: Mask = (batch.column("marks") & np.uint16(Marks.SHARED)) > 0
-        self.ids = distinct(np.concatenate([self.span_id, self.parent_id]))
-        keys = self._keys(trace, self.span_id, self.shared)
+        self.ids, codes = np.unique(np.concatenate([self.span_id, self.parent_id]), return_inverse=True)
+        """All ids; the place of each row's own among them, then of its parent's."""
+        self.parent_code: Ints = codes[len(batch) :]
+        keys = self._keys(trace, codes[: len(batch)], shared=self.shared)
         self.order = np.lexsort((self.span_id, self.start, keys))
-        self.keys = keys[self.order]
+        self.keys, counts = np.unique(keys, return_counts=True)
+        self.ends = np.append(0, np.cumsum(counts))
 
-    def _keys(self, trace: Ints, span_id: Ids, shared: Mask) -> Ints:
+    def _keys(self, trace: Ints, code: Ints, *, shared: Mask | bool) -> Ints:
         """One number for trace, id and half."""
-        codes = np.searchsorted(self.ids, span_id)
-        keys: Ints = (trace * len(self.ids) + codes) * 2 + shared
+        keys: Ints = (trace * len(self.ids) + code) * 2 + shared
         return keys
 
     def laid(self) -> tuple[Ints, Ids]:
         """(the row above each, the id of a parent that is not held)."""
         itself = self.parent_id == self.span_id
         named = (self.parent_id != 0) & (~itself | self.shared)
-        first, count = self._found(self.trace, self.parent_id, np.ones(len(named), np.bool_))
-        count[itself] = 0
-        lower, lower_count = self._found(self.trace, self.parent_id, np.zeros(len(named), np.bool_))
-        unserved = count == 0
-        first[unserved], count[unserved] = lower[unserved], lower_count[unserved]
+        first, count = self._found(self.trace, self.parent_code, shared=False)
+        if self.shared.any():
+            upper, upper_count = self._found(self.trace, self.parent_code, shared=True)
+            served = (upper_count > 0) & ~itself
+            first[served], count[served] = upper[served], upper_count[served]
         count[~named] = 0
         parent = np.where(count > 0, self.order[np.minimum(first, len(self.order) - 1)], -1)
         for row in np.flatnonzero(count > 1).tolist():
@@ -99,11 +100,12 @@ class _Links:
             self._cut(parent, missing, np.flatnonzero(np.isin(self.trace, self.trace[circling])).tolist())
         return parent, missing
 
-    def _found(self, trace: Ints, span_id: Ids, shared: Mask) -> tuple[Ints, Ints]:
+    def _found(self, trace: Ints, code: Ints, *, shared: bool) -> tuple[Ints, Ints]:
         """(where in `order` the rows with this trace, id and half begin, how many they are)."""
-        keys = self._keys(trace, span_id, shared)
-        first = np.searchsorted(self.keys, keys, "left")
-        return first, np.searchsorted(self.keys, keys, "right") - first
+        keys = self._keys(trace, code, shared=shared)
+        at = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        first = self.ends[at]
+        return first, np.where(self.keys[at] == keys, self.ends[at + 1] - first, 0)
 
     def _nearest(self, child: int, rows: list[int]) -> int:
         def nearness(row: int) -> tuple[bool, bool, int]:
@@ -129,14 +131,14 @@ class _Links:
 
     def _candidates(self, row: int, span_id: int) -> int:
         """The row with this id that a row stands below; -1: none but itself."""
-        at, number = self.trace[row : row + 1], np.array([span_id], np.uint64)
-        if number[0] not in self.ids[np.searchsorted(self.ids, number) % len(self.ids)]:
+        code = np.searchsorted(self.ids, np.array([span_id], np.uint64)) % len(self.ids)
+        if int(self.ids[code[0]]) != span_id:
             return -1
         itself = span_id == int(self.span_id[row])
         for shared in (True, False):
             if itself and (shared or not self.shared[row]):
                 continue
-            first, count = self._found(at, number, np.array([shared]))
+            first, count = self._found(self.trace[row : row + 1], code, shared=shared)
             found = self._nearest(row, self.order[int(first[0]) : int(first[0] + count[0])].tolist())
             if found >= 0:
                 return found

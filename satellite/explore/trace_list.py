@@ -49,7 +49,7 @@ def trace_list(
     source: Questions, project: str, plan: Plan, *, order: TraceOrder = "-start", limit: int, offset: int = 0
 ) -> TraceList:
     """The traces in order; of those that are equal in it the one with the smaller id comes first."""
-    found = source.assemble(project, plan, traces_max=TRACES_MAX)
+    found = source.assemble(project, plan, traces_max=TRACES_MAX, bare=True)
     batch, trace = found.batch, found.trace
     if not len(batch):
         return TraceList([], found.traces)

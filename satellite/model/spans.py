@@ -179,6 +179,17 @@ class SpanBatch:
             columns[column] = _recode(columns[column], places)
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
+    def bare(self) -> SpanBatch:
+        """The same spans without tags and logs, without looking at them."""
+        nothing = pa.array(np.zeros(len(self) + 1, np.int32))
+        lists = {
+            name: pa.ListArray.from_arrays(nothing, pa.array([], SCHEMA.field(name).type.value_type))
+            for name in ("tags", "logs")
+        }
+        columns = [lists[name] if name in lists else self.array(name) for name in SCHEMA.names]
+        rows = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+        return SpanBatch(rows, pa.array([], pa.binary()), self.names, self.reporters, self.extras)
+
     def with_tags(self, tags: Mapping[str, TagValue]) -> SpanBatch:
         """The same spans, each with these tags after its own."""
         known = len(self.tags)

@@ -283,12 +283,14 @@ class Questions(Protocol):
         """Time between the arrivals of the oldest and the newest span held."""
         ...
 
-    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+    def assemble(
+        self, project: str, plan: Plan, *, traces_max: int, seed: int = 0, bare: bool = False
+    ) -> Assembled:
         """The traces of the matching spans, each with all its spans; meta events only when the plan asks for them.
 
         More than `traces_max`: exemplars, chosen as explorer.md §6.2 says; the same for the same spans and seed. Of
         traces that share the lower half of their ids one is chosen, the others are added while there is room.
-        At most `assembled.SPANS_MAX` spans of all traces.
+        At most `assembled.SPANS_MAX` spans of all traces. `bare`: without their tags and logs.
         """
         ...
 

@@ -439,7 +439,9 @@ class NaiveStore:
         """As in Questions."""
         return next((found.recall_window_us for found in self.projects() if found.project == project), 0)
 
-    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+    def assemble(
+        self, project: str, plan: Plan, *, traces_max: int, seed: int = 0, bare: bool = False
+    ) -> Assembled:
         """As in Store; the limit of spans aside."""
         matching = self._matching(project, plan)
         strata = defaultdict[tuple[bool, int], list[Row]](list)
@@ -478,8 +480,9 @@ class NaiveStore:
                     number = numbers[row.key[:2]]
                     whole = [weights[one.mark] for one in taken if numbers[one.key[:2]] == number]
                     weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
+        batch = SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)])
         return Assembled(
-            SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)]),
+            batch.bare() if bare else batch,
             np.array([row.mark for row in rows], np.int64),
             np.array([numbers[row.key[:2]] for row in rows], np.int64),
             np.array([row in taken for row in rows], np.bool_),

@@ -183,7 +183,9 @@ class ClickHouseQuestions(ABC):
         )
         return max(0, int(found["held"][0].as_py())) // 1000
 
-    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+    def assemble(
+        self, project: str, plan: Plan, *, traces_max: int, seed: int = 0, bare: bool = False
+    ) -> Assembled:
         """See Questions. The ids of all matches are read; which traces to take is the contract's rule, not SQL."""
         moment = self.moment(project) or Moment(0, 0, 0, replaced=False)
         hits = self.connection.ask(
@@ -198,7 +200,7 @@ class ClickHouseQuestions(ABC):
         rows = self.connection.ask(
             f"SELECT {_SPAN}, bucket, {matches} AS matched FROM spans WHERE {_of_traces(moment, plan, chosen)} ORDER BY mark"
         )
-        batch = batch_of(rows)
+        batch = batch_of(rows).bare() if bare else batch_of(rows)
         taken = strata(numbers_of(rows, "bucket"), numbers_of(rows, "status") == 2)
         matched = numbers_of(rows, "matched") > 0
         return assembled(batch, numbers_of(rows, "mark"), matched, taken, stratum, traces, traces_max)

@@ -28,7 +28,9 @@ Number = TypeVar("Number", bound=np.generic)
 _Rows = tuple[Segment, npt.NDArray[np.int64]]
 
 
-def assemble(segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int) -> Assembled:
+def assemble(
+    segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int, *, bare: bool = False
+) -> Assembled:
     """The traces of the matches; chosen ones when there are too many."""
     hits = dict(matches(segments, plan))
     low = _gathered(
@@ -46,7 +48,7 @@ def assemble(segments: Sequence[Segment], plan: Plan, traces_max: int, seed: int
         parts = [(segment, _rows(segment, np.sort(affordable), plan)) for segment in segments]
     matched = _gathered((_matching(hits, segment, rows) for segment, rows in parts), np.bool_)
     taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.int64)
-    batch, marks = _joined(parts)
+    batch, marks = _joined(parts, bare=bare)
     return assembled(batch, marks, matched, taken, stratum, total, traces_max)
 
 
@@ -111,10 +113,12 @@ def _affordable(parts: Sequence[_Rows], chosen: Ids) -> Ids:
     return chosen[: max(1, int(np.searchsorted(np.cumsum(sizes), SPANS_MAX, "right")))]
 
 
-def _joined(parts: Sequence[_Rows]) -> tuple[SpanBatch, Ints]:
+def _joined(parts: Sequence[_Rows], *, bare: bool = False) -> tuple[SpanBatch, Ints]:
     """The rows of all segments as one batch, and their marks."""
     used = [(segment, rows) for segment, rows in parts if len(rows)]
-    batches = [segment.batch.take(rows).compact() for segment, rows in used]
+    batches = [
+        (segment.batch.bare() if bare else segment.batch).take(rows).compact() for segment, rows in used
+    ]
     marks = _gathered((segment.marks_of(rows) for segment, rows in used), np.int64)
     if len(batches) == 1:
         return batches[0], marks

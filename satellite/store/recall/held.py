@@ -50,11 +50,13 @@ class HeldSpans(RecallQuestions):
         exact = self._exact.get(plan) if project == self._project else None
         return exact or super().histogram(project, plan)
 
-    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+    def assemble(
+        self, project: str, plan: Plan, *, traces_max: int, seed: int = 0, bare: bool = False
+    ) -> Assembled:
         """See Questions. Which traces stand for others was settled when they were put together."""
         whole = self._traces
         if project != self._project or whole.held > traces_max:
-            return super().assemble(project, plan, traces_max=traces_max, seed=seed)
+            return super().assemble(project, plan, traces_max=traces_max, seed=seed, bare=bare)
         matched = np.zeros(len(whole.batch), np.bool_)
         begin = 0
         for segment in self._parts:
@@ -66,7 +68,7 @@ class HeldSpans(RecallQuestions):
         rows: Ints = np.flatnonzero(wanted[whole.trace])
         weights = whole.weights[matched]
         return Assembled(
-            batch=whole.batch.take(rows).compact(),
+            batch=(whole.batch.bare() if bare else whole.batch).take(rows).compact(),
             marks=whole.marks[rows],
             trace=(np.cumsum(wanted) - 1)[whole.trace[rows]],
             matched=matched[rows],

@@ -106,9 +106,11 @@ class RecallQuestions(ABC):
         return held_ns(self._segments(project)) // 1000
 
     @without_damaged
-    def assemble(self, project: str, plan: Plan, *, traces_max: int, seed: int = 0) -> Assembled:
+    def assemble(
+        self, project: str, plan: Plan, *, traces_max: int, seed: int = 0, bare: bool = False
+    ) -> Assembled:
         """See Questions."""
-        return assembly.assemble(self._segments(project), plan, traces_max, seed)
+        return assembly.assemble(self._segments(project), plan, traces_max, seed, bare=bare)
 
     @without_damaged
     def trace_batch(

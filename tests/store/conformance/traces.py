@@ -74,6 +74,11 @@ class Traces:
         assert len(found.batch) == 8
         assert found.matched.tolist() == [False] * 6 + [True] * 2
         assert found.weights.tolist() == [1.0] * 8
+        bare = store.assemble("p", bookinfo.Q3.plan, traces_max=3000, bare=True)
+        assert len(bare.batch.tags) == 0
+        assert (bare.marks.tolist(), bare.weights.tolist()) == (found.marks.tolist(), found.weights.tolist())
+        spans = [msgspec.structs.replace(span, tags={}, logs=[]) for span in found.batch.spans()]
+        assert bare.batch.spans() == spans
         nothing = store.assemble("p", tag("no", "such"), traces_max=3000)
         assert (nothing.spans, nothing.traces, nothing.held, len(nothing.batch)) == (0, 0, 0, 0)
         assert store.assemble("nobody", ALL, traces_max=3000).spans == 0
