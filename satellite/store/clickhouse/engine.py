@@ -57,9 +57,6 @@ GATHER_SECONDS = 0.2
 TWINS_SECONDS = 0.1
 """After an insert into a pool it is looked what others took at the same moment (ours)."""
 
-LEFT_SECONDS = 2.0
-"""After so long a satellite that did not let go of its twin of a span is taken for dead (ours)."""
-
 
 class ClickHouseStore(ClickHouseQuestions):
     """Implements Store; see the module."""
@@ -111,7 +108,6 @@ class ClickHouseStore(ClickHouseQuestions):
         self._problem = ""
         self._unsettled: set[str] = set()
         """Projects of which others may have taken the same at the same moment."""
-        self._twins_since: dict[str, float] = {}
         self._inbox = Inbox()
         self._writer = threading.Thread(target=self._write_forever, name="clickhouse-write", daemon=True)
         self._writer.start()
@@ -248,6 +244,7 @@ class ClickHouseStore(ClickHouseQuestions):
     def _idle(self) -> None:
         """Nothing came for a while: what is due now and then."""
         try:
+            self._keep_seat()
             if self._problem or self._stale:
                 self._take_stock()
                 self._commit(commit(0, self._number, "", 0, forgotten=0))  # whether it takes anything again
@@ -257,8 +254,6 @@ class ClickHouseStore(ClickHouseQuestions):
                 self._unsettled = {name for name, home in homes.items() if home.twins}
                 if changed := [home for home in homes.values() if home.pending.gone]:
                     self._flush(changed)
-            if self._seat is not None:
-                self._seat.keep()
             if self._is_time_up() and not self._problem:
                 self._keep_times()
         except SatelliteError as error:
@@ -278,16 +273,15 @@ class ClickHouseStore(ClickHouseQuestions):
             home = home or self._home(standing)
             if self.shared:
                 home.learn(standing, now_ns)
-                self._settle_twins(home)
+                if home.twins and self._seat is not None:
+                    home.settle_twins(self._seat.holders())
             homes[name] = home
         return homes
 
-    def _settle_twins(self, home: Project) -> None:
-        now = self._clock_seconds()
-        if not home.twins:
-            self._twins_since.pop(home.name, None)
-        elif now - self._twins_since.setdefault(home.name, now) > LEFT_SECONDS:
-            home.settle_twins()
+    def _keep_seat(self) -> None:
+        """Say that we are there; with another seat nothing is known of any project."""
+        if self._seat is not None and self._seat.keep():
+            self._projects = {}
 
     def _insert(self, arrivals: Sequence[Arrival]) -> None:
         """Decide and keep what some senders wait for."""
@@ -296,6 +290,7 @@ class ClickHouseStore(ClickHouseQuestions):
             if self._stale:
                 self._take_stock()
                 self._stale = False
+            self._keep_seat()  # also while there is no rest between inserts
             homes = self._looked_at(
                 {one.project for one in arrivals}, min(one.arrived_ns for one in arrivals)
             )

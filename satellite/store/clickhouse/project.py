@@ -20,6 +20,7 @@ from satellite.store.clickhouse.columns import IDENTITY, WHOLE, batch_of, table_
 from satellite.store.clickhouse.commits import Standing, commit
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.predicates import SEATS, Moment
+from satellite.store.distinct import distinct
 from satellite.store.identity import Identities, Keys, Mask, same_content, span_of
 from satellite.store.recall.recent import Marked, RecentIds, Remembered
 from satellite.store.recall.settle import Held, Settled, settle
@@ -70,6 +71,8 @@ class Project:
         self._pending_gone: set[int] = set()
         self.twins: list[tuple[int, int]] = []
         """Marks of our own spans, and higher ones of other satellites that took the same: theirs to let go of."""
+        self._awaited: dict[int, int | None] = {}
+        """Who held their seats when they were found."""
         self._step = SEATS if self.seat else 1
         self._learnt: dict[int, int] = {}
         """Up to which mark of each seat it is known what came lately."""
@@ -141,10 +144,21 @@ class Project:
         self.twins += zip(ours[~mine].tolist(), theirs[~mine].tolist(), strict=True)
         self._let_go_of(ours[mine], theirs[mine])
 
-    def settle_twins(self) -> None:
-        """Let go of what others should have let go of by now, and did not: they died."""
-        pairs, self.twins = np.array(self.twins, np.int64).reshape(-1, 2), []
-        self._let_go_of(pairs[:, 1], pairs[:, 0])
+    def settle_twins(self, holders: Mapping[int, int]) -> None:
+        """Let go of what others should let go of and cannot: they gave up their seats. Else they do, however long they take.
+
+        `holders` are those that hold a seat now. A seat that another took since the twin was found was given up, too.
+        """
+        pairs = np.array(self.twins, np.int64).reshape(-1, 2)
+        pairs = pairs[self._alive(pairs[:, 0]) & self._alive(pairs[:, 1])]
+        seats = pairs[:, 1] % SEATS
+        self._awaited = {
+            seat: self._awaited.get(seat, holders.get(seat)) for seat in distinct(seats).tolist()
+        }
+        given_up = [seat for seat, who in self._awaited.items() if who is None or who != holders.get(seat)]
+        ours_to_do = np.isin(seats, given_up)
+        self.twins = [(ours, theirs) for ours, theirs in pairs[~ours_to_do].tolist()]
+        self._let_go_of(pairs[ours_to_do, 1], pairs[ours_to_do, 0])
 
     def _let_go_of(self, gone: Marked, kept: Marked) -> None:
         """Of pairs of spans that are one, if both are still there."""

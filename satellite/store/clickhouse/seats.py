@@ -55,7 +55,7 @@ class Seat:
             number, used = self._free()
             self._say(number)
             threading.Event().wait(SETTLE_SECONDS)
-            if self._is_first(number):
+            if self.holders().get(number) == self._holder:
                 self.number, self._heard = number, begun
                 if used:
                     self._tidy()
@@ -78,12 +78,12 @@ class Seat:
             hint="one is free a minute after its satellite ended",
         )
 
-    def _is_first(self, number: int) -> bool:
-        """Whether of those that hold it now nobody took it before us."""
+    def holders(self) -> dict[int, int]:
+        """Of each seat that is held now who took it first: the number that it made up."""
         found = self._connection.ask(
-            f"SELECT argMin(holder, (first, holder)) AS holder FROM ({_HOLDERS} WHERE seat = {number} GROUP BY seat, holder) WHERE held"
+            f"SELECT seat, argMin(holder, (first, holder)) AS holder FROM ({_HOLDERS} GROUP BY seat, holder) WHERE held GROUP BY seat"
         )
-        return bool(found["holder"][0].as_py() == self._holder)
+        return {row["seat"]: row["holder"] for row in found.to_pylist()}
 
     def _tidy(self) -> None:
         """Delete what was inserted under this number and never committed.
@@ -108,17 +108,20 @@ class Seat:
             f"INSERT INTO seats (seat, holder, name, left) VALUES ({number}, {self._holder}, {text(self._name)}, {int(left)})"
         )
 
-    def keep(self) -> None:
-        """Say that it is held, when it is time to; take another one when that was not possible for too long. Raises StoreFailed."""
+    def keep(self) -> bool:
+        """Say that it is held, when it is time to; take another one when that was not possible for too long.
+
+        Whether it is another one now. Raises StoreFailed.
+        """
         now = self._clock_seconds()
-        if now - self._heard > LEASE_SECONDS / 2:
+        if now - self._heard <= BEAT_SECONDS:
+            return False
+        if now - self._heard > LEASE_SECONDS / 2 or self.holders().get(self.number) != self._holder:
             self.take()
-        elif now - self._heard > BEAT_SECONDS:
-            if not self._is_first(self.number):
-                self.take()
-                return
-            self._say(self.number)
-            self._heard = now
+            return True
+        self._say(self.number)
+        self._heard = now
+        return False
 
     def leave(self) -> None:
         """Give it up."""

@@ -6,6 +6,8 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
 
 import pytest
 from typer.testing import CliRunner
@@ -15,10 +17,11 @@ from satellite.errors import StoreFailed
 from satellite.explore.snapshots import Snapshots
 from satellite.explore.streams import Streams
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse import engine, schema
+from satellite.store.clickhouse import engine, schema, seats
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
 from satellite.store.clickhouse.inbox import Arrival, Errand
+from satellite.store.clickhouse.predicates import SEATS
 from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
@@ -97,13 +100,21 @@ def test_a_span_that_comes_again_elsewhere_is_known(both: tuple[ClickHouseStore,
     assert_balanced(first)
 
 
+def look(*stores: ClickHouseStore) -> None:
+    """At what others took."""
+    for store in stores:
+        store._errand(partial(_look, store))
+
+
+def _look(store: ClickHouseStore) -> None:
+    store._unsettled.add("p")  # in the thread that writes: nobody else changes it meanwhile
+    store._idle()
+
+
 def test_a_span_taken_by_two_at_the_same_moment_is_one_soon(
     both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = both
-    monkeypatch.setattr(
-        engine, "LEFT_SECONDS", 3600.0
-    )  # neither takes the other for dead, however slow it is
     for store in both:
         store.write("p", one(span_id=99), arrived_ns=NOW_NS)
     with monkeypatch.context() as blind:  # neither sees what the other does
@@ -114,10 +125,13 @@ def test_a_span_taken_by_two_at_the_same_moment_is_one_soon(
             assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (20, 0, 0, 0)
             store._unsettled.clear()
     assert first.count("p", ALL) == 41
-    for store in both:
-        store._unsettled.add("p")
-        store._errand(store._idle)
+    higher = max(both, key=lambda store: store._projects["p"].own)
+    (lower,) = {*both} - {higher}
+    look(lower, lower, lower)  # the other is slow, and has its seat: it is not dead
+    assert first.count("p", ALL) == 41
+    look(higher, lower)
     assert first.count("p", ALL) == second.count("p", ALL) == 21
+    assert not lower._projects["p"].twins
     assert stats(first).ledger.dropped == {"duplicate": 21}
     assert_balanced(second)
 
@@ -135,12 +149,48 @@ def test_what_a_dead_satellite_took_too_goes(
         assert fates(dead.write("p", one(span_id=99), arrived_ns=NOW_NS)) == (1, 0, 0, 0)
         dead._unsettled.clear()
         dead.close()
-    monkeypatch.setattr(engine, "LEFT_SECONDS", -1.0)
-    first._unsettled.add("p")
-    first._errand(first._idle)
+    look(first)
     assert first.count("p", ALL) == 1
     assert stats(first).ledger.dropped == {"duplicate": 1}
     assert_balanced(both[1])
+
+
+def test_a_seat_that_another_took_is_given_up_too(
+    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = both[0]
+    dead = joined(clickhouse)
+    first.write("p", one(span_id=99), arrived_ns=NOW_NS)
+    with monkeypatch.context() as blind:
+        blind.setattr(
+            dead, "_looked_at", lambda names, now_ns=None: {"p": dead._home(engine._unheard_of("p"))}
+        )
+        dead.write("p", one(span_id=99), arrived_ns=NOW_NS)
+        look(first)
+        assert first.count("p", ALL) == 2
+        dead.close()
+    with closing(joined(clickhouse)) as next_one:
+        assert next_one._number == dead._number
+        look(first)
+    assert first.count("p", ALL) == 1
+    assert_balanced(first)
+
+
+def test_who_never_rests_keeps_his_seat(clickhouse: ClickHouse) -> None:
+    with closing(joined(clickhouse)) as store:
+        seat = store._seat
+        assert seat is not None
+        store.write("restless", one(span_id=1), arrived_ns=NOW_NS)
+        before = seat.number
+        seat._heard -= seats.BEAT_SECONDS + 1
+        heard = seat._heard
+        store.write("restless", one(span_id=2), arrived_ns=NOW_NS)
+        assert (seat.number, seat._heard > heard) == (before, True)
+        seat._heard -= seats.LEASE_SECONDS
+        store.write("restless", one(span_id=3), arrived_ns=NOW_NS)
+        assert seat.number != before
+        assert store.mark("restless") % SEATS == seat.number
+        assert store.count("restless", ALL) == 3
 
 
 def test_pages_that_began_before_stay_as_they_were(both: tuple[ClickHouseStore, ClickHouseStore]) -> None:
