@@ -199,7 +199,19 @@ def _object(text: bytes, members: dict[str, bytes], depth: int) -> Iterator[Unit
         if depth < _DEPTH_MAX and members.get(name, b"")[:1] in (b"{", b"["):
             yield from _units(members[name], depth + 1)
             return
+    line = _line(members)
+    if line and depth < _DEPTH_MAX:
+        yield from _units(line, depth + 1)
+        return
     yield None, b"", "", _unknown(members)
+
+
+def _line(members: dict[str, bytes]) -> bytes:
+    """The object in what a program printed, as Docker keeps its lines: `{"log": "…", "stream": "stdout"}`."""
+    if not members.keys() >= {"log", "stream"} or members["log"][:1] != b'"':
+        return b""
+    printed: str = json.loads(members["log"].decode("utf-8", "replace"))
+    return printed[max(0, printed.find('{"')) :].encode("utf-8", "replace") if '{"' in printed else b""
 
 
 def _data(members: dict[str, bytes], depth: int) -> Iterator[Unit]:

@@ -30,6 +30,8 @@ _LONG_LIST = re.compile(
 """How a document begins that is one list in a frame, whose other members say nothing about its elements."""
 _BETWEEN = re.compile(rb"[\s,\x1e\x00]*")
 """What may stand between documents: RFC 7464 puts a record separator there."""
+_BRACKETED = re.compile(rb"\[[A-Za-z]")
+"""How a line of a program's log begins; a list that begins so has no spans."""
 _TWO_LINES = re.compile(rb"(?:\A|\n)[ \t\r\x1e]*([^\s\x1e][^\n]*)\n(?:[ \t\r]*\n)*\x1e?([^\n]+)(\n?)")
 
 _QUOTE, _BACKSLASH, _OPEN, _CLOSE = 1, 2, 3, 4
@@ -116,7 +118,9 @@ class JsonStream:
                 self._skip(blank.end() if blank else 0)
                 if not self._text:
                     return
-                if self._text[0] not in b"{[":
+                if self._text == b"[":
+                    return  # whether it begins a list is seen from what follows
+                if self._text[0] not in b"{[" or _BRACKETED.match(self._text):
                     end = self._text.find(b"\n") + 1
                     if not end:
                         return

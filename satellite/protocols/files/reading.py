@@ -147,10 +147,12 @@ class FileReader:
     def _documents(self, pieces: Iterable[Piece]) -> Iterator[Body]:
         for piece in pieces:
             place = f"line {piece.line}"
-            if not piece.is_json:
+            found = json_forms.parts(piece.text) if piece.is_json else []
+            if not any(part.form or part.other for part in found) and not piece.text.startswith(b"{"):
+                found = _behind_prefix(piece.text) or found
+            if not found:
                 self.fault(place, f"not JSON: {_shown(piece.text)}")
-                continue
-            for part in json_forms.parts(piece.text):
+            for part in found:
                 if part.fault:
                     self.fault(place, part.fault, part.count)
                 elif part.other:
@@ -180,6 +182,13 @@ class FileReader:
             place, said + (f"format={format_} or auto reads it" if format_ else "format=auto reads it")
         )
         return False
+
+
+def _behind_prefix(line: bytes) -> list[json_forms.Part]:
+    """The spans in a line that a log began: `INFO exporter - {…}`; none where what follows is not of a known form."""
+    at = line.find(b'{"')
+    found = json_forms.parts(line[at:]) if at > 0 else []
+    return found if all(part.form or part.other for part in found) else []
 
 
 def _is_text(start: bytes) -> bool:

@@ -223,6 +223,32 @@ def test_javascript_has_spans() -> None:
     assert not reader.faults
 
 
+@pytest.mark.parametrize(
+    ("line", "others"),
+    [
+        ("2026-11-10T08:40:00Z stdout F %s", 0),
+        ("[otel.javaagent 2026-11-10 08:40:00:000 +0000] [BatchSpanProcessor-1] INFO a.b.Exporter - %s", 0),
+        ("[2026-11-10 08:40:00] INFO: %s", 0),
+        ("Nov 10, 2026 8:40:00 AM io.opentelemetry.exporter.logging.otlp.Exporter export\nINFO: %s", 2),
+    ],
+)
+@pytest.mark.parametrize("portion", [1, 1 << 20])
+def test_spans_in_the_lines_of_a_log(line: str, others: int, portion: int) -> None:
+    second = RESOURCE | {"scopeSpans": [SCOPE | {"spans": [SPAN | {"spanId": "a1b2c3d4e5f60002"}]}]}
+    content = "".join(line % json.dumps(one) + "\n" for one in (RESOURCE, second))
+    spans, reader = read(content.encode(), portion)
+    assert [span.span_id[-1] for span in spans] == ["1", "2"]
+    assert (len(reader.faults), spans[0].service) == (others, "shop")
+
+
+def test_spans_in_lines_as_docker_keeps_them() -> None:
+    printed = ["started\n", json.dumps(RESOURCE) + "\n", "INFO: " + json.dumps(ZIPKIN) + "\n"]
+    content = "".join(json.dumps({"log": line, "stream": "stdout", "time": "x"}) + "\n" for line in printed)
+    spans, reader = read(content.encode())
+    assert [span.operation for span in spans] == ["GET /basket"] * 2
+    assert len(reader.faults) == 1
+
+
 JAEGER_MESSAGE = {
     "traceId": base64.b64encode(bytes.fromhex(TRACE)).decode(),
     "spanId": "obLD1OX2AAE=",
