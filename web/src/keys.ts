@@ -7,6 +7,7 @@ export const SHEET: readonly (readonly [string, readonly (readonly [keys: string
     ["?", "this sheet"],
     ["p", "choose the project"],
     ["/", "to the query bar or the search box"],
+    ["j k", "next, previous row, as ↓ ↑ do in a table"],
     ["Esc", "close what is open, then clear the selection"],
   ]],
   ["Explorer", [
@@ -16,8 +17,7 @@ export const SHEET: readonly (readonly [string, readonly (readonly [keys: string
     ["5 9 0", "range from p50, p95, p99"],
     ["e", "only errors"],
     ["b", "group by"],
-    ["j k", "next, previous row"],
-    ["Enter", "open the trace of the row"],
+    ["Enter", "open the trace of the row, or the group"],
     ["x", "add the row’s operation to the query"],
   ]],
   ["Trace", [
@@ -48,7 +48,7 @@ export function plainKey(event: KeyboardEvent): string {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return "";
   if (event.key.length === 1 && !letters) return "";
   const at = event.target as HTMLElement | null;
-  if (at?.closest("input, textarea, select, [contenteditable], [role=menu], dialog")) return "";
+  if (at?.closest("input:not([type=checkbox]), textarea, select, [contenteditable], [role=menu], dialog")) return "";
   if (document.querySelector("dialog[open], [role=menu]")) return "";
   return event.key;
 }

@@ -89,9 +89,9 @@ class Router {
     this.params.change(this.place.params);
   }
 
-  /** Go somewhere (a new entry of the history), or adjust where we are (`replace`). */
+  /** Go somewhere (a new entry of the history), or adjust where we are (`replace`); to the same address there is nothing to go back over. */
   go(to: string, { replace = false } = {}): void {
-    if (replace) history.replaceState(null, "", to);
+    if (replace || to === location.pathname + location.search) history.replaceState(null, "", to);
     else history.pushState(null, "", to);
     const before = this.place;
     this.follow();
