@@ -300,7 +300,7 @@ def listeners_with(
     clock_ns: Callable[[], int],
     trapped: OnTrap,
     faults: EarlyFaults,
-    on_connection: Callable[[], None] = lambda: None,
+    on_connection: Callable[[int], None] = lambda _: None,
     processes: int = 1,
 ) -> Listeners:
     """None yet; for ports within these bounds, of which this is one of so many processes, that meet these faults."""
@@ -331,7 +331,7 @@ def listeners_with(
     )
 
 
-def _nothing() -> None:
+def _nothing(_: int) -> None:
     pass
 
 

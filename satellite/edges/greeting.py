@@ -159,8 +159,10 @@ class Greeter(asyncio.BufferedProtocol):
         listener = self._listener
         listener.connections.discard(self)
         tls = self.transport.get_extra_info("ssl_object")
-        left = tls is not None and not self._began and not self._let_go
-        if left and listener.takes_http2 and tls.selected_alpn_protocol() is None:
+        silent = not self._began and not self._let_go
+        if silent:
+            listener.left_silent()
+        if silent and tls is not None and listener.takes_http2 and tls.selected_alpn_protocol() is None:
             listener.trap(
                 "no_alpn", self._peer, "it left after TLS stood, having offered neither h2 nor http/1.1"
             )

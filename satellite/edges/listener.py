@@ -181,7 +181,12 @@ class Listener:
     def begun(self) -> None:
         """Somebody connected, whatever becomes of it."""
         if self._engine is not None:
-            self.owner.on_connection()
+            self.owner.on_connection(1)
+
+    def left_silent(self) -> None:
+        """Somebody who had connected left without a byte, as who looks whether a port is open: that is no connection for reports."""
+        if self._engine is not None:
+            self.owner.on_connection(-1)
 
     def admit(self, peer: str) -> bool:
         """Count a connection that is open; False when it is one too many."""
@@ -282,6 +287,7 @@ class Listener:
             accepted, self.owner.head_seconds if tls_only else self.owner.idle_seconds
         )
         if not first:
+            self.left_silent()
             if tls_only:
                 self.trap("tls_handshake_failed", peer, "it did not begin")
                 self.trouble(peer)

@@ -50,7 +50,7 @@ class Listeners:
         http2_limits: http2.Limits | None = None,
         faults: EarlyFaults | None = None,
         faulty_tls: FaultyTls | None = None,
-        on_connection: Callable[[], None] = lambda: None,
+        on_connection: Callable[[int], None] = lambda _: None,
     ) -> None:
         """Nothing listens yet.
 
@@ -66,7 +66,7 @@ class Listeners:
             http2_limits: of each connection.
             faults: what is to go wrong with connections, on purpose.
             faulty_tls: what they meet in a handshake then.
-            on_connection: hears of each connection at a port for reports, once TLS stands.
+            on_connection: hears of each connection at a port for reports (1), and of each that ended without a byte (-1).
         """
         self.connections_max = connections_max
         self.connections_per_peer_max = connections_per_peer_max

@@ -138,9 +138,9 @@ class FarLog:
     def __init__(self, calls: Calls) -> None:
         self._calls = calls
 
-    def connected(self) -> None:
-        """Somebody connected to a port for reports."""
-        self._calls.tell(Connected())
+    def connected(self, number: int = 1) -> None:
+        """So many more connected to a port for reports."""
+        self._calls.tell(Connected(number))
 
     def add(self, entry: Entry) -> None:
         """One more request."""

@@ -100,7 +100,9 @@ class Noted(NamedTuple):
 
 
 class Connected(NamedTuple):
-    """From a receiver: somebody connected to a port for reports."""
+    """From a receiver: so many more connected to a port for reports."""
+
+    number: int
 
 
 class ShortOfMemory(NamedTuple):

@@ -341,8 +341,8 @@ class _Receiver:
                 owner.mixed(kind, port, peer)
             case Failed(what, kind, text):
                 owner.witness.failed(what, ReceiverFailed(f"{kind} in a receiver\n{text}"))
-            case Connected() if owner.requests is not None:
-                owner.requests.connected()
+            case Connected(number) if owner.requests is not None:
+                owner.requests.connected(number)
             case Noted(entry) if owner.requests is not None:
                 owner.requests.add(entry)
             case ShortOfMemory(size_bytes):

@@ -75,8 +75,8 @@ class Entry(msgspec.Struct, gc=False):
 class EntryTaker(Protocol):
     """Where edges leave entries."""
 
-    def connected(self) -> None:
-        """Somebody connected to a port for reports."""
+    def connected(self, number: int = 1) -> None:
+        """So many more connected to a port for reports; -1: one was none, see `RequestLog`."""
         ...
 
     def add(self, entry: Entry) -> None:

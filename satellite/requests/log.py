@@ -76,9 +76,9 @@ class RequestLog:
         self.bytes = 0
         """What it takes, about."""
 
-    def connected(self) -> None:
-        """Somebody connected to a port for reports; told by one thread."""
-        self._connections += 1
+    def connected(self, number: int = 1) -> None:
+        """So many more connected to a port for reports; -1: one was none, it ended without a byte. Told by one thread."""
+        self._connections += number
 
     def troubled(self, trouble: Trouble) -> None:
         """A connection came to nothing, whatever the port."""
@@ -167,8 +167,8 @@ class RequestLog:
                 if name != project
             }
             return Around(
-                self._connections - connections,
-                connections,
+                max(0, self._connections - connections),
+                min(connections, self._connections),
                 {name: found for name, found in others.items() if found},
                 list(self._troubles)[max(0, len(self._troubles) - (self._troubled - troubled)) :],
             )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotMet
+from mock_lightstep_satellite.remote import connect
 from satellite import Satellite
 from tests.faults.test_misbehaviour import PATH, post, report
 
@@ -67,6 +69,18 @@ def test_cause_after_cause(satellite: Satellite) -> None:
     assert "with 400: not a ReportRequest" in text
     assert "with 404: no report: POST /nowhere" in text
     assert "with another access token: 1 report with 2 spans came for project other" in text
+
+
+def test_who_only_looks_whether_a_port_is_open_is_no_connection(satellite: Satellite, tmp_path: Path) -> None:
+    connect(satellite.client, tmp_path)  # as `pytest --satellite-url` does: it tries each port
+    project = satellite.client.project("p")
+    with httpx.Client(verify=False, trust_env=False) as client:
+        client.get(f"{satellite.https_url}/nowhere")
+        project.mark()
+        text = failure(project, since=project.mark())
+        while "nor did a report come on the 1 connection that" not in text:
+            assert "nor did a report come on the" in text  # others are still about to leave
+            text = failure(project, since=project.mark())
 
 
 def test_since_a_mark_and_with_a_link(satellite: Satellite) -> None:
