@@ -74,6 +74,7 @@ class Greeter(asyncio.BufferedProtocol):
         self._peer, self._host = f"{host}:{port}", str(host)
         self._listener.connections.add(self)
         self._refused = not self._listener.admit(self._peer)
+        self._listener.silent(self, self.shutdown)
         if not self._waited:
             self._listener.begun()
             seconds = self._listener.wait_seconds(self._peer)
@@ -96,6 +97,7 @@ class Greeter(asyncio.BufferedProtocol):
 
     def buffer_updated(self, nbytes: int) -> None:
         """So much came."""
+        self._listener.spoke(self)
         self._began += self._buffer[:nbytes]
         if self._waits:  # a loop may begin to read whatever was said before there was something
             self.transport.pause_reading()
@@ -158,6 +160,7 @@ class Greeter(asyncio.BufferedProtocol):
         del exc
         listener = self._listener
         listener.connections.discard(self)
+        listener.spoke(self)
         tls = self.transport.get_extra_info("ssl_object")
         silent = not self._began and not self._let_go
         if silent:

@@ -344,7 +344,10 @@ class Http1Connection(HttpToolsProtocol):
         elif self._is_too_slow(now):
             self._pace.given_up = True
             self._listener.slow_body(self._peer(), self.scope["path"])
-            self._answer_and_close(*_TOO_SLOW)
+            if self.cycle.response_started:
+                self._end()
+            else:
+                self._answer_and_close(*_TOO_SLOW)
 
     def is_overdue(self, now: float) -> bool:
         """Whether it is the peer's turn, and has been for too long."""
@@ -357,7 +360,8 @@ class Http1Connection(HttpToolsProtocol):
     def _is_too_slow(self, now: float) -> bool:
         if not self._is_in_body() or self._lingers or self._came or self.flow.read_paused:
             return False
-        return not self.cycle.response_started and self._listener.is_too_slow(self._pace, now)
+        answers = self.cycle.response_started and not self.cycle.response_complete
+        return not answers and self._listener.is_too_slow(self._pace, now)
 
     def idle_seconds(self, now: float) -> float:
         """For how long nothing was asked of us, and nothing is on its way; 0: it is busy."""

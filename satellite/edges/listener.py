@@ -45,6 +45,8 @@ _AT_ONCE = 64
 _ACCEPT_AGAIN_SECONDS = 0.1
 _REFUSED_MAX = 64
 """Connections over the limit of a port that are told so; beyond it they are closed without a word."""
+_SILENT_SECONDS = 1.0
+"""After which one that has said nothing yet makes room for another where the port is full (ours)."""
 
 
 class DeliveryTaker(Protocol):
@@ -101,6 +103,8 @@ class Listener:
         """Open connections by the peer's host."""
         self._accepting: asyncio.Task[None] | None = None
         self._handshakes: set[asyncio.Task[None]] = set()
+        self._silent: dict[object, tuple[float, Callable[[], object]]] = {}
+        """Connections that have said nothing yet, the oldest first: since when, and what ends one."""
         self._socket = listening
 
     # For connections
@@ -195,10 +199,29 @@ class Listener:
         if self._peers[host] > self.owner.connections_per_peer_max:
             self.trap("too_many_connections", peer, "of this client's address")
             return False
-        if len(self.connections) > self.owner.connections_max:
+        if len(self.connections) > self.owner.connections_max and not self._made_room():
             self.trap("too_many_connections", peer, "of this port")
             return False
         return True
+
+    def silent(self, connection: object, end: Callable[[], object]) -> None:
+        """It is open, and has said nothing; `end` lets it go."""
+        self._silent[connection] = asyncio.get_running_loop().time(), end
+
+    def spoke(self, connection: object) -> None:
+        """It has said something, or is gone."""
+        self._silent.pop(connection, None)
+
+    def _made_room(self) -> bool:
+        """Whether one that has been silent for long was let go, for one more."""
+        now = asyncio.get_running_loop().time()
+        for connection, (since, end) in self._silent.items():
+            if now - since < _SILENT_SECONDS:
+                break
+            del self._silent[connection]
+            end()
+            return True
+        return False
 
     def connection_closed(self, peer: str) -> None:
         """One that was admitted, or not, is gone."""
@@ -251,7 +274,7 @@ class Listener:
         """A connection that was accepted."""
         accepted.setblocking(False)
         peer = f"{address[0]}:{address[1]}"
-        if self.open_connections >= self.owner.connections_max + _REFUSED_MAX:
+        if self.open_connections >= self.owner.connections_max + _REFUSED_MAX and not self._made_room():
             self.trap("too_many_connections", peer, "of this port")
             accepted.close()
             return
@@ -349,11 +372,16 @@ class Listener:
         return self.owner.faulty_tls.context(fault.tls)
 
     async def _first_byte(self, accepted: socket.socket, seconds: float) -> bytes:
+        task = asyncio.current_task()
+        assert task is not None
+        self.silent(task, task.cancel)
         try:
             async with asyncio.timeout(seconds):
                 return await first_byte(accepted)
         except OSError:  # a TimeoutError, too: the peer said nothing, or is gone
             return b""
+        finally:
+            self.spoke(task)
 
     def _trap_kind(self, error: Exception) -> str:
         kind = _trap_kind(error)

@@ -7,7 +7,7 @@ import gzip
 import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -75,7 +75,7 @@ class Echo:
 
 
 class Served:
-    def __init__(self, **limits: Any) -> None:
+    def __init__(self, app: Any = None, **limits: Any) -> None:
         self.echo = Echo()
         self.traps: asyncio.Queue[tuple[str, int, str, str]] = asyncio.Queue()
         self.server = Listeners(
@@ -83,7 +83,7 @@ class Served:
             on_trap=lambda *trap: self.traps.put_nowait(trap),
             **limits,
         )
-        self.plain = self.server.listen(self.echo, "127.0.0.1", 0)
+        self.plain = self.server.listen(app or self.echo, "127.0.0.1", 0)
         self.secure = self.server.listen(self.echo, "127.0.0.1", 0, context())
 
     async def talk(self, data: bytes, *, tls: bool = False) -> bytes:
@@ -495,6 +495,52 @@ def test_too_many_connections(run: Any) -> None:
                 answer = await here.talk(REQUEST, tls=port == here.secure)
                 assert answer.startswith(b"HTTP/1.1 503 Service Unavailable\r\n")
                 first[1].close()
+
+    run(main)
+
+
+def test_who_says_nothing_makes_room(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that asks is served where a port is full of silence, and not where it is full of others that asked."""
+    monkeypatch.setattr("satellite.edges.listener._SILENT_SECONDS", 0.0)
+    monkeypatch.setattr("satellite.edges.listener._REFUSED_MAX", 0)
+
+    async def main() -> None:
+        async with served(connections_max=2) as here:
+            for port in (here.plain, here.secure):
+                tls = port == here.secure
+                silent = [await asyncio.open_connection("127.0.0.1", port) for _ in range(2)]
+                others = []
+                for reader, writer in silent:
+                    one = await asyncio.open_connection(
+                        "127.0.0.1", port, ssl=client_context() if tls else None
+                    )
+                    one[1].write(REQUEST)
+                    await one[0].readuntil(b"hello")
+                    others.append(one)
+                    assert await reader.read() == b""
+                    writer.close()
+                answer = b""
+                with suppress(OSError):
+                    answer = await here.talk(REQUEST, tls=tls)
+                assert b"200 OK" not in answer
+                for _, writer in others:
+                    writer.close()
+
+    run(main)
+
+
+def test_a_body_that_drips_behind_its_answer_ends(run: Any) -> None:
+    async def early(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 403, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    async def main() -> None:
+        async with served(app=early, slow_seconds=0.01) as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            writer.write(REQUEST[:-2])
+            assert (await reader.read()).startswith(b"HTTP/1.1 403 ")
+            assert (await here.traps.get())[0] == "slow_body"
+            writer.close()
 
     run(main)
 
