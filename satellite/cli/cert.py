@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mock_lightstep_satellite.calls import DEFAULT_URL, is_own_machine
+from mock_lightstep_satellite.cli.exits import NOT_MET, UNREACHABLE
 from mock_lightstep_satellite.errors import Unreachable
 from satellite.cli.settings import settings_from_cli
 from satellite.edges.certificates import BadCertificates
@@ -125,6 +126,7 @@ FromUrl = Annotated[
 
 @app.command()
 def export(
+    context: typer.Context,
     from_url: FromUrl = None,
     folder: Folder = None,
     prefix: Prefix = None,
@@ -136,7 +138,7 @@ def export(
 ) -> None:
     """Print the CA certificate (PEM) that clients must trust: that of the satellite that runs. Never makes one, never a key."""
     with _failures_shown():
-        pem = _ca_pem(from_url, folder, prefix, config)
+        pem = _ca_pem(context, from_url, folder, prefix, config)
         if output is None:
             typer.echo(pem, nl=False)
             return
@@ -148,6 +150,7 @@ def export(
 
 @app.command()
 def secret(
+    context: typer.Context,
     from_url: FromUrl = None,
     folder: Folder = None,
     namespace: Annotated[
@@ -167,18 +170,23 @@ def secret(
     Istio's sidecars need it in every namespace they run in; without it they send no spans, and say nothing. Never makes a CA.
     """
     with _failures_shown():
-        pem = _ca_pem(from_url, folder, prefix, config)
+        pem = _ca_pem(context, from_url, folder, prefix, config)
         documents = [kubernetes_secret(pem, name) for name in dict.fromkeys(namespace or ["default"])]
         typer.echo("".join(documents), nl=False)
 
 
-def _ca_pem(url: str | None, folder: Path | None, prefix: Path | None, config: Path | None) -> bytes:
+def _ca_pem(
+    context: typer.Context, url: str | None, folder: Path | None, prefix: Path | None, config: Path | None
+) -> bytes:
     """The CA from where it is: files that are named, else the satellite that runs, else the files of its settings.
 
     A CA that is made here, or lies in a folder that nobody named, would be another than the satellite's, and whoever trusts
     that one reports nothing and says nothing.
     """
-    if url is None and (folder or prefix or config):
+    source = context.get_parameter_source(
+        "from_url"
+    )  # a URL of the environment outdoes no folder of the command line
+    if (folder or prefix or config) and not (source and source.name == "COMMANDLINE"):
         return _offered(_served(folder, prefix, config))
     asked = url or DEFAULT_URL
     try:
@@ -188,9 +196,10 @@ def _ca_pem(url: str | None, folder: Path | None, prefix: Path | None, config: P
         origins = [loaded.origin[name] for name in ("cert_dir", "tls_cert_prefix")]
         if url is None and any(origin.startswith(("environment COLLECTOR", "file")) for origin in origins):
             return _offered(_served(None, None, None))
-        raise BadCertificates(
+        raise Unreachable(
             failure.message,
-            hint="name the satellite with --from-url (Explorer's address, where /ca.pem is), or with --dir the folder of its "
+            hint=failure.hint
+            or "name the satellite with --from-url (Explorer's address, where /ca.pem is), or with --dir the folder of its "
             "certificates; in a cluster: kubectl --namespace lightstep exec deploy/lightstep-satellite -- satellite cert …",
         ) from failure
 
@@ -293,11 +302,11 @@ def _table(certificate: Certificate) -> Table:
 
 @contextmanager
 def _failures_shown() -> Iterator[None]:
-    """A refusal or failure as two lines on the error output, exit code 1."""
+    """A refusal or failure as two lines on the error output; exit code 3 when no satellite answers, else 1."""
     try:
         yield
     except SatelliteError as failure:
         typer.echo(f"error: {failure.message}", err=True)
         if failure.hint:
             typer.echo(f"hint: {failure.hint}", err=True)
-        raise typer.Exit(1) from failure
+        raise typer.Exit(UNREACHABLE if isinstance(failure, Unreachable) else NOT_MET) from failure

@@ -136,14 +136,14 @@ def test_a_ca_is_handed_out_and_never_made(
 ) -> None:
     with silent_url() as url:
         monkeypatch.setattr(cert, "DEFAULT_URL", url)
-        said = run(command, exit_code=1).stderr
+        said = run(command, exit_code=3).stderr
         assert f"no satellite answers at {url}" in said
         assert all(word in said for word in ("--from-url", "--dir", "kubectl"))
-        assert "no satellite answers" in run(command, "--from-url", url, exit_code=1).stderr
+        assert "no satellite answers" in run(command, "--from-url", url, exit_code=3).stderr
         assert "there is no CA certificate" in run(command, "--dir", tmp_path / "none", exit_code=1).stderr
         # A CA that lies in the home folder may be another satellite's; one that the settings name is this one's.
         run("make")
-        assert "no satellite answers" in run(command, exit_code=1).stderr
+        assert "no satellite answers" in run(command, exit_code=3).stderr
         monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "state/mock-lightstep-satellite/certs"))
         assert run(command).stdout
         monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "none"))
@@ -161,6 +161,7 @@ def test_the_ca_is_that_of_the_satellite_that_runs(tmp_path: Path, monkeypatch: 
         monkeypatch.setenv("SATELLITE_URL", running.url)
         monkeypatch.setenv("COLLECTOR_CERT_DIR", str(tmp_path / "other"))
         assert run("export").stdout == pem
+        assert run("export", "--dir", tmp_path / "other").stdout == (tmp_path / "other/ca.pem").read_text()
         (secret,) = yaml.safe_load_all(run("secret").stdout)
         assert base64.b64decode(secret["data"]["cacert.pem"]).decode() == pem
         assert (
