@@ -139,7 +139,7 @@ class Rows:
                     if type(value) is str and type(key) is str:
                         codes[place] = self._text(item)
                     else:
-                        codes[place] = self.tag(_key(key), plain_value(value))
+                        codes[place] = self.tag(key if type(key) is str else repr(key), plain_value(value))
         return codes
 
     def tag(self, key: str, value: TagValue) -> int:
@@ -356,16 +356,6 @@ class Rows:
             reporters=pa.array(self._reporters, pa.binary()),
             extras=pa.array(self._extras, pa.binary()),
         )
-
-
-def _key(sent: Any) -> str:
-    match sent:
-        case str():
-            return sent
-        case bytes():
-            return sent.decode("utf-8", "surrogateescape")
-        case _:
-            return repr(sent)
 
 
 def decode_rows(bodies: Sequence[bytes], read: Callable[[bytes, Rows], Report]) -> Decoded:

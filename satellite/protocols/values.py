@@ -109,17 +109,9 @@ def whole_number(value: Any) -> int:
 
 
 def plain_value(value: Any) -> TagValue:
-    """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text, huge integers digits.
-
-    Bytes that are UTF-8 are a text: older packers have no other type for one.
-    """
-    if value is None or isinstance(value, str | bool | float):
+    """A value from JSON or MessagePack as a tag may have it: lists and maps become JSON text, huge integers digits."""
+    if value is None or isinstance(value, str | bool | float | bytes):
         return value
-    if isinstance(value, bytes):
-        try:
-            return value.decode()
-        except UnicodeDecodeError:
-            return value
     if isinstance(value, int):
         if -(2**63) <= value < 2**64:
             return value

@@ -248,7 +248,7 @@ class _Writer:
         failed = span.error is True or whole_number(span.error) != 0
         service = ""
         error_told = False
-        meta = span.meta if isinstance(span.meta, dict) else {}
+        meta = _texts(span.meta) if isinstance(span.meta, dict) else {}
         links, events = objects(span.span_links), objects(span.span_events)
         if not _TELLING.isdisjoint(meta):
             service = text_of(plain_value(meta.get(SERVICE_TAG, "")))
@@ -271,7 +271,7 @@ class _Writer:
             codes += self._rows.tags(span.metrics)
         for key, value in ((RESOURCE_TAG, span.resource), (TYPE_TAG, span.type)):
             if value:
-                codes.append(self._rows.tag(key, plain_value(value)))
+                codes.append(self._rows.tag(key, plain_value(_text(value))))
         if failed and not error_told:
             codes.append(self._rows.tag("error", True))
         trace, parent = _id(span.trace_id), _id(span.parent_id).low
@@ -280,8 +280,8 @@ class _Writer:
             own = encode_reference(follows=False, trace_high=0, trace_low=0, span_id=parent)
             other_spans.insert(0, own)
         return self._rows.add(
-            reporter=self._code(service or text_of(plain_value(span.service))),
-            operation=text_of(plain_value(span.name)),
+            reporter=self._code(service or text_of(plain_value(_text(span.service)))),
+            operation=text_of(plain_value(_text(span.name))),
             trace=trace if trace.high else trace._replace(high=self._highs.get(trace.low, 0)),
             span_id=_id(span.span_id),
             times=read_times(whole_number(span.start), whole_number(span.duration), self._received_ns),
@@ -301,6 +301,20 @@ class _Writer:
             self._reporter = self._reporter or reporter
             code = self._reporters[service] = self._rows.reporter(reporter)
         return code
+
+
+def _texts(meta: dict[Any, Any]) -> dict[Any, Any]:
+    if bytes not in {*map(type, meta), *map(type, meta.values())}:
+        return meta
+    return {_text(key): _text(value) for key, value in meta.items()}
+
+
+def _text(sent: Any) -> Any:
+    """Bytes that are UTF-8 as a text: older packers have no other type for one."""
+    try:
+        return sent.decode() if isinstance(sent, bytes) else sent
+    except UnicodeDecodeError:
+        return sent
 
 
 def _id(value: Any) -> SpanId:

@@ -228,10 +228,12 @@ def _read_tags(holder: Json) -> list[tuple[str, TagValue]]:
     """The tags of a span or process. In Elasticsearch some or all are members of `tag`, with @ where a dot was
     (Jaeger's `es.tags-as-fields`).
     """
-    fields = holder.get("tag")
+    fields, tags = holder.get("tag"), holder.get("tags")
     named = fields.items() if isinstance(fields, dict) else ()
+    keyed = tags.items() if isinstance(tags, dict) else ()  # as Zipkin has them
     return [
-        *_read_list(holder.get("tags")),
+        *_read_list(tags),
+        *((key, plain_value(value)) for key, value in keyed),
         *((key.replace("@", "."), plain_value(value)) for key, value in named),
     ]
 

@@ -87,7 +87,7 @@ def _fill(message: Any, said: _AnyValue, depth: int) -> None:
         message.string_value = said.string_value.encode()
     elif isinstance(said.bool_value, bool):
         message.bool_value = said.bool_value
-    elif isinstance(said.int_value, str | int) and (number := integer(said.int_value)) is not None:
+    elif isinstance(said.int_value, str | int | float) and (number := integer(said.int_value)) is not None:
         message.int_value = number  # ValueError beyond 64 bits
     elif isinstance(said.double_value, str | int | float):
         double = float(said.double_value)  # "NaN" and "Infinity" are texts

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections import Counter
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ NOTES_MAX = 20
 """Different notes of one request; the others are counted (ours)."""
 
 _HEX = re.compile("[0-9a-fA-F]*")
+_EXPONENTIAL = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _LONG = {"low", "high"}
 _NOT_FINITE = {
     "nan": math.nan,
@@ -64,7 +66,10 @@ def shown(value: Any) -> str:
 
 
 def integer(value: Any) -> int | None:
-    """The integer that is meant, exactly: a number, a text of digits, a pair of 32-bit halves; None for anything else."""
+    """The integer that is meant, exactly: a number, a text of one as protobuf's JSON may have it (`"1e3"`), a pair of 32-bit halves.
+
+    None for anything else.
+    """
     match value:
         case bool():
             return int(value)
@@ -76,12 +81,18 @@ def integer(value: Any) -> int | None:
             try:
                 return int(value)
             except ValueError:
-                return None
+                return _exponential(value)
         case {"low": int(low), "high": int(high)} if value.keys() <= _LONG | {"unsigned"}:
             number = (high & 0xFFFF_FFFF) << 32 | low & 0xFFFF_FFFF
             return number if value.get("unsigned") or high >= 0 else number - 2**64
         case _:
             return None
+
+
+def _exponential(text: str) -> int | None:
+    number = Decimal(text) if _EXPONENTIAL.fullmatch(text) else None
+    whole = number is not None and abs(number) < 2**64 and number == number.to_integral_value()
+    return int(number) if whole and number is not None else None
 
 
 def identifier(value: Any, size_bytes: int) -> bytes:

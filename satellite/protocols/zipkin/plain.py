@@ -29,6 +29,7 @@ class PlainSpan(ZipkinSpan, rename="camel", kw_only=True):
     timestamp: int
     parent_id: str | None = None
     duration: int = 0
+    tags: dict[str, Any] | None = None
     binary_annotations: None = None
 
 

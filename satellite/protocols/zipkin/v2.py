@@ -107,10 +107,18 @@ def _read_json(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
             malformed += 1
         else:
             found += 1
+            if isinstance(span.tags, list):
+                span.tags = _keyed(span.tags)
             yield span
     if malformed and not found:
         raise BadReport("not Zipkin: a JSON array without spans")
     lost["malformed"] = malformed
+
+
+def _keyed(tags: list[Any]) -> dict[str, Any]:
+    """Tags that are a list of keys and values, as Jaeger and OTLP have them."""
+    pairs = ((one.get("key"), one.get("value")) for one in tags if isinstance(one, dict))
+    return {key: value for key, value in pairs if isinstance(key, str)}
 
 
 def _from_json(element: Any) -> ZipkinSpan | None:

@@ -434,6 +434,8 @@ def test_odd_values_do_not_lose_a_span() -> None:
     report, [span] = read_ui(json.dumps({"data": [{"spans": [odd, 7, {}]}]}).encode())
     assert span.tags == {"f": "NaN-", "inf": float("-inf"), "i": "x", "b": True, "b64": "%", "n": None}
     assert report.dropped == {"malformed": 1, "no_ids": 1}
+    _, [span] = read_ui(json.dumps({"data": [{"spans": [odd | {"tags": {"a": "b", "n": 5}}]}]}).encode())
+    assert span.tags == {"a": "b", "n": 5}
 
 
 IDS = st.integers(1, 2**64 - 1)

@@ -16,7 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.report import Report
 from satellite.model.span import Span
-from satellite.model.tag import MALFORMED_KEY
+from satellite.model.tag import MALFORMED_KEY, NotFinite
 from satellite.protocols.otlp.protobuf import decode, decode_json
 from satellite.protocols.readers.json_document import UNCOUNTED_BYTES
 from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of
@@ -111,8 +111,12 @@ def test_json_means_what_protobuf_means(made: ExportTraceServiceRequest) -> None
         ({"boolValue": False}, False),
         ({"intValue": "-9223372036854775808"}, -(2**63)),
         ({"intValue": 9007199254740993}, 9007199254740993),
+        ({"intValue": "1e3"}, 1000),
+        ({"intValue": "-12.50E1"}, -125),
+        ({"intValue": "9.007199254740993e15"}, 9007199254740993),
+        ({"intValue": 1e3}, 1000),
         ({"doubleValue": 1}, 1.0),
-        ({"doubleValue": "Infinity"}, float("inf")),
+        ({"doubleValue": "Infinity"}, NotFinite("inf")),
         ({"bytesValue": "AP8="}, b"\x00\xff"),
         ({"bytesValue": "_-8"}, b"\xff\xef"),
         ({"arrayValue": {"values": [{"intValue": 1}, {}, None]}}, [1, None, None]),
@@ -150,6 +154,8 @@ def test_a_broken_attribute_costs_only_itself(broken: str) -> None:
         ('{"intValue": "99999999999999999999"}', "99999999999999999999"),
         ('{"intValue": 5.5}', 5.5),
         ('{"intValue": "five"}', "five"),
+        ('{"intValue": "1e99"}', "1e99"),
+        ('{"intValue": "5.5"}', "5.5"),
         ('{"boolValue": "true"}', True),
         ('{"boolValue": "False"}', False),
         ('{"boolValue": 1}', True),
@@ -157,7 +163,7 @@ def test_a_broken_attribute_costs_only_itself(broken: str) -> None:
         ('{"doubleValue": "much"}', "much"),
         ('{"doubleValue": 1e999}', "1e999"),
         ('{"doubleValue": "1e999"}', "1e999"),
-        ('{"doubleValue": -Infinity}', float("-inf")),
+        ('{"doubleValue": -Infinity}', NotFinite("-inf")),
         ('{"stringValue": 5}', "5"),
         ('{"stringValue": true}', "true"),
         ('{"stringValue": {"a": [1]}}', '{"a":[1]}'),
@@ -245,13 +251,13 @@ def test_statuses(status: Any, error: bool) -> None:
     assert one(status=status).error is error
 
 
-@pytest.mark.parametrize("time", ["1700000000250000001", 1700000000250000001])
+@pytest.mark.parametrize("time", ["1700000000250000001", 1700000000250000001, "1.700000000250000001e18"])
 def test_times_are_exact(time: Any) -> None:
     decoded = decode_json([body(IDS | {"startTimeUnixNano": time})], NOW_NS)
     assert decoded.batch.column("start_ns").tolist() == [1700000000250000001]
 
 
-@pytest.mark.parametrize("time", [-5, "later", None, [], 1.5, "9" * 60])
+@pytest.mark.parametrize("time", [-5, "later", None, [], 1.5, "9" * 60, "1.5", "1e-3", "1e999"])
 def test_times_that_are_none_count_as_missing(time: Any) -> None:
     assert one(startTimeUnixNano=time).marks == ["time_invented"]
 

@@ -206,6 +206,8 @@ def test_odd_fields_do_not_lose_a_span() -> None:
         "huge": str(10**40),
     }
     assert decode_span(remoteEndpoint={"port": 70000, "ipv4": ""}).tags == {}
+    listed = [{"key": "a", "value": "b"}, {"key": 5, "value": "c"}, {"key": "n"}, None]
+    assert decode_span(tags=listed).tags == {"a": "b", "n": None}
 
 
 def test_elements_that_are_no_spans_are_dropped_and_the_others_kept() -> None:
