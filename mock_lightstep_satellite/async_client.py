@@ -396,7 +396,10 @@ class AsyncProject(AsyncScope):
     async def suggest(
         self, kind: str, *, key: str | None = None, text: str = "", query: Query = ""
     ) -> list[Row]:
-        """Names (service, operation, key, value), most frequent first: `spans`, how many of them are `errors`; of a key `distinct`, its values."""
+        """Names (service, operation, key, value), most frequent first: `spans`, how many of them are `errors`.
+
+        Of a key `distinct`, its values.
+        """
         return await self._rows("suggest", "suggestions", kind=kind, key=key, q=text, query=query)
 
     async def mark(self) -> int:

@@ -16,8 +16,8 @@
     ├── Unreachable    a client's: no satellite answers             UNAVAILABLE         503
     └── NoServer       the server is not installed                  UNIMPLEMENTED       501
 
-BadCertificates (certificates.py) and CannotListen (ports.py), which end a start, live where they arise. The statuses are those of our own API. Each wire protocol answers refusals as its clients need them (in its
-codec).
+BadCertificates (edges/certificates.py) and CannotListen (ports.py), which end a start, live where they arise. The statuses
+are those of our own API; to reports each wire protocol answers as its clients need it (protocols/refused.py and the codecs).
 """
 
 from __future__ import annotations

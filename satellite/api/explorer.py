@@ -66,7 +66,8 @@ def create_api(
 ) -> FastAPI:
     """The application that answers `/api/v1` about the projects of this store and its snapshots.
 
-    `log` has the requests, `inflate` is for their bodies. `demo_traffic`: LightStep reports of a bounded run that ends now, for whoever wants to try it.
+    `log` has the requests, `inflate` is for their bodies. `demo_traffic`: LightStep reports of a bounded run that ends now,
+    for whoever wants to try it.
     """
     api = FastAPI(
         title="Mock LightStep Satellite",

@@ -20,7 +20,7 @@ from satellite.settings import BadSetting, Settings, load
 
 if TYPE_CHECKING:
     from satellite.mesh.bookinfo import Bookinfo
-    from satellite.mesh.sender import Sender
+    from satellite.mesh.sender import Sender, Totals
 
 TICK_SECONDS = 0.1
 """How often the clock is looked at; reports go once a second for each proxy, spread over the second."""
@@ -109,27 +109,37 @@ def demo(
     totals = sender.finish()
 
     if format_ is Format.JSON:
-        result = {
-            "seed": seed,
-            "requests": bookinfo.requests,
-            "spans_sent": totals.spans_sent,
-            "spans_refused": totals.spans_refused,
-            "reports_sent": totals.reports_sent,
-            "reports_refused": totals.reports_refused,
-            "last_refusal": totals.last_refusal or None,
-            "example_query": EXAMPLE_QUERY,
-        }
-        print(json.dumps(result, indent=2))
+        _print_json(bookinfo, totals, seed)
     else:
-        if totals.last_refusal:
-            console.print(f"Last refusal: {totals.last_refusal}", style="red", markup=False, soft_wrap=True)
-        project = "--project <the token's project> " if token else ""
-        print(
-            f"{totals.spans_sent:,} spans of {bookinfo.requests:,} visits sent in {time.monotonic() - started:.0f} s, "
-            f"{totals.spans_refused:,} refused (seed {seed}). Try: satellite spans {project}'{EXAMPLE_QUERY}'"
-        )
+        _print_text(console, bookinfo, totals, seed, time.monotonic() - started, token)
     if not totals.spans_sent:
         raise typer.Exit(1)
+
+
+def _print_json(bookinfo: Bookinfo, totals: Totals, seed: int) -> None:
+    result = {
+        "seed": seed,
+        "requests": bookinfo.requests,
+        "spans_sent": totals.spans_sent,
+        "spans_refused": totals.spans_refused,
+        "reports_sent": totals.reports_sent,
+        "reports_refused": totals.reports_refused,
+        "last_refusal": totals.last_refusal or None,
+        "example_query": EXAMPLE_QUERY,
+    }
+    print(json.dumps(result, indent=2))
+
+
+def _print_text(
+    console: Console, bookinfo: Bookinfo, totals: Totals, seed: int, took_seconds: float, token: str
+) -> None:
+    if totals.last_refusal:
+        console.print(f"Last refusal: {totals.last_refusal}", style="red", markup=False, soft_wrap=True)
+    project = "--project <the token's project> " if token else ""
+    print(
+        f"{totals.spans_sent:,} spans of {bookinfo.requests:,} visits sent in {took_seconds:.0f} s, "
+        f"{totals.spans_refused:,} refused (seed {seed}). Try: satellite spans {project}'{EXAMPLE_QUERY}'"
+    )
 
 
 def _run(bookinfo: Bookinfo, sender: Sender, progress: Progress, duration: float | None) -> None:

@@ -30,7 +30,8 @@ KEYS_LOOKED_AT = 2000
 """Keys that are compared with one that nobody has, the most frequent first."""
 
 VALUES_AMONG = 20_000
-"""Marks back from the latest: values are those of spans with these, unless they have none; of a key whose values all differ a look at all would take long (ours)."""
+"""Marks back from the latest (ours): values are those of spans with these, unless they have none; of a key whose values all
+differ a look at all would take long."""
 
 CHECKED = 20_000
 """Spans that are looked at for odd ones; of more the checks are asked for by themselves (ours)."""

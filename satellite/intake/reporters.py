@@ -57,7 +57,8 @@ class ReporterStatus(msgspec.Struct):
 
 
 Heard = tuple[Report, int, int]
-"""A report that was kept, but for so many of its spans that a fault dropped without a word; and how many fences there were when it began."""
+"""A report that was kept, but for so many of its spans that a fault dropped without a word; and how many fences there
+were when it began."""
 
 _Key = tuple[str, int, str]
 _KIND = "reporters"

@@ -14,7 +14,8 @@ PER_ANSWER = 8
 """For each answer: its own window updates and a ping or two are no nuisance."""
 
 COST_OF_RESET = 3
-"""All streams that may be open at a time can be given up at once, whatever their heads, not many more. A stream that was begun for nothing (CVE-2023-44487), also when a fault of the peer made us reset it (CVE-2025-8671)."""
+"""A stream that was begun for nothing (CVE-2023-44487), also when a fault of the peer made us reset it (CVE-2025-8671). All
+streams that may be open at a time can be given up at once, whatever their heads, not many more."""
 COST_OF_SETTINGS = 10
 COST_OF_PING = 1
 COST_OF_EMPTY_FRAME = 1
