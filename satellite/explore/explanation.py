@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from difflib import SequenceMatcher
+from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
 import msgspec
@@ -21,7 +22,7 @@ from satellite.model.span import counted
 from satellite.query.forms import canonical
 from satellite.query.meaning import notes_on
 from satellite.query.plan import ALL, Field, Plan, Term
-from satellite.store import Questions, Suggestion, SuggestionKind
+from satellite.store import Page, Questions, Suggestion, SuggestionKind
 
 NEAREST = 5
 """Values shown for the failing term."""
@@ -130,19 +131,9 @@ def explain(
     failing = next((i for i, spans in enumerate(left) if spans == 0), None) if everything else None
     reaching = plan if failing is None else replace(plan, terms=plan.terms[:failing])
     page = source.find(project, reaching, order="-start", limit=1) if everything else None
-    nearest, keys, among = [], [], None
-    if page is not None and failing is not None and (kind := _KINDS.get(plan.terms[failing].field)):
-        term = plan.terms[failing]
-        key = term.key if kind == "value" else ""
-        latest = replace(reaching, since=max(plan.since, page.mark - VALUES_AMONG))
-        if seen := suggest(source, project, kind, latest, key=key):
-            looked_at = source.count(project, latest)
-            among = looked_at if looked_at < page.total else None
-        else:
-            seen = suggest(source, project, kind, reaching, key=key)
-        nearest = _nearest(seen, term.values)
-        if not nearest and kind == "value" and not _occurs(source, project, term.key):
-            keys = _alike(source, project, term.key)
+    near = _NOTHING_NEAR
+    if page is not None and failing is not None:
+        near = _near(source, project, plan.terms[failing], reaching, page)
     services = (
         source.suggest(project, "service", replace(plan, terms=()), limit=NEAREST) if everything else []
     )
@@ -151,28 +142,58 @@ def explain(
     whole = _whole(source, project, shown)
     checked, traces = _checked(source, project, plan) if everything and everything <= CHECKED else ([], None)
     made = Explanation(
-        everything,
-        held,
-        evicted,
-        services,
-        steps,
-        failing,
-        nearest,
-        among,
-        keys,
-        list(refused) if not everything else [],
-        elsewhere,
-        found,
-        checked,
-        traces,
-        whole.trace_id if whole is not None else None,
-        [] if whole is None else list(drawn(whole, rows=TREE_ROWS, key=_failing_key(plan, failing))),
-        f"/{quote(project)}/explorer?{urlencode({'query': canonical(replace(plan, since=0))})}",
-        [],
+        arrived=everything,
+        held=held,
+        evicted=evicted,
+        services=services,
+        terms=steps,
+        failing=failing,
+        nearest=near.values,
+        nearest_among=near.among,
+        nearest_keys=near.keys,
+        refused=list(refused) if not everything else [],
+        other_projects=elsewhere,
+        evidence=found,
+        findings=checked,
+        traces=traces,
+        nearest_trace=whole.trace_id if whole is not None else None,
+        tree=[] if whole is None else list(drawn(whole, rows=TREE_ROWS, key=_failing_key(plan, failing))),
+        explorer=f"/{quote(project)}/explorer?{urlencode({'query': canonical(replace(plan, since=0))})}",
+        lines=[],
     )
     lines = [*_before(source, project, plan, (everything, *left)[-1]), *_lines(made, plan, wrong)]
     lines += [f"note: {note}" for note in notes_on(plan)]
     return msgspec.structs.replace(made, lines=lines)
+
+
+class _Near(NamedTuple):
+    """What is near a term that leaves nothing; see the fields of Explanation."""
+
+    values: list[Suggestion]
+    among: int | None
+    keys: list[Suggestion]
+
+
+_NOTHING_NEAR = _Near([], None, [])
+
+
+def _near(source: Questions, project: str, term: Term, reaching: Plan, page: Page) -> _Near:
+    """`page` has one of the spans that reach the term, the latest, and says how many they are."""
+    kind = _KINDS.get(term.field)
+    if kind is None:
+        return _NOTHING_NEAR
+    key = term.key if kind == "value" else ""
+    latest = replace(reaching, since=max(reaching.since, page.mark - VALUES_AMONG))
+    among = None
+    if seen := suggest(source, project, kind, latest, key=key):
+        looked_at = source.count(project, latest)
+        among = looked_at if looked_at < page.total else None
+    else:
+        seen = suggest(source, project, kind, reaching, key=key)
+    values = _nearest(seen, term.values)
+    if values or kind != "value" or _occurs(source, project, term.key):
+        return _Near(values, among, [])
+    return _Near(values, among, _alike(source, project, term.key))
 
 
 def _whole(source: Questions, project: str, trace_id: str) -> WholeTrace | None:
