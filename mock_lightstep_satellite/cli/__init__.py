@@ -6,7 +6,9 @@ verbs are in `satellite.cli`.
 
 from __future__ import annotations
 
+import errno
 import gc
+import os
 import sys
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,6 +19,9 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from mock_lightstep_satellite.errors import NoServer, SatelliteError
+
+_NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
+"""Why standard output, a file that the shell opened, cannot be written; a pipe that was closed Click ends without a word."""
 
 ASKING, SERVING = __name__, "satellite.cli"
 """Packages of verbs: those of the second need the server."""
@@ -152,12 +157,19 @@ def _options(
 
 def main() -> None:
     """The command's entry point: what goes wrong is one line and a hint, and the exit code says which kind."""
+    if sys.stdout is None:  # closed by who started the command, who wants its exit code only
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         app()
     except ModuleNotFoundError as error:
         _end(NoServer.because(error, " ".join(["satellite", *sys.argv[1:2]])))
     except SatelliteError as error:
         _end(error)
+    except OSError as error:
+        if error.errno not in _NO_OUTPUT or error.filename is not None:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
+        _end(SatelliteError(f"cannot write standard output: {error.strerror}"))
 
 
 def _end(error: SatelliteError) -> Never:
