@@ -253,9 +253,11 @@ class Intake:
                 taken = queue.take()
             if not taken:
                 return
-            items = [item for item in taken if not item.abandoned]
-            if len(items) < len(taken):
-                self._give_up([item for item in taken if item not in items])
+            items, abandoned = list[Waiting](), list[Waiting]()
+            for item in taken:
+                (abandoned if item.abandoned else items).append(item)
+            if abandoned:
+                self._give_up(abandoned)
             if items:
                 queue.began = time.monotonic()
                 self._process(items)
