@@ -211,6 +211,8 @@ def _signal_of(resource: bytes) -> Kind | None:
                 return None
             if inner == 2:
                 shape = _shape(record)
+                if _FIXED64 in (shape.get(7), shape.get(8)):  # a span's times, whatever its ids are
+                    return OTLP
                 if _is_id(record, 1, (16, 8, 0)) and shape.get(2) == _LENGTH:
                     return OTLP
                 if shape.get(1) == _FIXED64 or shape.get(11) == _FIXED64:

@@ -13,6 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1 import trace_pb2
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.model.span import Span
@@ -412,6 +414,15 @@ def test_other_signals_as_protobuf_are_named(frame: str) -> None:
         body = ParseDict(json.loads(case(name)), message).SerializeToString()
         spans, reader = read(FRAMES[frame]([body]))
         assert (spans, reader.others) == ([], {title: 1})
+
+
+def test_spans_with_ids_of_a_wrong_length_are_no_metrics() -> None:
+    span = trace_pb2.Span(trace_id=TRACE.encode(), span_id=b"a1b2c3d4e5f60001", name="run")
+    span.start_time_unix_nano = 1794300000000000000
+    scope = trace_pb2.ScopeSpans(spans=[span])
+    body = ExportTraceServiceRequest(resource_spans=[trace_pb2.ResourceSpans(scope_spans=[scope])])
+    spans, reader = read(body.SerializeToString())
+    assert (spans, reader.others, reader.found) == ([], {}, "OTLP protobuf")
 
 
 def test_a_cut_off_file_keeps_what_was_complete() -> None:
