@@ -24,6 +24,9 @@ from satellite.query.limit import limited
 BODY_BYTES_MAX = 1 << 20
 """Of a request to this API; spans come in by other ports."""
 
+AT_ONCE, PER_PROJECT = 4, 2
+"""Questions that are answered at a time, and of one project (ours)."""
+
 Struct = TypeVar("Struct", bound=msgspec.Struct)
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 
@@ -33,20 +36,19 @@ _ENCODER = msgspec.json.Encoder(enc_hook=json_form)
 class Workers:
     """Threads for questions, and for nothing else: some at once, of one project no more than its share."""
 
-    def __init__(self, *, seconds_max: float, at_once: int = 4, per_project: int = 2) -> None:
+    def __init__(self, *, seconds_max: float) -> None:
         """Args: `seconds_max` for one question, the wait for its turn apart; which may be as long once more."""
         self._seconds_max = seconds_max
         self._turns = Turns(
-            "questions", per_project=per_project, in_all=at_once, patience_seconds=seconds_max
+            "questions", per_project=PER_PROJECT, in_all=AT_ONCE, patience_seconds=seconds_max
         )
         self._threads: CapacityLimiter | None = None
-        self._at_once = at_once
 
     async def answer(self, project: str, question: Callable[[], Any]) -> Any:
         """What the question returns. Raises Overloaded when its turn does not come, TookTooLong when it takes too long."""
         async with self._turns.turn(project):
             if self._threads is None:
-                self._threads = CapacityLimiter(self._at_once)
+                self._threads = CapacityLimiter(AT_ONCE)
             with limited(self._seconds_max, monotonic):
                 return await to_thread.run_sync(question, limiter=self._threads)
 

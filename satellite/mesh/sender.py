@@ -20,6 +20,9 @@ AUTHORITY = "lightstep"
 REPORT_TIMEOUT_SECONDS = 5.0
 """Envoy's `tracing.lightstep.request_timeout`."""
 
+IN_FLIGHT_MAX = 16
+"""So many reports wait for an answer; then `send` waits (ours)."""
+
 
 class Undeliverable(Exception):
     """The satellite cannot be reached or refuses what it is sent; the message says what to look at."""
@@ -48,17 +51,13 @@ class Sender:
         address: `host:port`.
         ca_pem: The CA certificates to trust over TLS; None for a plain connection.
         server_name: The name that the certificate must have; by default the address's host.
-        in_flight_max: So many reports wait for an answer at most; then `send` waits.
     """
 
-    def __init__(
-        self, address: str, *, ca_pem: bytes | None, server_name: str = "", in_flight_max: int = 16
-    ) -> None:
+    def __init__(self, address: str, *, ca_pem: bytes | None, server_name: str = "") -> None:
         self.address = address
         self.totals = Totals()
         self._tls = ca_pem is not None
-        self._in_flight_max = in_flight_max
-        self._free = threading.Semaphore(in_flight_max)
+        self._free = threading.Semaphore(IN_FLIGHT_MAX)
         self._lock = threading.Lock()
         options = [("grpc.default_authority", AUTHORITY)]
         if ca_pem is None:
@@ -95,7 +94,7 @@ class Sender:
 
     def finish(self) -> Totals:
         """Wait for the answers still to come (each comes or times out), hang up, return the totals."""
-        for _ in range(self._in_flight_max):
+        for _ in range(IN_FLIGHT_MAX):
             self._free.acquire()
         self._channel.close()
         return self.totals

@@ -83,7 +83,6 @@ class Plan:
         min_duration_ns: int | None = None,
         max_duration_ns: int | None = None,
         since: int = 0,
-        until: int | None = None,
     ) -> Plan:
         """The same terms with these bounds in place of its own."""
         return replace(
@@ -93,7 +92,7 @@ class Plan:
             min_duration_ns=min_duration_ns,
             max_duration_ns=max_duration_ns,
             since=since,
-            until=until,
+            until=None,
         )
 
     def starting(self, oldest_ns: int, youngest_ns: int) -> Plan:

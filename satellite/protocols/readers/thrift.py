@@ -115,18 +115,18 @@ def read_struct(body: bytes, schema: Schema, at: int = 0) -> dict[str, Any]:
         raise BadReport("not a Thrift struct: it is cut off") from error
 
 
-def read_list(body: bytes, schema: Schema, at: int = 0) -> Iterator[dict[str, Any]]:
-    """The structs of the bare list that begins at a place (Zipkin v1 has one as its body), one by one.
+def read_list(body: bytes, schema: Schema) -> Iterator[dict[str, Any]]:
+    """The structs of the bare list that a body is (Zipkin v1's), one by one.
 
     Raises:
         BadReport: as `read_struct`, and for a list of anything else.
     """
     reader = _Reader(body)
     try:
-        if body[at] != STRUCT:
+        if body[0] != STRUCT:
             raise BadReport("not a Thrift list of structs")
-        count = reader.count(at + 1, STRUCT)
-        at += 5
+        count = reader.count(1, STRUCT)
+        at = 5
         for _ in range(count):
             one, at = reader.structure(schema, at, 1)
             yield one
