@@ -61,6 +61,7 @@ def attribute(written: bytes, notes: Notes) -> bytes:
             notes.add("an attribute without a key was kept under the empty key")
         return bytes(message.SerializeToString())
     except RecursionError:
+        notes.add("an attribute nested too deeply was kept as it was written")
         return b"\x0f" + written
     except (BadReport, TypeError, ValueError, OverflowError):
         return _odd_attribute(written, notes)

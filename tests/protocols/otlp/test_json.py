@@ -437,8 +437,9 @@ def test_a_deep_value_stays_as_it_was_written() -> None:
     value: Any = {"intValue": 1}
     for _ in range(60):
         value = {"arrayValue": {"values": [value]}}
-    kept = one(attributes=[{"key": "deep", "value": value}])
-    assert list(kept.tags) == [MALFORMED_KEY]
+    decoded = decode_json([body(IDS | {"attributes": [{"key": "deep", "value": value}]})], NOW_NS)
+    assert list(decoded.batch.spans()[0].tags) == [MALFORMED_KEY]
+    assert good(decoded)[0].warnings == ["an attribute nested too deeply was kept as it was written"]
 
 
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
