@@ -211,6 +211,18 @@ def test_what_cannot_be_shown_says_so(open_page: Callable[..., Page]) -> None:
     expect(page.get_by_text("What you see is the last result")).to_have_count(0)
 
 
+def test_a_page_on_its_way_is_not_the_one_before(open_page: Callable[..., Page]) -> None:
+    page = open_page("/pages/explorer")
+    expect(page.locator(".result strong").first).to_have_text("88")
+    page.route("**/assets/Services*.js", lambda route: None)
+    page.get_by_role("link", name="Services", exact=True).click()
+    expect(page.locator("main").get_by_text("Loading Services")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Add a term")).to_have_count(0)
+    page.unroute("**/assets/Services*.js")
+    page.reload()
+    expect(page.get_by_role("region", name="Table of services")).to_be_visible()
+
+
 def test_services_of_a_platform(served: Satellite, open_page: Callable[..., Page]) -> None:
     def resource(number: int, service: str, language: str) -> dict[str, Any]:
         said = {"service.name": service, "telemetry.sdk.language": language}

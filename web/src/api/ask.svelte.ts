@@ -3,7 +3,8 @@
 import { untrack } from "svelte";
 import { Failure } from "./client.ts";
 
-const SLOW_MS = 150;
+/** What takes longer is seen to be on its way. */
+export const SLOW_MS = 150;
 /** Nobody answers or has time to: so long until it is asked again. */
 export const AGAIN_S = 4;
 

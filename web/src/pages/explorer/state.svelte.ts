@@ -192,6 +192,9 @@ export class ExplorerState {
     const found = WINDOWS.find(([id]) => id === this.window);
     return found ? { oldest_us: Math.floor(this.ranUs - found[2]) } : {};
   }
+  /** The first answer is on its way for so long that it should be seen: the query is being read, or its spans counted. */
+  readonly slow = $derived.by(() => this.histogram.slow || (!this.bounds && (this.parsed.slow || this.kept.slow)));
+
   /** All spans of the query and the window; null until the query is read, and the snapshot known to be kept: else each part of the page would say that it is not. */
   readonly bounds: Asked | null = $derived.by(() => {
     void this.#runs;
