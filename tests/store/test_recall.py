@@ -10,10 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satellite.errors import Overloaded
+from satellite.explore.window import plan_of
 from satellite.model.reporter import Reporter
 from satellite.model.spans import SpanBuilder
 from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
+from satellite.store.recall import terms
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.store.asking import answers, assert_balanced, find, stats, tag, unmarked, where
@@ -45,6 +47,26 @@ class TestRecallInSmallSegments(StoreConformance):
         """An empty engine, closed afterwards."""
         with closing(RecallStore(segment_spans=50)) as store:
             yield store
+
+
+def test_what_no_service_and_no_operation_is_called_is_decided_without_a_look_at_rows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def looked(*_: object) -> None:
+        raise AssertionError("rows were looked at")
+
+    with closing(RecallStore()) as store:
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+        monkeypatch.setattr(terms, "bounded", looked)
+        for query in (
+            'service IN ("never")',
+            'operation IN ("never") AND "k" IN ("v")',
+            'operation NOT IN ("x") AND service IN ("y")',
+        ):
+            assert store.count("p", plan_of(query)) == 0
+        for query in ('service NOT IN ("never")', f'service IN ("never", "{bookinfo.REVIEWS}")'):
+            with pytest.raises(AssertionError, match="rows were looked at"):
+                store.count("p", plan_of(query))
 
 
 # The oracle

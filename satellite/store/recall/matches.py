@@ -15,7 +15,7 @@ from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store.recall.segment import Mask, Segment
 from satellite.store.recall.segment_file import DamagedFile
-from satellite.store.recall.terms import bounded, match, satisfies
+from satellite.store.recall.terms import bounded, lacks, match, satisfies
 
 
 def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, Mask | None]]:
@@ -25,6 +25,8 @@ def matches(segments: Sequence[Segment], plan: Plan) -> Iterator[tuple[Segment, 
         if (plan.oldest_ns is not None and last_ns < plan.oldest_ns) or (
             plan.youngest_ns is not None and first_ns >= plan.youngest_ns
         ):
+            continue
+        if lacks(segment, plan):
             continue
         mask = match(segment, plan)
         if mask is None or mask.any():

@@ -18,6 +18,23 @@ FULL_TRACE_TAGS = ("otlp.trace_id", "otel.trace_id")
 """Where LightStep kept the 32 digits of a trace id that it had cut to 16: its API, and its late satellites (and our export)."""
 
 
+def lacks(segment: Segment, plan: Plan) -> bool:
+    """Whether no row can match, by the names of services and operations alone: most of what is waited for is elsewhere."""
+    for term in plan.terms:
+        if term.negated:
+            continue
+        if term.field is Field.SERVICE:
+            names = segment.services[0]
+            there = bool(term.patterns) or any(name in term.values for name in names)
+        elif term.field is Field.OPERATION:
+            there = bool(matching(segment.operations, term).any())
+        else:
+            continue
+        if not there:
+            return True
+    return False
+
+
 def match(segment: Segment, plan: Plan) -> Mask | None:
     """Which live rows match; None: all rows do and none is dead."""
     mask = bounded(segment, plan)
