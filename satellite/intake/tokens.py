@@ -25,11 +25,11 @@ _SECRET = re.compile(r"(?=.*[0-9])(?=.*[A-Za-z])[A-Za-z0-9]{32,}")
 
 
 def is_project_name(text: str) -> bool:
-    """Whether `text` can be a project's name: 1 to 64 ASCII letters, digits, `.`, `_`, `-`, but not `.` or `..`.
+    """Whether `text` can be a project's name: 1 to 64 ASCII letters, digits, `.`, `_`, `-`, but not `.`, `..` or `-`.
 
-    Names stand in URLs, where a path of one or two dots means something else.
+    Names stand in URLs, where a path of one or two dots means something else, and in Explorer's `-` stands for all projects.
     """
-    return _NAME.fullmatch(text) is not None and text not in {".", ".."}
+    return _NAME.fullmatch(text) is not None and text not in {".", "..", "-"}
 
 
 def looks_secret(text: str) -> bool:
@@ -57,7 +57,7 @@ class Tokens:
             if not is_project_name(project):
                 message = (
                     f"{project!r} cannot be a project's name: use 1 to 64 letters, digits, '.', '_', '-'"
-                    " (and more than dots)"
+                    " (and is not '.', '..' or '-')"
                 )
                 raise ValueError(message)
 

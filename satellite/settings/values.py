@@ -62,7 +62,7 @@ def _names(value: object) -> object:
 
 def _project(name: str) -> str:
     if not is_project_name(name):
-        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and more than dots)"
+        message = "a project's name has 1 to 64 letters, digits, '.', '_', '-' (and is not '.', '..' or '-')"
         raise ValueError(message)
     return name
 

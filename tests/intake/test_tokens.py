@@ -23,6 +23,7 @@ def test_open_a_token_that_can_be_a_name_is_the_project(token: str) -> None:
         "a\n",
         ".",
         "..",
+        "-",
         "\ud800",
         "0123456789abcdef" * 2,
         "aB3" * 15,
@@ -69,7 +70,7 @@ def test_single_looks_at_no_token() -> None:
     assert tokens.projects() == ("lonely",)
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a b", "x" * 65])
+@pytest.mark.parametrize("name", ["", ".", "..", "-", "a/b", "a b", "x" * 65])
 def test_a_project_needs_a_name_that_can_stand_in_a_url(name: str) -> None:
     with pytest.raises(ValueError, match="project's name"):
         Tokens.single(name)
