@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from satellite.model.span import Span
+from satellite.model.tag import json_form
 from satellite.query.plan import ALL, Field, Plan, Term
 from satellite.store import ByValue, GroupOrder, Order, ProjectStats, Store, Written
 from satellite.store.assembled import Assembled
@@ -122,7 +123,10 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     found["suggest like"] = store.suggest(project, "key", plan, text="T", limit=2)
     for most in (2, 3000):
         found[f"assemble {most}"] = assembled_view(store.assemble(project, plan, traces_max=most, seed=7))
-    return {question: rounded(msgspec.to_builtins(answer)) for question, answer in found.items()}
+    return {
+        question: rounded(msgspec.to_builtins(answer, enc_hook=json_form))
+        for question, answer in found.items()
+    }
 
 
 def assembled_view(found: Assembled) -> list[Any]:
