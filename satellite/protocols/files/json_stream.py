@@ -30,8 +30,10 @@ _LONG_LIST = re.compile(
 """How a document begins that is one list in a frame, whose other members say nothing about its elements."""
 _BETWEEN = re.compile(rb"[\s,\x1e\x00]*")
 """What may stand between documents: RFC 7464 puts a record separator there."""
-_BRACKETED = re.compile(rb"\[[A-Za-z]")
-"""How a line of a program's log begins; a list that begins so has no spans."""
+_BRACKETED = re.compile(rb"\[(?!(?:null|true|false)\b)[A-Za-z]")
+"""How a line of a program's log begins; no list does."""
+_UNDECIDED = (b"[null", b"[true", b"[false")
+"""What such a line and a list may both begin with."""
 _TWO_LINES = re.compile(rb"(?:\A|\n)[ \t\r\x1e]*([^\s\x1e][^\n]*)\n(?:[ \t\r]*\n)*\x1e?([^\n]+)(\n?)")
 
 _QUOTE, _BACKSLASH, _OPEN, _CLOSE = 1, 2, 3, 4
@@ -118,7 +120,7 @@ class JsonStream:
                 self._skip(blank.end() if blank else 0)
                 if not self._text:
                     return
-                if self._text == b"[":
+                if any(begun.startswith(bytes(self._text[:7])) for begun in _UNDECIDED):
                     return  # whether it begins a list is seen from what follows
                 if self._text[0] not in b"{[" or _BRACKETED.match(self._text):
                     end = self._text.find(b"\n") + 1

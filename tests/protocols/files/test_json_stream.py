@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from satellite.protocols.files import json_stream
@@ -34,6 +34,7 @@ def _pieces(content: bytes, portion: int) -> list[Piece]:
     between=st.sampled_from(["\n", "\n\n", " ", ",\n", "", "\r\n", "\n\x1e"]),
     portion=st.integers(1, 60),
 )
+@example([[None], [True, 1], [False]], {}, "\n", 1)  # no line of a log, though it begins as one
 def test_documents_come_out_as_they_stand(
     documents: list[Any], layout: dict[str, Any], between: str, portion: int
 ) -> None:
