@@ -195,6 +195,20 @@ def test_spans_beyond_the_memory_s_budget_are_in_files_and_answer_alike(tmp_path
         assert answers(store, "p", ALL) == answers(expected, "p", ALL)
 
 
+def test_what_is_filed_at_the_close_keeps_the_disk_s_budget_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = opened(tmp_path, segment_spans=50, disk_bytes_per_project=300_000)
+    assert store._keeper is not None
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(store._keeper, "_file_sealed", lambda _: None)
+        for i in range(60):
+            store.write("p", some(30, 1 + 30 * i), arrived_ns=NOW_NS + i)
+        store.settle()
+    store.close()
+    assert sum(path.stat().st_size for path in (tmp_path / "spans" / "p").iterdir()) <= 300_000
+
+
 def test_beyond_the_disk_s_budget_the_oldest_go(tmp_path: Path) -> None:
     store = opened(tmp_path, segment_spans=50, disk_bytes_per_project=300_000)
     for i in range(60):

@@ -392,6 +392,9 @@ class RecallStore(RecallQuestions):
             self._wake.notify_all()
         self._merger.join()
         if self._keeper is not None:
+            self._keeper.turn()
+            for home in list(self._projects.values()):
+                self._eviction.evict(home)  # files take a little more than what was in memory
             self._keeper.close()
         if self._disk is not None:
             self._disk.close()
