@@ -110,9 +110,10 @@ def test_state_by_kind_project_and_name(tmp_path: Path, in_file: bool) -> None:
 
 def test_state_outlives_the_process(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
-    State(path).write("stream", "p", {"a": b"1"})  # not closed: as after a kill
-    with closing(State(path)) as state:
-        assert state.read("stream", "p") == {"a": b"1"}
+    with closing(State(path)) as killed:
+        killed.write("stream", "p", {"a": b"1"})
+        with closing(State(path)) as state:
+            assert state.read("stream", "p") == {"a": b"1"}
 
 
 def test_state_that_is_damaged_is_left_out_and_told(tmp_path: Path) -> None:
