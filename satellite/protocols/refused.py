@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from satellite.errors import AccessDenied, BadReport, Overloaded, SatelliteError, StoreFailed, TooLarge
 from satellite.model.report import Receipt
 from satellite.protocols.wire import Reply
@@ -11,13 +9,6 @@ from satellite.protocols.wire import Reply
 TEXT = "text/plain; charset=utf-8"
 
 INVALID_ARGUMENT, RESOURCE_EXHAUSTED, INTERNAL, UNAVAILABLE = 3, 8, 13, 14
-_GRPC_CODES: Mapping[type[SatelliteError], int] = {
-    BadReport: INVALID_ARGUMENT,
-    AccessDenied: INVALID_ARGUMENT,
-    TooLarge: RESOURCE_EXHAUSTED,
-    Overloaded: UNAVAILABLE,
-    StoreFailed: UNAVAILABLE,
-}
 
 
 def is_final(refusal: SatelliteError) -> bool:
@@ -40,7 +31,15 @@ def status_of(refusal: SatelliteError | None) -> int:
 
 def grpc_code_of(refusal: SatelliteError) -> int:
     """The number of the status over gRPC (wire-protocols.md §0.3, §1.2); of what is no refusal INTERNAL."""
-    return _GRPC_CODES.get(type(refusal), INTERNAL)
+    match refusal:
+        case TooLarge():
+            return RESOURCE_EXHAUSTED
+        case BadReport() | AccessDenied():
+            return INVALID_ARGUMENT
+        case Overloaded() | StoreFailed():
+            return UNAVAILABLE
+        case _:
+            return INTERNAL
 
 
 def text_reply(refusal: SatelliteError) -> Reply:

@@ -162,22 +162,28 @@ def _misplaced(request: Request, body: bytes) -> list[str]:
     if resources and all(scopes) and all(found is not None for found in spans):
         return []
     notes = Notes()
-    try:
-        _note_misplaced(msgspec.json.decode(body), 0, notes)
-    except (msgspec.MsgspecError, RecursionError):
-        return []  # what only patience reads: rare enough to be told nothing more
+    _note_misplaced(msgspec.Raw(body), 0, notes)
     return notes.texts()
 
 
-def _note_misplaced(written: Any, level: int, notes: Notes) -> None:
-    if level == len(_LEVELS) or not isinstance(written, dict):
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+"""Of what is looked through the parts stay as they were sent: the body may be large, and little of it odd."""
+
+
+def _note_misplaced(written: msgspec.Raw, level: int, notes: Notes) -> None:
+    if level == len(_LEVELS):
         return
     lists, others = _LEVELS[level]
-    found = [key for key in lists if key in written]
-    for key in found:
-        for inner in written[key] or ():
-            _note_misplaced(inner, level + 1, notes)
-    unread = [] if found else sorted(written.keys() - others)
+    try:
+        members = _OBJECT.decode(written)
+        found = [key for key in lists if key in members]
+        inner = [one for key in found for one in _LIST.decode(members[key])]
+    except msgspec.MsgspecError:
+        return  # no object, no list, or what only patience reads: rare enough to be told nothing more
+    for one in inner:
+        _note_misplaced(one, level + 1, notes)
+    unread = [] if found else sorted(members.keys() - others)
     if unread:
         notes.add(f"spans are expected in {lists[0]!r}; {shown(', '.join(unread))} was not read")
 
