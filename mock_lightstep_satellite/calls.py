@@ -35,6 +35,9 @@ PAGE = 1000
 PATIENCE_S = 30.0
 """For an answer, beside the time that an `expect` waits."""
 
+TIMEOUT_S_MAX = 60
+"""The satellite's own bound of a wait."""
+
 FILE_PATIENCE_S = 120.0
 """For a file of spans to be written or taken."""
 

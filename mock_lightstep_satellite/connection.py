@@ -7,8 +7,9 @@ Each question is written once, as a coroutine of `async_client`. Over a Blocking
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, contextmanager, nullcontext
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -22,6 +23,12 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 __tracebackhide__ = is_told
+
+
+def untraced() -> AbstractContextManager[None]:
+    """A block whose requests are no spans of the program under test, where OpenTelemetry instruments httpx in this process."""
+    instrumentation: Any = sys.modules.get("opentelemetry.instrumentation.utils")
+    return nullcontext() if instrumentation is None else instrumentation.suppress_instrumentation()
 
 
 class Connection(Protocol):
@@ -49,15 +56,21 @@ class AwaitedConnection:
         self._http = httpx.AsyncClient(**calls.options(url, transport))
 
     async def reply(self, call: Call[Any]) -> httpx.Response:
-        return await self._http.request(call.method, call.path, **calls.content(call))
+        with untraced():
+            return await self._http.request(call.method, call.path, **calls.content(call))
 
     async def pieces(self, call: Call[Any]) -> AsyncGenerator[bytes, None]:
-        async with self._http.stream(call.method, call.path, **calls.content(call)) as reply:
+        request = self._http.build_request(call.method, call.path, **calls.content(call))
+        with untraced():
+            reply = await self._http.send(request, stream=True)
+        try:
             if not (reply.is_success and calls.is_satellite(reply)):
                 await reply.aread()
                 calls.read(call, reply)
             async for piece in reply.aiter_bytes():
                 yield piece
+        finally:
+            await reply.aclose()
 
     async def aside(self, work: Callable[[], T]) -> T:
         return await asyncio.to_thread(work)
@@ -73,15 +86,21 @@ class BlockingConnection:
         self._http = httpx.Client(**calls.options(url, transport))
 
     async def reply(self, call: Call[Any]) -> httpx.Response:
-        return self._http.request(call.method, call.path, **calls.content(call))
+        with untraced():
+            return self._http.request(call.method, call.path, **calls.content(call))
 
     async def pieces(self, call: Call[Any]) -> AsyncGenerator[bytes, None]:
-        with self._http.stream(call.method, call.path, **calls.content(call)) as reply:
+        request = self._http.build_request(call.method, call.path, **calls.content(call))
+        with untraced():
+            reply = self._http.send(request, stream=True)
+        try:
             if not (reply.is_success and calls.is_satellite(reply)):
                 reply.read()
                 calls.read(call, reply)
             for piece in reply.iter_bytes():
                 yield piece
+        finally:
+            reply.close()
 
     async def aside(self, work: Callable[[], T]) -> T:
         return work()

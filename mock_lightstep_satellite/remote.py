@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from mock_lightstep_satellite.client import Client
+from mock_lightstep_satellite.connection import untraced
 from mock_lightstep_satellite.errors import SatelliteError, Unreachable
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def connect(client: Client, folder: Path, *, mapped: Mapping[int, int] | None = 
     """
     client.projects()
     host = urlsplit(client.url).hostname or ""
-    with httpx.Client(base_url=client.url, trust_env=False, timeout=30) as http:
+    with untraced(), httpx.Client(base_url=client.url, trust_env=False, timeout=30) as http:
         diagnostics = http.get("/diagnostics", params={"format": "json"})
         ca = http.get("/ca.pem")
     found = diagnostics.json() if diagnostics.is_success else {}

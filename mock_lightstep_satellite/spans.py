@@ -126,8 +126,8 @@ class AsyncSpans:
     @asynccontextmanager
     async def watch(self) -> AsyncIterator[AsyncWatch]:
         """Take a mark: `async with spans.watch() as watched: …; await watched.expect(…)` counts what arrives from here on."""
-        async with self._asking() as asked, asked.watch() as watched:
-            yield watched
+        async with self._asking() as asked:
+            yield AsyncWatch(asked, await asked.mark(), self.spans.timeout)
 
     async def requests(self, /, **which: Any) -> list[Row]:
         """What came for this test, refused and aborted requests, too, oldest first; see `Project.requests`."""
@@ -327,8 +327,7 @@ class Spans:
     @contextmanager
     def watch(self) -> Iterator[Watch]:
         """Take a mark: `with spans.watch() as watched: act(); watched.expect(…)` counts what arrives from here on."""
-        with self.asked.watch() as watched:
-            yield watched
+        yield Watch(self.asked, self.mark(), self.timeout)
 
     expect = blocking(AsyncSpans.expect)
     fence = blocking(AsyncSpans.fence)

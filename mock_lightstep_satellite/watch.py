@@ -25,20 +25,23 @@ class AsyncWatch:
 
     project: AsyncProject
     mark: int
+    timeout: float = 5.0
+    """Seconds that `expect` waits where it is given none."""
 
     async def expect(
         self,
         query: Query = "",
         count: Count = ">=1",
         *,
-        timeout: float = 5.0,  # noqa: ASYNC109 - its timeout is the satellite's
+        timeout: float | None = None,  # noqa: ASYNC109 - its timeout is the satellite's
         quiet: float = 0.0,
         trace: dict[str, Any] | None = None,
         fence: bool | Collection[str] = False,
     ) -> list[TracedSpan]:
         """As `Project.expect`."""
+        seconds = self.timeout if timeout is None else timeout
         return await self.project.expect(
-            query, count, timeout=timeout, quiet=quiet, since=self.mark, trace=trace, fence=fence
+            query, count, timeout=seconds, quiet=quiet, since=self.mark, trace=trace, fence=fence
         )
 
     async def spans(
@@ -66,10 +69,11 @@ class Watch:
 
     project: Project
     mark: int
+    timeout: float = 5.0
 
     @property
     def _awaited(self) -> AsyncWatch:
-        return AsyncWatch(self.project._awaited, self.mark)
+        return AsyncWatch(self.project._awaited, self.mark, self.timeout)
 
     expect = blocking(AsyncWatch.expect)
     spans = blocking(AsyncWatch.spans)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from mock_lightstep_satellite.errors import BadRequest, SatelliteError, Unreachable
+from mock_lightstep_satellite.errors import BadRequest, SatelliteError, StoreFailed, Unreachable
 
 MET, NOT_MET, USAGE, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4
 """FINDINGS: of `check --strict`, when there are any."""
@@ -13,7 +13,7 @@ MET, NOT_MET, USAGE, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4
 
 def exit_code(error: SatelliteError) -> int:
     """The exit code of a command that ended with this error."""
-    if isinstance(error, Unreachable):
+    if isinstance(error, Unreachable | StoreFailed):  # it stops, or its engine is away
         return UNREACHABLE
     return USAGE if error.http_status == BadRequest.http_status else NOT_MET
 

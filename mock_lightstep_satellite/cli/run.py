@@ -14,14 +14,14 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from mock_lightstep_satellite.calls import DEFAULT_URL
+from mock_lightstep_satellite.calls import DEFAULT_URL, TIMEOUT_S_MAX, count_range
 from mock_lightstep_satellite.cli.check import findings_of
 from mock_lightstep_satellite.cli.durations import FORMS, seconds
-from mock_lightstep_satellite.cli.exits import FINDINGS, NOT_MET, complain, errors
+from mock_lightstep_satellite.cli.exits import FINDINGS, complain, errors, exit_code
 from mock_lightstep_satellite.cli.query import ProjectName, Url, asking, canonical
 from mock_lightstep_satellite.cli.tables import remark
 from mock_lightstep_satellite.client import Project
-from mock_lightstep_satellite.errors import Exceeded, NotFound, NotMet
+from mock_lightstep_satellite.errors import BadRequest, NotFound, SatelliteError
 from mock_lightstep_satellite.remote import connect, environment
 from mock_lightstep_satellite.span import counted
 
@@ -77,26 +77,37 @@ def exec_(
     ):
         wanted = [canonical(asked, query) for query in queries]
         timeout_s, quiet_s = seconds(timeout), seconds(quiet)
+        _check(counts, timeout_s, quiet_s)
         addresses = environment(connect(asked.client, Path(folder)), name)
         since = asked.mark()  # that we looked for its ports is no clue when nothing comes
         for profile in fault or ():
             asked.add_fault(profile)
         ended = _run(command, addresses)
-        code = NOT_MET
+        code = 0
         try:
             for query, number in zip(wanted, counts, strict=True):
                 asked.expect(query, number, since=since, timeout=timeout_s, quiet=quiet_s)
-            code = 0
-        except (NotMet, Exceeded) as error:
+            if strict and findings_of(asked, "", None):
+                code = FINDINGS
+        except SatelliteError as error:
             complain(error)
-        if strict and not code:
-            code = FINDINGS if findings_of(asked, "", None) else 0
+            code = exit_code(error)
         code = ended or code
         if code or keep or project:
             errors().print(Text(f"project {name}: {asked.client.url}/{name}/explorer"))
         else:
             _drop(asked)
     raise typer.Exit(code)
+
+
+def _check(counts: Sequence[str], timeout_s: float, quiet_s: float) -> None:
+    """What the satellite would refuse when the command has run. Raises BadRequest."""
+    if timeout_s > TIMEOUT_S_MAX:
+        raise BadRequest(f"--timeout is at most {TIMEOUT_S_MAX}s")
+    if quiet_s > timeout_s:
+        raise BadRequest("--quiet is longer than --timeout: this could never be met")
+    if not quiet_s and any(count_range(one)[1] == 0 for one in counts):
+        raise BadRequest("--count 0 needs --quiet, the time for which none may come", hint="--quiet 500ms")
 
 
 def _run(command: Sequence[str], variables: dict[str, str]) -> int:

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 
 from satellite.api.parameters import Project
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, with_notes
-from satellite.errors import BadRequest, SatelliteError
+from satellite.errors import BadRequest
 from satellite.explore.expect import Expectation, Met, expect
 from satellite.explore.fence import Fence, Fenced, Fences
 from satellite.intake.arrivals import Arrivals
@@ -71,28 +71,24 @@ _LEFT = 499
 
 async def _while_there(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
     """What comes of the wait; None when who asked has left before. Raises as the wait does."""
-    async with asyncio.TaskGroup() as tasks:
-        wait = tasks.create_task(_outcome(waiting))
-        leaving = tasks.create_task(_left(request))
-        await asyncio.wait((wait, leaving), return_when=asyncio.FIRST_COMPLETED)
-        outcome = wait.result() if wait.done() else None
-        wait.cancel()
-        leaving.cancel()
-    if isinstance(outcome, SatelliteError):
-        raise outcome
+    try:
+        async with asyncio.timeout(None) as there, asyncio.TaskGroup() as tasks:
+            leaving = tasks.create_task(_left(request, there))
+            outcome = await waiting
+            leaving.cancel()
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from None
+    except TimeoutError:
+        if not there.expired():
+            raise
+        return None
     return outcome
 
 
-async def _outcome(waiting: Coroutine[Any, Any, T]) -> T | SatelliteError:
-    try:
-        return await waiting
-    except SatelliteError as error:  # as it is, and not in a group
-        return error
-
-
-async def _left(request: Request) -> None:
+async def _left(request: Request, there: asyncio.Timeout) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
+    there.reschedule(0)  # now
 
 
 async def _body(request: Request, kind: type[T], form: str) -> T:

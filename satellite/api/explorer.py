@@ -75,6 +75,8 @@ def create_api(
         openapi_url=f"{ROOT}/openapi.json",
         docs_url=None,  # FastAPI's pages load scripts from elsewhere
         redoc_url=None,
+        # A program that is tested in this process sets OpenTelemetry's providers for itself: our answers are not its spans.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     handle_errors(api)
     why = explanations.Explanations(sources.store, arrivals, writer, log)

@@ -44,15 +44,15 @@ def _parameters(route: APIRoute) -> dict[str, FieldInfo]:
 
 
 def handle_errors(api: FastAPI) -> None:
-    """Every error in the one shape, those of Starlette and FastAPI too."""
+    """Every error in the one shape, those of Starlette and FastAPI too; coroutines, which need no thread."""
 
     @api.exception_handler(SatelliteError)
-    def ours(_: Request, error: SatelliteError) -> Response:
+    async def ours(_: Request, error: SatelliteError) -> Response:
         headers = {"retry-after": "1"} if isinstance(error, errors.Overloaded) else None
         return _refusal(error, headers)
 
     @api.exception_handler(RequestValidationError)
-    def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(request: Request, error: RequestValidationError) -> Response:
         first = error.errors()[0]
         name = str(first["loc"][-1])
         hint: str | None
@@ -66,7 +66,7 @@ def handle_errors(api: FastAPI) -> None:
         return _refusal(BadRequest(message, hint=hint, parameter=name))
 
     @api.exception_handler(HTTPException)
-    def routing(request: Request, error: HTTPException) -> Response:
+    async def routing(request: Request, error: HTTPException) -> Response:
         what = f"{request.method} {request.url.path}"
         known = {
             404: ("not_found", f"no such endpoint: {what}"),
@@ -77,6 +77,6 @@ def handle_errors(api: FastAPI) -> None:
         return Response(_ENCODER.encode(body), error.status_code, error.headers, "application/json")
 
     @api.exception_handler(Exception)
-    def unforeseen(_: Request, __: Exception) -> Response:
+    async def unforeseen(_: Request, __: Exception) -> Response:
         # The server logs the exception; what it holds is not for whoever asked.
         return _refusal(SatelliteError("the satellite failed to answer", hint="its log says why"))

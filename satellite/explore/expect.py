@@ -98,15 +98,16 @@ async def expect(
     # Spans that complete a trace need not match.
     news = Plan(since=wanted.since) if wanted.trace else plan
     lacks = wrong = ""
+    is_last = False
     with (
         standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked,
         standing(store, arrivals, project, news, spans_max=SPANS_MAX) as heard,
     ):
-        count = await asked.begin()
+        count = await asked.begin(None if quiet_s else low)
         if heard is not asked:
             await heard.begin()
         while True:
-            now_at = clock()
+            now_at, told = clock(), heard.told
             if asked.count != count:
                 changed = now_at
             count = asked.count
@@ -132,6 +133,10 @@ async def expect(
             if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
             refused = asked.watch.refusal if not right else ""
+            if now_at >= deadline and not (right or refused or is_last):
+                is_last = True
+                await asked.catch_up()
+                continue
             if now_at >= deadline or refused:
                 held = await in_worker(arrivals, lambda: store.count(project, plan))
                 why = (
@@ -143,7 +148,7 @@ async def expect(
                 )
                 await _fail(NotMet, store, arrivals, log, project, plan, wanted, held, why, wrong)
             until = min(deadline, quiet_until) if right and not lacks else deadline
-            await heard.news(max(until - clock(), 0))
+            await heard.news(told, max(until - clock(), 0))
 
 
 async def _lacking(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -27,12 +28,16 @@ REST_SECONDS_MAX = 1.0
 _workers: WeakKeyDictionary[Arrivals, ThreadPoolExecutor] = WeakKeyDictionary()
 
 
-def in_worker(arrivals: Arrivals, work: Callable[[], T]) -> asyncio.Future[T]:
-    """What it returns, worked out in a thread that only waits use, so that no question asked meanwhile is in the way."""
+def _workers_of(arrivals: Arrivals) -> ThreadPoolExecutor:
     workers = _workers.get(arrivals)
     if workers is None:
         workers = _workers[arrivals] = ThreadPoolExecutor(WORKERS, "waits")
-    return asyncio.get_running_loop().run_in_executor(workers, work)
+    return workers
+
+
+def in_worker(arrivals: Arrivals, work: Callable[[], T]) -> asyncio.Future[T]:
+    """What it returns, worked out in a thread that only waits use, so that no question asked meanwhile is in the way."""
+    return asyncio.get_running_loop().run_in_executor(_workers_of(arrivals), work)
 
 
 def end_workers(arrivals: Arrivals) -> None:
@@ -69,8 +74,14 @@ class Standing:
         self._news = asyncio.Event()
         self._first: asyncio.Future[int] | None = None
         self._page: tuple[int, asyncio.Future[Page]] | None = None
+        self._found: tuple[int, Page] | None = None
+        """The page that was found with the match up to this mark."""
+        self._enough: int | None = None
+        """With so many somebody wants the page at once."""
         self._none_until = plan.since
         self.waiting = 0
+        self.told = 0
+        """How often there was news."""
         self.count = 0
         """Matching spans."""
         self.mark: int | None = None
@@ -81,8 +92,10 @@ class Standing:
         """Says whether the project was dropped, or the satellite stops."""
         return self._crowd.watch
 
-    async def begin(self) -> int:
-        """How many there are already, counted once for all who wait."""
+    async def begin(self, enough: int | None = None) -> int:
+        """How many there are already, counted once for all who wait; with `enough` of them the page will be wanted at once."""
+        if enough is not None:
+            self._enough = enough if self._enough is None else min(enough, self._enough)
         if self._first is None:
             self._first = in_worker(self._crowd.arrivals, self._count)
         if self._first.done():
@@ -111,7 +124,7 @@ class Standing:
         return now > (crowd.evicted or 0)
 
     def match(self, mark: int) -> bool:
-        """Take in what arrived up to this mark. Whether there was anything; called in a worker."""
+        """Take in what arrived up to this mark. Whether there was anything; called in a worker, by one at a time."""
         if self.mark is None or self.mark >= mark:
             return False
         arrived = replace(self._plan, since=max(self._plan.since, self.mark), until=mark)
@@ -120,29 +133,43 @@ class Standing:
             self._none_until = max(self._plan.since, mark)
         self.count += number
         self.mark = mark
+        if number and self._enough is not None and self.count >= self._enough:
+            self._found = mark, self._find()  # spares those who are woken the way here and back
         return number > 0
 
     def tell(self) -> None:
         """Wake who waits for news."""
+        self.told += 1
         self._news.set()
         self._news = asyncio.Event()
 
-    async def news(self, timeout_s: float) -> None:
-        """Return when more matching spans have arrived, the project is gone, the satellite stops, or time is up."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._news.wait()
+    async def news(self, told: int, timeout_s: float) -> None:
+        """Return when there was news since it had been `told` so often, or time is up.
+
+        That is when more matching spans have arrived, the project is gone, a report was refused, the satellite stops.
+        """
+        if self.told == told:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(timeout_s):
+                    await self._news.wait()
+
+    async def catch_up(self) -> None:
+        """Take in what arrived and waits for its match."""
+        if self._crowd.busy:
+            await in_worker(self._crowd.arrivals, lambda: self._crowd.match([self]))
 
     async def page(self) -> Page:
         """The first matching spans in order of arrival, as many as are shown, and how many there really are."""
         mark = self.mark or 0
-        if self._page is None or self._page[0] != mark:
-            self._page = mark, in_worker(self._crowd.arrivals, self._find)
-        task = self._page[1]
-        page = await asyncio.shield(task)
+        if self._found is not None and self._found[0] == mark:
+            page = self._found[1]
+        else:
+            if self._page is None or self._page[0] != mark:
+                self._page = mark, in_worker(self._crowd.arrivals, self._find)
+            page = await asyncio.shield(self._page[1])
         if page.total != self.count and mark == self.mark:
             self.count = page.total
-            self._page = None  # it may change without an arrival
+            self._page = self._found = None  # it may change without an arrival
         return page
 
     def _find(self) -> Page:
@@ -158,49 +185,68 @@ class _Crowd:
         self.arrivals = arrivals
         self.project = project
         self.standings: dict[Plan, Standing] = {}
-        self._entered = arrivals.watch(project)
-        self.watch = self._entered.__enter__()
-        self.watch.told = self._told
         self._loop = asyncio.get_running_loop()
-        self._busy = False
+        self._workers = _workers_of(arrivals)
+        self._matching = threading.Lock()
+        self._lock = threading.Lock()
+        self.busy = False
         """Matching, or resting from it."""
         self._again = False
         self.evicted: int | None = None
         """How many spans had left the project when the first began to wait."""
+        self._entered = arrivals.watch(project, told=self._told)
+        self.watch = self._entered.__enter__()
 
-    def _told(self) -> None:
-        """Something arrived, or nothing will any more. While one match goes on, and for a rest after it, what arrives waits for the next."""
-        if self.watch.dropped or self.watch.closed:
-            for standing in self.standings.values():
-                standing.tell()
-            return
-        if self.watch.refusal:
-            for standing in self.standings.values():
-                standing.tell()
-        if self._busy:
+    def _told(self, watch: Watch) -> None:
+        """Something arrived, or nothing will any more; in any thread.
+
+        While one match goes on, and for a rest after it, what arrives waits for the next.
+        """
+        if watch.dropped or watch.closed or watch.refusal:
+            self._in_loop(_tell, list(self.standings.values()))
+        with self._lock:
+            self._again = self.busy
+            self.busy = True
+            if self._again:
+                return
+        with suppress(RuntimeError):  # the workers have ended: nobody waits any more
+            self._workers.submit(self._match)
+
+    def _in_loop(self, call: Callable[..., object], *arguments: object) -> None:
+        with suppress(RuntimeError):  # it is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def match(self, standings: Iterable[Standing]) -> list[Standing]:
+        """Take in what arrived; for whom there was anything. Called in a worker."""
+        with self._matching:
+            mark = self.source.mark(self.project)
+            return [standing for standing in standings if standing.match(mark)]
+
+    def _match(self) -> None:
+        began = self.arrivals.clock_seconds()
+        rest_seconds = REST_SECONDS_MAX
+        try:
+            self._in_loop(_tell, self.match(list(self.standings.values())))
+            took = self.arrivals.clock_seconds() - began
+            rest_seconds = min(took * (1 / SHARE - 1), rest_seconds)
+        except Exception:  # noqa: BLE001 - the store's failure, of which those hear who ask it
             self._again = True
-        else:
-            self._busy, self._again = True, False
-            began = self._loop.time()
-            in_worker(self.arrivals, self._match).add_done_callback(lambda done: self._matched(done, began))
-
-    def _match(self) -> list[Standing]:
-        mark = self.source.mark(self.project)
-        return [standing for standing in list(self.standings.values()) if standing.match(mark)]
-
-    def _matched(self, matched: asyncio.Future[list[Standing]], began: float) -> None:
-        for standing in self.standings.values() if matched.exception() else matched.result():
-            standing.tell()
-        took = self._loop.time() - began
-        self._loop.call_later(min(took * (1 / SHARE - 1), REST_SECONDS_MAX), self._rested)
+        self._in_loop(self._loop.call_later, rest_seconds, self._rested)
 
     def _rested(self) -> None:
-        self._busy = False
-        if self._again:
-            self._told()
+        with self._lock:
+            self.busy = False
+            again = self._again
+        if again and self.standings:
+            self._told(self.watch)
 
     def leave(self) -> None:
         self._entered.__exit__(None, None, None)
+
+
+def _tell(standings: Iterable[Standing]) -> None:
+    for standing in standings:
+        standing.tell()
 
 
 _crowds: WeakKeyDictionary[Arrivals, dict[tuple[asyncio.AbstractEventLoop, str], _Crowd]] = (

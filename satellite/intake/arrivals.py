@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
@@ -14,7 +15,7 @@ REMEMBERED = 16
 class Watch:
     """One waiter on one project; belongs to the event loop it was made in."""
 
-    def __init__(self, *, reports: bool = False) -> None:
+    def __init__(self, *, reports: bool = False, told: Callable[[Watch], None] | None = None) -> None:
         self.reports = reports
         """Also woken by reports that bring no span."""
         self.dropped = False
@@ -25,8 +26,7 @@ class Watch:
         """Somebody removed all spans of the project since the watch began; what arrives counts from then on."""
         self.refusal = ""
         """Why a report of the project was refused for good since the watch began; the first one. "" when none was."""
-        self.told: Callable[[], None] | None = None
-        """Called in its event loop at each arrival, for whoever would rather not `wait`."""
+        self._told = told
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
 
@@ -45,28 +45,33 @@ class Watch:
 
     def wake(self) -> None:
         """End the wait, or the next one; from any thread."""
+        if self._told is not None:
+            self._told(self)
+            return
         with suppress(RuntimeError):  # its loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(self._woken)
-
-    def _woken(self) -> None:
-        self._event.set()
-        if self.told is not None:
-            self.told()
+            self._loop.call_soon_threadsafe(self._event.set)
 
 
 class Arrivals:
     """Tells the watches of a project that it changed. Safe to call from any thread, for waiters in any loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock_seconds: Callable[[], float] = time.monotonic) -> None:
+        self.clock_seconds = clock_seconds
+        """For whoever measures how long something takes, in any thread."""
         self._lock = threading.Lock()
         self._watches: dict[str, set[Watch]] = {}
         self._latest: dict[str, None] = {}
         self._closed = False
 
     @contextmanager
-    def watch(self, project: str, *, reports: bool = False) -> Iterator[Watch]:
-        """A watch that misses nothing which arrives within the block; with `reports` also those without a span."""
-        watch = Watch(reports=reports)
+    def watch(
+        self, project: str, *, reports: bool = False, told: Callable[[Watch], None] | None = None
+    ) -> Iterator[Watch]:
+        """A watch that misses nothing which arrives within the block; with `reports` also those without a span.
+
+        `told` is called at each arrival, in the thread that brings it and must not be kept waiting: for whoever does not `wait`.
+        """
+        watch = Watch(reports=reports, told=told)
         with self._lock:
             watch.closed = self._closed
             self._watches.setdefault(project, set()).add(watch)

@@ -6,12 +6,14 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from mock_lightstep_satellite.cli import app
 from mock_lightstep_satellite.cli.faults import FIELDS
+from mock_lightstep_satellite.client import Project
 from satellite import Satellite
 from satellite.faults.rule import Fault
 from tests.serving import silent_url
@@ -110,16 +112,20 @@ def test_a_project_that_is_named_is_used_and_kept(running: Satellite) -> None:
         (["--count=some"], "not a count of spans: 'some'"),
         (["--count=1", "--count=2"], "more of them than of --expect"),
         (["--timeout=-1s"], "not a duration: '-1s'"),
-        (["--timeout=2h"], "timeout_ms is at most 60000"),
+        (["--timeout=2h"], "--timeout is at most 60s"),
+        (["--quiet=6s"], "longer than --timeout"),
         (["--expect=service IN"], 'expected "("'),
-        (["--count=0"], "needs quiet_ms"),
+        (["--count=0"], "needs --quiet"),
         (["--fault=bad-day"], "flaky-network"),
     ],
 )
-def test_what_makes_no_sense_is_a_usage_error(arguments: list[str], said: str) -> None:
-    result = run("exec", *arguments, "--", "true")
+def test_what_makes_no_sense_is_a_usage_error_and_nothing_is_run(
+    arguments: list[str], said: str, tmp_path: Path
+) -> None:
+    result = run("exec", *arguments, "--", "touch", str(tmp_path / "ran"))
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+    assert not (tmp_path / "ran").exists()
 
 
 def test_without_a_satellite_the_command_does_not_run(
@@ -129,6 +135,24 @@ def test_without_a_satellite_the_command_does_not_run(
         monkeypatch.setenv("SATELLITE_URL", silent)
         assert run("exec", "--", "touch", str(tmp_path / "ran")).exit_code == 3
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("ended", "code"), [(0, 3), (9, 9)])
+def test_the_satellite_goes_away_while_its_spans_are_waited_for(
+    ended: int, code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Satellite() as other:
+        expect = Project.expect
+
+        def expect_of_one_that_stops(*arguments: Any, **named: Any) -> Any:
+            other._running.stop()
+            return expect(*arguments, **named)
+
+        monkeypatch.setattr(Project, "expect", expect_of_one_that_stops)
+        command = [sys.executable, "-c", f"raise SystemExit({ended})"]
+        result = run("exec", "--url", other.url, "--timeout=30s", "--", *command)
+    assert result.exit_code == code, result.output
+    assert "satellite" in result.stderr
 
 
 def test_faults_there_and_gone() -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,8 +28,10 @@ class Announced(Arrivals):
         self.awaited = asyncio.Event()
 
     @contextmanager
-    def watch(self, project: str, *, reports: bool = False) -> Iterator[Watch]:
-        with super().watch(project, reports=reports) as watch:
+    def watch(
+        self, project: str, *, reports: bool = False, told: Callable[[Watch], None] | None = None
+    ) -> Iterator[Watch]:
+        with super().watch(project, reports=reports, told=told) as watch:
             self.awaited.set()
             yield watch
 

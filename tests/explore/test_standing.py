@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from satellite.errors import NotMet
-from satellite.explore import standing
+from satellite.errors import NotMet, StoreFailed
+from satellite.explore import shape, standing
 from satellite.explore.expect import Expectation, Met, Range, expect
+from satellite.explore.shape import Shape
 from satellite.intake.arrivals import Arrivals
 from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
@@ -97,6 +99,88 @@ def test_matching_rests_while_spans_keep_arriving(monkeypatch: pytest.MonkeyPatc
 
     assert asyncio.run(play()).total == 9
     assert len(store.counted) <= 4  # at first, after the first, and after a rest all others together
+    store.close()
+
+
+def test_what_came_in_a_rest_counts_when_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, arrivals = Counting(), Arrivals()
+    catch_up = standing.Standing.catch_up
+
+    async def catch_up_in_a_rest(one: standing.Standing) -> None:
+        one._crowd.busy = True
+        store.write("q", some(0, 1), arrived_ns=1)
+        arrivals.notify("q")
+        assert one.count == 0
+        await catch_up(one)
+
+    monkeypatch.setattr(standing.Standing, "catch_up", catch_up_in_a_rest)
+    assert asyncio.run(expect(store, arrivals, "q", Expectation(timeout_ms=1))).total == 1
+    store.close()
+
+
+def test_matches_that_failed_are_made_up_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, arrivals = Counting(), Arrivals()
+    monkeypatch.setattr(standing, "REST_SECONDS_MAX", 0.001)
+    fails = iter([True, True])
+
+    def count(project: str, plan: Plan) -> int:
+        if plan.since == 0 and plan.until and next(fails, False):
+            raise StoreFailed("away")
+        return RecallStore.count(store, project, plan)
+
+    async def play() -> Met:
+        async with asyncio.TaskGroup() as group:
+            wait = group.create_task(expect(store, arrivals, "q", Expectation(timeout_ms=60_000)))
+            await until(lambda: store.counted)
+            monkeypatch.setattr(store, "count", count)
+            store.write("q", some(0, 1), arrived_ns=1)
+            arrivals.notify("q")
+        return wait.result()
+
+    assert asyncio.run(play()).total == 1
+    assert next(fails, None) is None
+    store.close()
+
+
+def test_a_trace_that_is_completed_while_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    store, arrivals = Counting(), Arrivals()
+    monkeypatch.setattr(standing, "SHARE", 1)  # no rest
+    told = threading.Event()
+    tell, lacking = standing.Standing.tell, shape.lacking
+    whole = bookinfo.batch(range(2, 3))
+    top = whole.column("parent_id") == 0
+
+    def arrive(rows: Any) -> None:
+        told.clear()
+        store.write("q", whole.take(np.flatnonzero(rows)).compact(), arrived_ns=1)
+        arrivals.notify("q")
+
+    def heard(one: standing.Standing) -> None:
+        tell(one)
+        told.set()
+
+    def lacking_at_first(*arguments: Any) -> tuple[str, str]:
+        found = lacking(*arguments)
+        if found[0]:
+            arrive(top)
+            assert told.wait(50)
+        return found
+
+    monkeypatch.setattr(standing.Standing, "tell", heard)
+    monkeypatch.setattr("satellite.explore.expect.lacking", lacking_at_first)
+
+    async def play() -> Met:
+        async with asyncio.TaskGroup() as group:
+            wanted = Expectation(
+                query='service IN ("ratings.default")', trace=Shape(complete=True), timeout_ms=60_000
+            )
+            wait = group.create_task(expect(store, arrivals, "q", wanted))
+            await until(lambda: len(store.counted) > 1)
+            async with asyncio.timeout(50):
+                await asyncio.to_thread(arrive, ~top)
+                return await wait
+
+    assert asyncio.run(play()).total == 1
     store.close()
 
 

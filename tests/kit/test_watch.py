@@ -52,3 +52,18 @@ def test_only_what_comes_later_counts() -> None:
             assert len(await AsyncSpans(project).reporters()) == 1
 
         asyncio.run(awaited())
+
+
+def test_its_waits_last_as_long_as_those_of_the_test() -> None:
+    with Satellite() as satellite:
+        project = satellite.project()
+        project.timeout = 0.01
+        with project.watch() as watched, pytest.raises(NotMet, match=r"within 0\.01 s"):
+            watched.expect()
+
+        async def awaited() -> None:
+            async with AsyncSpans(project).watch() as watched:
+                with pytest.raises(NotMet, match=r"within 0\.01 s"):
+                    await watched.expect()
+
+        asyncio.run(awaited())
