@@ -9,11 +9,10 @@ from itertools import islice
 import msgspec
 from fastapi import Response
 
-from satellite.api.parameters import Project
+from satellite.api.parameters import Project, named
 from satellite.api.routes import Routes, json
-from satellite.errors import BadRequest, Overloaded
+from satellite.errors import Overloaded
 from satellite.intake.intake import Intake
-from satellite.intake.tokens import is_project_name
 from satellite.model.report import Receipt
 from satellite.protocols.lightstep import protobuf
 
@@ -47,8 +46,7 @@ def routes(intake: Intake, traffic: Callable[[], Iterable[bytes]]) -> Routes:
     @routes.post("/projects/{project}/demo", DemoSent)
     async def demo(project: Project) -> Response:
         """Send an hour of Bookinfo traffic that ends now into the project; some 15,000 spans."""
-        if not is_project_name(project):
-            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+        named(project)
         spans = 0
         async with one_at_a_time:
             reports = iter(traffic())

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from fastapi import Request, Response
 
 from satellite.api.parameters import Project
+from satellite.api.presence import LEFT, while_there
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, with_notes
 from satellite.errors import BadRequest
 from satellite.explore.expect import Expectation, Met, expect
@@ -40,8 +39,8 @@ def routes(store: Store, arrivals: Arrivals, writer: Writer, log: RequestLog) ->
         who leaves ends with it.
         """
         wanted = await _body(request, Expectation, _EXPECTATION)
-        met = await _while_there(request, expect(store, arrivals, project, wanted, log, fences))
-        return Response(status_code=_LEFT) if met is None else with_notes(json(met), wanted.query)
+        met = await while_there(request, expect(store, arrivals, project, wanted, log, fences))
+        return Response(status_code=LEFT) if met is None else with_notes(json(met), wanted.query)
 
     @routes.post(
         "/projects/{project}/fence",
@@ -55,8 +54,8 @@ def routes(store: Store, arrivals: Arrivals, writer: Writer, log: RequestLog) ->
         Also a report without spans counts. Of tracers that send nothing while they have nothing it never comes.
         """
         wanted = await _body(request, Fence, _FENCE)
-        passed = await _while_there(request, fences.passed(project, wanted))
-        return Response(status_code=_LEFT) if passed is None else json(passed)
+        passed = await while_there(request, fences.passed(project, wanted))
+        return Response(status_code=LEFT) if passed is None else json(passed)
 
     return routes
 
@@ -65,30 +64,6 @@ T = TypeVar("T")
 
 _EXPECTATION = '{"query": …, "since": mark, "count": {"min": 1, "max": null}, "timeout_ms": …, "quiet_ms": …, "fence": {}}'
 _FENCE = '{"services": [], "timeout_ms": …}'
-_LEFT = 499
-"""In logs, for an answer that nobody reads; the number that nginx made usual."""
-
-
-async def _while_there(request: Request, waiting: Coroutine[Any, Any, T]) -> T | None:
-    """What comes of the wait; None when who asked has left before. Raises as the wait does."""
-    try:
-        async with asyncio.timeout(None) as there, asyncio.TaskGroup() as tasks:
-            leaving = tasks.create_task(_left(request, there))
-            outcome = await waiting
-            leaving.cancel()
-    except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
-    except TimeoutError:
-        if not there.expired():
-            raise
-        return None
-    return outcome
-
-
-async def _left(request: Request, there: asyncio.Timeout) -> None:
-    while (await request.receive())["type"] != "http.disconnect":
-        pass
-    there.reschedule(0)  # now
 
 
 async def _body(request: Request, kind: type[T], form: str) -> T:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import msgspec
 from fastapi import Request, Response
 
-from satellite.api.parameters import Project
+from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json
-from satellite.errors import BadRequest
 from satellite.faults.book import Faults, Listed
 from satellite.faults.profiles import PROFILES, profile
 from satellite.faults.rule import Fault, read_fault
-from satellite.intake.tokens import is_project_name
 
 
 class FaultList(msgspec.Struct, frozen=True):
@@ -89,12 +87,12 @@ def routes(faults: Faults) -> Routes:
     @routes.post("/projects/{project}/faults", FaultList, takes=Fault)
     async def add(project: Project, request: Request) -> Response:
         """Add one, or a profile's; answers what was added."""
-        return shown(faults.add(await _wanted(request, project=True), _named(project)))
+        return shown(faults.add(await _wanted(request, project=True), named(project)))
 
     @routes.put("/projects/{project}/faults", FaultList, takes=FaultsWanted)
     async def replace(project: Project, request: Request) -> Response:
         """These in place of those there are: {"faults": […]}, one, or a profile's; answers all there are then."""
-        return shown(faults.replace(await _wanted(request, project=True), _named(project)))
+        return shown(faults.replace(await _wanted(request, project=True), named(project)))
 
     @routes.get("/projects/{project}/faults/{fault_id}", Listed)
     def one(project: Project, fault_id: str) -> Response:
@@ -117,12 +115,6 @@ def routes(faults: Faults) -> Routes:
         return json(FaultsRemoved(faults.remove(project, fault_id)))
 
     return routes
-
-
-def _named(project: str) -> str:
-    if not is_project_name(project):
-        raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
-    return project
 
 
 async def _fault(request: Request, *, project: bool) -> Fault:

@@ -12,14 +12,13 @@ import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from satellite.api.parameters import Bounds, Project
+from satellite.api.parameters import Bounds, Project, named
 from satellite.api.routes import Routes, json
 from satellite.api.streaming import LongAnswer
 from satellite.api.turns import Turns
-from satellite.errors import BadReport, BadRequest, Overloaded, SatelliteError, TooLarge
+from satellite.errors import BadReport, Overloaded, SatelliteError, TooLarge
 from satellite.explore.asked import Sources
 from satellite.intake.intake import Intake
-from satellite.intake.tokens import is_project_name
 from satellite.model.report import Receipt
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.reading import Body, FileReader
@@ -118,8 +117,7 @@ def routes(sources: Sources, intake: Intake) -> Routes:
         line) or as their protobuf, plain or gzip. Documents that cannot be read are named in `warnings` and do not cost the
         others; when no span was taken the answer is an error that says why.
         """
-        if not is_project_name(project):
-            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+        named(project)
         async with imports.turn(project):
             return json(await _Import(intake, project, FileReader(asked.format), workers).run(request))
 

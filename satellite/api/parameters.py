@@ -7,22 +7,34 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from satellite.errors import BadRequest
 from satellite.explore.asked import Asked, Percentile, Sources
-from satellite.intake.tokens import looks_secret, name_of
+from satellite.intake.tokens import is_project_name, looks_secret, name_of
 
 US_MAX = (2**63 - 1) // 1000
 
 
-def _named(project: str) -> str:
+def _of_token(project: str) -> str:
     """What looks like an access token stands for the project that it names; its name is a hash of it."""
     return name_of(project) if looks_secret(project) else project
 
 
 Project = Annotated[
     str,
-    AfterValidator(_named),
+    AfterValidator(_of_token),
     Path(description="A project's name; in open mode the access token itself."),
 ]
+
+
+def named(project: str) -> str:
+    """The project, if one can be called so. Raises BadRequest."""
+    if not is_project_name(project):
+        raise BadRequest(
+            f"{project!r} cannot be a project's name",
+            hint="1 to 64 letters, digits, '.', '_', '-', and not one of '.', '..', '-'",
+            parameter="project",
+        )
+    return project
 
 
 class SourceAsked(BaseModel):

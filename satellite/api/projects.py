@@ -10,7 +10,7 @@ import msgspec
 from fastapi import Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from satellite.api.parameters import Project
+from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read
 from satellite.errors import BadRequest
 from satellite.explore.asked import known
@@ -115,6 +115,7 @@ def routes(
     @routes.get("/projects/{project}", ProjectStats)
     def project(project: Project) -> Response:
         """What it holds and has held; nothing before its first report."""
+        named(project)
         found = [stats for stats in store.projects() if stats.project == project]
         return json(found[0] if found else ProjectStats(project, 0, 0, 0, store.mark(project), Ledger()))
 

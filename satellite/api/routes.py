@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Callable, Coroutine
-from functools import wraps
+from functools import partial, wraps
 from inspect import iscoroutinefunction
 from time import monotonic
 from typing import Any, TypeVar
@@ -16,6 +18,7 @@ from starlette.responses import StreamingResponse
 
 from satellite import errors
 from satellite.api import ROOT
+from satellite.api.presence import LEFT, while_there
 from satellite.api.turns import Turns
 from satellite.model.tag import json_form
 from satellite.query import parse
@@ -45,12 +48,31 @@ class Workers:
         self._threads: CapacityLimiter | None = None
 
     async def answer(self, project: str, question: Callable[[], Any]) -> Any:
-        """What the question returns. Raises Overloaded when its turn does not come, TookTooLong when it takes too long."""
+        """What the question returns; cancelled, it leaves its turn to the next as soon as its thread has noticed.
+
+        Raises Overloaded when its turn does not come, TookTooLong when it takes too long.
+        """
         async with self._turns.turn(project):
             if self._threads is None:
                 self._threads = CapacityLimiter(AT_ONCE)
-            with limited(self._seconds_max, monotonic):
-                return await to_thread.run_sync(question, limiter=self._threads)
+            with limited(self._seconds_max, monotonic) as limit:
+                begun, ended = threading.Event(), asyncio.Event()
+                over = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+
+                def work() -> Any:
+                    begun.set()
+                    try:
+                        return question()
+                    finally:
+                        over()
+
+                try:
+                    return await to_thread.run_sync(work, limiter=self._threads)
+                except asyncio.CancelledError:
+                    limit.give_up()
+                    if begun.is_set():
+                        await ended.wait()
+                    raise
 
 
 class Routes:
@@ -60,7 +82,7 @@ class Routes:
     """Set by whoever puts the API together."""
 
     def __init__(self) -> None:
-        self.router = APIRouter(prefix=ROOT, route_class=_Noting)
+        self.router = APIRouter(prefix=ROOT, route_class=_Route)
         self.structs: list[type[msgspec.Struct]] = []
         """What they answer with and take, for the OpenAPI document."""
 
@@ -137,14 +159,17 @@ class Routes:
         return declare
 
 
-class _Noting(APIRoute):
-    """Puts `notes` on an answer to a query that is right, but perhaps not what was meant."""
+class _Route(APIRoute):
+    """A GET is answered as long as who asked is there; an answer to a query that is right, but perhaps not what was meant, has `notes`."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
         async def answer_with_notes(request: Request) -> Response:
-            response = await answer(request)
+            asked = answer(request)
+            response = await (while_there(request, asked) if request.method == "GET" else asked)
+            if response is None:
+                return Response(status_code=LEFT)
             texts = [request.query_params.get(name, "") for name in _QUERIES]
             return with_notes(response, *texts) if any(texts) else response
 

@@ -9,11 +9,9 @@ from anyio import to_thread
 from fastapi import Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from satellite.api.parameters import Project
+from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read
-from satellite.errors import BadRequest
 from satellite.explore.streams import COLUMNS_MAX, Series, Stream, Streams
-from satellite.intake.tokens import is_project_name
 
 StreamId = Annotated[str, Path(description="8 letters and digits.", max_length=64)]
 
@@ -67,8 +65,7 @@ def routes(streams: Streams) -> Routes:
     async def create(project: Project, request: Request) -> Response:
         """Save a query: its latency, rate and errors are kept over time. One that means the same is kept once."""
         asked = read(await content_of(request, BODY_BYTES_MAX, "the body"), StreamAsked)
-        if not is_project_name(project):
-            raise BadRequest(f"{project!r} cannot be a project's name", parameter="project")
+        named(project)
 
         def make() -> Stream:
             return streams.create(project, asked.query, name=asked.name, backfill=asked.backfill)

@@ -1,4 +1,4 @@
-"""A wait ends with the connection, or the call, of who waits."""
+"""A wait ends with the connection, or the call, of who waits; and so does the work on a question."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import grpc
 import pytest
 
 from satellite import Satellite
+from satellite.errors import TookTooLong
 from satellite.explore.standing import _Crowd
 from satellite.pb import explorer_pb2
+from satellite.protocols.otlp.export import encode_request
+from satellite.query.limit import check, seconds_left
+from tests import bookinfo
 
 PATIENCE_S = 50
 """Less than the wait itself, which takes a minute."""
@@ -73,3 +77,30 @@ def test_over_grpc(satellite: Satellite, crowds: Crowds) -> None:
         assert not crowds.ended.is_set()
         call.cancel()
         assert crowds.ended.wait(PATIENCE_S)
+
+
+def test_a_question_too(satellite: Satellite, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, ended = threading.Event(), threading.Event()
+    left: list[float | None] = []
+
+    def endless(*_: Any, **__: Any) -> None:
+        begun.set()
+        try:
+            while not ended.wait(0.01):
+                check()
+        except TookTooLong:
+            left.append(seconds_left())
+            ended.set()
+            raise
+
+    monkeypatch.setattr("satellite.api.histogram.histogram", endless)
+    satellite.client.project("q").import_(encode_request(bookinfo.batch(range(1))), format="otlp-protobuf")
+    address = urlsplit(satellite.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(
+            f"GET /api/v1/projects/q/histogram HTTP/1.1\r\nhost: {address.netloc}\r\n\r\n".encode()
+        )
+        assert begun.wait(PATIENCE_S)
+        assert not ended.is_set()
+    assert ended.wait(PATIENCE_S)
+    assert left == [-float("inf")], "it was given up, not out of time"
