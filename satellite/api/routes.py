@@ -124,11 +124,14 @@ class Routes:
             return endpoint
 
         @wraps(endpoint)
-        async def asked(**arguments: Any) -> Any:
-            project = str(arguments.get("project", ""))
-            return await self.workers.answer(project, lambda: endpoint(**arguments))
+        async def in_turn(**arguments: Any) -> Any:
+            asked = arguments.get("asked")
+            queries = [text for name in _QUERIES if (text := getattr(asked, name, None))]
+            return await self.workers.answer(
+                str(arguments.get("project", "")), lambda: with_notes(endpoint(**arguments), *queries)
+            )
 
-        return asked
+        return in_turn
 
     def _route(
         self,
@@ -160,24 +163,21 @@ class Routes:
 
 
 class _Route(APIRoute):
-    """A GET is answered as long as who asked is there; an answer to a query that is right, but perhaps not what was meant, has `notes`."""
+    """A GET is answered as long as who asked is there."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         answer = super().get_route_handler()
 
-        async def answer_with_notes(request: Request) -> Response:
+        async def answer_who_is_there(request: Request) -> Response:
             asked = answer(request)
             response = await (while_there(request, asked) if request.method == "GET" else asked)
-            if response is None:
-                return Response(status_code=LEFT)
-            texts = [request.query_params.get(name, "") for name in _QUERIES]
-            return with_notes(response, *texts) if any(texts) else response
+            return Response(status_code=LEFT) if response is None else response
 
-        return answer_with_notes
+        return answer_who_is_there
 
 
 _QUERIES = ("query", "filter", "overlay")
-"""Parameters that hold a query."""
+"""Parameters that hold a query; whose answer tells what is odd about it."""
 
 
 def with_notes(response: Response, *queries: str) -> Response:

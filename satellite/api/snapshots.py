@@ -93,7 +93,7 @@ def routes(sources: Sources) -> Routes:
                 project, asked.query, where.plan, name=asked.name, screen=asked.state, limit=asked.limit
             )
 
-        return with_notes(json(await to_thread.run_sync(find)), asked.query)
+        return with_notes(json(await routes.workers.answer(project, find)), asked.query)
 
     @routes.get("/projects/{project}/snapshots", SnapshotList)
     def recent(project: Project) -> Response:

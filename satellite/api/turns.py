@@ -35,9 +35,11 @@ class Turns:
 
     async def take(self, project: str) -> None:
         """Wait for a turn; `leave` ends it. Raises Overloaded when none came in time."""
+        if self._has_room(project):  # then none of those who wait could have it
+            self._running[project] += 1
+            return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((project, turn))
-        self._admit()
         try:
             await asyncio.wait_for(asyncio.shield(turn), self._patience_seconds)
         except BaseException as error:
@@ -59,11 +61,12 @@ class Turns:
             del self._running[project]
         self._admit()
 
+    def _has_room(self, project: str) -> bool:
+        return self._running.total() < self._in_all and self._running[project] < self._per_project
+
     def _admit(self) -> None:
         for project, turn in [*self._waiting]:
-            if self._running.total() >= self._in_all:
-                return
-            if self._running[project] < self._per_project:
+            if self._has_room(project):
                 self._waiting.remove((project, turn))
                 self._running[project] += 1
                 turn.set_result(None)

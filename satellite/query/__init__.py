@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from satellite.query import forms
 from satellite.query.complaint import complaint
@@ -52,10 +53,22 @@ def parse(text: str, *, lenient: bool = False) -> Query:
     Raises:
         BadQuery: it does not parse or makes no sense; the message has three lines, the last one a caret.
     """
+    return (_known if len(text) <= _KNOWN_LENGTH else _parsed)(text, lenient=lenient)
+
+
+_KNOWN_LENGTH = 512
+"""A longer text is parsed each time, so that what is known is bounded in bytes."""
+
+
+def _parsed(text: str, *, lenient: bool) -> Query:
     _check_text(text)
     tree = read(text, lenient=lenient)
     plan = plan_of(text, tree, lenient=lenient)
     return Query(text, tree, plan, forms.canonical(plan), forms.chips(plan), notes_on(plan))
+
+
+_known = lru_cache(maxsize=256)(_parsed)
+"""A page asks several questions about the same query, again and again."""
 
 
 def _check_text(text: str) -> None:

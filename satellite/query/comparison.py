@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from satellite.query.elsewhere import outcome
 from satellite.query.forms import quoted
 
 QUOTING = "\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00ab\u00bb\uff02\uff07"
@@ -28,6 +29,8 @@ def instead(key: str, bare: str, sign: str, rest: str) -> str:
     if "~" in sign:
         return f"write {bare} {'NOT ' * (sign in _NEGATED)}MATCHES REGEXP ({quoted(value or '…')})"
     if not ("<" in sign or ">" in sign) or sign == "<>":
+        if (failed := outcome(key, value, negated=sign in _NEGATED)) is not None:
+            return f"write {failed}"
         return f"write {bare} {'NOT ' * (sign in _NEGATED)}IN ({quoted(value) if value else '…'})"
     if key.lower() in _LATENCY:
         return "bounds of the latency stand beside the query: min_latency_us, max_latency_us"

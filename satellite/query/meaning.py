@@ -10,6 +10,7 @@ from satellite.model.ids import hashed, hex_digits
 from satellite.query import patterns
 from satellite.query.comparison import QUOTING, quoted_pattern
 from satellite.query.complaint import clipped, complaint, shown
+from satellite.query.elsewhere import field_named, outcome
 from satellite.query.forms import quoted
 from satellite.query.plan import Field, Plan, Term
 from satellite.query.predicate import FIELDS, QUOTES
@@ -64,8 +65,13 @@ def _notes(term: Term) -> Iterator[str]:
             f"{key} in quotes is an attribute of that name; the span's own {term.key} is written without: "
             f"{term.key} {_operator(term)} (…)"
         )
+    elif term.field is Field.TAG and (field := field_named(term.key)) in _IDS:
+        yield f"{key} is an attribute of that name; the id itself is {field.value} {_operator(term)} (…)"
     for value in term.values:
         shown_value = clipped(value)
+        failed = outcome(term.key, value, negated=term.negated) if term.field is Field.TAG else None
+        if failed is not None:
+            yield f"{key} is an attribute of that name; whether a span failed says {failed}"
         if len(value) > 1 and value[0] in _NO_QUOTES and value[-1] in _NO_QUOTES:
             inner = quoted(clipped(value[1:-1]))
             yield (
@@ -96,6 +102,11 @@ def _operator(term: Term) -> str:
 def _quote_hint(written: TreeTerm) -> str:
     if written.key.text.lower() in FIELDS:
         return f"write {written.key.text.lower()} in lower case, or an attribute name in double quotes"
+    if (field := field_named(written.key.text)) is not None:
+        return f"write {field.value} {written.operator} (…)"
+    failed = outcome(written.key.text, written.values[0].text, negated=written.negated)
+    if failed is not None:
+        return f"write {failed}"
     return f"put the attribute name in double quotes: {shown(quoted(written.key.text.strip(QUOTING)))} {written.operator} (…)"
 
 

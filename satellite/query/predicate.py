@@ -12,6 +12,7 @@ from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput
 from satellite.errors import BadQuery
 from satellite.query.comparison import instead
 from satellite.query.complaint import complaint, shown
+from satellite.query.elsewhere import field_named, is_trace_id
 from satellite.query.forms import quoted
 from satellite.query.plan import Field
 from satellite.query.tree import Tree, TreeTerm, Word
@@ -169,7 +170,10 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
     if found == ")" and "BARE" in expected and "_CLOSE" not in expected:
         return complaint(text, at, "an empty value list", _EMPTY)
     what = f"expected {_listed(expected)}, found {shown(found) if found else 'the end'}"
-    return complaint(text, at, what, _hint(found, expected))
+    hint = _hint(found, expected)
+    if is_trace_id(text):
+        hint = f"the spans of a trace are {Field.TRACE_ID.value} IN ({quoted(text.strip())})"
+    return complaint(text, at, what, hint)
 
 
 def _listed(expected: AbstractSet[str]) -> str:
@@ -195,6 +199,8 @@ def _compared(text: str, at: int, expected: AbstractSet[str], error: UnexpectedI
         return None
     key_text = found["quoted"] if found["quoted"] is not None else found["bare"]
     bare = key_text if found["bare"] in FIELDS else quoted(key_text)
+    if (field := field_named(key_text)) is not None:
+        bare = field.value
     hint = instead(key_text, bare, found["sign"], text[found.end() :])
     what = f"expected {_listed(_OPERATORS)}, found {shown(found['sign'])}"
     return complaint(text, found.start("sign"), what, hint)

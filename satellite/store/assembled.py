@@ -5,8 +5,9 @@ Engines find the rows; which traces to take, and what each exemplar stands for, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +23,18 @@ SPANS_MAX = 1_000_000
 
 Ints = npt.NDArray[np.int64]
 Ids = npt.NDArray[np.uint64]
+Strata = npt.NDArray[np.uint16]
 Weights = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+
+
+class Candidates(NamedTuple):
+    """Some of the matching spans, as an engine has them together; arrays have one entry per span."""
+
+    trace_low: Ids
+    """Lower halves of trace ids."""
+    span_id: Ids
+    stratum: Strata
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,8 +91,8 @@ def assembled(
     batch: SpanBatch,
     marks: Ints,
     matched: Mask,
-    stratum: Ints,
-    all_strata: Ints,
+    stratum: Strata,
+    sizes: Ints,
     traces: int,
     most: int,
 ) -> Assembled:
@@ -92,7 +103,7 @@ def assembled(
         marks: of each row.
         matched: whether each row matches.
         stratum: of each row.
-        all_strata: of each matching span, its trace taken or not.
+        sizes: matching spans of each stratum, their traces taken or not.
         traces: how many those are in.
         most: traces that may be taken.
     """
@@ -103,10 +114,10 @@ def assembled(
         batch, trace = batch.take(rows).compact(), np.searchsorted(taken, trace[rows])
         marks, matched, stratum = marks[rows], matched[rows], stratum[rows]
     found = np.ones(len(batch), np.float64)
-    errors = int(np.count_nonzero(all_strata < _BUCKETS))
-    whole = Assembled(batch, marks, trace, matched, found, len(all_strata), errors, traces)
-    if np.count_nonzero(matched) < len(all_strata):
-        found[matched] = _weights(all_strata, stratum[matched])
+    spans, errors = int(sizes.sum()), int(sizes[:_BUCKETS].sum())
+    whole = Assembled(batch, marks, trace, matched, found, spans, errors, traces)
+    if np.count_nonzero(matched) < spans:
+        found[matched] = _weights(sizes, stratum[matched])
         found[~matched] = whole.trace_weights()[trace[~matched]]
     return whole
 
@@ -125,10 +136,9 @@ def _taken(trace: Ints, low: Ids, matched: Mask, most: int) -> Ints | None:
     return np.sort(hits[np.argsort(turn, kind="stable")[:most]])
 
 
-def _weights(everything: Ints, taken: Ints) -> Weights:
+def _weights(sizes: Ints, taken: Strata) -> Weights:
     """What each taken span stands for: spans of its stratum ÷ those of them that were taken."""
-    counts = np.bincount(everything)
-    share: Weights = (counts / np.maximum(np.bincount(taken, minlength=len(counts)), 1))[taken]
+    share: Weights = (sizes / np.maximum(np.bincount(taken, minlength=len(sizes)), 1))[taken]
     return share
 
 
@@ -150,10 +160,10 @@ def trace_numbers(high: Ids, low: Ids, group: Ints | None = None) -> Ints:
     return numbers
 
 
-def strata(bucket: npt.NDArray[Any], is_error: Mask) -> Ints:
+def strata(bucket: npt.NDArray[Any], is_error: Mask) -> Strata:
     """The stratum of each span: its histogram bucket and whether it is an error; ascending is the order of turns."""
-    numbers: Ints = np.int64(2 * _BUCKETS - 1) - bucket.astype(np.int64)
-    numbers[is_error] -= _BUCKETS
+    numbers: Strata = np.uint16(2 * _BUCKETS - 1) - bucket.astype(np.uint16)
+    numbers[is_error] -= np.uint16(_BUCKETS)
     return numbers
 
 
@@ -161,35 +171,54 @@ _BUCKETS = 1024
 """More than there are (latency.py)."""
 
 
-def choose(trace_low: Ids, span_id: Ids, stratum: Ints, most: int, seed: int, traces: int) -> Ids:
+def sizes_of(parts: Sequence[Candidates]) -> Ints:
+    """How many spans each stratum has."""
+    sizes = np.zeros(2 * _BUCKETS, np.int64)
+    for part in parts:
+        sizes += np.bincount(part.stratum, minlength=len(sizes))
+    return sizes
+
+
+def choose(parts: Sequence[Candidates], most: int, seed: int, traces: int) -> Ids:
     """Lower halves of the ids of the traces to take, in the order in which they were chosen; `traces` there are.
 
     All when they are not more than `most`. Otherwise strata give one span in turn, those of errors first, then from
     the slowest bucket down, until there are `most` traces. Inside a stratum the smallest hash of seed and span id
-    comes first: same seed and spans, same choice. The arrays have one entry per matching span.
+    comes first: same seed and spans, same choice.
     """
     if traces <= most:
-        return distinct(trace_low)
-    sizes = np.bincount(stratum)
-    hashes = mixed(span_id ^ mixed(np.array([seed & _ALL], np.uint64)))
+        return distinct(np.concatenate([np.empty(0, np.uint64), *(part.trace_low for part in parts)]))
+    sizes = sizes_of(parts)
+    seeded = mixed(np.array([seed & _ALL], np.uint64))
     turns = max(8, 4 * -(-most // int(np.count_nonzero(sizes))))
     while True:
         # Only what could have its turn in time is sorted: of each stratum some of its smallest hashes.
         with np.errstate(divide="ignore"):
             bar = np.minimum(2.0**64 / sizes * turns, _BELOW).astype(np.uint64)
         bar[sizes <= turns] = _ALL
-        near = np.flatnonzero(hashes <= bar.take(stratum))
-        order = near[np.lexsort((span_id[near], hashes[near], stratum[near]))]
-        given = np.bincount(stratum[order], minlength=len(sizes))
-        turn = np.arange(len(order)) - (np.cumsum(given) - given)[stratum[order]]
+        near, hashes = _below(parts, seeded, bar)
+        order = np.lexsort((near.span_id, hashes, near.stratum))
+        stratum, trace_low = near.stratum[order], near.trace_low[order]
+        given = np.bincount(stratum, minlength=len(sizes))
+        turn = np.arange(len(order)) - (np.cumsum(given) - given)[stratum]
         # Where a stratum has more than it was asked for, later turns are not known.
-        known = min((int(n) for n in given[given < sizes]), default=len(stratum))
-        order = order[turn < known]
-        picked = order[np.lexsort((stratum[order], turn[turn < known]))]
-        _, places = np.unique(trace_low[picked], return_index=True)
-        if len(places) >= most or len(near) == len(stratum):
-            return trace_low[picked[np.sort(places)[:most]]]
+        known = turn < min((int(n) for n in given[given < sizes]), default=len(order))
+        picked = trace_low[known][np.lexsort((stratum[known], turn[known]))]
+        _, places = np.unique(picked, return_index=True)
+        if len(places) >= most or len(order) == sizes.sum():
+            return picked[np.sort(places)[:most]]
         turns *= 4
+
+
+def _below(parts: Sequence[Candidates], seeded: Ids, bar: Ids) -> tuple[Candidates, Ids]:
+    """The spans whose hash does not exceed the bar of their stratum, and those hashes."""
+    found = []
+    for part in parts:
+        hashes = mixed(part.span_id ^ seeded)
+        near = np.flatnonzero(hashes <= bar.take(part.stratum.astype(np.intp)))
+        found.append((*(column[near] for column in part), hashes[near]))
+    *columns, hashes = (np.concatenate(column) for column in zip(*found, strict=True))
+    return Candidates(*columns), hashes
 
 
 _ALL = 2**64 - 1

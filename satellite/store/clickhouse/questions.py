@@ -34,10 +34,12 @@ from satellite.store import cursor as cursors
 from satellite.store.assembled import (
     SPANS_MAX,
     Assembled,
+    Candidates,
     Ids,
     Ints,
     assembled,
     choose,
+    sizes_of,
     strata,
     trace_numbers,
 )
@@ -193,8 +195,9 @@ class ClickHouseQuestions(ABC):
         )
         low, high = numbers_of(hits, "trace_low"), numbers_of(hits, "trace_high")
         stratum = strata(numbers_of(hits, "bucket"), numbers_of(hits, "error") > 0)
+        candidates = [Candidates(low, numbers_of(hits, "span_id"), stratum)]
         traces = int(trace_numbers(high, low).max(initial=-1)) + 1
-        chosen = choose(low, numbers_of(hits, "span_id"), stratum, traces_max, seed, traces)
+        chosen = choose(candidates, traces_max, seed, traces)
         chosen = self._affordable(moment, plan, chosen)
         matches = " AND ".join(["1", *bounds(plan), *terms(moment, plan)])
         rows = self.connection.ask(
@@ -203,7 +206,9 @@ class ClickHouseQuestions(ABC):
         batch = batch_of(rows).bare() if bare else batch_of(rows)
         taken = strata(numbers_of(rows, "bucket"), numbers_of(rows, "status") == 2)
         matched = numbers_of(rows, "matched") > 0
-        return assembled(batch, numbers_of(rows, "mark"), matched, taken, stratum, traces, traces_max)
+        return assembled(
+            batch, numbers_of(rows, "mark"), matched, taken, sizes_of(candidates), traces, traces_max
+        )
 
     def _affordable(self, moment: Moment, plan: Plan, chosen: Ids) -> Ids:
         """The first of the chosen traces that together have no more than SPANS_MAX spans; one at least."""

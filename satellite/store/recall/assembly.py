@@ -13,10 +13,13 @@ from satellite.query.plan import Plan
 from satellite.store.assembled import (
     SPANS_MAX,
     Assembled,
+    Candidates,
     Ids,
     Ints,
+    Strata,
     assembled,
     choose,
+    sizes_of,
     strata,
 )
 from satellite.store.distinct import distinct
@@ -33,23 +36,17 @@ def assemble(
 ) -> Assembled:
     """The traces of the matches; chosen ones when there are too many."""
     hits = dict(matches(segments, plan))
-    low = _gathered(
-        (of(segment.batch.column("trace_low"), mask) for segment, mask in hits.items()), np.uint64
-    )
-    span_id = _gathered(
-        (of(segment.batch.column("span_id"), mask) for segment, mask in hits.items()), np.uint64
-    )
-    stratum = _gathered((_strata(segment, mask) for segment, mask in hits.items()), np.int64)
+    candidates = [_candidates(segment, mask) for segment, mask in hits.items()]
     total = distinct_traces(list(hits.items()))
-    chosen = choose(low, span_id, stratum, traces_max, seed, total)
+    chosen = choose(candidates, traces_max, seed, total)
     parts = [(segment, _rows(segment, np.sort(chosen), plan)) for segment in segments]
     affordable = _affordable(parts, chosen)
     if len(affordable) < len(chosen):
         parts = [(segment, _rows(segment, np.sort(affordable), plan)) for segment in segments]
     matched = _gathered((_matching(hits, segment, rows) for segment, rows in parts), np.bool_)
-    taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.int64)
+    taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.uint16)
     batch, marks = _joined(parts, bare=bare)
-    return assembled(batch, marks, matched, taken, stratum, total, traces_max)
+    return assembled(batch, marks, matched, taken, sizes_of(candidates), total, traces_max)
 
 
 def trace_batch(
@@ -69,7 +66,12 @@ def _gathered(arrays: Iterable[npt.NDArray[Number]], kind: type[Number]) -> npt.
     return np.concatenate([np.empty(0, kind), *arrays])
 
 
-def _strata(segment: Segment, rows: Mask | Ints | None) -> Ints:
+def _candidates(segment: Segment, mask: Mask | None) -> Candidates:
+    low, span_id = (of(segment.batch.column(name), mask) for name in ("trace_low", "span_id"))
+    return Candidates(low, span_id, _strata(segment, mask))
+
+
+def _strata(segment: Segment, rows: Mask | Ints | None) -> Strata:
     if rows is None:
         return strata(segment.bucket, segment.is_error)
     return strata(segment.bucket[rows], segment.is_error[rows])
