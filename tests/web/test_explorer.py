@@ -109,6 +109,9 @@ def test_a_shared_snapshot_survives_eviction(served: Satellite, open_page: Open)
     counted(colleague, "36")
     expect(rows_of(colleague)).to_have_count(36)
     expect(colleague.locator(".chip").first).to_contain_text("productpage.default")
+    colleague.get_by_role("button", name="Export", exact=True).click()
+    file = colleague.get_by_role("menuitem", name="OTLP JSON")
+    expect(file).to_have_attribute("href", re.compile("snapshot="))  # not what is held meanwhile
 
 
 def test_istios_own_story(served: Satellite, open_page: Open) -> None:

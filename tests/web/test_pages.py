@@ -223,6 +223,20 @@ def test_a_page_on_its_way_is_not_the_one_before(open_page: Callable[..., Page])
     expect(page.get_by_role("region", name="Table of services")).to_be_visible()
 
 
+def test_what_could_not_be_deleted_is_told(open_page: Callable[..., Page]) -> None:
+    def refuse(route: Route) -> None:
+        if route.request.method == "DELETE":
+            route.fulfill(status=503, json={"error": {"code": "store_failed", "message": "the disk is full"}})
+        else:
+            route.continue_()
+
+    page = open_page("/pages/streams", expects=("503",))
+    page.route("**/streams/*", refuse)
+    page.get_by_role("button", name="Delete", exact=True).first.click()
+    page.get_by_role("button", name="Delete its history?").click()
+    expect(page.get_by_role("alert")).to_have_text("the disk is full")
+
+
 def test_services_of_a_platform(served: Satellite, open_page: Callable[..., Page]) -> None:
     def resource(number: int, service: str, language: str) -> dict[str, Any]:
         said = {"service.name": service, "telemetry.sdk.language": language}

@@ -1,5 +1,6 @@
 /* The addresses that LightStep's tools, webhooks and tracers print, and where they lead here. */
 
+import { quoted } from "./query/terms.ts";
 import type { Place } from "./router.svelte.ts";
 
 /** Where an address leads on to; null when it is a page of ours already. */
@@ -72,5 +73,3 @@ function explorer(place: Place): Place | null {
   if (terms.length) changed.set("filter", terms.join(" AND "));
   return { ...place, params: changed };
 }
-
-const quoted = (text: string): string => `"${text.replace(/["\\\u201c\u201d]/g, "\\$&")}"`;

@@ -1,5 +1,7 @@
 /* Numbers, times and names as people read them. Units are part of a number; digits stand below each other. */
 
+import { recall, remember } from "./storage.ts";
+
 export const NARROW = "\u202f";
 export const MINUS = "\u2212";
 
@@ -82,10 +84,13 @@ export const signed = (value: number, digits = 2): string =>
 
 // Times: UTC unless this browser was told otherwise, and always with a label near.
 
-let local = false;
-/** Show times of this place instead of UTC. */
+const ZONE = "satellite.zone";
+let local = recall(ZONE) === "local";
+export const isLocal = (): boolean => local;
+/** Show times of this place instead of UTC, from now on. */
 export function useLocalTime(on: boolean): void {
   local = on;
+  remember(ZONE, on ? "local" : "utc");
 }
 export const zone = (): string => (local ? "local time" : "UTC");
 

@@ -1,6 +1,6 @@
 /* Which keys do what, once: the sheet shows it, the pages listen by it. */
 
-import { recall, remember } from "./theme.ts";
+import { recall, remember } from "./storage.ts";
 
 export const SHEET: readonly (readonly [string, readonly (readonly [keys: string, what: string])[]])[] = [
   ["Everywhere", [

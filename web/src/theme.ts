@@ -1,5 +1,7 @@
 /* Light, dark or as the system says; what was chosen is remembered in this browser. */
 
+import { recall, remember } from "./storage.ts";
+
 const KEY = "satellite.theme";
 
 export type Theme = "light" | "dark";
@@ -24,21 +26,4 @@ export function followTheme(): void {
   };
   restore();
   addEventListener("storage", (event) => event.key === KEY && restore());
-}
-
-/** What this browser remembers; null where it may not. */
-export function recall(key: string): string | null {
-  try {
-    return localStorage.getItem(key);
-  } catch {
-    return null;
-  }
-}
-
-export function remember(key: string, value: string): void {
-  try {
-    localStorage.setItem(key, value);
-  } catch {
-    // A browser that remembers nothing shows the page all the same.
-  }
 }

@@ -1,6 +1,7 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { bareSlot, fnv1a } from "../src/colour.svelte.ts";
-import { bytes, clockTick, count, countShort, duration, durationTick, exactUs, percent, rateTick, signed, since } from "../src/format.ts";
+import { bytes, clockTick, count, countShort, duration, durationTick, exactUs, percent, rateTick, signed, since, useLocalTime } from "../src/format.ts";
+import { read, written } from "../src/query/times.ts";
 
 const plain = (text: string): string => text.replaceAll("\u202f", " ").replaceAll("\u2212", "-");
 
@@ -41,4 +42,30 @@ test("axes of time and rates say no more than their ticks are apart", () => {
   expect(clockTick(Date.UTC(2026, 10, 25) * 1e3, 86_400e6)).toBe("11-25");
   expect([since(at, at + 60e6), since(at, at + 86_400e6)]).toEqual(["03:00", "2026-11-25 03:00"]);
   expect([0, 0.5, 2, 1500].map((one) => plain(rateTick(one)))).toEqual(["0", "0.5 /s", "2 /s", "1,500 /s"]);
+});
+
+describe("times of this place", () => {
+  afterEach(() => {
+    useLocalTime(false);
+    vi.unstubAllGlobals();
+  });
+  test("are shown again when the page is loaded anew", async () => {
+    const kept = new Map<string, string>();
+    vi.stubGlobal("localStorage", { getItem: (key: string) => kept.get(key) ?? null, setItem: (key: string, value: string) => void kept.set(key, value) });
+    useLocalTime(true);
+    vi.resetModules();
+    const again = await import("../src/format.ts");
+    expect([again.isLocal(), again.zone()]).toEqual([true, "local time"]);
+  });
+  test("change nothing of a window, which is written in UTC", () => {
+    useLocalTime(true);
+    expect(written(Date.UTC(2026, 10, 25, 10, 38, 37) * 1e3 + 10_000)).toBe("2026-11-25 10:38:37.010");
+  });
+});
+
+test("a time that is written can be read, and so can what logs have", () => {
+  const at = Date.UTC(2026, 10, 25, 10, 38, 37) * 1e3;
+  for (const us of [at, at + 10_000, at + 123_456, at + 1, -1]) expect(read(written(us))).toBe(us);
+  expect(["2026-11-25T10:38:37Z", "2026-11-25 10:38:37.5 UTC", "2026-11-25 10:38", String(at / 1e3), ` ${at}000 `].map(read)).toEqual([at, at + 500_000, at - 37e6, at, at]);
+  expect(["", "yesterday", "2026-11-25", "2026-13-25 10:38"].map(read)).toEqual([null, undefined, undefined, undefined]);
 });

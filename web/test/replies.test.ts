@@ -12,13 +12,13 @@ import span from "../../tests/api/snapshots/span.json";
 import spans from "../../tests/api/snapshots/spans.json";
 import suggest from "../../tests/api/snapshots/suggest.json";
 import tree from "../../tests/api/snapshots/tree.json";
-import type { Correlations, Diagram, GroupTable, LatencyHistogram, ServiceList, SpanDetail, SpanPage, SuggestionList, TraceTree } from "../src/api/types.ts";
+import type { Correlations, Diagram, GroupTable, LatencyHistogram, QueryView, ServiceList, SpanDetail, SpanPage, SuggestionList, TraceTree } from "../src/api/types.ts";
 import { axisOf, bucketOf, marksOf, roundAxis } from "../src/charts/latency.ts";
 import { haloOf, layout } from "../src/charts/layers.ts";
 import { duration, exactUs, percent } from "../src/format.ts";
 import { extentOf, isClientHalf, labelOf, linesOf } from "../src/pages/trace/rows.ts";
 import { rowsOf } from "../src/pages/trace/tree.ts";
-import { predicate, term } from "../src/query/terms.ts";
+import { predicate, term, termFrom } from "../src/query/terms.ts";
 
 /** A JSON file as a reply: its literals are texts to TypeScript, so that its shape is held by what is read from it. */
 const as = <T>(reply: unknown): T => reply as T;
@@ -77,7 +77,7 @@ test("a diagram has a place for each service, and halos by share", () => {
 test("what is offered can be asked", () => {
   const [first] = as<SuggestionList>(suggest).suggestions;
   expect(predicate([term("service", first?.value ?? "")])).toBe('service IN ("productpage.default")');
-  const terms = query.terms.map((one) => ({ key: one.key, builtIn: one.built_in, negated: one.negated, regexp: one.regexp, values: one.values }));
+  const terms = as<QueryView>(query).terms.map(termFrom);
   expect(predicate(terms).split(" AND ").sort()).toEqual(query.predicate.split(" AND "));
   expect(as<Correlations>(correlations).correlations.every((one) => Math.abs(one.score) <= 1)).toBe(true);
 });

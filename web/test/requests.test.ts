@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import type { RequestDetail } from "../src/api/types.ts";
 import { read, told } from "../src/pages/requests/fault.ts";
 import { command } from "../src/pages/requests/request.ts";
+import { waitCommand } from "../src/shell.ts";
 
 test.each([
   ["status=503 times=2", { status: 503, times: 2 }],
@@ -43,4 +44,8 @@ test("a value that looks like a variable is none", () => {
 
 test("a call of gRPC is replayed by our own command", () => {
   expect(command(detail({ transport: "grpc", port: 0 }), "h")).toBe("satellite requests replay 7 --to h:PORT");
+});
+
+test("a query is one word of a command, whatever it holds", () => {
+  expect(waitCommand("p", `"k" IN ("it's")`)).toBe(`satellite wait --project p '"k" IN ("it'\\''s")'`);
 });

@@ -1,11 +1,12 @@
-/* Asking the satellite: one function, typed by its own OpenAPI document. */
+/* Asking the satellite: a function for each method, typed by its own OpenAPI document. */
 
 import { prefix } from "../router.svelte.ts";
 import type { paths } from "./types.ts";
 
-type Gets = { [P in keyof paths]: paths[P] extends { get: unknown } ? P : never }[keyof paths];
-type Posts = { [P in keyof paths]: paths[P] extends { post: unknown } ? P : never }[keyof paths];
-type Operation<P extends keyof paths, M extends "get" | "post"> = paths[P] extends Record<M, infer O> ? O : never;
+type Method = "get" | "post" | "delete";
+/** The paths that take a method. */
+type With<M extends Method> = { [P in keyof paths]: paths[P] extends Record<M, unknown> ? P : never }[keyof paths];
+type Operation<P extends keyof paths, M extends Method> = paths[P] extends Record<M, infer O> ? O : never;
 type Present<T> = [NonNullable<T>] extends [never] ? Record<never, never> : NonNullable<T>;
 type Asked<O> = O extends { parameters: { query?: infer Q } } ? Present<Q> : Record<never, never>;
 type Named<O> = O extends { parameters: { path?: infer N } } ? Present<N> : Record<never, never>;
@@ -41,7 +42,7 @@ export class Failure extends Error {
 }
 
 /** GET an answer. Outdated questions are called off by their signal. */
-export function get<P extends Gets>(
+export function get<P extends With<"get">>(
   path: P,
   named: Named<Operation<P, "get">>,
   asked: Asked<Operation<P, "get">>,
@@ -50,7 +51,7 @@ export function get<P extends Gets>(
   return request(address(path, named as object, asked as object), signal ? { signal } : {});
 }
 
-export function post<P extends Posts>(
+export function post<P extends With<"post">>(
   path: P,
   named: Named<Operation<P, "post">>,
   asked: Asked<Operation<P, "post">>,
@@ -59,6 +60,10 @@ export function post<P extends Posts>(
   // The content type keeps the pages of other origins from posting this without being asked about it first.
   const sent = body === undefined ? {} : { body: JSON.stringify(body) };
   return request(address(path, named as object, asked as object), { method: "POST", headers: { "content-type": "application/json" }, ...sent });
+}
+
+export async function remove<P extends With<"delete">>(path: P, named: Named<Operation<P, "delete">>): Promise<void> {
+  await request(address(path, named as object, {}), { method: "DELETE" });
 }
 
 /** The URL of an endpoint, below the proxy's prefix. */

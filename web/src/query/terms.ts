@@ -1,5 +1,7 @@
 /* A query as terms, for chips; reading text is the server's business, writing it is easy. */
 
+import type { TermView } from "../api/types.ts";
+
 export interface Term {
   readonly key: string;
   /** A key of the language (service, operation, lightstep.…), not a tag. */
@@ -38,6 +40,9 @@ export function termsOf(canonical: string): readonly Term[] | null {
   }
   return terms;
 }
+
+/** As the API tells it. */
+export const termFrom = (one: TermView): Term => ({ key: one.key, builtIn: one.built_in, negated: one.negated, regexp: one.regexp, values: one.values });
 
 /** One term for a value. A tag may be called "service": then it is not built in. */
 export const term = (key: string, value: string, negated = false, builtIn = isBuiltIn(key)): Term => ({ key, builtIn, negated, regexp: false, values: [value] });

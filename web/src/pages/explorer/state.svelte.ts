@@ -4,28 +4,20 @@ import { Ask } from "../../api/ask.svelte.ts";
 import { get, post } from "../../api/client.ts";
 import type { Kept, LatencyHistogram, Snapshot } from "../../api/types.ts";
 import { bucketOf, edgeUs, type Range } from "../../charts/latency.ts";
+import { rememberQuery } from "../../query/history.ts";
 import { rememberLast } from "../../query/last.ts";
-import { absent, added, isBuiltIn, predicate, quoted, term, type Term } from "../../query/terms.ts";
+import { absent, added, isBuiltIn, predicate, quoted, term, termFrom, type Term } from "../../query/terms.ts";
+import { WINDOWS } from "../../query/windows.ts";
 import { router } from "../../router.svelte.ts";
 import { session } from "../../session.svelte.ts";
-import { rememberQuery } from "./history.ts";
 
-export type Tab = "analysis" | "diagram" | "time" | "correlations";
-const TABS: readonly string[] = ["analysis", "diagram", "time", "correlations"];
+const TABS = ["analysis", "diagram", "time", "correlations"] as const;
+export type Tab = (typeof TABS)[number];
 export const PRESETS = ["p50", "p95", "p99", "p99.9"] as const;
 export type Preset = (typeof PRESETS)[number];
 
 /** Historical layers: value in the address, label, dash of the outline. */
 export const LAYERS = [["1h", "1 hour", "6 3"], ["1d", "1 day", "2 2.5"], ["1w", "1 week", "6 3 1.5 3"]] as const;
-
-/** Time windows by the value of `window`: label and length in µs. Without one it is the whole recall window. */
-export const WINDOWS: readonly (readonly [id: string, label: string, us: number])[] = [
-  ["5m", "Last 5 minutes", 300e6],
-  ["15m", "Last 15 minutes", 900e6],
-  ["1h", "Last 1 hour", 3600e6],
-  ["6h", "Last 6 hours", 21_600e6],
-  ["24h", "Last 24 hours", 86_400e6],
-];
 
 interface Parsed {
   readonly text: string;
@@ -78,7 +70,7 @@ export class ExplorerState {
       return async (signal) => {
         const found = await get("/api/v1/query", {}, { query: text, lenient: true }, signal);
         rememberLast(found.predicate);
-        return { text: found.predicate, notes: found.notes ?? [], terms: found.terms.map((one) => ({ key: one.key, builtIn: one.built_in, negated: one.negated, regexp: one.regexp, values: one.values })) };
+        return { text: found.predicate, notes: found.notes ?? [], terms: found.terms.map(termFrom) };
       };
     });
     this.histogram = new Ask(() => {
@@ -127,8 +119,7 @@ export class ExplorerState {
     return this.params.get("query") ?? "";
   }
   get tab(): Tab {
-    const tab = this.params.get("tab") ?? "";
-    return TABS.includes(tab) ? (tab as Tab) : "analysis";
+    return TABS.find((one) => one === this.params.get("tab")) ?? "analysis";
   }
   get preset(): Preset | null {
     return PRESETS.find((one) => one === this.params.get("preset")) ?? null;

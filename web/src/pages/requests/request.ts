@@ -1,6 +1,7 @@
 /* A logged request in words, and as a command that sends it once more. */
 
 import type { FaultApplied, LoggedRequest, RequestDetail } from "../../api/types.ts";
+import { word } from "../../shell.ts";
 
 const OF_THE_CONNECTION = new Set(["host", "content-length", "connection", "transfer-encoding", "expect", "accept-encoding"]);
 const REMOVED = "(removed)";
@@ -17,12 +18,9 @@ export function command(detail: RequestDetail, host: string): string {
   if (one.transport === "grpc") return `satellite requests replay ${one.number} --to ${host}:${one.port || "PORT"}`;
   const fields = detail.headers
     .filter(({ name }) => !OF_THE_CONNECTION.has(name) && !name.startsWith(":"))
-    .map(({ name, value }) => (value === REMOVED ? `-H ${quoted(`${name}: `)}"$${variable(name)}"` : `-H ${quoted(`${name}: ${value}`)}`));
+    .map(({ name, value }) => (value === REMOVED ? `-H ${word(`${name}: `)}"$${variable(name)}"` : `-H ${word(`${name}: ${value}`)}`));
   const body = one.body_bytes && one.method !== "GET" ? [`--data-binary @request-${one.number}.bin`] : [];
-  return [`curl -X ${one.method} ${quoted(`http://${host}:${one.port}${one.path}`)}`, ...fields, ...body].join(" \\\n  ");
+  return [`curl -X ${one.method} ${word(`http://${host}:${one.port}${one.path}`)}`, ...fields, ...body].join(" \\\n  ");
 }
 
 const variable = (name: string): string => name.toUpperCase().replace(/[^A-Z0-9]+/g, "_");
-
-/** For a shell, which expands nothing in it. */
-const quoted = (text: string): string => `'${text.replaceAll("'", "'\\''")}'`;

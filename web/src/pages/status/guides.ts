@@ -1,6 +1,6 @@
 /* What to set in whatever reports, made of the ports that this satellite really has. */
 
-import type { Listener } from "../../session.svelte.ts";
+import type { Listener } from "../../api/diagnostics.ts";
 
 export interface Guide {
   readonly id: string;
@@ -12,10 +12,10 @@ export interface Guide {
 
 /**
  * @param host the name by which this browser reaches the satellite
- * @param origin of these pages, for what is fetched from here
+ * @param base of these pages: their origin, and where a proxy has put them
  * @param project the access token to show where any token is let in; "" where tokens are listed
  */
-export function guides(host: string, origin: string, listeners: readonly Listener[], project: string): readonly Guide[] {
+export function guides(host: string, base: string, listeners: readonly Listener[], project: string): readonly Guide[] {
   const port = (...settings: string[]): number | null => {
     for (const setting of settings) {
       const found = listeners.find((one) => one.setting === setting);
@@ -26,14 +26,14 @@ export function guides(host: string, origin: string, listeners: readonly Listene
   const address = (...settings: string[]): string => `${host}:${port(...settings) ?? "(off)"}`;
   const token = project || "<your access token>";
   const grpc = port("grpc_secure_port");
-  const ca = `curl -o ca.pem ${origin}/ca.pem`;
-  const all: Guide[] = [
+  const ca = `curl -o ca.pem ${base}/ca.pem`;
+  return [
     { id: "demo", title: "Try it: demo traffic", text: "Bookinfo, as its sidecars report it: five services, some errors, some slow calls.", blocks: ["satellite demo"] },
     {
       id: "istio",
-      title: "Istio 1.1 – 1.14",
+      title: "Istio",
       text: "For each generation the whole YAML with its traps. The CA must be in every namespace before pods start.",
-      blocks: ["satellite cert secret --namespace default | kubectl apply -f -\nsatellite istio --version 1.12 > lightstep.yaml\nistioctl install -f lightstep.yaml"],
+      blocks: ["satellite cert secret --namespace default | kubectl apply -f -\nsatellite istio --version 1.16 --part istioctl > lightstep.yaml\nistioctl install -f lightstep.yaml\nsatellite istio --version 1.16 --part kubectl | kubectl apply -f -     # from 1.16 on"],
       warning: "A pod without the secret lightstep.cacert starts all the same; its spans are lost in silence.",
     },
     {
@@ -69,5 +69,4 @@ export function guides(host: string, origin: string, listeners: readonly Listene
       ],
     },
   ];
-  return all;
 }

@@ -1,6 +1,6 @@
 /* The queries that were run in this browser, the last first. */
 
-import { recall, remember } from "../../theme.ts";
+import { recall, remember } from "../storage.ts";
 
 const KEY = "satellite.history";
 const KEPT = 20;
