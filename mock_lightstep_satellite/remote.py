@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import shlex
 import socket
 import ssl
@@ -44,6 +45,8 @@ STOP_SECONDS = 10.0
 LOOK_SECONDS = 0.02
 """How often a start is looked at."""
 _OUTPUT_BYTES = 4000
+_NOT_GIVEN_OUT = range(20_000, 32_000)
+"""Ports below those that systems pick for who asks for any, and for outgoing connections."""
 
 
 class NotStarted(SatelliteError):
@@ -152,7 +155,7 @@ def started(command: str, url: str | None, folder: Path, environment: Mapping[st
     Raises:
         NotStarted: it ended, or does not answer within START_SECONDS.
     """
-    port = _free_port()
+    port = free_port()
     address = url or f"http://127.0.0.1:{port}"
     output = folder / "satellite.log"
     try:
@@ -207,11 +210,16 @@ def _wait(url: str, process: subprocess.Popen[bytes], command: str, output: Path
             time.sleep(LOOK_SECONDS)
 
 
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    return port
+def free_port() -> int:
+    """A port of this machine that nobody uses, nor is given by the system before somebody is told of it."""
+    for port in random.sample(_NOT_GIVEN_OUT, len(_NOT_GIVEN_OUT)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise OSError("no port is free")
 
 
 def _answers(host: str, port: int, *, tls: bool) -> bool:

@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from mock_lightstep_satellite.errors import NoServer, SatelliteError
+from mock_lightstep_satellite.errors import BadRequest, NoServer, SatelliteError
 
 _NO_OUTPUT = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 """Why standard output, a file that the shell opened, cannot be written; a pipe that was closed Click ends without a word."""
@@ -166,7 +166,9 @@ def main() -> None:
     except SatelliteError as error:
         _end(error)
     except OSError as error:
-        if error.errno not in _NO_OUTPUT or error.filename is not None:
+        if error.filename is not None:  # a file that was named
+            _end(BadRequest(f"{error.filename}: {error.strerror}"))
+        if error.errno not in _NO_OUTPUT:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left in its buffer
         _end(SatelliteError(f"cannot write standard output: {error.strerror}"))

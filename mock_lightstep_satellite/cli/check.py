@@ -21,10 +21,11 @@ from mock_lightstep_satellite.cli.query import (
     oldest_us,
     write_json,
 )
-from mock_lightstep_satellite.cli.tables import console as _console
+from mock_lightstep_satellite.cli.tables import console
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.row import Row
+from mock_lightstep_satellite.span import counted
 
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -63,13 +64,13 @@ def findings_of(asked: Project, query: str, oldest_us: int | None) -> list[Row]:
 
 
 def _show(found: list[Row]) -> None:
-    console = _console()
+    out = console()
     for one in found:
-        spans = f"{one['spans']} {'span' if one['spans'] == 1 else 'spans'} of {', '.join(one['services'])}"
-        console.print(Text.assemble((one["name"], _STYLES[one["severity"]]), f": {one['message']} ({spans})"))
-        console.print(Text(f"    {one['advice']}"))
+        spans = f"{counted(one['spans'], 'span')} of {', '.join(one['services'])}"
+        out.print(Text.assemble((one["name"], _STYLES[one["severity"]]), f": {one['message']} ({spans})"))
+        out.print(Text(f"    {one['advice']}"))
         for example in one["examples"]:
             where = f"{example['service']}: {example['operation']}"
-            console.print(Text(f"    trace {example['trace_id']} span {example['span_id']} {where}"))
+            out.print(Text(f"    trace {example['trace_id']} span {example['span_id']} {where}"))
     if not found:
-        console.print("nothing is odd about these spans")
+        out.print("nothing is odd about these spans")

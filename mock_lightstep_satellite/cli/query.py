@@ -264,8 +264,7 @@ def _show_spans(found: Sequence[Span], format_: Format, *, rows: int) -> None:
         )
         table.add(*cells, style="red" if span.error else "")
     table.print()
-    shown = f", the first {rows} shown" if len(found) > rows else ""
-    remark(f"{len(found)} span{'' if len(found) == 1 else 's'}{shown}")
+    remark(counted(len(found), "span") + (f", the first {rows} shown" if len(found) > rows else ""))
 
 
 def clock(start_us: int) -> str:
@@ -298,20 +297,21 @@ def _show_path(found: dict[str, Any], format_: Format) -> None:
         return
     table = Table(("service", "operation", "on the path>", "share>", "latency>", "span="))
     for row in rows:
-        duration_ns = row.get("duration_ns")
-        duration_us = row["duration_us"] if duration_ns is None else duration_ns / 1000
         cells = row["service"], row["operation"], latency(row["path_us"]), share(row["path_share"])
-        table.add(*cells, latency(duration_us), row["span_id"], style="red" if row["error"] else "")
+        table.add(*cells, _lasted(row), row["span_id"], style="red" if row["error"] else "")
     table.print()
+
+
+def _lasted(row: dict[str, Any]) -> str:
+    duration_ns = row.get("duration_ns")
+    return latency(row["duration_us"] if duration_ns is None else duration_ns / 1000)
 
 
 def _row(row: dict[str, Any]) -> Text:
     if row["missing"]:
         return Text(f"missing span {row['span_id']}", "bright_black")
-    duration_ns = row.get("duration_ns")
-    duration_us = row["duration_us"] if duration_ns is None else duration_ns / 1000
     text = Text(style="red" if row["error"] else "")
-    text.append(row["service"], "bold").append(f"  {row['operation']}  {latency(duration_us)}")
+    text.append(row["service"], "bold").append(f"  {row['operation']}  {_lasted(row)}")
     if row["path_us"]:
         text.append(f"  ({share(row['path_share'])} of the path)", "bright_black")
     if row["joined_by"]:

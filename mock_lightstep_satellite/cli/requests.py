@@ -14,7 +14,7 @@ from mock_lightstep_satellite.calls import DEFAULT_URL
 from mock_lightstep_satellite.cli.query import Format, FormatOption, ProjectName, Url, asking, write_json
 from mock_lightstep_satellite.cli.tables import Table, console, remark
 from mock_lightstep_satellite.client import Client, Project
-from mock_lightstep_satellite.span import counted
+from mock_lightstep_satellite.span import counted, latency
 
 app = typer.Typer(
     add_completion=False,
@@ -81,7 +81,7 @@ def requests(
     table = Table(
         (
             "number>",
-            "time=",
+            "time, UTC=",
             "method",
             "path",
             "status=",
@@ -167,7 +167,7 @@ def _whose(asked: Project, strangers: bool) -> Project | Client:
 
 
 def _cells(one: dict[str, Any]) -> list[str]:
-    at = datetime.fromtimestamp(one["began_us"] / 1e6, UTC).astimezone()
+    at = datetime.fromtimestamp(one["began_us"] / 1e6, UTC)
     fault = "fault: " + " ".join(one["fault"]["did"]) if one["fault"] else ""
     return [
         str(one["number"]),
@@ -178,7 +178,7 @@ def _cells(one: dict[str, Any]) -> list[str]:
         one["outcome"],
         str(one["stored"]),
         str(one["body_bytes"]),
-        f"{one['took_us'] / 1000:.1f}ms",
+        latency(one["took_us"]),
         one["service"],
         fault or one["message"],
     ]
@@ -204,7 +204,7 @@ def _show(detail: dict[str, Any], decoded: dict[str, Any] | None) -> None:
     elif decoded is not None:
         lines.append(f"  {decoded['error']}")
     lines.append(
-        f"answer: {_status(one)} after {one['took_us'] / 1000:.1f} ms, {one['outcome']}, {counted(one['stored'], 'span')} kept"
+        f"answer: {_status(one)} after {latency(one['took_us'])}, {one['outcome']}, {counted(one['stored'], 'span')} kept"
     )
     lines += [f"  {text}" for text in (one["message"], detail["answer_text"] or detail["answer_hex"]) if text]
     if one["fault"]:

@@ -6,7 +6,6 @@ import json
 import os
 import secrets
 import time
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from mock_lightstep_satellite.cli.durations import FORMS, seconds
+from satellite.cli.formats import Format
 from satellite.errors import BadRequest
 from satellite.settings import BadSetting, Settings, load
 
@@ -24,13 +24,6 @@ if TYPE_CHECKING:
 
 TICK_SECONDS = 0.1
 """How often the clock is looked at; reports go once a second for each proxy, spread over the second."""
-
-
-class Format(StrEnum):
-    """How the result is written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 EXAMPLE_QUERY = 'service IN ("ratings.default") AND "http.status_code" IN ("500")'

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from satellite.cli.formats import Format
 from satellite.errors import BadRequest
 from satellite.mesh.istio import (
     GENERATIONS,
@@ -27,13 +28,6 @@ class Part(StrEnum):
 
     ISTIOCTL = "istioctl"
     KUBECTL = "kubectl"
-
-
-class Format(StrEnum):
-    """How the settings are written."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def istio(

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from satellite.cli.formats import Format
 from satellite.settings import BASE_CONFIG, BadSetting, Loaded, Settings, help_of, load
 
 P = ParamSpec("P")
@@ -146,10 +147,10 @@ def _help(name: str) -> str:
 @takes_settings
 def settings(
     loaded: Loaded,
-    format: Annotated[str, typer.Option(help="text or json.")] = "text",  # noqa: A002 - the flag's name
+    format_: Annotated[Format, typer.Option("--format", help="A table to read, or JSON.")] = Format.TEXT,
 ) -> None:
     """Show every setting: name, value, where the value comes from, and what it does. Secrets are masked."""
-    if format == "json":
+    if format_ is Format.JSON:
         entries = [
             {
                 "name": one.name,
@@ -162,10 +163,8 @@ def settings(
         ]
         answer = {"settings": entries, "no_effect": loaded.no_effect, "unknown": loaded.unknown}
         print(json.dumps(answer, indent=2, ensure_ascii=False))
-    elif format == "text":
-        _print(loaded)
     else:
-        raise typer.BadParameter("--format is text or json")
+        _print(loaded)
 
 
 def _print(loaded: Loaded) -> None:

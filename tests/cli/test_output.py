@@ -1,12 +1,15 @@
-"""Standard output that cannot be written: one line that says so, and no traceback."""
+"""Standard output, or a file, that cannot be written: one line that says so, and no traceback."""
 
 from __future__ import annotations
 
+import errno
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from mock_lightstep_satellite import cli
 
 COMMAND = [sys.executable, "-c", "from mock_lightstep_satellite.cli import main; main()"]
 
@@ -28,3 +31,18 @@ def test_one_that_is_closed() -> None:
     shell = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "istio", "--version", "1.16"]
     done = subprocess.run(shell, stderr=subprocess.PIPE, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_file_that_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def write() -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "/root/trace.html")
+
+    monkeypatch.setattr(cli, "app", write)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert (ended.value.code, capsys.readouterr().err) == (
+        2,
+        "satellite: /root/trace.html: Permission denied\n",
+    )

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -24,23 +22,6 @@ SATELLITE = Path(sys.executable).parent / "satellite"
 
 PATIENCE_S = 60
 """For what should take a second or two: beyond it something is broken."""
-
-_PORTS = range(20_000, 32_000)
-"""Below those that systems pick for outgoing connections, so that nobody takes a port between two satellites."""
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody uses, and that no outgoing connection gets by chance."""
-    for port in random.sample(_PORTS, len(_PORTS)):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
-    raise OSError("no port is free")
-
 
 _TRUST = {
     "CURL_CA_BUNDLE",

@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from tests.interop.processes import PATIENCE_S, SATELLITE, Tracer, environment, free_port
+from mock_lightstep_satellite.remote import free_port
+from tests.interop.processes import PATIENCE_S, SATELLITE, Tracer, environment
 from tests.interop.test_recipes import BLOCKS
 
 

@@ -6,11 +6,12 @@ import time
 
 import httpx
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from tests.interop.conftest import interpreter
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import Tracer, free_port
+from tests.interop.processes import Tracer
 
 
 def started(agent_url: str, token: str) -> Tracer:

@@ -12,6 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite, Span
 from tests.interop.conftest import environment
@@ -25,7 +26,7 @@ from tests.interop.envoy_proxy import (
     zipkin,
 )
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import PATIENCE_S, free_port
+from tests.interop.processes import PATIENCE_S
 from tests.serving import serving
 
 Start = Callable[..., Envoy]

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import Tracer, free_port
+from tests.interop.processes import Tracer
 
 Start = Callable[..., Tracer]
 

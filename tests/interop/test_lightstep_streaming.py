@@ -8,12 +8,13 @@ from contextlib import ExitStack
 
 import pytest
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from tests.interop.gate import nobody_home
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import PATIENCE_S, ROOT, free_port
+from tests.interop.processes import PATIENCE_S, ROOT
 from tests.interop.test_lightstep_tracers import TYPED, diagnostics, project_named
 from tests.interop.tracers import STREAMING, Program, target
 

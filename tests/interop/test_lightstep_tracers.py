@@ -12,11 +12,12 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite
 from tests.interop.gate import Gate, nobody_home
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import PATIENCE_S, free_port
+from tests.interop.processes import PATIENCE_S
 from tests.interop.tracers import CLIENTS, Client, Program, target
 
 SOON_MS = 50

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite.remote import free_port
 from mock_lightstep_satellite.spans import Spans
 from satellite import Satellite, Span
 from satellite.errors import Overloaded
@@ -23,7 +24,7 @@ from satellite.model.report import Receipt
 from satellite.model.span import Reference
 from tests.interop.conftest import environment, interpreter
 from tests.interop.matrix import Proof, keep
-from tests.interop.processes import PATIENCE_S, Tracer, free_port
+from tests.interop.processes import PATIENCE_S, Tracer
 from tests.interop.processes import environment as process_environment
 from tests.interop.relay import first_answer_lost
 

@@ -23,8 +23,9 @@ import httpx
 import pytest
 import yaml
 
+from mock_lightstep_satellite.remote import free_port
 from satellite.settings import SECOND_PORTS
-from tests.interop.processes import PATIENCE_S, SATELLITE, Served, environment, free_port, satellite
+from tests.interop.processes import PATIENCE_S, SATELLITE, Served, environment, satellite
 from tests.interop.test_grpc import channel, report, send
 
 BOOKINFO = {
