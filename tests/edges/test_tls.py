@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import errno
 import os
@@ -21,7 +20,6 @@ from pathlib import Path
 import grpc
 import pytest
 import trustme
-import yaml
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -29,7 +27,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from satellite.edges.certificate_folder import NAMES, NAMES_MAX, CertificateFolder
 from satellite.edges.certificates import BACKDATED, BadCertificates, issue_ca, issue_server
-from satellite.edges.kubernetes import kubernetes_secret
 from satellite.edges.tls import CertificateStore
 from satellite.errors import BadRequest
 
@@ -698,34 +695,6 @@ def test_grpc_reload_on_the_same_port(tmp_path: Path) -> None:
 
 
 # For others
-
-
-def test_kubernetes_secret(tmp_path: Path) -> None:
-    pem = ca_of(store_in(tmp_path))
-    text = kubernetes_secret(pem, "default")
-    secret = yaml.safe_load(text)
-    assert base64.b64decode(secret["data"].pop("cacert.pem"), validate=True) == pem
-    assert secret == {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "lightstep.cacert", "namespace": "default", "labels": {"app": "lightstep"}},
-        "type": "Opaque",
-        "data": {},
-    }
-    assert max(len(line) for line in text.splitlines()) > len(pem)
-    assert yaml.safe_load(kubernetes_secret(pem, "123"))["metadata"]["namespace"] == "123"
-
-
-@pytest.mark.parametrize("namespace", ["", "Default", "a b", "-a", "a\ntype: x", "a" * 64])
-def test_kubernetes_secret_refuses_what_is_no_namespace(namespace: str) -> None:
-    with pytest.raises(BadRequest, match="not a Kubernetes namespace"):
-        kubernetes_secret(b"", namespace)
-
-
-def test_kubernetes_secret_refuses_a_key(tmp_path: Path) -> None:
-    store_in(tmp_path).refresh()
-    with pytest.raises(ValueError, match="private key"):
-        kubernetes_secret((tmp_path / "ca.key.pem").read_bytes(), "default")
 
 
 def test_no_key_is_handed_out(tmp_path: Path) -> None:

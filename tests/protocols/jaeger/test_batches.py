@@ -23,6 +23,7 @@ from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.jaeger.batches import PROTOCOL, THRIFT_PROTOCOL, decode, decode_thrift, encode
 from satellite.protocols.readers import thrift
 from satellite.protocols.wire import RequestHead
+from tests.protocols.neighbours import stay_whole
 
 NOW_NS = 1_700_000_001_000_000_000
 UI = (Path(__file__).parents[1] / "data" / "jaeger" / "ui.json").read_bytes()
@@ -246,12 +247,7 @@ BAD = [
 
 @pytest.mark.parametrize("bad", BAD)
 def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
-    decoded = decode([FULL, bad, FULL], NOW_NS)
-    first, fault, last = decoded.reports
-    assert isinstance(first, Report)
-    assert isinstance(fault, BadReport)
-    assert isinstance(last, Report)
-    assert (first.rows, last.rows) == (slice(0, 2), slice(2, 4))
+    stay_whole(decode, FULL, bad)
 
 
 def test_more_than_real_reports_hold_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,12 +357,7 @@ def test_thrifts_parent_is_told_once_whether_a_reference_repeats_it_or_not() -> 
     ],
 )
 def test_bad_thrift_does_not_touch_its_neighbours(bad: bytes) -> None:
-    decoded = decode_thrift([THRIFT, bad, THRIFT], NOW_NS)
-    first, fault, last = decoded.reports
-    assert isinstance(first, Report)
-    assert isinstance(fault, BadReport)
-    assert isinstance(last, Report)
-    assert len(decoded.batch) == 2
+    stay_whole(decode_thrift, THRIFT, bad)
 
 
 def test_an_empty_thrift_body_is_a_report() -> None:
@@ -415,9 +406,7 @@ def test_a_document_a_list_of_traces_and_a_trace_read_alike(shape: str) -> None:
     "bad", [b"", b"{}", b"[1]", b'{"data":null}', b'{"data":[{"spans":3}]}', b"[" * 100_000, b"nope"]
 )
 def test_bad_documents_do_not_touch_their_neighbours(bad: bytes) -> None:
-    decoded = jaeger_json.decode([UI, bad, UI], NOW_NS)
-    assert [type(outcome) for outcome in decoded.reports] == [Report, BadReport, Report]
-    assert len(decoded.batch) == 4
+    stay_whole(jaeger_json.decode, UI, bad)
 
 
 def test_odd_values_do_not_lose_a_span() -> None:

@@ -15,6 +15,7 @@ from satellite.model.span import Span
 from satellite.pb import lightstep_collector_pb2 as pb
 from satellite.protocols.lightstep.protobuf import PROTOCOL, decode, encode
 from satellite.protocols.wire import RequestHead
+from tests.protocols.neighbours import stay_whole
 
 NOW_NS = 1_700_000_001_000_000_000
 FULL = bytes.fromhex((Path(__file__).parents[1] / "data" / "lightstep" / "full.hex").read_text())
@@ -73,13 +74,7 @@ def test_an_empty_report_is_a_report() -> None:
     "bad", [b"\xff\xff", FULL[:-3], b"\x1a" + b"\xff" * 9 + b"\x01", b"\x0b" * 40, b"GET / HTTP"]
 )
 def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes) -> None:
-    decoded = decode([FULL, bad, FULL], NOW_NS)
-    first, fault, last = decoded.reports
-    assert isinstance(first, Report)
-    assert isinstance(fault, BadReport)
-    assert isinstance(last, Report)
-    assert (first.rows, last.rows) == (slice(0, 1), slice(1, 2))
-    assert len(decoded.batch) == 2
+    stay_whole(decode, FULL, bad)
 
 
 @pytest.mark.parametrize("crowd", [b"\x1a\x00" * 700_000, b"\x1a\x80\x80\x40" + b"\x32\x00" * 524_288])

@@ -23,6 +23,7 @@ from satellite.protocols.lightstep.thrift_json import (
     encode_uri,
 )
 from satellite.protocols.wire import RequestHead
+from tests.protocols.neighbours import stay_whole
 
 NOW_NS = 1_700_000_001_000_000_000
 DATA = Path(__file__).parents[1] / "data" / "lightstep_thrift_json"
@@ -89,12 +90,7 @@ def test_what_others_send(name: str) -> None:
     ],
 )
 def test_a_bad_report_does_not_touch_its_neighbours(bad: bytes, kind: type[SatelliteError]) -> None:
-    decoded = decode([JAVASCRIPT, bad, JAVASCRIPT], NOW_NS)
-    first, fault, last = decoded.reports
-    assert isinstance(first, Report)
-    assert isinstance(fault, kind)
-    assert isinstance(last, Report)
-    assert (first.rows, last.rows) == (slice(0, 1), slice(1, 2))
+    stay_whole(decode, JAVASCRIPT, bad, kind)
 
 
 def test_gzip_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

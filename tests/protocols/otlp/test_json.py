@@ -19,6 +19,7 @@ from satellite.model.span import Span
 from satellite.model.tag import MALFORMED_KEY, NotFinite
 from satellite.protocols.otlp.protobuf import decode, decode_json
 from satellite.protocols.readers.json_document import UNCOUNTED_BYTES
+from tests.protocols.neighbours import stay_whole
 from tests.protocols.otlp_requests import NOW_NS, good, requests, rows_of
 
 DATA = Path(__file__).parents[1] / "data" / "otlp"
@@ -343,10 +344,7 @@ def test_broken_text_is_replaced_and_said(text: bytes, shown: str) -> None:
     ],
 )
 def test_a_bad_body_does_not_touch_its_neighbours(bad: bytes) -> None:
-    fine = body(IDS)
-    decoded = decode_json([fine, bad, fine], NOW_NS)
-    assert [type(outcome) for outcome in decoded.reports] == [Report, BadReport, Report]
-    assert len(decoded.batch) == 2
+    stay_whole(decode_json, body(IDS), bad)
 
 
 @pytest.mark.parametrize("empty", [b"{}", b'\xef\xbb\xbf{"resourceSpans":[]}', b'{"resourceSpans":null}'])
