@@ -55,8 +55,7 @@ ENV PATH=/opt/satellite/bin:$PATH \
     COLLECTOR_CERT_DIR=/var/lib/satellite/certs \
     COLLECTOR_DATA_DIR=/var/lib/satellite/data
 # The satellite's CA and its spans: keep this volume and proxies that trust it stay connected, and all is there after a
-# restart. Nothing else is written anywhere, so
-# `docker run --read-only` works.
+# restart. Nothing else is written anywhere, so `docker run --read-only` works.
 VOLUME /var/lib/satellite
 USER 1000:1000
 # gRPC TLS and plain, HTTP TLS and plain, any protocol TLS and plain and of developer satellites, admin plain and TLS,
