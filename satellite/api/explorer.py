@@ -81,6 +81,8 @@ def create_api(
     handle_errors(api)
     why = explanations.Explanations(sources.store, arrivals, writer, log)
     resources = [
+        # Routes are tried in order; many ask this one at once.
+        expect.routes(sources.store, arrivals, writer, log),
         projects.routes(sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log),
         queries.routes(),
         services.routes(sources, slots),
@@ -97,7 +99,6 @@ def create_api(
         snapshots.routes(sources),
         files.routes(sources, intake),
         demo.routes(intake, demo_traffic),
-        expect.routes(sources.store, arrivals, writer, log),
         tail.routes(sources.store, arrivals),
         faults.routes(book),
         requests.routes(log, inflate),

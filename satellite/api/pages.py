@@ -11,6 +11,7 @@ import mimetypes
 import re
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -64,11 +65,17 @@ the wheel and the image have them).
 """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _File:
     body: bytes
-    gzipped: bytes | None
     media_type: str
+
+    @cached_property
+    def gzipped(self) -> bytes | None:
+        """None when it is not worth it; made when it is first asked for, which in a test it never is."""
+        if len(self.body) < _COMPRESSED_FROM_BYTES or self.media_type.startswith("image/png"):
+            return None
+        return gzip.compress(self.body, 9, mtime=0)
 
 
 class Pages:
@@ -147,15 +154,13 @@ def _forwarded_prefix(headers: Headers) -> str:
 
 
 def _file(path: Path) -> _File:
-    body = path.read_bytes()
     media_type = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    worth_it = len(body) >= _COMPRESSED_FROM_BYTES and not media_type.startswith("image/png")
-    return _File(body, gzip.compress(body, 9, mtime=0) if worth_it else None, media_type)
+    return _File(path.read_bytes(), media_type)
 
 
 def _asset(file: _File, headers: Headers) -> Response:
     # A file's name changes with its content, so what a browser has is what there is.
     answer = {**SAFE, "cache-control": "public, max-age=31536000, immutable", "vary": "accept-encoding"}
-    if file.gzipped is not None and "gzip" in headers.get("accept-encoding", ""):
+    if "gzip" in headers.get("accept-encoding", "") and file.gzipped is not None:
         return Response(file.gzipped, 200, {**answer, "content-encoding": "gzip"}, file.media_type)
     return Response(file.body, 200, answer, file.media_type)

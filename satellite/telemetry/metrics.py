@@ -6,6 +6,7 @@ import importlib.metadata
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
@@ -259,6 +260,7 @@ def _families() -> dict[str, CounterMetricFamily | GaugeMetricFamily]:
     }
 
 
+@cache
 def version() -> str:
     """This distribution's version."""
     return importlib.metadata.version("mock-lightstep-satellite")

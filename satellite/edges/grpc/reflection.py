@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
-from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2, text_format
+from google.protobuf import descriptor_pb2, descriptor_pool, empty_pb2
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 from grpc_reflection.v1alpha._async import ReflectionServicer
 
@@ -113,5 +113,11 @@ def _v1() -> Any:
     old, new = (name.rpartition(".")[0] for name in (V1ALPHA, V1))
     file = descriptor_pb2.FileDescriptorProto()
     reflection_pb2.DESCRIPTOR.CopyToProto(file)
-    text = str(file).replace(old, new).replace(file.name, f"{new.replace('.', '/')}/reflection.proto")
-    return text_format.Parse(text, descriptor_pb2.FileDescriptorProto())
+    file.name, file.package = f"{new.replace('.', '/')}/reflection.proto", new
+    file.options.java_package = file.options.java_package.replace(old, new)
+    for field in (field for message in file.message_type for field in message.field if field.type_name):
+        field.type_name = field.type_name.replace(old, new)
+    for method in file.service[0].method:
+        method.input_type = method.input_type.replace(old, new)
+        method.output_type = method.output_type.replace(old, new)
+    return file
