@@ -169,7 +169,7 @@ def services(names: Collection[str]) -> list[str]:
 
 def milliseconds(name: str, seconds: float) -> int:
     """A time to wait. Raises BadRequest for what is none."""
-    if not 0 <= seconds < math.inf:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         raise BadRequest(f"{name} is a number of seconds, 0 or more, not {seconds!r}", parameter=name)
     return round(seconds * 1000)
 
@@ -284,12 +284,14 @@ def trace(project: str, trace_id: str, **params: Any) -> Call[Spans]:
 def count_range(count: Count) -> tuple[int, int | None]:
     """(least, most) of a Count; most None for no bound. Raises BadRequest for what is none."""
     if isinstance(count, tuple):
-        low, high = count
-        if low < 0 or (high is not None and high < low):
-            raise BadRequest(
-                f"no number of spans is in {count!r}", hint="(1, 4) is from 1 to 4, (1, None) 1 and more"
-            )
-        return count
+        match count:
+            case (int(low), None) if low >= 0:
+                return low, None
+            case (int(low), int(high)) if 0 <= low <= high:
+                return low, high
+        raise BadRequest(
+            f"no number of spans is in {count!r}", hint="(1, 4) is from 1 to 4, (1, None) 1 and more"
+        )
     match = re.fullmatch(r"\s*(==|>=|<=|)\s*(\d+)\s*", str(count))
     if match is None:
         raise BadRequest(f"not a count of spans: {count!r}", hint="3, '==3', '>=1', '<=4', or (1, 4)")
@@ -356,7 +358,7 @@ def error_of(body: dict[str, Any], url: str = "") -> SatelliteError:
 def failed(url: str, error: httpx.HTTPError) -> Unreachable:
     """What it means that a request came to nothing."""
     if isinstance(error, httpx.TimeoutException):
-        return Unreachable(f"the satellite at {url} did not answer in time")
+        return Unreachable(f"the satellite at {url} did not answer in time ({error})")
     return Unreachable(
         f"no satellite answers at {url} ({error})",
         hint="is it running, and is this the Explorer's address (`satellite serve` prints it)?",

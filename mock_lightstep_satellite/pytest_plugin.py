@@ -290,11 +290,12 @@ def spans(request: pytest.FixtureRequest, satellite: Satellite | RemoteSatellite
             wrong = f"the marker satellite asks for a fault that there is not: {error}"
     if wrong:
         pytest.fail(wrong, pytrace=False)
+    request.node.stash[_FAILED] = False  # of a test that is run again, what came of the run before
     request.node.stash[_MARKS] = wanted
     request.node.stash[_SPANS] = fresh
     request.node.user_properties.append(("satellite_url", fresh.url))
     yield fresh
-    if not request.node.stash.get(_FAILED, False) and not wanted.get("keep"):
+    if not request.node.stash[_FAILED] and not wanted.get("keep"):
         fresh.drop()
 
 

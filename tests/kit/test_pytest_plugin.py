@@ -154,6 +154,35 @@ def test_kept(spans):
     assert kept.startswith("test_kept-main-")
 
 
+def test_of_a_test_that_is_run_again_the_last_run_counts(
+    pytester: pytest.Pytester, url: str, elsewhere: Elsewhere
+) -> None:
+    pytester.makeconftest(
+        """
+        from _pytest.runner import runtestprotocol
+
+        def pytest_runtest_protocol(item, nextitem):  # as plugins do that run flaky tests again
+            for _ in range(2):
+                item._initrequest()
+                runtestprotocol(item, nextitem=nextitem)
+            return True
+        """
+    )
+    result = run(
+        pytester,
+        """
+runs = []
+def test_flaky(spans):
+    runs.append(spans.project)
+    outer.running[0].arrive(spans.token, 2)
+    assert len(runs) == 2
+""",
+        f"--satellite-url={url}",
+    )
+    result.assert_outcomes(failed=1, passed=1)
+    assert len(elsewhere.projects()) == 1
+
+
 def test_addresses_of_a_satellite_elsewhere(pytester: pytest.Pytester, url: str) -> None:
     result = run(
         pytester,
