@@ -27,6 +27,8 @@ _PONG_SECONDS = 20.0
 _CLOSING_SECONDS = 1.0
 """How long a client may take to hear that it should begin no more streams."""
 _SIGN_OF_LIFE, _LAST_CALLS = b"alive?\0\0", b"last one"
+_USES = {http2.Request, http2.Data, http2.Trailers, http2.Drained}
+"""What a connection is for; one that only pings, or goes on with what was refused, is idle."""
 _TASKS_MAX = 2
 """Times the streams: of requests that were reset some may still run, but not any number."""
 
@@ -43,7 +45,7 @@ class Http2Connection(asyncio.Protocol):
         self.peer = ""
         self.port = listener.port
         self.stopping = False
-        self._began = self._heard = self._loop.time()
+        self._began = self._heard = self._used = self._loop.time()
         self._asked = False
         self._unfinished_since = 0.0
         self._write_paused_at = 0.0
@@ -198,7 +200,7 @@ class Http2Connection(asyncio.Protocol):
 
     def idle_seconds(self, now: float) -> float:
         """For how long nothing was asked of us, and nothing is on its way; 0: it is busy."""
-        return 0.0 if self.is_busy else now - self._heard
+        return 0.0 if self.is_busy else now - self._used
 
     @property
     def is_busy(self) -> bool:
@@ -229,6 +231,8 @@ class Http2Connection(asyncio.Protocol):
         """Frames, as far as the allowance goes; the work that it was."""
         for event in self.http2.receive(data, work_max):
             kind = type(event)
+            if kind in _USES:
+                self._used = self._heard
             if kind is http2.Data:
                 event.stream.owned.data(event.data, ended=event.ended)  # type: ignore[union-attr]
             elif kind is http2.Request:

@@ -212,8 +212,5 @@ class Http2Request:
             self._finish()
 
     def _finish(self) -> None:
-        if self._stream.remote_open and not self._stream.queue:
-            self._wire.http2.reset(
-                self._stream, http2.ErrorCode.NO_ERROR
-            )  # RFC 9113 §8.1: the rest is not wanted
+        self._wire.http2.want_no_more(self._stream)
         self._wire.write_soon()

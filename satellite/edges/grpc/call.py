@@ -225,8 +225,7 @@ class Call:
         """Send the status and let go."""
         connection = self.wire.http2
         connection.send_block(self.stream, block, end=True)
-        if self.stream.remote_open and not self.stream.queue:
-            connection.reset(self.stream, http2.ErrorCode.NO_ERROR)  # RFC 9113 §8.1: the rest is not wanted
+        connection.want_no_more(self.stream)
         self.wire.write_soon()
         self.release()
 

@@ -8,6 +8,7 @@ from satellite.edges.http2.events import Data, Ended, Event, Request, Reset, Tra
 from satellite.edges.http2.frames import ConnectionFault, ErrorCode, StreamFault
 from satellite.edges.http2.headers import HeaderReader
 from satellite.edges.http2.limits import Limits
+from satellite.edges.http2.sending import KNOWN
 from satellite.edges.http2.stream import Stream
 
 WORK_MAX = 1 << 62
@@ -58,7 +59,8 @@ class Connection(Control):
             stream.consumed = 0
 
     def second_passed(self) -> None:
-        """Somebody with a clock says so; floods are counted against it."""
+        """Somebody with a clock says so; floods and what comes late are counted against it."""
+        self._seconds += 1
         self._patience.earn(patience.PER_SECOND)
 
     # In
@@ -284,16 +286,17 @@ class Connection(Control):
             raise StreamFault(stream_id, ErrorCode.STREAM_CLOSED, f"{kind} after the end of its stream")
         if stream_id > self.last_stream_id or stream_id % 2 == 0:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, f"{kind} for a stream that was not begun")
-        ours = self._closed.get(stream_id)
-        if ours is None:
+        reset_at = self._closed.get(stream_id)
+        if reset_at is None:
             raise ConnectionFault(
                 ErrorCode.PROTOCOL_ERROR if kind == "HEADERS" else ErrorCode.STREAM_CLOSED,
                 f"{kind} for a stream that was left behind",
             )
-        if ours:  # the peer may not know yet
-            self._spend(patience.COST_OF_EMPTY_FRAME)
-        else:
+        if reset_at == KNOWN:
             raise ConnectionFault(ErrorCode.STREAM_CLOSED, f"{kind} for a stream that is closed")
+        if self._seconds - reset_at > patience.LATE_SECONDS:
+            raise ConnectionFault(ErrorCode.STREAM_CLOSED, f"{kind} for a stream that was reset long ago")
+        self._spend(patience.COST_OF_EMPTY_FRAME)  # the peer may not know yet
 
     _RARE = (
         _data,
@@ -323,8 +326,8 @@ class Connection(Control):
         if stream is not None:
             self._close(stream, ours=True)
             events.append(Reset(stream, fault.code, by_peer=False, detail=fault.detail))
-        elif fault.stream_id in self._closed:
-            self._closed[fault.stream_id] = True
+        elif self._closed.get(fault.stream_id) == KNOWN:
+            self._remember(fault.stream_id, ours=True)
 
     def _fail(self, fault: ConnectionFault, events: list[Event]) -> None:
         self.ended = True

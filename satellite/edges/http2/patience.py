@@ -30,6 +30,9 @@ EARNED_BY_DATA_SENT = 2
 SMALL_DATA_BYTES = 16
 """A DATA frame with less than this is as good as empty, unless it ends its stream. Some clients send the five bytes before
 a message of gRPC so; what answers earn is more."""
+LATE_SECONDS = 60
+"""For how long frames of a stream that we reset may still be on their way (RFC 9113 §5.1 allows a limit): behind it is who never
+heard of the reset, and would keep the connection busy for ever."""
 
 
 class Patience:

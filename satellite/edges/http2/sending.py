@@ -13,6 +13,8 @@ from satellite.edges.http2.stream import Stream
 
 _CLOSED_REMEMBERED = 1024
 """Streams whose late frames are told from mistakes."""
+KNOWN = -1
+"""When a stream ended that the peer knows to have ended."""
 
 
 class Sending:
@@ -27,8 +29,10 @@ class Sending:
         self.ended = False
         """Whether GOAWAY was sent for a fault: nothing is read any more."""
         self._patience = Patience()
-        self._closed: OrderedDict[int, bool] = OrderedDict()
-        """Streams that ended lately, and whether it was we who reset them, so that the peer may not know."""
+        self._seconds = 0
+        """That we were told of."""
+        self._closed: OrderedDict[int, int] = OrderedDict()
+        """Streams that ended lately: at which second we reset them, so that the peer may not know yet; else KNOWN."""
         self._blocked: dict[int, Stream] = {}
         """Streams that wait for a window, longest first."""
         self._goaway_at: int | None = None
@@ -100,6 +104,12 @@ class Sending:
             self._out.append(frames.rst_stream(stream.id, code))
             self._close(stream, ours=True)
 
+    def want_no_more(self, stream: Stream) -> None:
+        """What is left of the request is not wanted (§8.1): once our end is written, the stream is reset."""
+        stream.unwanted = True
+        if not stream.local_open and not stream.queue:
+            self.reset(stream, ErrorCode.NO_ERROR)
+
     def ping(self, payload: bytes) -> None:
         """Ask for a sign of life; eight bytes, which come back in `PingAnswered`."""
         self._out.append(frames.frame(frames.PING, 0, 0, payload))
@@ -170,6 +180,8 @@ class Sending:
         self._patience.earn(patience.PER_ANSWER)
         if not stream.remote_open:
             self._close(stream)
+        elif stream.unwanted:
+            self.reset(stream, ErrorCode.NO_ERROR)
 
     def _close(self, stream: Stream, *, ours: bool = False) -> None:
         stream.local_open = stream.remote_open = False
@@ -180,6 +192,6 @@ class Sending:
             self._remember(stream.id, ours=ours)
 
     def _remember(self, stream_id: int, *, ours: bool) -> None:
-        self._closed[stream_id] = ours
+        self._closed[stream_id] = self._seconds if ours else KNOWN
         if len(self._closed) > _CLOSED_REMEMBERED:
             self._closed.popitem(last=False)

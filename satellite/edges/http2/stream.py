@@ -27,6 +27,7 @@ class Stream:
         "remote_open",
         "send_window",
         "trailers",
+        "unwanted",
     )
 
     def __init__(self, stream_id: int, head: Head, *, receive_window: int, send_window: int) -> None:
@@ -49,6 +50,8 @@ class Stream:
         self.pending_bytes = 0
         self.ending = False
         self.trailers: bytes | None = None
+        self.unwanted = False
+        """Whether the rest of the request is, once our answer is out."""
         self.owned: Any = None
 
     def __repr__(self) -> str:

@@ -22,6 +22,7 @@ from satellite.edges.http2 import (
     encode,
 )
 from satellite.edges.http2 import frames as f
+from satellite.edges.http2 import patience
 from tests.edges.http2.client import Client
 
 END = f.END_STREAM | f.END_HEADERS
@@ -201,6 +202,32 @@ class TestStreams:
         client.receive(f.rst_stream(5, 8))
         assert client.end_code(f.frame(f.DATA, 0, 5, b"x")) == ErrorCode.STREAM_CLOSED
         assert isinstance(event, Request)
+
+    def test_what_comes_later_than_that(self) -> None:
+        client = Client()
+        client.server.reset(client.begin(1).stream)
+        drops = 0
+        while not client.server.ended:  # a client that goes on with a body nobody wants, a byte a second
+            client.server.second_passed()
+            client.receive(f.frame(f.DATA, 0, 1, b"x"))
+            drops += 1
+        last = client.take()[-1]
+        assert last.kind == f.GOAWAY
+        assert int.from_bytes(last.payload[4:8], "big") == ErrorCode.STREAM_CLOSED
+        assert drops == patience.LATE_SECONDS + 1
+
+    def test_the_rest_of_a_request_is_not_wanted(self) -> None:
+        client = Client(settings={f.INITIAL_WINDOW_SIZE: 5})
+        stream = client.begin(1).stream
+        client.server.send_headers(stream, [(b":status", b"400")])
+        client.server.send_data(stream, b"no, thanks", end=True)
+        client.server.want_no_more(stream)
+        assert [one.kind for one in client.take()] == [f.HEADERS, f.DATA]
+        client.receive(f.window_update(1, 5))
+        data, reset = client.take()
+        assert (data.payload, data.flags) == (b"hanks", f.END_STREAM)
+        assert (reset.kind, reset.payload) == (f.RST_STREAM, bytes(4))
+        assert client.server.streams == {}
 
     def test_a_reset_by_the_client(self) -> None:
         client = Client()
