@@ -6,6 +6,7 @@ by field, each step for all logs together; only those that no encoder writes are
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -48,6 +49,25 @@ def _decode_field(encoded: bytes) -> tuple[str, Any]:
         return decode_tag(encoded)
     except DecodeError:  # as above
         return MALFORMED_FIELD, encoded
+
+
+def first_time_ns(logs: Iterable[bytes]) -> int:
+    """The earliest time that entries of the `logs` column tell; 0 for none."""
+    return min((time_ns for log in logs if 0 < (time_ns := _time_ns(log)) < 2**63), default=0)
+
+
+def _time_ns(encoded: bytes) -> int:
+    try:
+        time = pb.Log.FromString(encoded).timestamp
+    except DecodeError:
+        return 0
+    return time.seconds * 1_000_000_000 + time.nanos
+
+
+def begin_with_logs(start_ns: Ints, logs: pa.ListArray, rows: Iterable[int]) -> None:
+    """Let spans that told no start begin with the first of their logs; `start_ns` is changed."""
+    for row in rows:
+        start_ns[row] = first_time_ns(logs[row].as_py() or ()) or start_ns[row]
 
 
 class LogFields(NamedTuple):

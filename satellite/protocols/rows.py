@@ -20,13 +20,14 @@ import pyarrow as pa
 
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
+from satellite.model.logs import first_time_ns
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tag import encode_tag
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
-from satellite.protocols.values import TELLING, SpanId, Times, plain_value, sound_text
+from satellite.protocols.values import FUTURE_NS, TELLING, SpanId, Times, plain_value, sound_text
 
 SPANS_MAX = 2**20
 LEAST_SPAN_BYTES = 16
@@ -247,7 +248,7 @@ class Rows:
             operation: what was done.
             trace: its trace; the text of an odd id goes to `extra["trace_id_text"]`.
             span_id: its id; likewise `extra["span_id_text"]`.
-            times: as `read_times` gave them; their marks are joined with `marks`.
+            times: as `read_times` gave them; their marks are joined with `marks`. Without a start that was sent it is that of the first log.
             parent: the parent's id, 0 for none.
             kind: what part it plays.
             status: how it ended.
@@ -270,6 +271,9 @@ class Rows:
         ):
             marks |= Marks.BAD_UTF8
             self.broken += 1
+        if logs and times.marks & Marks.TIME_INVENTED and (told_ns := first_time_ns(logs)):
+            marks |= Marks.FUTURE if told_ns > times.start_ns + FUTURE_NS else Marks(0)
+            times = times._replace(start_ns=told_ns)
         if trace.text or span_id.text:
             extra = dict(extra or {})
             extra |= {"trace_id_text": trace.text} if trace.text else {}

@@ -12,6 +12,7 @@ from satellite.model.ids import TEXT_MAX, hashed, hex_digits
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import Kind, Marks
 from satellite.model.tag import text_of
+from satellite.protocols.time_text import read_time
 
 SERVICE_TAG = "lightstep.service_name"
 """A tag that speaks to the satellite: used, and never stored."""
@@ -106,6 +107,13 @@ def whole_number(value: Any) -> int:
         except ValueError:
             return 0
     return 0
+
+
+def moment_us(value: Any) -> int:
+    """As `whole_number`, of µs since the epoch; also a moment as RFC 3339 writes it."""
+    if isinstance(value, str) and (time_ns := read_time(value)) is not None:
+        return time_ns // 1000
+    return whole_number(value)
 
 
 def plain_value(value: Any) -> TagValue:

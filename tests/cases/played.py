@@ -14,6 +14,7 @@ from satellite.intake.writer import Writer
 from satellite.model.report import Receipt
 from satellite.model.span import Span
 from satellite.protocols import PROTOCOLS
+from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.query import parse
 from satellite.query.plan import ALL
@@ -21,8 +22,8 @@ from satellite.store import Ledger
 from satellite.store.recall.engine import RecallStore
 
 BY_NAME = {protocol.name: protocol for protocol in reversed(PROTOCOLS)}
-BY_NAME["jaeger_json"] = jaeger_json.PROTOCOL
-"""Of two with one name the first: LightStep's Thrift is the binary form."""
+BY_NAME |= {"jaeger_json": jaeger_json.PROTOCOL, "jaeger_thrift": jaeger.THRIFT_PROTOCOL}
+"""Of two with one name the first: LightStep's Thrift is the binary form, Jaeger's is protobuf."""
 
 
 class Played:

@@ -6,7 +6,6 @@ Python's leaves out the scope; nothing else is lost.
 
 from __future__ import annotations
 
-import calendar
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -14,13 +13,10 @@ from typing import Any
 import msgspec
 
 from satellite.errors import BadReport
+from satellite.protocols.time_text import read_time
 
 Json = dict[str, Any]
 
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9})\d*)?(?:[Zz]|([+-])(\d\d):?(\d\d))?",
-    re.ASCII,
-)
 _STATE_ENTRY = re.compile(r"'key': '([^']*)', 'value': '([^']*)'")
 
 
@@ -54,14 +50,18 @@ def _request(
     scope_of: Callable[[Json], Json],
     span_of: Callable[[Json], Json],
 ) -> bytes:
+    return grouped((resource_of(one), scope_of(one), span_of(one)) for one in printed)
+
+
+def grouped(spans: Iterable[tuple[Json, Json, Json]]) -> bytes:
+    """One request with these spans, each behind its resource and scope."""
     resources: dict[bytes, Json] = {}
-    for one in printed:
-        resource, scope = resource_of(one), scope_of(one)
+    for resource, scope, span in spans:
         entry = resources.setdefault(msgspec.json.encode(resource), resource | {"scopeSpans": {}})
         scope_spans = entry["scopeSpans"].setdefault(msgspec.json.encode(scope), scope | {"spans": []})
-        scope_spans["spans"].append(span_of(one))
-    spans = [entry | {"scopeSpans": [*entry["scopeSpans"].values()]} for entry in resources.values()]
-    return msgspec.json.encode({"resourceSpans": spans})
+        scope_spans["spans"].append(span)
+    complete = [entry | {"scopeSpans": [*entry["scopeSpans"].values()]} for entry in resources.values()]
+    return msgspec.json.encode({"resourceSpans": complete})
 
 
 # Python
@@ -71,7 +71,7 @@ def _python_resource(span: Json) -> Json:
     said = _dict(span.get("resource"))
     attributes = said.get("attributes", said)  # before 1.10 the attributes stood there themselves
     return {
-        "resource": {"attributes": _attributes(_dict(attributes))},
+        "resource": {"attributes": attributes_of(_dict(attributes))},
         "schemaUrl": said.get("schema_url") or "",
     }
 
@@ -79,41 +79,42 @@ def _python_resource(span: Json) -> Json:
 def _python_span(span: Json) -> Json:
     context, status = _dict(span.get("context")), _dict(span.get("status"))
     return {
-        "traceId": _id(context.get("trace_id")),
-        "spanId": _id(context.get("span_id")),
+        "traceId": id_of(context.get("trace_id")),
+        "spanId": id_of(context.get("span_id")),
         "traceState": ",".join(
             f"{key}={value}" for key, value in _STATE_ENTRY.findall(str(context.get("trace_state")))
         ),
-        "parentSpanId": _id(span.get("parent_id")),
+        "parentSpanId": id_of(span.get("parent_id")),
         "name": span.get("name"),
-        "kind": f"SPAN_KIND_{str(span.get('kind')).rpartition('.')[2]}",
+        "kind": f"SPAN_KIND_{str(span.get('kind') or 'UNSPECIFIED').rpartition('.')[2]}",
         "startTimeUnixNano": time_ns(span.get("start_time")),
         "endTimeUnixNano": time_ns(span.get("end_time")),
         "status": {
-            "code": f"STATUS_CODE_{str(status.get('status_code')).rpartition('.')[2]}",
+            "code": f"STATUS_CODE_{str(status.get('status_code') or 'UNSET').rpartition('.')[2]}",
             "message": status.get("description"),
         },
-        "attributes": _attributes(_dict(span.get("attributes"))),
+        "attributes": attributes_of(_dict(span.get("attributes"))),
         "events": [
             {
                 "name": event.get("name"),
                 "timeUnixNano": time_ns(event.get("timestamp")),
-                "attributes": _attributes(_dict(event.get("attributes"))),
+                "attributes": attributes_of(_dict(event.get("attributes"))),
             }
             for event in dicts(span.get("events"))
         ],
         "links": [
             {
-                "traceId": _id(_dict(link.get("context")).get("trace_id")),
-                "spanId": _id(_dict(link.get("context")).get("span_id")),
-                "attributes": _attributes(_dict(link.get("attributes"))),
+                "traceId": id_of(_dict(link.get("context")).get("trace_id")),
+                "spanId": id_of(_dict(link.get("context")).get("span_id")),
+                "attributes": attributes_of(_dict(link.get("attributes"))),
             }
             for link in dicts(span.get("links"))
         ],
     }
 
 
-def _attributes(values: Json) -> list[Json]:
+def attributes_of(values: Json) -> list[Json]:
+    """Attributes as OTLP's JSON has them."""
     return [{"key": key, "value": _any_value(value)} for key, value in values.items()]
 
 
@@ -130,7 +131,7 @@ def _any_value(value: Any) -> Json:
         case list():
             return {"arrayValue": {"values": [_any_value(item) for item in value]}}
         case dict():
-            return {"kvlistValue": {"values": _attributes(value)}}
+            return {"kvlistValue": {"values": attributes_of(value)}}
         case _:
             return {}
 
@@ -155,10 +156,10 @@ def _go_scope(span: Json) -> Json:
 def _go_span(span: Json) -> Json:
     context, status = _dict(span.get("SpanContext")), _dict(span.get("Status"))
     return {
-        "traceId": _id(context.get("TraceID")),
-        "spanId": _id(context.get("SpanID")),
+        "traceId": id_of(context.get("TraceID")),
+        "spanId": id_of(context.get("SpanID")),
         "traceState": context.get("TraceState"),
-        "parentSpanId": _id(_dict(span.get("Parent")).get("SpanID")),
+        "parentSpanId": id_of(_dict(span.get("Parent")).get("SpanID")),
         "name": span.get("Name"),
         "kind": span.get("SpanKind"),
         "startTimeUnixNano": time_ns(span.get("StartTime")),
@@ -182,8 +183,8 @@ def _go_span(span: Json) -> Json:
         ],
         "links": [
             {
-                "traceId": _id(_dict(link.get("SpanContext")).get("TraceID")),
-                "spanId": _id(_dict(link.get("SpanContext")).get("SpanID")),
+                "traceId": id_of(_dict(link.get("SpanContext")).get("TraceID")),
+                "spanId": id_of(_dict(link.get("SpanContext")).get("SpanID")),
                 "traceState": _dict(link.get("SpanContext")).get("TraceState"),
                 "attributes": _go_attributes(link.get("Attributes")),
                 "droppedAttributesCount": link.get("DroppedAttributeCount") or 0,
@@ -211,7 +212,7 @@ def _go_value(said: Json) -> Json:
 
 
 def _javascript_resource(span: Json) -> Json:
-    return {"resource": {"attributes": _attributes(_dict(_dict(span.get("resource")).get("attributes")))}}
+    return {"resource": {"attributes": attributes_of(_dict(_dict(span.get("resource")).get("attributes")))}}
 
 
 def _javascript_scope(span: Json) -> Json:
@@ -224,29 +225,29 @@ def _javascript_span(span: Json) -> Json:
     kind, start_us, duration_us = span.get("kind"), span.get("timestamp"), span.get("duration")
     start_ns = _microseconds_ns(start_us)
     return {
-        "traceId": _id(span.get("traceId")),
-        "spanId": _id(span.get("id")),
+        "traceId": id_of(span.get("traceId")),
+        "spanId": id_of(span.get("id")),
         "traceState": span.get("traceState"),
-        "parentSpanId": _id(span.get("parentId") or _dict(span.get("parentSpanContext")).get("spanId")),
+        "parentSpanId": id_of(span.get("parentId") or _dict(span.get("parentSpanContext")).get("spanId")),
         "name": span.get("name"),
         "kind": kind + 1 if isinstance(kind, int) else 0,  # its enum has no place for none
         "startTimeUnixNano": str(start_ns),
         "endTimeUnixNano": str(start_ns + _microseconds_ns(duration_us)) if start_ns else "0",
         "status": _dict(span.get("status")),
-        "attributes": _attributes(_dict(span.get("attributes"))),
+        "attributes": attributes_of(_dict(span.get("attributes"))),
         "events": [
             {
                 "name": event.get("name"),
                 "timeUnixNano": str(_pair_ns(event.get("time"))),
-                "attributes": _attributes(_dict(event.get("attributes"))),
+                "attributes": attributes_of(_dict(event.get("attributes"))),
             }
             for event in dicts(span.get("events"))
         ],
         "links": [
             {
-                "traceId": _id(_dict(link.get("context")).get("traceId")),
-                "spanId": _id(_dict(link.get("context")).get("spanId")),
-                "attributes": _attributes(_dict(link.get("attributes"))),
+                "traceId": id_of(_dict(link.get("context")).get("traceId")),
+                "spanId": id_of(_dict(link.get("context")).get("spanId")),
+                "attributes": attributes_of(_dict(link.get("attributes"))),
             }
             for link in dicts(span.get("links"))
         ],
@@ -279,7 +280,7 @@ def dicts(value: Any) -> list[Json]:
     return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
 
 
-def _id(value: Any) -> str:
+def id_of(value: Any) -> str:
     """The hex digits; "" for none: Go writes zeros."""
     text = str(value or "").removeprefix("0x")
     return text if text.strip("0") else ""
@@ -287,12 +288,5 @@ def _id(value: Any) -> str:
 
 def time_ns(value: Any) -> str:
     """A moment as OTLP's JSON writes it, ns since the epoch; "0" for what is none."""
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
-        return "0"
-    year, month, day, hour, minute, second = (int(part) for part in found.groups()[:6])
-    seconds = calendar.timegm((year, month, day, hour, minute, second))
-    if found[8]:
-        east = int(found[9]) * 3600 + int(found[10]) * 60
-        seconds -= east if found[8] == "+" else -east
-    return str(max(0, seconds * 10**9 + int((found[7] or "0").ljust(9, "0"))))
+    found = read_time(value, zoned=False) if isinstance(value, str) else None
+    return str(max(0, found or 0))

@@ -16,7 +16,7 @@ import msgspec
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.protocols.datadog import traces as datadog
-from satellite.protocols.files import console, jaeger_messages
+from satellite.protocols.files import console, grafana, inspected, jaeger_messages
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.lightstep import json as lightstep_json
@@ -27,7 +27,7 @@ from satellite.protocols.zipkin import v2 as zipkin
 
 TAKEN = (
     'taken are OTLP ({"resourceSpans": …}, also Tempo\'s {"batches": …}), Jaeger ({"data": [{"spans", "processes"}]}), '
-    "Zipkin ([{…}, …]), LightStep reports and what OpenTelemetry's console exporters print in Python, Go and JavaScript: as JSON, "
+    "Zipkin ([{…}, …]), LightStep reports and what OpenTelemetry's console exporters print in Python, Go, JavaScript and .NET: as JSON, "
     "JSON lines or lists, plain or compressed; and protobuf of OTLP, Zipkin and LightStep"
 )
 """The hint with every file of which nothing could be taken."""
@@ -100,6 +100,7 @@ JAVASCRIPT = Form(
     otlp.JSON_PROTOCOL,
     console.from_javascript,
 )
+DOTNET = Form("output of OpenTelemetry .NET's console exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
 JAEGER = Form("Jaeger's JSON", "jaeger-json", jaeger_json.PROTOCOL, _framed(b'{"data":[', b"]}"))
 JAEGER_SPAN = Form(
     "Jaeger's JSON of single spans",
@@ -107,6 +108,7 @@ JAEGER_SPAN = Form(
     jaeger_json.PROTOCOL,
     _framed(b'{"data":[{"spans":[', b"]}]}"),
 )
+GRAFANA = Form("Grafana's frames", "jaeger-json", jaeger_json.PROTOCOL, grafana.to_jaeger)
 JAEGER_MESSAGE = Form("Jaeger's protobuf as JSON", "", jaeger.PROTOCOL, jaeger_messages.to_protobuf)
 ZIPKIN = Form("Zipkin's JSON", "zipkin-json", zipkin.PROTOCOL, _framed(b"[", b"]"))
 DATADOG = Form("Datadog's traces as JSON", "", datadog.PROTOCOL, _framed(b"[[", b"]]"))
@@ -140,6 +142,7 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("traceId operationName", JAEGER_MESSAGE),
         ("traceId spanId", SPAN),
         ("trace_id span_id name start", DATADOG),
+        ("schema data", GRAFANA),
         ("spans scope", SCOPE),
         ("spans instrumentationLibrary", SCOPE),
         ("spans reporter", LIGHTSTEP),
@@ -150,9 +153,23 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("Name SpanContext", GO),
     )
 )
-_WRAPPERS = ("trace", "result", "traces", "response", "spans", "hits", "_source")
+_WRAPPERS = (
+    "trace",
+    "result",
+    "traces",
+    "response",
+    "spans",
+    "hits",
+    "_source",
+    "results",
+    "A",
+    "frames",
+    "series",
+)
 """Members that hold the document: Tempo's second API, Jaeger's third; a list of what stands alone elsewhere; what
-Elasticsearch found, and a document of it."""
+Elasticsearch found, and a document of it; answers to Grafana's first query, and what its inspector copies."""
+_PRINTED = ("log", "message", "msg", "body", "textPayload")
+"""Members that hold a line of a program."""
 _KEYS_SHOWN = 12
 _DEPTH_MAX = 4
 
@@ -175,6 +192,8 @@ def _units(text: bytes, depth: int) -> Iterator[Unit]:
                 else:
                     yield None, b"", "", f"{_shown(element)} stands where a span should"
         else:
+            if inspected.is_inspected(text):
+                text = inspected.to_json(text)
             yield from _object(text, _members(text), depth)
     except SatelliteError as error:
         yield None, b"", "", error.message
@@ -207,11 +226,13 @@ def _object(text: bytes, members: dict[str, bytes], depth: int) -> Iterator[Unit
 
 
 def _line(members: dict[str, bytes]) -> bytes:
-    """The object in what a program printed, as Docker keeps its lines: `{"log": "…", "stream": "stdout"}`."""
-    if not members.keys() >= {"log", "stream"} or members["log"][:1] != b'"':
-        return b""
-    printed: str = json.loads(members["log"].decode("utf-8", "replace"))
-    return printed[max(0, printed.find('{"')) :].encode("utf-8", "replace") if '{"' in printed else b""
+    """The object in what a program printed, as Docker and loggers that write JSON keep its lines: `{"log": "…"}`, `{"message": "…"}`."""
+    for name in _PRINTED:
+        if members.get(name, b"")[:1] == b'"':
+            printed: str = json.loads(members[name].decode("utf-8", "replace"))
+            if (at := printed.find('{"')) >= 0:
+                return printed[at:].encode("utf-8", "replace")
+    return b""
 
 
 def _data(members: dict[str, bytes], depth: int) -> Iterator[Unit]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.protocols.files import json_forms
+from satellite.protocols.files.activities import Activities
 from satellite.protocols.files.binary_stream import BinaryStream
 from satellite.protocols.files.inflating import Inflated
 from satellite.protocols.files.json_stream import JsonStream, Piece
@@ -49,6 +50,7 @@ class FileReader:
         self._json: JsonStream | None = None
         self._binary: BinaryStream | None = None
         self._start = b""
+        self._activities = Activities()
         self._number = 0
         self.titles: Counter[str] = Counter()
         """What was found: documents (messages, lines) by form."""
@@ -81,6 +83,7 @@ class FileReader:
             yield from self._begin()
         if self._json is not None:
             yield from self._documents(self._json.finish())
+            yield from self._printed(last=True)
         if self._binary is not None:
             yield from self._messages(self._binary.finish())
         if fault is not None:
@@ -147,6 +150,9 @@ class FileReader:
     def _documents(self, pieces: Iterable[Piece]) -> Iterator[Body]:
         for piece in pieces:
             place = f"line {piece.line}"
+            if not piece.is_json and self._activities.take(piece.text.decode("utf-8", "replace")):
+                yield from self._printed()
+                continue
             found = json_forms.parts(piece.text) if piece.is_json else []
             if not any(part.form or part.other for part in found) and not piece.text.startswith(b"{"):
                 found = _behind_prefix(piece.text) or found
@@ -161,6 +167,14 @@ class FileReader:
                     self.titles[part.form.title] += 1
                     for body in part.bodies:
                         yield Body(part.form.reader, body, place, part.form.format)
+
+    def _printed(self, *, last: bool = False) -> Iterator[Body]:
+        """The spans that .NET printed, once they are complete and enough."""
+        if body := self._activities.request(last=last):
+            form = json_forms.DOTNET
+            if self._is_wanted("", form.title, form.format):
+                self.titles[form.title] += 1
+                yield Body(form.reader, body, "", form.format)
 
     def _messages(self, messages: Iterable[bytes]) -> Iterator[Body]:
         for message in messages:

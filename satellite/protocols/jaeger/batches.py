@@ -148,7 +148,8 @@ _TAG: Schema = {
     7: Field("binary", STRING, binary=True),
 }
 _TAG_FIELDS = {0: ("text", ""), 1: ("double", 0.0), 2: ("bool", False), 3: ("long", 0), 4: ("binary", b"")}
-"""Type → where the value is, and what it is when that is missing. Not the numbers of the protobuf form."""
+"""Type → where the value is, and what it is when there is none. Not the numbers of the protobuf form."""
+_NO_VALUE = {"key", "type"}
 
 _PROCESS: Schema = {1: Field("service", STRING), 2: Field("tags", LIST, _TAG)}
 _REFERENCE: Schema = {
@@ -218,8 +219,10 @@ def _thrift_id(found: dict[str, Any]) -> SpanId:
 def _thrift_tags(tags: Iterable[dict[str, Any]]) -> list[tuple[str, TagValue]]:
     found: list[tuple[str, TagValue]] = []
     for tag in tags:
-        field, default = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
-        found.append((tag.get("key", ""), tag.get(field, default)))
+        field, value = _TAG_FIELDS.get(tag.get("type", 0), ("text", ""))
+        if field in tag or not tag.keys() <= _NO_VALUE:  # some clients name another type than they send
+            value = tag[field] if field in tag else next(tag[name] for name in tag if name not in _NO_VALUE)
+        found.append((tag.get("key", ""), value))
     return found
 
 

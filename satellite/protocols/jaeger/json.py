@@ -31,7 +31,7 @@ from satellite.protocols.readers.json_document import read_json
 from satellite.protocols.references import SentReference
 from satellite.protocols.refused import plain_reply
 from satellite.protocols.rows import Rows, decode_rows
-from satellite.protocols.values import is_true, kind_of, plain_value, read_id, whole_number
+from satellite.protocols.values import is_true, kind_of, moment_us, plain_value, read_id, whole_number
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 Json = dict[str, Any]
@@ -201,7 +201,7 @@ def _read_span(span: Json, trace: Json) -> JaegerSpan:
         trace=read_id(span.get("traceID") or trace.get("traceID")),
         span_id=read_id(span.get("spanID")),
         operation=text_of(plain_value(span.get("operationName"))),
-        start_ns=whole_number(span.get("startTime")) * 1000,
+        start_ns=moment_us(span.get("startTime")) * 1000,
         duration_ns=whole_number(span.get("duration")) * 1000,
         references=[
             SentReference(
@@ -217,7 +217,7 @@ def _read_span(span: Json, trace: Json) -> JaegerSpan:
         flags=whole_number(span.get("flags")) & 0xFFFF_FFFF,
         tags=_read_tags(span),
         logs=[
-            (whole_number(log.get("timestamp")) * 1000, _read_list(log.get("fields")))
+            (moment_us(log.get("timestamp")) * 1000, _read_list(log.get("fields")))
             for log in _objects(span.get("logs"))
         ],
         warnings=[text for text in _list(span.get("warnings")) if isinstance(text, str)],

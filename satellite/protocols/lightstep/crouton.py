@@ -323,8 +323,10 @@ def _list(value: Any) -> list[Any]:
 
 
 def _pairs(entries: Any, key_name: str) -> Iterator[tuple[str, Any]]:
-    """(key, value) of each entry that has either: objects, or KEY_VALUEs in Thrift's binary form."""
-    if isinstance(entries, list):
+    """(key, value) of each entry that has either: objects, or KEY_VALUEs in Thrift's binary form; of an object each member."""
+    if isinstance(entries, dict):
+        yield from entries.items()
+    elif isinstance(entries, list):
         for entry in entries:
             if isinstance(entry, bytes):
                 if (pair := _read_pair(entry)) is not None:

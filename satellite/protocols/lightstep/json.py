@@ -7,11 +7,9 @@ digits; unknown keys are ignored. A value of the wrong kind is left out and said
 
 from __future__ import annotations
 
-import calendar
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -29,6 +27,7 @@ from satellite.protocols.readers.json_document import clean_text
 from satellite.protocols.readers.json_parts import Elements, read_members
 from satellite.protocols.references import SentReference, read_references
 from satellite.protocols.rows import Rows, decode_rows
+from satellite.protocols.time_text import read_time
 from satellite.protocols.values import MASK, SpanId
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
@@ -37,9 +36,6 @@ JSON = "application/json"
 CONTENT_TYPES = (JSON, "text/plain", "text/json")
 """`text/plain` is what a browser's beacon sends."""
 
-_TIME = re.compile(
-    r"(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d+))?(?:[Zz]|([+-])(\d\d):?(\d\d))", re.ASCII
-)
 _DECIMAL = re.compile(r"[+-]?\d{1,40}", re.ASCII)
 
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "jsonValue")
@@ -171,7 +167,11 @@ class _Request:
         )
 
     def _tags(self, entries: Any) -> Iterator[tuple[str, TagValue]]:
-        """(key, typed value) of each KeyValue that is not empty."""
+        """(key, typed value) of each KeyValue that is not empty; or of each member of an object, as other protocols have tags."""
+        if isinstance(entries, dict) and "key" not in entries:
+            yield from ((key, plain(value)) for key, value in entries.items())
+            return
+        entries = [entries] if isinstance(entries, dict) else entries
         for entry in self._objects(entries):
             key, kind, value = entry.get("key"), "", entry.get("stringValue")
             if len(entry) == 2 and isinstance(key, str) and isinstance(value, str):  # the usual one
@@ -246,7 +246,7 @@ class _Request:
         if value is None:
             return 0
         if isinstance(value, str):
-            time_ns = _parse_time(value)
+            time_ns = read_time(value)
         elif isinstance(value, dict):  # the message field by field, as hand-written senders have it
             time_ns = self._integer(value.get("seconds")) * 1_000_000_000 + self._integer(value.get("nanos"))
         else:
@@ -295,32 +295,6 @@ def _fits(number: float) -> bool:
 def _signed(duration_us: int) -> int:
     """Unsigned on the wire; tracers let a negative duration wrap."""
     return duration_us - 2**64 if 2**63 <= duration_us <= MASK else duration_us
-
-
-def _parse_time(text: str) -> int | None:
-    """Ns since the epoch; None: no RFC 3339."""
-    parts = _TIME.fullmatch(text)
-    if parts is None:
-        return None
-    *date, fraction, sign, hours, minutes = parts.groups()
-    seconds = _seconds("-".join(date))
-    if seconds is None:
-        return None
-    if sign:
-        shift = int(hours) * 3600 + int(minutes) * 60
-        seconds -= shift if sign == "+" else -shift
-    return seconds * 1_000_000_000 + (int(fraction[:9].ljust(9, "0")) if fraction else 0)
-
-
-@lru_cache(maxsize=1024)
-def _seconds(date: str) -> int | None:
-    """Seconds since the epoch of `year-month-day-hour-minute-second`; a leap second counts as the next one."""
-    year, month, day, hour, minute, second = map(int, date.split("-"))
-    if not (year and 1 <= month <= 12 and hour < 24 and minute < 60 and second <= 60):
-        return None
-    if not 1 <= day <= calendar.monthrange(year, month)[1]:
-        return None
-    return calendar.timegm((year, month, day, hour, minute, second))
 
 
 def encode(receipt: Receipt, head: RequestHead) -> Reply:

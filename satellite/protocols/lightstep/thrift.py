@@ -22,6 +22,9 @@ METHOD = "Report"
 THRIFT = "application/x-thrift"
 JSON = "application/json"
 
+_SPANS_IN_TJSON = (4, "2", "rec", "3", "lst")
+"""Where a call has its spans: the struct of arguments, `request`, `span_records`."""
+
 _UNKNOWN_CALL = Message(METHOD, thrift.CALL, 0)
 """What is answered when the request's own envelope could not be read."""
 
@@ -42,8 +45,16 @@ def _read_binary(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
 
 
 def _read_json(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
-    message, content = tjson.read_message(body)
-    return message, lambda: tjson.read_struct(content, crouton.ARGUMENTS)
+    rest, spans = tjson.cut_structs(body, _SPANS_IN_TJSON, crouton.SPAN_RECORD)
+    message, content = tjson.read_message(rest)
+
+    def arguments() -> dict[str, Any]:
+        found = tjson.read_struct(content, crouton.ARGUMENTS)
+        if spans is not None:
+            found["request"]["span_records"] = spans
+        return found
+
+    return message, arguments
 
 
 def _report(

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from typing import Any
 from urllib.parse import parse_qsl
 
 from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.protocols.lightstep import crouton
 from satellite.protocols.readers.compression import gunzip
-from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.readers.json_document import clean_text, read_json
 from satellite.protocols.readers.json_parts import read_members
 from satellite.protocols.refused import status_of
 from satellite.protocols.rows import Rows, decode_rows
@@ -29,6 +30,9 @@ INFLATED_BYTES_MAX = 64 * 2**20
 
 PARAMETERS_MAX = 16
 """Of a query string."""
+
+_READ = {field.name for field in crouton.REPORT_REQUEST.values()} | {"auth"}
+"""What a report without spans may say."""
 
 _GZIP = b"\x1f\x8b"
 
@@ -48,10 +52,28 @@ def _report(body: bytes, rows: Rows, received_ns: int, read: Callable[[bytes], t
     text, token = read(body)
     try:
         request = read_members(text, "span_records")
+        unread = _unread(request)
         with rows.of_body(len(text)):
-            return crouton.read(request, rows, received_ns, protocol=NAME, token=token)
+            report = crouton.read(request, rows, received_ns, protocol=NAME, token=token)
+        if unread:
+            report.warnings.append(f"spans are expected in 'span_records'; {unread} was not read")
+        return report
     except RecursionError as error:
         raise BadReport("JSON is nested too deeply") from error
+
+
+def _unread(request: dict[str, Any]) -> str:
+    """Of a report without spans a key that nobody reads, "" for none. Raises BadReport where that looks like spans:
+    the answer has no place to say that they were left out.
+    """
+    unread = [] if "span_records" in request else sorted(request.keys() - _READ)
+    if not unread:
+        return ""
+    shown = [repr(clean_text(key)[:40]) for key in unread]
+    for key, text in zip(unread, shown, strict=True):
+        if "span" in key.lower() and isinstance(request[key], list) and request[key]:
+            raise BadReport(f"spans are expected in 'span_records', not in {text}")
+    return shown[0]
 
 
 def _read_body(body: bytes) -> tuple[bytes, str]:

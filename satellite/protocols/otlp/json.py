@@ -11,6 +11,7 @@ from __future__ import annotations
 import struct
 from typing import Any
 
+from satellite.errors import BadReport
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp import odd_json
 from satellite.protocols.otlp.json_request import (
@@ -43,10 +44,10 @@ _CODES = {
 }
 
 
-def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
-    """(an ExportTraceServiceRequest, warnings for the sender).
+def to_protobuf(body: bytes) -> tuple[bytes, list[str], int]:
+    """(an ExportTraceServiceRequest, warnings for the sender, how many spans were none and are left out).
 
-    Raises as `read_request` does.
+    Raises as `read_request` does, and BadReport where none of the spans is one.
     """
     request, warnings = read_request(body)
     notes = Notes()
@@ -54,7 +55,9 @@ def to_protobuf(body: bytes) -> tuple[bytes, list[str]]:
     for resource_spans in request.resource_spans or ():
         if resource_spans is not None:
             writer.resource_spans(resource_spans)
-    return writer.body(), warnings + notes.texts()
+    if writer.malformed and not writer.spans:
+        raise BadReport(f"not an OTLP request in JSON: {writer.fault}")
+    return writer.body(), warnings + notes.texts(), writer.malformed
 
 
 # Writing protobuf. Lists of a hundred spans go through here a thousand times a second, so bytes are put together by hand.
@@ -89,6 +92,9 @@ class _Writer:
         self._notes = notes
         self._parts: list[bytes] = []
         self._attributes: dict[bytes, bytes] = {}
+        self.spans = self.malformed = 0
+        self.fault = ""
+        """What is wrong with the first that is malformed."""
 
     def body(self) -> bytes:
         """The request."""
@@ -118,11 +124,16 @@ class _Writer:
                 _number(b"\x20", whole(scope.dropped_attributes_count, 32)),
             )
             parts.append(_delimited(b"\x0a", b"".join(head)))
-        parts.extend(
-            _delimited(b"\x12", self._span(span, old=old))
-            for raw in said.spans or ()
-            if (span := read_span(raw)) is not None
-        )
+        for raw in said.spans or ():
+            try:
+                span = read_span(raw, self._notes)
+            except BadReport as fault:
+                self.malformed += 1
+                self.fault = self.fault or fault.message
+                continue
+            if span is not None:
+                self.spans += 1
+                parts.append(_delimited(b"\x12", self._span(span, old=old)))
         parts.append(_text(b"\x1a", said.schema_url))
         return b"".join(parts)
 

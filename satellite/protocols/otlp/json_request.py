@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -17,9 +18,13 @@ from satellite.protocols.readers.json_document import check_keys, check_values
 VALUE_BYTES_MIN, SPAN_VALUE_BYTES_MIN = 6, 12
 """A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four; a large span one for each 12. Ours."""
 
+MENDED_BYTES_MAX = 2**20
+"""Of a request or span that is not put together as it should be: a larger one is not looked through for what was meant. Ours."""
+
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_FINITE = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\s*[,}\]]")
 _CAMEL = re.compile("_([a-z0-9])")
+_NEVER = re.compile(rb"(?!)")
 _SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
 
 _LISTS = {
@@ -148,10 +153,13 @@ def read_request(body: bytes) -> tuple[Request, list[str]]:
         BadReport: not JSON, or an object stands where a list should, and the like; spans under a key that stands twice.
         TooLarge: more values or spans than a request of this size can hold.
     """
+    if not body.strip():
+        raise BadReport("not an OTLP request in JSON: the body is empty")
     body, warnings = sound(body)
-    request = decoded(_REQUEST, body, _SNAKE_REQUEST)
+    notes = Notes()
+    request = decoded(_REQUEST, body, _SNAKE_REQUEST, notes)
     _check_count(request, body)
-    return request, [*warnings, *_misplaced(request, body)]
+    return request, [*warnings, *notes.texts(), *_misplaced(request, body)]
 
 
 def _misplaced(request: Request, body: bytes) -> list[str]:
@@ -239,13 +247,22 @@ def _paired(match: re.Match[bytes]) -> bytes:
     return rb"\ufffd" if len(found) == 6 else found
 
 
-def decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[bytes]) -> Any:
-    """The body as the decoder's type; when it has keys like those, all in snake_case are renamed first."""
+def decoded(
+    decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[bytes], notes: Notes | None = None
+) -> Any:
+    """The body as the decoder's type; when it has keys like those, all in snake_case are renamed first.
+
+    With notes it is mended where that is needed, and they say so.
+    """
     try:
         if snake.search(body):
             body = msgspec.json.encode(_camel_keys(msgspec.json.decode(body)))
         return decoder.decode(body)
     except msgspec.ValidationError as error:
+        if notes is not None and len(body) <= MENDED_BYTES_MAX:
+            with suppress(RecursionError, OverflowError, msgspec.DecodeError):
+                mended = odd_json.mended(msgspec.json.decode(body), notes)
+                return decoded(decoder, msgspec.json.encode(mended), snake)
         raise BadReport(f"not an OTLP request in JSON: {error}") from error
     except msgspec.DecodeError as error:
         if not _NOT_FINITE.search(body):
@@ -254,18 +271,18 @@ def decoded(decoder: msgspec.json.Decoder[Any], body: bytes, snake: re.Pattern[b
             finite = odd_json.finite(body)
         except (ValueError, RecursionError, TypeError):
             raise BadReport(f"not an OTLP request in JSON: {error}") from error
-        return decoded(decoder, finite, snake)
+        return decoded(decoder, finite, snake, notes)
     except (RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise BadReport(f"not an OTLP request in JSON: {type(error).__name__}") from error
 
 
-def read_span(raw: msgspec.Raw) -> Span | None:
+def read_span(raw: msgspec.Raw, notes: Notes) -> Span | None:
     """A span; None for null. Raises BadReport or TooLarge."""
     check_values(memoryview(raw), SPAN_VALUE_BYTES_MIN)
     try:
         span: Span | None = _SPAN.decode(raw)
-    except (msgspec.MsgspecError, RecursionError, OverflowError) as error:
-        raise BadReport(f"not an OTLP request in JSON: a span: {error}") from error
+    except (msgspec.MsgspecError, RecursionError, OverflowError):
+        span = decoded(_SPAN, bytes(raw), _NEVER, notes)
     return span
 
 

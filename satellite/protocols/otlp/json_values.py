@@ -19,7 +19,7 @@ from satellite.protocols.otlp.odd_json import DEPTH_MAX, Notes, bytes_of, intege
 _SNAKE_VALUE = re.compile(rb'_value"\s*:')
 
 
-class _AnyValue(msgspec.Struct, rename="camel"):
+class _AnyValue(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     string_value: Any = msgspec.UNSET
     bool_value: Any = msgspec.UNSET
     int_value: Any = msgspec.UNSET

@@ -142,6 +142,40 @@ def _named(value: Any) -> Any:
             return value
 
 
+def mended(value: Any, notes: Notes) -> Any:
+    """A request, or a part of one, with lists and objects where OTLP has them, as far as it is certain which was meant."""
+    match value:
+        case dict():
+            return {key: _member(key, inner, notes) for key, inner in value.items()}
+        case list():
+            return [mended(inner, notes) for inner in value]
+        case int() if value.bit_length() > 64:
+            return str(value)
+        case _:
+            return value
+
+
+def _member(key: str, value: Any, notes: Notes) -> Any:
+    if key == "attributes":  # what is in them is theirs
+        if not isinstance(value, dict):
+            return value
+        notes.add("attributes came as an object, whose members were taken")
+        return [{"key": name, "value": inner} for name, inner in value.items()]
+    value = mended(value, notes)
+    if key in ("events", "links") and isinstance(value, dict):
+        notes.add(f"{key} came as an object, which was taken for one of them")
+        return [value]
+    if key in ("events", "links") and isinstance(value, list):
+        objects = [one for one in value if isinstance(one, dict)]
+        if len(objects) < len(value):
+            notes.add(f"some {key} are no objects and were left out")
+        return objects
+    if key == "status" and isinstance(value, str | int):
+        notes.add("a status came as a code alone")
+        return {"code": value}
+    return value
+
+
 def number(written: str) -> float | str:
     """A number of JSON with a point or an exponent; one beyond 64 bits stays as written."""
     return written if math.isinf(float(written)) else float(written)
@@ -175,6 +209,11 @@ def meant(said: Any, depth: int) -> TagValue:
         return [meant(item, depth + 1) for item in said]
     if not isinstance(said, dict):
         return said
+    if len(said) == 1:
+        [(name, inner)] = said.items()
+        if name.lower() == "value" and isinstance(inner, dict):  # Go's structs, written by encoding/json
+            return meant(inner, depth + 1)
+        said = {name[:1].lower() + name[1:]: inner}
     for name, read in _READERS.items():
         value = said.get(name, said.get(_snake(name)))
         if value is not None:

@@ -29,6 +29,7 @@ from satellite.protocols.otlp.parts import PROTOCOL as NAME
 from satellite.protocols.otlp.request import read_requests
 from satellite.protocols.otlp.spans import TraceColumns
 from satellite.protocols.refused import UNAVAILABLE, grpc_code_of, status_of
+from satellite.protocols.rows import say_dropped
 from satellite.protocols.wire import Reply, RequestHead, WireProtocol
 
 PROTOBUF = "application/x-protobuf"
@@ -62,16 +63,17 @@ def decode_json(bodies: Sequence[bytes], received_ns: int) -> Decoded:
     """As `decode`, for requests in JSON."""
     written = [_written(body) for body in bodies]
     read = [outcome for outcome in written if not isinstance(outcome, SatelliteError)]
-    decoded = decode([encoded for encoded, _ in read], received_ns)
-    for report, (_, warnings) in zip(decoded.reports, read, strict=True):
+    decoded = decode([encoded for encoded, _, _ in read], received_ns)
+    for report, (_, warnings, malformed) in zip(decoded.reports, read, strict=True):
         if isinstance(report, Report):
+            say_dropped(report, "malformed", malformed, "that cannot be read")
             report.warnings.extend(warnings)
     good = iter(decoded.reports)
     reports = [outcome if isinstance(outcome, SatelliteError) else next(good) for outcome in written]
     return Decoded(decoded.batch, reports)
 
 
-def _written(body: bytes) -> tuple[bytes, list[str]] | SatelliteError:
+def _written(body: bytes) -> tuple[bytes, list[str], int] | SatelliteError:
     try:
         return to_protobuf(body)
     except SatelliteError as fault:

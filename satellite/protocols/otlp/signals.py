@@ -121,7 +121,7 @@ def _first_json(resources: Sequence[_ResourceMetrics | _ResourceLogs] | None) ->
     if not resources:
         return b""
     # Traces have the same resources, and a reader of them that forgives what clients get wrong.
-    body, _ = to_protobuf(b'{"resourceSpans":[{"resource":%b}]}' % bytes(resources[0].resource))
+    body, _, _ = to_protobuf(b'{"resourceSpans":[{"resource":%b}]}' % bytes(resources[0].resource))
     return _first(shallow.Request.FromString(body).resource_spans)
 
 

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from satellite.model.logs import begin_with_logs
 from satellite.model.report import Report
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
 from satellite.model.tag import decode_tag
@@ -93,7 +94,8 @@ class TraceColumns:
 
         scope_codes, scope_views = self._scopes(scope, scope_of_span)
         parent = self._parent(spans)
-        start_ns, duration_ns = self._times(spans)
+        logs = self._logs(spans)
+        start_ns, duration_ns = self._times(spans, logs)
         sent_kind = np.asarray(spans.field("kind"))
         kind = np.where((sent_kind >= 0) & (sent_kind <= max(Kind)), sent_kind, 0).astype(np.uint8)
         self.extras.number("kind", np.where(kind == sent_kind, 0, sent_kind))
@@ -133,7 +135,7 @@ class TraceColumns:
             pa.array(np.where(errors, np.uint8(Status.ERROR), status)),
             None,
             tag_lists,
-            self._logs(spans),
+            logs,
             self._references(spans, parent),
         ]
         operations = self._names(names)
@@ -161,17 +163,20 @@ class TraceColumns:
             if count:
                 self.reports[i].warnings.append(f"{count} {what}")
 
-    def _times(self, spans: pa.StructArray) -> tuple[Ints, Ints]:
+    def _times(self, spans: pa.StructArray, logs: pa.ListArray) -> tuple[Ints, Ints]:
+        """(start, duration); without a start that was sent it is the end, the first event or the time of arrival."""
         start = np.asarray(spans.field("start_time_unix_nano"))
         end = np.asarray(spans.field("end_time_unix_nano"))
         started, ended = start != 0, end != 0
-        start_ns = np.minimum(start, _LIMIT).astype(np.int64)
-        duration_ns = np.where(started & ended, np.minimum(end, _LIMIT).astype(np.int64) - start_ns, 0)
+        start_ns, end_ns = (np.minimum(moment, _LIMIT).astype(np.int64) for moment in (start, end))
+        duration_ns = np.where(started & ended, end_ns - start_ns, 0)
         clamped = (start > _LIMIT) | (end > _LIMIT)
         self._mark(~started, Marks.TIME_INVENTED)
         self._mark(clamped, Marks.CLAMPED)
         self._mark(duration_ns < 0, Marks.NEGATIVE_DURATION)
-        start_ns = np.where(started, start_ns, self.received_ns)
+        if not started.all():
+            start_ns = np.where(started, start_ns, np.where(ended, end_ns, self.received_ns))
+            begin_with_logs(start_ns, logs, np.flatnonzero(~started & ~ended).tolist())
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
         odd = ~started | ~ended | clamped
         if odd.any():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,6 @@ from satellite.protocols.readers.json_document import (
     UNCOUNTED_BYTES,
     VALUE_BYTES_MIN,
     check_values,
-    clean_text,
     read_json,
 )
 
@@ -37,6 +36,7 @@ class Elements:
     _body: bytes
     _ranges: npt.NDArray[np.int64]
     """Where each begins and ends."""
+    _read: Callable[[bytes], Any]
 
     def __len__(self) -> int:
         """How many there are."""
@@ -44,7 +44,11 @@ class Elements:
 
     def __iter__(self) -> Iterator[Any]:
         """Each as `read_json` gives it, and with its errors."""
-        return (_read_part(self._body[start:end]) for start, end in self._ranges)
+        return (self._read(self._body[start:end]) for start, end in self._ranges)
+
+    def behind(self, count: int, read: Callable[[Any], Any]) -> Elements:
+        """Those that follow so many others; each as `read` makes it of its value."""
+        return Elements(self._body, self._ranges[count:], lambda part: read(self._read(part)))
 
 
 def read_members(body: bytes, name: str) -> dict[str, Any]:
@@ -52,36 +56,45 @@ def read_members(body: bytes, name: str) -> dict[str, Any]:
 
     Raises:
         BadReport: as `read_json`, or no object. What is wrong within an element is told when its turn comes.
-        TooLarge: more values than `check_values` allows, more elements than ELEMENT_BYTES_MIN does; or in one part (an element,
-            another member) more values than PART_VALUE_BYTES_MIN does.
+        TooLarge: as `cut_array`, or when what is no element has more values than PART_VALUE_BYTES_MIN allows.
     """
     if len(body) <= UNCOUNTED_BYTES:
-        members = read_json(body)
-        if not isinstance(members, dict):
-            raise BadReport("not a report: the JSON is no object")
-        return members
-    check_values(body, VALUE_BYTES_MIN)
+        members, elements = read_json(body), None
+    else:
+        check_values(body, VALUE_BYTES_MIN)
+        rest, elements = cut_array(body, (name,))
+        members = read_part(rest)
+    if not isinstance(members, dict):
+        raise BadReport("not a report: the JSON is no object")
+    if elements is not None:
+        members[name] = elements
+    return members
+
+
+def cut_array(body: bytes, path: Sequence[str | int], left: bytes = b"[]") -> tuple[bytes, Elements | None]:
+    """(the document with something short in place of the array at that path, the array); the document itself, None: there is none.
+
+    A path goes by keys of objects and places in arrays. Nobody looked yet at what follows the array, nor at its elements.
+
+    Raises:
+        BadReport: what stands before the end of the array is no JSON.
+        TooLarge: more elements than ELEMENT_BYTES_MIN allows.
+    """
     # A character for each byte, so that places in both are the same; all that JSON itself consists of is ASCII.
     walk = _Walk(body.decode("latin-1"), _SKIMMER, 3 * body.startswith(BYTE_ORDER_MARK))
-    found: dict[str, Any] = {}
-    for key in walk.members():
-        if key in found:
-            shown = clean_text(key.encode("latin-1", "replace").decode("utf-8", "replace"))[:40]
-            raise BadReport(f"not JSON: the key {shown!r} stands twice in one object")
-        if key == name and walk.is_next("["):
-            places = (place for _ in walk.elements() for place in (walk.began, walk.at))
-            ranges = np.fromiter(places, np.int64).reshape(-1, 2)
-            if len(ranges) > FREE + len(body) // ELEMENT_BYTES_MIN:
-                raise TooLarge(f"the JSON has more {name!r} than a body of this size can hold")
-            found[key] = Elements(body, ranges)
-        else:
-            walk.value()
-            found[key] = _read_part(body[walk.began : walk.at])
-    walk.end()
-    return found
+    if not all(map(walk.enter, path)) or not walk.is_next("["):
+        return body, None
+    begin = walk.at
+    ranges = np.fromiter(
+        (place for _ in walk.elements() for place in (walk.began, walk.at)), np.int64
+    ).reshape(-1, 2)
+    if len(ranges) > FREE + len(body) // ELEMENT_BYTES_MIN:
+        raise TooLarge(f"the JSON has more {path[-1]!r} than a body of this size can hold")
+    return b"%b%b%b" % (body[:begin], left, body[walk.at :]), Elements(body, ranges, read_part)
 
 
-def _read_part(part: bytes) -> Any:
+def read_part(part: bytes) -> Any:
+    """The value of a part of a large document."""
     return read_json(part, PART_VALUE_BYTES_MIN)
 
 
@@ -114,14 +127,23 @@ class _Walk:
         self.began = at
         """Where the last value began."""
 
-    def members(self) -> Iterator[str]:
-        """The keys of the object that comes next; whoever gets one takes what stands behind it."""
+    def enter(self, step: str | int) -> bool:
+        """Go to the member, or element, that this names, of what comes next; False: it has none."""
+        if not self.is_next("{" if isinstance(step, str) else "["):
+            return False
+        if isinstance(step, int):
+            for place, _ in enumerate(self._places("[", "]")):
+                if place == step:
+                    return True
+                self.value()
+            return False
         for _ in self._places("{", "}"):
             key = self.value()
-            if not isinstance(key, str):
-                raise BadReport(f"not JSON: a key is no text (char {self.began})")
             self._take(":")
-            yield key
+            if key == step:
+                return True
+            self.value()
+        return False
 
     def elements(self) -> Iterator[Any]:
         """The values of the array that comes next."""

@@ -9,12 +9,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from satellite.errors import BadReport
 from satellite.protocols.readers import thrift
-from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.readers.json_document import UNCOUNTED_BYTES, check_values, read_json
+from satellite.protocols.readers.json_parts import Elements, cut_array
 from satellite.protocols.readers.thrift import Field, Message, Schema
 
 VERSION = 1
@@ -50,6 +52,25 @@ def read_message(body: bytes) -> tuple[Message, Any]:
             return Message(name[: thrift.NAME_BYTES_MAX], kind, sequence), content
         case _:
             raise BadReport("not a TJSON message: expected [1, name, type, sequence id, {…}]")
+
+
+def cut_structs(body: bytes, path: Sequence[str | int], schema: Schema) -> tuple[bytes, Elements | None]:
+    """As `cut_array`, for a large message and a list of structs: each comes as `read_struct` gives it, when its turn comes.
+
+    Raises:
+        BadReport: no JSON, or no such list stands there.
+        TooLarge: see `check_values`.
+    """
+    if len(body) <= UNCOUNTED_BYTES:
+        return body, None
+    check_values(body, VALUE_BYTES_MIN)
+    name = _TYPES[thrift.STRUCT]
+    rest, elements = cut_array(body, path, b'["%b",0]' % name.encode())
+    if elements is None:
+        return body, None
+    if [*islice(elements, 2)] != [name, len(elements) - 2]:
+        raise BadReport("not a TJSON list: expected [type, count, element, …]")
+    return rest, elements.behind(2, lambda value: read_struct(value, schema))
 
 
 def read_struct(value: Any, schema: Schema) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from satellite.protocols.values import (
     SERVICE_TAG,
     STATUS_TAG,
     kind_of,
+    moment_us,
     plain_value,
     read_id,
     read_times,
@@ -151,7 +152,7 @@ class SpanWriter:
         """
         span_id, parent_id = read_id(span.id), span.parent_id
         named = read_id(parent_id) if parent_id else NO_ID
-        start_us = whole_number(span.timestamp)
+        start_us = moment_us(span.timestamp)
         said = self.said(span, span_id.low, named.low, start_us)
         extra = named_texts(named.text) | (said.extra or {}) if named.text else said.extra
         return self._rows.add(
@@ -269,7 +270,7 @@ class SpanWriter:
         logs: list[bytes] = []
         for annotation in span.annotations if isinstance(span.annotations, list) else []:
             if isinstance(annotation, dict) and (value := plain_value(annotation.get("value"))) is not None:
-                time_us = whole_number(annotation.get("timestamp")) or start_us
+                time_us = moment_us(annotation.get("timestamp")) or start_us
                 logs.append(self._rows.log(time_us * 1000, [("event", value)]))
         return logs
 

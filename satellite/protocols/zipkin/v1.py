@@ -23,7 +23,7 @@ from satellite.protocols.readers.thrift import (
     Schema,
     read_list,
 )
-from satellite.protocols.values import MASK, whole_number
+from satellite.protocols.values import MASK, moment_us, whole_number
 from satellite.protocols.zipkin.model import ZipkinSpan, address_text
 
 _CORE = {"cs": "CLIENT", "cr": "CLIENT", "sr": "SERVER", "ss": "SERVER", "ms": "PRODUCER", "mr": "CONSUMER"}
@@ -62,7 +62,7 @@ class _Sides:
 
     def __init__(self, source: ZipkinSpan) -> None:
         self._source = source
-        self._time_us = whole_number(source.timestamp)
+        self._time_us = moment_us(source.timestamp)
         self._duration_us = whole_number(source.duration)
         self._moments: dict[str, _Moment] = {}
         self.spans = [self._new(None)]
@@ -101,7 +101,7 @@ class _Sides:
                 continue
             value, endpoint = one.get("value"), one.get("endpoint")
             if isinstance(value, str) and value in _MARKERS and isinstance(endpoint, dict):
-                self._moments[value] = _Moment(whole_number(one.get("timestamp")), endpoint)
+                self._moments[value] = _Moment(moment_us(one.get("timestamp")), endpoint)
                 if value in _CORE:
                     self.at(endpoint).kind = _CORE[value]
             else:

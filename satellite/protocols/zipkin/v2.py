@@ -37,6 +37,7 @@ from satellite.protocols.zipkin.plain import add_plain
 _JSON_LIST = re.compile(rb"[\xef\xbb\xbf\s]*\[\s*[{\]\[\"0-9tfn-]")
 _KINDS = {1: "CLIENT", 2: "SERVER", 3: "PRODUCER", 4: "CONSUMER"}
 _FIELDS = {one.encode_name: one.name for one in msgspec.structs.fields(ZipkinSpan)}
+_CAMEL = {one.name: one.encode_name for one in msgspec.structs.fields(ZipkinSpan)}
 _ELEMENTS = msgspec.json.Decoder(list[msgspec.Raw])
 _READER = msgspec.json.Decoder(ZipkinSpan)
 
@@ -126,13 +127,24 @@ def _from_json(element: Any) -> ZipkinSpan | None:
     if isinstance(element, msgspec.Raw):
         check_values(memoryview(element), PART_VALUE_BYTES_MIN)
         try:
-            return _READER.decode(element)
+            span: ZipkinSpan = _READER.decode(element)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            # An odd text or number in it; slower, and more patient:
-            (element,) = read_elements(b"[%b]" % element)
+            span = ZipkinSpan()  # an odd text or number in it
+        if span.trace_id is not None:
+            return span
+        (element,) = read_elements(b"[%b]" % element)  # slower, and more patient
     if not isinstance(element, dict):
         return None
+    if "trace_id" in element:  # protobuf's names, where JSON has others
+        element = {_CAMEL.get(name, name): _in_camel(value) for name, value in element.items()}
     return ZipkinSpan(**{_FIELDS[name]: element[name] for name in _FIELDS.keys() & element.keys()})
+
+
+def _in_camel(value: Any) -> Any:
+    """An endpoint, with its name where it should be."""
+    if isinstance(value, dict) and "service_name" in value:
+        return value | {"serviceName": value["service_name"]}
+    return value
 
 
 def _read_protobuf(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:

@@ -20,9 +20,9 @@ from satellite.edges.http2 import (
     Reset,
     Trailers,
     encode,
+    patience,
 )
 from satellite.edges.http2 import frames as f
-from satellite.edges.http2 import patience
 from tests.edges.http2.client import Client
 
 END = f.END_STREAM | f.END_HEADERS

@@ -243,6 +243,14 @@ def test_spans_in_the_lines_of_a_log(line: str, others: int, portion: int) -> No
     assert (len(reader.faults), spans[0].service) == (others, "shop")
 
 
+@pytest.mark.parametrize("name", ["message", "msg", "body", "textPayload"])
+def test_spans_in_lines_of_loggers_that_write_json(name: str) -> None:
+    line = {"level": "INFO", name: f"exported {json.dumps(RESOURCE)}"}
+    spans, reader = read(f"{json.dumps(line)}\n{json.dumps(line)}\n".encode())
+    assert len(spans) == 2
+    assert not reader.faults
+
+
 def test_spans_in_lines_as_docker_keeps_them() -> None:
     printed = ["started\n", json.dumps(RESOURCE) + "\n", "INFO: " + json.dumps(ZIPKIN) + "\n"]
     content = "".join(json.dumps({"log": line, "stream": "stdout", "time": "x"}) + "\n" for line in printed)

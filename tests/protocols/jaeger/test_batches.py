@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -617,3 +618,14 @@ def test_the_records_name_what_the_edges_need() -> None:
     assert THRIFT_PROTOCOL.http_routes == (("POST", "/api/traces"),)
     assert "application/x-thrift" in THRIFT_PROTOCOL.content_types
     assert jaeger_json.PROTOCOL.encode(Receipt(NOW_NS, NOW_NS), RequestHead()).status == 200
+
+
+def test_a_value_under_another_type_than_it_is_named_is_read() -> None:
+    tag = (
+        b"\x0b\0\1\0\0\0\1k" + b"\x08\0\2\0\0\0\3" + b"\x0b\0\3\0\0\0\1x" + b"\0"
+    )  # named a long, sent as a text
+    ids = b"".join(b"\x0a\0%b" % bytes([field]) + struct.pack(">q", field) for field in (1, 3, 8))
+    span = ids + b"\x0f\0\x0a\x0c\0\0\0\1" + tag + b"\0"
+    body = b"\x0c\0\1\x0b\0\1\0\0\0\1s\0" + b"\x0f\0\2\x0c\0\0\0\1" + span + b"\0"
+    [kept] = decode_thrift([body], 1).batch.spans()
+    assert kept.tags == {"k": "x"}

@@ -274,7 +274,7 @@ def test_spans_that_cannot_be_kept_are_dropped_by_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "fields", [{"tags": {"k": "v"}}, {"tags": [{"other": 1}]}, {"tags": [{"key": "k", "value": "v"}]}]
+    "fields", [{"tags": "k=v"}, {"tags": [{"other": 1}]}, {"tags": [{"key": "k", "value": "v"}]}]
 )
 def test_what_is_left_out_of_a_span_is_said(fields: dict[str, Any]) -> None:
     said, [kept] = decode_one({"spans": [span(**fields)]})
@@ -419,3 +419,12 @@ def test_try_later_is_plain_text(later: SatelliteError) -> None:
 def test_the_record_names_what_the_edges_need() -> None:
     assert ("POST", "/api/v2/reports") in PROTOCOL.http_routes
     assert {"application/json", "text/plain"} <= set(PROTOCOL.content_types)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"k": "v", "n": 7}, [{"key": "k", "stringValue": "v"}, {"key": "n", "intValue": "7"}]]
+)
+def test_tags_may_be_an_object(tags: Any) -> None:
+    said, [kept] = decode_one({"spans": [span(tags=tags, logs=[{"fields": tags}])]})
+    assert (kept.tags, kept.logs[0].fields) == ({"k": "v", "n": 7}, {"k": "v", "n": 7})
+    assert said.warnings == []

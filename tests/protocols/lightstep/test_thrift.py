@@ -21,7 +21,7 @@ from satellite.protocols.lightstep.thrift import (
     encode,
     encode_json,
 )
-from satellite.protocols.readers import thrift
+from satellite.protocols.readers import thrift, tjson
 from satellite.protocols.readers.thrift import Message
 from satellite.protocols.wire import Reply, RequestHead
 from tests.protocols.neighbours import stay_whole
@@ -130,6 +130,27 @@ def test_mutated_tjson_gives_a_report_or_bad_report(place: int, byte: int, cut: 
     decoded = decode_json([TJSON, mutated], NOW_NS)
     assert isinstance(decoded.reports[0], Report)
     decoded.batch.spans()
+
+
+def test_a_large_call_in_tjson_is_read_span_by_span(monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once = decode_json([TJSON], NOW_NS)
+    monkeypatch.setattr(tjson, "UNCOUNTED_BYTES", 0)
+    in_parts = decode_json([TJSON], NOW_NS)
+    assert in_parts.batch.spans() == at_once.batch.spans()
+    assert good(in_parts) == good(at_once)
+
+
+@given(st.integers(0, len(TJSON) - 1), st.integers(0, 255), st.booleans())
+def test_a_mutated_large_call_in_tjson_means_what_it_meant(place: int, byte: int, cut: bool) -> None:
+    mutated = TJSON[:place] + (b"" if cut else bytes([byte]) + TJSON[place + 1 :])
+    [at_once] = decode_json([mutated], NOW_NS).reports
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tjson, "UNCOUNTED_BYTES", 0)
+        [in_parts] = decode_json([mutated], NOW_NS).reports
+    if isinstance(in_parts, Report):
+        assert in_parts == at_once
+    else:  # what is no list of structs is refused there, not passed over
+        assert isinstance(in_parts, BadReport)
 
 
 def test_deep_tjson_is_refused() -> None:

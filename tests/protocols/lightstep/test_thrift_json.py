@@ -237,3 +237,32 @@ def test_a_script_is_answered_with_an_empty_one() -> None:
 def test_the_records_name_what_the_edges_need() -> None:
     assert PROTOCOL.http_routes == (("POST", "/api/v0/reports"),)
     assert URI_PROTOCOL.http_routes == (("GET", "/_rpc/v1/reports/uri_encoded"),)
+
+
+@pytest.mark.parametrize("key", ["spans", "spanRecords", "SpanRecords"])
+def test_spans_under_another_name_are_refused(key: str) -> None:
+    body = json.dumps({"runtime": {}, key: [{"span_guid": "2", "trace_guid": "1"}]}).encode()
+    [refusal] = decode([body], NOW_NS).reports
+    assert isinstance(refusal, BadReport)
+    assert refusal.message == f"spans are expected in 'span_records', not in {key!r}"
+
+
+def test_what_is_not_read_of_a_report_without_spans_is_said() -> None:
+    [said] = good(decode([json.dumps({"runtime": {}, "spans": [], "counters": []}).encode()], NOW_NS))
+    assert said.warnings == ["spans are expected in 'span_records'; 'spans' was not read"]
+    [said] = good(decode([b'{"runtime":{},"counters":[]}'], NOW_NS))
+    assert said.warnings == []
+
+
+def test_attributes_may_be_an_object() -> None:
+    record = {
+        "span_guid": "2",
+        "trace_guid": "1",
+        "attributes": {"k": "v"},
+        "log_records": [{"fields": {"n": 7}}],
+    }
+    decoded = decode(
+        [json.dumps({"runtime": {"attrs": {"a": "b"}}, "span_records": [record]}).encode()], NOW_NS
+    )
+    [kept] = decoded.batch.spans()
+    assert (kept.tags, kept.logs[0].fields, kept.reporter.attributes) == ({"k": "v"}, {"n": 7}, {"a": "b"})

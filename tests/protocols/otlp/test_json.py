@@ -124,7 +124,7 @@ def test_json_means_what_protobuf_means(made: ExportTraceServiceRequest) -> None
         ({"arrayValue": {}}, []),
         ({"kvlistValue": {"values": [{"key": "a", "value": {"stringValue": "b"}}]}}, {"a": "b"}),
         ({"string_value": "snake"}, "snake"),
-        ({"newValue": 5}, None),
+        ({"newValue": 5}, '{"newValue":5}'),
         ({}, None),
         (None, None),
     ],
@@ -336,7 +336,7 @@ def test_broken_text_is_replaced_and_said(text: bytes, shown: str) -> None:
         b"{",
         b'{"resourceSpans": {}}',
         b'{"resourceSpans": [5]}',
-        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"status": 5}]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"status": [5]}]}]}]}',
         b'{"resource_spans": [{"scope_spans": 5}]}',
         b'{"x": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
         b'{"resource_spans": ' + b"[" * 1_000_000 + b"]" * 1_000_000 + b"}",
@@ -387,10 +387,17 @@ def test_too_much_of_too_little(raw: bytes) -> None:
     assert isinstance(refusal, TooLarge)
 
 
-def test_a_span_of_a_wrong_kind_is_refused_and_null_is_none() -> None:
-    bad, good = decode_json(
-        [SCOPES % b"{},7", SCOPES % b'null,{"spanId":"0000000000000001","traceId":"%032x"},null' % 1], NOW_NS
+def test_a_span_of_a_wrong_kind_is_dropped_and_null_is_none() -> None:
+    dropped, bad, good = decode_json(
+        [
+            SCOPES % b"{},7",
+            SCOPES % b"7",
+            SCOPES % b'null,{"spanId":"0000000000000001","traceId":"%032x"},null' % 1,
+        ],
+        NOW_NS,
     ).reports
+    assert isinstance(dropped, Report)
+    assert dropped.dropped == {"bad_ids": 1, "malformed": 1}
     assert isinstance(bad, BadReport)
     assert isinstance(good, Report)
     assert good.rows == slice(0, 1)

@@ -280,7 +280,7 @@ def test_logs_sent_to_the_traces_path_are_no_spans() -> None:
         (START_NS, START_NS + 5, (START_NS, 5), []),
         (START_NS, START_NS - 5, (START_NS, -5), ["negative_duration"]),
         (START_NS, 0, (START_NS, 0), []),
-        (0, START_NS, (NOW_NS, 0), ["time_invented"]),
+        (0, START_NS, (START_NS, 0), ["time_invented"]),
         (0, 0, (NOW_NS, 0), ["time_invented"]),
         (2**64 - 1, START_NS, (2**63 - 1, START_NS - 2**63 + 1), ["negative_duration", "clamped", "future"]),
         (START_NS, 2**63, (START_NS, 2**63 - 1 - START_NS), ["clamped"]),

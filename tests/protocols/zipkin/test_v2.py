@@ -556,3 +556,15 @@ def test_the_record_names_what_the_edges_need() -> None:
     assert {"application/json", "application/x-protobuf", "application/x-thrift"} <= set(
         PROTOCOL.content_types
     )
+
+
+def test_names_as_protobuf_has_them() -> None:
+    sent = {
+        "trace_id": "5b",
+        "id": "2",
+        "parent_id": "3",
+        "timestamp": 7,
+        "local_endpoint": {"service_name": "shop"},
+    }
+    [span] = decode([json.dumps([sent]).encode()], 1).batch.spans()
+    assert (span.trace_id, span.parent_span_id, span.service) == (f"{0x5B:016x}", f"{3:016x}", "shop")

@@ -1,0 +1,252 @@
+"""Spans as people copy them from a terminal or a page: no JSON that a protocol has."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from satellite.errors import BadReport
+from satellite.model.span import Span
+from satellite.protocols.files import inspected
+from satellite.protocols.files.reading import FileReader
+
+TRACE = "7c1e5a90b3d24f6886f0c2d4e6a81b35"
+START_US = 1_794_300_000_000_000
+
+NODE = """{
+  resource: {
+    attributes: {
+      'service.name': 'shop-web',
+      'process.command_args': [ '/usr/bin/node', '/app/x.js' ],
+      'telemetry.sdk.language': "node's"
+    }
+  },
+  instrumentationScope: { name: 'shop', version: undefined, schemaUrl: undefined },
+  traceId: '7c1e5a90b3d24f6886f0c2d4e6a81b35',
+  parentSpanContext: {
+    traceId: '7c1e5a90b3d24f6886f0c2d4e6a81b35',
+    spanId: 'a1b2c3d4e5f60001',
+    traceFlags: 1
+  },
+  traceState: undefined,
+  name: 'GET /it\\'s',
+  id: 'a1b2c3d4e5f60002',
+  kind: 1,
+  timestamp: 1794300000000000,
+  duration: 500.1,
+  attributes: {
+    'http.status_code': 503,
+    nested: [Object],
+    list: [ 1, 2, ... 3 more items ],
+    'http.url': 'http://shop/' +
+      'basket',
+    ok: false,
+    big: 12n
+  },
+  status: { code: 2, message: 'boom "x"' },
+  events: [
+    {
+      name: 'exception',
+      attributes: [Object: null prototype] { 'exception.type': 'OutOfStock' },
+      time: [ 1794300000, 100000 ],
+      droppedAttributesCount: 0
+    }
+  ],
+  links: []
+}
+"""
+
+
+def read(content: str, portion: int = 1 << 20) -> tuple[list[Span], FileReader]:
+    reader = FileReader()
+    sent = content.encode()
+    bodies = [body for at in range(0, len(sent), portion) for body in reader.feed(sent[at : at + portion])]
+    bodies += reader.finish()
+    return [span for body in bodies for span in body.protocol.decode([body.content], 1).batch.spans()], reader
+
+
+@pytest.mark.parametrize("portion", [1, 1 << 20])
+def test_what_node_prints(portion: int) -> None:
+    content = "listening on 8080\n" + NODE + NODE.replace("f60002", "f60003") + "bye\n"
+    [span, other], reader = read(content, portion)
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60002",
+        "a1b2c3d4e5f60001",
+    )
+    assert other.span_id == "a1b2c3d4e5f60003"
+    assert (span.service, span.operation, span.kind, span.error) == ("shop-web", "GET /it's", "server", True)
+    assert (span.start_us, span.duration_us) == (START_US, 500)
+    expected = {
+        "http.status_code": 503,
+        "http.url": "http://shop/basket",
+        "ok": False,
+        "big": 12,
+        "list": [1, 2],
+    }
+    assert expected.items() <= span.tags.items()
+    assert span.reporter.attributes["telemetry.sdk.language"] == "node's"
+    assert span.logs[0].fields == {"event": "exception", "exception.type": "OutOfStock"}
+    assert [fault.split(":")[0] for fault in reader.faults] == [
+        "line 1",
+        f"line {2 * NODE.count(chr(10)) + 2}",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["{ a: ", "{ a: }", "{ a: ] }", "{ a: 1 b }", "{ a: [ } ]", "{ a: " + "{ a: " * 100]
+)
+def test_what_node_does_not_print(text: str) -> None:
+    with pytest.raises(BadReport):
+        inspected.to_json(text.encode())
+
+
+def test_words_of_javascript() -> None:
+    text = r"""{ a: undefined, b: null, c: -1.5e3, d: NaN, e: 2026-11-10T08:40:00.000Z, f: [Function: go], g: `x${"y"}`,
+      h: 'a\n\u00e9\x41\'', i: [], j: {}, k: Map(0) {}, l: <ref *1> Span { m: [Circular *1] }, [Symbol(x)]: 1 }"""
+    expected: dict[str, Any] = {
+        "a": None,
+        "b": None,
+        "c": -1500.0,
+        "d": "NaN",
+        "e": "2026-11-10T08:40:00.000Z",
+        "f": None,
+    }
+    expected |= {
+        "g": 'x${"y"}',
+        "h": "a\né" + "A'",
+        "i": [],
+        "j": {},
+        "k": {},
+        "l": {"m": None},
+        "[Symbol(x)]": 1,
+    }
+    assert json.loads(inspected.to_json(text.encode())) == expected
+
+
+DOTNET = """info: Microsoft.Hosting.Lifetime[14]
+      Now listening on: http://localhost:5033
+Activity.TraceId:            7c1e5a90b3d24f6886f0c2d4e6a81b35
+Activity.SpanId:             a1b2c3d4e5f60002
+Activity.TraceFlags:         Recorded
+Activity.ParentSpanId:       a1b2c3d4e5f60001
+Activity.DisplayName:        GET basket/{name?}
+Activity.Kind:               Server
+Activity.StartTime:          2026-11-10T08:40:00.0010000Z
+Activity.Duration:           00:00:07.9412154
+Activity.Tags:
+    url.path: /basket
+    note: a: b
+    empty:
+    baz: [1, 2, 3]
+Activity.StatusCode:         Error
+Activity.StatusDescription:  no stock
+Activity.Events:
+    exception [11/10/2026 8:40:02 AM +00:00]
+        exception.type: OutOfStock
+        exception.stacktrace: OutOfStock
+   at Shop.Basket.Load() in Basket.cs:line 7
+Activity.Links:
+    7c1e5a90b3d24f6886f0c2d4e6a81b36 a1b2c3d4e5f60009
+Instrumentation scope (ActivitySource):
+    Name: Shop
+    Version: 1.4
+Resource associated with Activity:
+    service.name: shop-basket
+    telemetry.sdk.language: dotnet
+
+Activity.Id:          00-7c1e5a90b3d24f6886f0c2d4e6a81b35-a1b2c3d4e5f60003-01
+Activity.ParentId:    00-7c1e5a90b3d24f6886f0c2d4e6a81b35-a1b2c3d4e5f60002-01
+Activity.DisplayName: Load
+Activity.Kind:        Internal
+Activity.StartTime:   2026-11-10T08:40:00.0020000Z
+Activity.Duration:    00:00:00.5000000
+StatusCode : Ok
+Resource associated with Activity:
+    service.name: shop-basket
+info: Shop[0]
+"""
+
+
+@pytest.mark.parametrize("portion", [7, 1 << 20])
+def test_what_dotnet_prints(portion: int) -> None:
+    [span, other], reader = read(DOTNET, portion)
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60002",
+        "a1b2c3d4e5f60001",
+    )
+    assert (span.service, span.operation, span.kind) == ("shop-basket", "GET basket/{name?}", "server")
+    assert (span.start_us, span.duration_us, span.error) == (START_US + 1000, 7_941_215, True)
+    expected = {
+        "url.path": "/basket",
+        "note": "a: b",
+        "empty": "",
+        "baz": "[1, 2, 3]",
+        "otel.scope.name": "Shop",
+    }
+    assert expected.items() <= span.tags.items()
+    [log] = span.logs
+    assert log.time_us == START_US + 2_000_000
+    stack = "OutOfStock\nat Shop.Basket.Load() in Basket.cs:line 7"
+    assert log.fields == {"event": "exception", "exception.type": "OutOfStock", "exception.stacktrace": stack}
+    assert span.references[-1].span_id == "a1b2c3d4e5f60009"
+    assert (other.span_id, other.parent_span_id, other.error) == (
+        "a1b2c3d4e5f60003",
+        "a1b2c3d4e5f60002",
+        False,
+    )
+    assert other.duration_us == 500_000
+    assert len(reader.faults) == 3  # the lines of the log
+    assert reader.found == "output of OpenTelemetry .NET's console exporter"
+
+
+def frame(**more: Any) -> dict[str, Any]:
+    columns: dict[str, list[Any]] = {
+        "traceID": [TRACE, TRACE],
+        "spanID": ["a1b2c3d4e5f60001", "a1b2c3d4e5f60002"],
+        "parentSpanID": ["", "a1b2c3d4e5f60001"],
+        "operationName": ["GET /basket", "load"],
+        "serviceName": ["shop", "basket"],
+        "kind": ["server", "client"],
+        "statusCode": [0, 2],
+        "serviceTags": [[{"key": "host", "value": "a"}], []],
+        "startTime": [START_US / 1000, START_US / 1000 + 0.5],
+        "duration": [9.5, 6],
+        "logs": [
+            [],
+            [{"timestamp": START_US / 1000 + 1, "name": "miss", "fields": [{"key": "m", "value": 1}]}],
+        ],
+        "references": [None, [{"traceID": "ab", "spanID": "cd"}]],
+        "tags": [[{"key": "http.status_code", "value": 200}], None],
+    }
+    columns |= more
+    schema = {"refId": "A", "name": "Trace", "fields": [{"name": name} for name in columns]}
+    return {"schema": schema, "data": {"values": [*columns.values()]}}
+
+
+@pytest.mark.parametrize(
+    "document",
+    [frame(), [frame()], {"results": {"A": {"status": 200, "frames": [frame()]}}}, {"series": [frame()]}],
+)
+def test_what_grafana_shows(document: Any) -> None:
+    [root, load], _ = read(json.dumps(document))
+    assert (root.service, root.operation, root.kind, root.parent_span_id) == (
+        "shop",
+        "GET /basket",
+        "server",
+        None,
+    )
+    assert (root.start_us, root.duration_us) == (START_US, 9500)
+    assert (root.tags["http.status_code"], root.reporter.attributes) == (200, {"host": "a"})
+    assert (load.parent_span_id, load.error, load.start_us) == ("a1b2c3d4e5f60001", True, START_US + 500)
+    assert (load.logs[0].time_us, load.logs[0].fields) == (START_US + 1000, {"event": "miss", "m": 1})
+    assert [one.kind for one in load.references] == ["child_of", "follows_from"]
+
+
+def test_a_frame_of_something_else_is_said() -> None:
+    spans, reader = read(json.dumps({"schema": {"fields": [{"name": "time"}]}, "data": {"values": [[1]]}}))
+    assert not spans
+    assert "frame of Grafana without spans" in reader.faults[0]
