@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,51 @@ def test_what_cannot_be_shown_says_so(open_page: Callable[..., Page]) -> None:
     expect(correlation).to_be_visible()
     page.unroute("**/api/v1/**")
     expect(page.get_by_text("What you see is the last result")).to_have_count(0)
+
+
+def test_an_address_that_can_name_nothing_says_so(open_page: Callable[..., Page]) -> None:
+    said = {
+        "/no%20project/explorer": "There can be no such project",
+        "/no%20project/snapshots": "There can be no such project",
+        "/pages/trace/xyz": "This trace is not held",
+        "/-/trace/xyz": "This trace is not held",
+        "/pages/trace/xyz?snapshot_id=nosuchsnap": "This trace is not kept",
+    }
+    for address, words in said.items():
+        page = open_page(address, expects=("400", "404"))
+        expect(page.get_by_role("heading", name=words)).to_be_visible()
+    for address, words in {
+        "/pages/streams/nosuch": "There is no such stream",
+        "/pages/snapshots/compare?a=nosuchsnap": "This snapshot is not kept",
+    }.items():
+        expect(open_page(address, expects=("404",)).get_by_text(words)).to_be_visible()
+    # What looks like a token stands for the project that it named, and goes out of the address.
+    page = open_page("/0123456789abcdef0123456789abcdef/explorer?query=")
+    expect(page).to_have_url(re.compile(r"/token-\w+/explorer"))
+    expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()
+    # A trace of whatever project.
+    page = open_page("/-/trace/00000000b00c0008")
+    expect(page).to_have_url(re.compile(r"/\w+/trace/00000000b00c0008"))
+    expect(page.get_by_role("treegrid")).to_be_visible()
+
+
+def test_a_long_run_can_be_left(open_page: Callable[..., Page]) -> None:
+    page = open_page("/pages/explorer", expects=("ERR_FAILED",))
+    counted = page.locator(".result strong").first
+    expect(counted).to_have_text("88")
+    page.route(re.compile("/histogram"), lambda route: None)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_text("Still counting")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    expect(page.get_by_text("Stopped: this is the result before")).to_be_visible()
+    expect(counted).to_have_text("88")
+    page.reload()
+    expect(page.get_by_text("Still counting 88 spans")).to_be_visible()
+    page.get_by_role("button", name="Stop", exact=True).click()
+    page.unroute(re.compile("/histogram"))
+    page.get_by_role("button", name="Run it again").click()
+    expect(counted).to_have_text("88")
+    expect(page.get_by_text("Stopped")).to_have_count(0)
 
 
 def test_a_page_on_its_way_is_not_the_one_before(open_page: Callable[..., Page]) -> None:

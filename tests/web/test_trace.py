@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -64,7 +65,8 @@ def spans(served: Satellite) -> None:
         )
     served.client.project("wide").import_(encode_request(wide.build()), format="otlp-protobuf")
     served.client.project("large").import_(encode_request(builder.build()), format="otlp-protobuf")
-    served.client.project("kept").import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
+    for project in ("kept", "tags"):
+        served.client.project(project).import_(encode_request(bookinfo.batch()), format="otlp-protobuf")
 
 
 def test_a_large_trace_scrolls_without_gaps(open_page: Callable[..., Page]) -> None:
@@ -90,7 +92,7 @@ def test_a_large_trace_scrolls_without_gaps(open_page: Callable[..., Page]) -> N
     expect(page.get_by_role("row", selected=True)).to_contain_text(f"row {SPANS - 1}")
     page.wait_for_function(COVERED)
     settled(page)
-    assert sum("/tree" in url for url in asked) <= 7, "what is selected changes no tree"
+    assert sum("/tree" in url for url in asked) <= 8, "what is selected changes no tree"
 
 
 def test_what_follows_a_crowd_comes_without_it(open_page: Callable[..., Page]) -> None:
@@ -112,7 +114,7 @@ def test_a_link_brings_the_rows_around_its_span(open_page: Callable[..., Page]) 
     page = open_page(f"/large/trace/0000000000000b16?span={SPANS:x}", color_scheme="dark")
     expect(page.get_by_role("row", selected=True)).to_contain_text(f"row {SPANS - 1}")
     expect(page.get_by_role("complementary", name="Selected span")).to_contain_text(f"row {SPANS - 1}")
-    expect(page.get_by_role("status").filter(has_text="8,000 of 20,500 rows")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="4,400 of 20,500 rows")).to_be_visible()
     expect(page.get_by_role("treegrid").get_by_role("row", selected=True)).to_be_in_viewport()
     page.wait_for_function(COVERED)
     settled(page)
@@ -135,6 +137,33 @@ def test_what_is_kept_stays(served: Satellite, open_page: Callable[..., Page]) -
     expect(page.get_by_role("treegrid")).to_contain_text("ratings.default: proxy server")
     [kept] = served.client.project("kept").snapshots()
     assert kept["pinned"]
+
+
+def test_the_tags_of_a_span_are_one_stop(open_page: Callable[..., Page]) -> None:
+    page = open_page("/tags/trace/00000000b00c0008?span=0000000b00c00088")
+    panel = page.get_by_role("complementary", name="Selected span")
+    tags = panel.locator("details", has=page.locator("summary", has_text="Tags")).get_by_role("button")
+    expect(tags.nth(1)).to_be_visible()
+    number = tags.count()
+    tags.first.focus()
+    page.keyboard.press("ArrowDown")
+    expect(tags.nth(1)).to_be_focused()
+    page.keyboard.press("End")
+    expect(tags.nth(number - 1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("menuitem", name="Copy value")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tags.nth(number - 1)).to_be_focused()
+    page.keyboard.press("Shift+Tab")
+    expect(panel.locator("summary", has_text="Tags")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(tags.nth(number - 1)).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(panel.locator("summary", has_text="Logs")).to_be_focused()
+    # Letters are the page's.
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("k")
+    expect(page).not_to_have_url(re.compile("span=0000000b00c00088"))
 
 
 def test_the_names_take_the_width_they_are_given(open_page: Callable[..., Page]) -> None:

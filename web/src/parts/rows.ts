@@ -1,8 +1,8 @@
-/* A table is one stop of Tab: arrows, Home, End and the page keys go from row to row, Tab through what the row has. */
+/* A table, or a list of lines with controls, is one stop of Tab: arrows, Home, End and the page keys go from row to row, Tab through what the row has. */
 
 import { plainKey } from "../keys.ts";
 
-const CONTROLS = "a[href], button:not([role]), input";
+const CONTROLS = "a[href]:not([role]), button:not([role]), input";
 const PAGE = 10;
 
 /** The row itself, where it is focusable, and what in it is. */
@@ -12,7 +12,12 @@ function controlsOf(row: Element): HTMLElement[] {
 }
 
 /** For a tbody. A row with `data-apart` is none of its rows: what is in there has stops of its own. `j` and `k` go to it from the whole page. */
-export function rows(body: HTMLElement): () => void {
+export const rows = (body: HTMLElement): (() => void) => oneStop(body, true);
+
+/** For a list on a page where `j` and `k` mean something else. */
+export const lines = (list: HTMLElement): (() => void) => oneStop(list, false);
+
+function oneStop(body: HTMLElement, letters: boolean): () => void {
   let current: Element | undefined;
   const all = (): Element[] => [...body.children].filter((row) => !row.hasAttribute("data-apart") && controlsOf(row).length);
   function settle(): void {
@@ -39,7 +44,8 @@ export function rows(body: HTMLElement): () => void {
     return true;
   }
   function inside(event: KeyboardEvent): void {
-    if (plainKey(event) && all().some((row) => row.contains(event.target as Node)) && go(event.key)) event.preventDefault();
+    const key = plainKey(event);
+    if (key && (letters || key.length > 1) && all().some((row) => row.contains(event.target as Node)) && go(key)) event.preventDefault();
   }
   function anywhere(event: KeyboardEvent): void {
     const key = plainKey(event);
@@ -50,7 +56,7 @@ export function rows(body: HTMLElement): () => void {
   settle();
   body.addEventListener("focusin", focused);
   body.addEventListener("keydown", inside);
-  document.addEventListener("keydown", anywhere);
+  if (letters) document.addEventListener("keydown", anywhere);
   return () => {
     watch.disconnect();
     body.removeEventListener("focusin", focused);

@@ -6,7 +6,8 @@ import type { Kept, LatencyHistogram, Snapshot } from "../../api/types.ts";
 import { bucketOf, edgeUs, type Range } from "../../charts/latency.ts";
 import { rememberQuery } from "../../query/history.ts";
 import { rememberLast } from "../../query/last.ts";
-import { absent, added, isBuiltIn, predicate, quoted, term, termFrom, type Term } from "../../query/terms.ts";
+import { read, type Query } from "../../query/read.ts";
+import { absent, added, isBuiltIn, predicate, quoted, term, type Term } from "../../query/terms.ts";
 import { WINDOWS } from "../../query/windows.ts";
 import { router } from "../../router.svelte.ts";
 import { session } from "../../session.svelte.ts";
@@ -19,11 +20,6 @@ export type Preset = (typeof PRESETS)[number];
 /** Historical layers: value in the address, label, dash of the outline. */
 export const LAYERS = [["1h", "1 hour", "6 3"], ["1d", "1 day", "2 2.5"], ["1w", "1 week", "6 3 1.5 3"]] as const;
 
-interface Parsed {
-  readonly text: string;
-  readonly terms: readonly Term[];
-  readonly notes: readonly string[];
-}
 
 /** Which spans, as endpoints take it. */
 export interface Asked {
@@ -56,7 +52,7 @@ export class ExplorerState {
   #keep: (() => Promise<Snapshot | null>) | null = null;
 
   readonly kept: Ask<Kept>;
-  readonly parsed: Ask<Parsed>;
+  readonly parsed: Ask<Query>;
   readonly histogram: Ask<LatencyHistogram>;
 
   constructor() {
@@ -68,9 +64,9 @@ export class ExplorerState {
       const text = this.text;
       if (text === null) return null;
       return async (signal) => {
-        const found = await get("/api/v1/query", {}, { query: text, lenient: true }, signal);
-        rememberLast(found.predicate);
-        return { text: found.predicate, notes: found.notes ?? [], terms: found.terms.map(termFrom) };
+        const found = await read(text, signal);
+        rememberLast(found.text);
+        return found;
       };
     });
     this.histogram = new Ask(() => {
@@ -186,20 +182,35 @@ export class ExplorerState {
   /** The first answer is on its way for so long that it should be seen: the query is being read, or its spans counted. */
   readonly slow = $derived.by(() => this.histogram.slow || (!this.bounds && (this.parsed.slow || this.kept.slow)));
 
-  /** All spans of the query and the window; null until the query is read, and the snapshot known to be kept: else each part of the page would say that it is not. */
-  readonly bounds: Asked | null = $derived.by(() => {
+  /** Whether anything can be asked: the query was read, or the last one before it; the snapshot is known to be kept, else each part of the page would say that it is not. */
+  get readable(): boolean {
+    return (!this.snapshot || this.shown !== null) && (this.#inherits || this.parsed.value !== undefined);
+  }
+  /** The snapshot has its own query. */
+  get #inherits(): boolean {
+    return this.snapshot !== "" && !this.params.has("query");
+  }
+  readonly #wanted: Asked | null = $derived.by(() => {
     void this.#runs;
     void session.sent;
-    const [parsed, snapshot] = [this.parsed.value, this.snapshot];
-    if (snapshot && !this.shown) return null;
-    if (snapshot) return this.params.has("query") && parsed ? { snapshot, query: parsed.text } : { snapshot };
-    return parsed ? { query: parsed.text, ...this.times } : null;
+    if (!this.readable) return null;
+    const [{ value, running }, snapshot] = [this.parsed, this.snapshot];
+    if (this.#inherits) return { snapshot };
+    if (running || !value) return null;
+    return { query: value.text, ...(snapshot ? { snapshot } : this.times) };
   });
+  /** What nobody wants to wait for. */
+  #stopped: Asked | null = $state.raw(null);
+  /** All spans of the query and the window; null while the query is being read, for what was asked before is none of it, and once it was stopped. */
+  readonly bounds: Asked | null = $derived(this.#wanted === this.#stopped ? null : this.#wanted);
+  get stopped(): boolean {
+    return this.#wanted !== null && !this.bounds;
+  }
   /** The same within the range. */
   readonly ranged: Asked | null = $derived.by(() => {
     const bounds = this.bounds;
     if (!bounds) return null;
-    if (this.preset && !this.histogram.value) return null;
+    if (this.preset && (!this.histogram.value || this.histogram.running)) return null;
     const range = this.range;
     return range ? { ...bounds, min_latency_us: range[0], max_latency_us: range[1] } : bounds;
   });
@@ -246,6 +257,10 @@ export class ExplorerState {
     this.#runs++;
     this.parsed.again();
     if (this.text) rememberQuery(this.text);
+  }
+  /** Ask no more of what was asked last; what was there before stays. */
+  stop(): void {
+    this.#stopped = this.#wanted;
   }
   /** Brushing adjusts; it is no step to go back over. */
   setRange(range: Range | null): void {

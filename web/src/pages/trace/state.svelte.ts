@@ -13,8 +13,8 @@ import { indexOf, merged, rowsOf } from "./tree.ts";
 
 /** So many rows are there without being asked for; the others are asked for by hand. */
 const BY_THEMSELVES = 20_000;
-/** Rows of a page. */
-const PAGE = 4000;
+/** Rows of the first answer: more than a window shows; and of a page of the others. */
+const [FIRST, PAGE] = [400, 4000];
 
 export class TraceState {
   readonly answer: Ask<TraceTree>;
@@ -40,8 +40,8 @@ export class TraceState {
 
   constructor() {
     this.answer = new Ask(() => {
-      const [named, source] = [this.#named, this.#source];
-      return named && ((signal) => get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, source, signal));
+      const [named, source] = [this.named, this.#source];
+      return named && ((signal) => get("/api/v1/projects/{project}/traces/{trace_id}/tree", named, { ...source, limit: FIRST }, signal));
     });
     // The first rows are drawn at once, the others come behind; of a trace of very many, those around the span of the address.
     $effect(() => {
@@ -53,22 +53,23 @@ export class TraceState {
     });
     $effect(() => () => (this.#growing = undefined));
     this.detail = new Ask(() => {
-      const [named, source, span_id] = [this.#named, this.#source, this.#selectedId];
+      const [named, source, span_id] = [this.named, this.#source, this.#selectedId];
       return named && span_id ? (signal) => get("/api/v1/projects/{project}/traces/{trace_id}/spans/{span_id}", { ...named, span_id }, source, signal) : null;
     });
     this.spans = new Ask(() => {
-      const [named, source] = [this.#named, this.#source];
+      const [named, source] = [this.named, this.#source];
       return named && this.#searching ? (signal) => allSpans(named, source, signal) : null;
     });
     this.matching = new Ask(() => {
-      const [named, find, source] = [this.#named, this.find, this.#source];
+      const [named, find, source] = [this.named, this.find, this.#source];
       return named && isQuery(find) ? (signal) => spansOf(named, find, source, signal) : null;
     });
   }
 
   readonly #asked: string = $derived(router.place.rest[0] ?? "");
-  get #named(): Named | null {
-    return this.#asked ? { project: router.project, trace_id: this.#asked } : null;
+  /** The trace of the address; null when it names none, or none of a certain project. */
+  get named(): Named | null {
+    return this.#asked && router.project !== "-" ? { project: router.project, trace_id: this.#asked } : null;
   }
   get #source(): { snapshot?: string } {
     const snapshot = router.params.get("snapshot_id");
@@ -134,7 +135,7 @@ export class TraceState {
   }
   /** The next page of rows that are missing: of this gap, or of the first there is. */
   async more(gap: Gap | undefined = this.#gaps.values().next().value?.[0]): Promise<void> {
-    if (gap) await this.#bring({ row: gap.from, limit: Math.min(PAGE, gap.to - gap.from) });
+    if (gap) await this.#bring({ row: gap.from, limit: Math.min(PAGE - (gap.from % PAGE), gap.to - gap.from) });
   }
   async #seek(span: string): Promise<void> {
     this.#far = true;
@@ -144,7 +145,7 @@ export class TraceState {
   }
   /** More rows to those that are here; asked for again while there is no time to answer. What went wrong is told. */
   async #bring(which: { row: number; limit: number } | { span: string; limit: number }): Promise<Failure | null> {
-    const [named, tree] = [this.#named, this.answer.value];
+    const [named, tree] = [this.named, this.answer.value];
     if (!named || !tree?.next_cursor || this.loading) return null;
     this.#growing = tree;
     this.unloaded = "";
