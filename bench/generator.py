@@ -47,6 +47,8 @@ class Load(msgspec.Struct, frozen=True):
     """Calls at a time on each connection; over HTTP/1 so many connections instead, with one request each."""
     form: str = "lightstep"
     """One of FORMS."""
+    seed: int = 0
+    """Of the ids, so that two loads have the same; 0 for ids that no other load has."""
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ class _Generator:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._form = FORMS[load.form]
-        seed, now_s = secrets.randbits(63), time.time_ns() // 10**9
+        seed, now_s = load.seed or secrets.randbits(63), time.time_ns() // 10**9
         self._source: Reports | PatchedRequests
         if load.form == "lightstep":
             self._source = Reports(load.token, load.spans, seed=seed, now_s=now_s)
@@ -162,6 +164,7 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=4)
     parser.add_argument("--in-flight", type=int, default=8, help="calls at a time on each connection")
     parser.add_argument("--form", default="lightstep", choices=FORMS, help="what to send")
+    parser.add_argument("--seed", type=int, default=0, help="of the ids; 0 for a fresh one")
     given = parser.parse_args()
     if not given.seconds and not given.reports:
         parser.error("say --seconds or --reports")
@@ -175,6 +178,7 @@ def main() -> None:
         given.connections,
         given.in_flight,
         given.form,
+        given.seed,
     )
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         outcome = runner.run(_Generator(load).run())

@@ -36,6 +36,8 @@ ROWS = (
 
 SERVICE, RARE, COMMON = "reviews", ("http.status_code", "503"), ("http.method", "GET")
 NEWEST = 20
+SEED = 1
+"""Both hold the same traces, so that both can be asked for each."""
 HOUR_US = 3_600_000_000
 
 
@@ -124,7 +126,8 @@ def _questions(bench: Workbench, program: Path, satellite: Server) -> Iterator[F
         spans = 0
         for server in (satellite, peer):
             reports = bench.held_spans // 100
-            load = Load(server.ports["grpc_plain_port"], "", PROJECT, reports=reports, form="otlp-grpc")
+            port = server.ports["grpc_plain_port"]
+            load = Load(port, "", PROJECT, reports=reports, form="otlp-grpc", seed=SEED)
             spans = generate(load).spans
         settle(satellite, PROJECT)
         until = time.perf_counter() + STORED_SECONDS_MAX
