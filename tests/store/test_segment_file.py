@@ -60,7 +60,7 @@ def test_a_file_answers_as_memory_does(
     after = file.segment(before.dead)
     assert after.sealed is sealed
     assert after.nbytes < 10_000 < file.nbytes
-    for plan in (ALL, *(answer.plan for answer in bookinfo.ANSWERS), tag("http.status_code", "503")):
+    for plan in (ALL, *(answer.plan for answer in bookinfo.ANSWERS[::3]), tag("http.status_code", "503")):
         assert answers_of(after, plan) == answers_of(before, plan)
     assert after.spans(range(len(after))) == before.spans(range(len(before)))
     assert after.marks.tolist() == before.marks.tolist()
