@@ -24,7 +24,7 @@ from mock_lightstep_satellite.errors import Unreachable
 from satellite.api.operations import Listener
 from satellite.app import App
 from satellite.cli.serve import show
-from satellite.errors import BadQuery, SatelliteError, StoreFailed
+from satellite.errors import BadQuery, NotFound, SatelliteError, StoreFailed
 from satellite.settings import SECOND_PORTS, load
 
 COMMAND = [sys.executable, "-c", "from mock_lightstep_satellite.cli import main; main()"]
@@ -70,7 +70,13 @@ def test_version() -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(StoreFailed("no"), 1), (BadQuery("no"), 2), (Unreachable("no", hint="start it"), 3)]
+    ("error", "code"),
+    [
+        (NotFound("no"), 1),
+        (BadQuery("no"), 2),
+        (StoreFailed("no"), 3),
+        (Unreachable("no", hint="start it"), 3),
+    ],
 )
 def test_errors_are_one_line_a_hint_and_an_exit_code(
     error: SatelliteError, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
