@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -128,13 +129,20 @@ class Standing:
         if self.mark is None or self.mark >= mark:
             return False
         arrived = replace(self._plan, since=max(self._plan.since, self.mark), until=mark)
-        number = self._crowd.source.count(self._crowd.project, arrived)
+        lacking = math.inf if self._enough is None else self._enough - self.count
+        # The page at once spares those who are woken the way here and back.
+        page = None
+        if not self.count and lacking <= mark - arrived.since:
+            page = self._find(arrived)
+        number = self._crowd.source.count(self._crowd.project, arrived) if page is None else page.total
         if not number and not self.count:
             self._none_until = max(self._plan.since, mark)
+        if page is None and number and lacking <= number:
+            page = self._find(replace(self._plan, since=self._none_until))
+        if page is not None:
+            self._found = mark, page
         self.count += number
         self.mark = mark
-        if number and self._enough is not None and self.count >= self._enough:
-            self._found = mark, self._find()  # spares those who are woken the way here and back
         return number > 0
 
     def tell(self) -> None:
@@ -165,15 +173,15 @@ class Standing:
             page = self._found[1]
         else:
             if self._page is None or self._page[0] != mark:
-                self._page = mark, in_worker(self._crowd.arrivals, self._find)
+                plan = replace(self._plan, since=self._none_until)
+                self._page = mark, in_worker(self._crowd.arrivals, lambda: self._find(plan))
             page = await asyncio.shield(self._page[1])
         if page.total != self.count and mark == self.mark:
             self.count = page.total
             self._page = self._found = None  # it may change without an arrival
         return page
 
-    def _find(self) -> Page:
-        plan = replace(self._plan, since=self._none_until)
+    def _find(self, plan: Plan) -> Page:
         return self._crowd.source.find(self._crowd.project, plan, order="arrival", limit=self._spans_max)
 
 
