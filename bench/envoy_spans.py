@@ -173,10 +173,10 @@ class Reports:
     """Reports with ids that no other has; those of one seed come in the same order each time."""
 
     def __init__(self, token: str, spans: int, *, seed: int, now_s: int) -> None:
-        """Reports of `spans` spans each for one access token, all started in the second `now_s`."""
+        """Reports of `spans` spans each for one access token, all started in the second `now_s`, until it is changed."""
         self._layouts = layouts(token, spans)
         self._random = np.random.default_rng(seed)
-        self._now_s = now_s
+        self.now_s = now_s
         self._turn = 0
         self.spans = spans
 
@@ -199,7 +199,7 @@ class Reports:
         normal = self._random.standard_normal(shape, np.float32)
         duration_us = np.clip(_MEDIAN_US * np.exp(normal), _SHORTEST_US, _LONGEST_US).astype(np.uint64)
         nanos = self._random.integers(1 << 28, 10**9, shape, np.uint64)
-        seconds = np.full(shape, self._now_s, np.uint64)
+        seconds = np.full(shape, self.now_s, np.uint64)
         words = hex_digits(self._ids((*shape, 3)))
         filled: list[tuple[bytes, Bytes]] = [
             (_TRACE, np.repeat(_varints(trace_ids, 10), per_trace, axis=1)[:, :spans]),

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from satellite.model.codes import codes_of, picked, recoded, used_of
 from satellite.model.logs import decode_log
 from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.span import PARENT_TAG, Log, Reference, ReporterView, Span, TagValue
@@ -161,10 +162,10 @@ class SpanBatch:
             encoded = pa.concat_arrays(parts).dictionary_encode()
             joint[dictionary] = encoded.dictionary
             mapping = encoded.indices.to_numpy()
-            codes = [_codes(batch.rows.column(column)) for batch in batches]
+            codes = [codes_of(batch.rows.column(column)) for batch in batches]
             bases = np.cumsum([0, *(len(part) for part in parts[:-1])])
             moved = np.concatenate([mapping[code + base] for code, base in zip(codes, bases, strict=True)])
-            columns[column] = _recode(columns[column], moved)
+            columns[column] = recoded(columns[column], moved)
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **joint)
 
     def compact(self) -> SpanBatch:
@@ -173,10 +174,10 @@ class SpanBatch:
         kept: dict[str, pa.BinaryArray] = {}
         for dictionary, column in _DICTIONARIES.items():
             values = getattr(self, dictionary)
-            codes = _codes(columns[column])
-            used, places = _used(codes, len(values))
+            codes = codes_of(columns[column])
+            used, places = used_of(codes, len(values))
             kept[dictionary] = values.take(pa.array(used))
-            columns[column] = _recode(columns[column], places)
+            columns[column] = recoded(columns[column], places)
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **kept)
 
     def bare(self) -> SpanBatch:
@@ -201,7 +202,7 @@ class SpanBatch:
         lists = self.rows.column("tags")
         counts = np.diff(lists.offsets.to_numpy())
         flat = np.insert(
-            codes[_codes(lists)],
+            codes[codes_of(lists)],
             np.repeat(np.cumsum(counts), len(tags)),
             np.tile(codes[known:], len(self)),
         )
@@ -262,12 +263,12 @@ def spans_of(parts: Sequence[tuple[SpanBatch, Sequence[int]]], marks: Sequence[i
     table = pa.concat_batches([piece for batch, rows in parts for piece in _pieces(batch.rows, rows)])
     columns = {name: table.column(name).to_pylist() for name in SCHEMA.names if name != "tags"}
     lists = table.column("tags")
-    codes, bounds = _codes(lists), lists.offsets.to_numpy() - lists.offsets[0].as_py()
+    codes, bounds = codes_of(lists), lists.offsets.to_numpy() - lists.offsets[0].as_py()
     tags: list[tuple[str, TagValue]] = []
     done = 0
     for batch, rows in parts:
         done += len(rows)
-        used, places = _used(codes[len(tags) : bounds[done]], len(batch.tags))
+        used, places = used_of(codes[len(tags) : bounds[done]], len(batch.tags))
         distinct = [_decode_tag(encoded) for encoded in batch.tags_at(used).to_pylist()]
         tags += [distinct[place] for place in places.tolist()]
     columns["tags"] = [tags[begin:end] for begin, end in pairwise(bounds.tolist())]
@@ -279,60 +280,6 @@ def _pieces(table: pa.RecordBatch, rows: Sequence[int]) -> list[pa.RecordBatch]:
     if len(rows) > _FEW:
         return [table.take(pa.array(rows, pa.int64()))]
     return [table.slice(row, 1) for row in rows]
-
-
-def picked(values: pa.BinaryArray, codes: npt.NDArray[np.int32]) -> pa.BinaryArray:
-    """The values at ascending places; without copying where they are neighbours."""
-    if len(codes) and int(codes[-1]) - int(codes[0]) + 1 == len(codes):
-        return values.slice(int(codes[0]), len(codes))
-    return values.take(pa.array(codes))
-
-
-def _codes(column: pa.Array) -> npt.NDArray[np.int32]:
-    """The codes of a column, of all lists together for a list column."""
-    values = column.flatten() if pa.types.is_list(column.type) else column
-    return np.asarray(values)
-
-
-def _used(codes: npt.NDArray[np.int32], size: int) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]:
-    """(those of `size` codes that occur, ascending; of each occurrence the place in them)."""
-    if 8 * len(codes) < size:  # few rows of many: what they do not use is not touched
-        ordered = np.sort(codes)
-        used = ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(codes) else ordered
-        return used, np.searchsorted(used, codes).astype(np.int32)
-    occurs = np.zeros(size, np.bool_)
-    occurs[codes] = True
-    used = np.flatnonzero(occurs).astype(np.int32)
-    place = np.empty(size, np.int32)
-    place[used] = np.arange(len(used), dtype=np.int32)
-    return used, place.take(codes)
-
-
-def _recode(column: pa.Array, codes: npt.NDArray[np.int32]) -> pa.Array:
-    """The column with other codes, same lists."""
-    values = pa.array(codes, pa.int32())
-    if not pa.types.is_list(column.type):
-        return values
-    offsets = column.offsets.to_numpy()
-    return pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), values)
-
-
-def same_lists(column: pa.ListArray, size: int) -> npt.NDArray[np.bool_]:
-    """For each of the first `size` lists whether it equals the one `size` further on."""
-    values = column.flatten()
-    if not pa.types.is_integer(values.type):
-        values = values.dictionary_encode().indices
-    flat = np.asarray(values)
-    offsets = column.offsets.to_numpy().astype(np.int64)
-    offsets -= offsets[0]
-    lengths = np.diff(offsets)
-    equal: npt.NDArray[np.bool_] = lengths[:size] == lengths[size:]
-    rows = np.repeat(np.arange(size), np.where(equal, lengths[:size], 0))
-    starts = np.cumsum(np.where(equal, lengths[:size], 0)) - np.where(equal, lengths[:size], 0)
-    within = np.arange(len(rows)) - starts[rows]
-    differs = flat[offsets[rows] + within] != flat[offsets[rows + size] + within]
-    equal[rows[differs]] = False
-    return equal
 
 
 def trace_text(high: int, low: int) -> str:

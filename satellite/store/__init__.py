@@ -11,7 +11,8 @@ upper halves beside one lower half are n traces, with or without spans that lack
 An engine may be shared by several satellites (`satellite.storage.Engine.shared`). What one acknowledged all see, and a
 report that came after a mark was taken anywhere has higher ones everywhere. But two satellites that write at the same
 moment may become visible in another order than that of their marks: `since` may miss a span that was on its way when
-the mark was taken. A span sent to two at the same moment is there twice until one of them sees the other's.
+the mark was taken. A span sent to two at the same moment is there twice until one of them sees the other's
+(docs/scaling.md says how long).
 """
 
 from __future__ import annotations

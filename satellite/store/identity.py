@@ -27,9 +27,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from satellite.model.codes import same_lists
 from satellite.model.reporter import decode_reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import SCHEMA, Marks, SpanBatch, decode_extra, same_lists
+from satellite.model.spans import SCHEMA, Marks, SpanBatch, decode_extra
 
 Keys = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,9 @@ class Standing:
         return Ledger(self.received, stored, dropped, evicted, dropped.get("duplicate", 0))
 
 
-def standings(connection: Connection, names: Sequence[str] | None = None, *, pooled: bool) -> list[Standing]:
+def standings(
+    connection: Connection, names: Collection[str] | None = None, *, pooled: bool
+) -> list[Standing]:
     """How these projects stand (None: all), by name; those that nobody ever heard of and that are gone are left out."""
     if names is not None and not names:
         return []
@@ -75,7 +77,13 @@ def newest(connection: Connection, names: Sequence[str]) -> dict[str, int]:
     return {by_number[row["project"]]: row["mark"] for row in found.to_pylist()}
 
 
-def commit(
+def commit(connection: Connection, *rows: str) -> None:
+    """Rows that make what they say count, all at once. Raises StoreFailed."""
+    token = f"insert_deduplication_token = '{connection.token()}'"  # two commits may say the same
+    connection.run(f"INSERT INTO commits SETTINGS {token} VALUES {', '.join(rows)}")
+
+
+def row(
     number: int,
     seat: int,
     name: str,
@@ -87,7 +95,7 @@ def commit(
     floor: int = 0,
     forgotten: int = -1,
 ) -> str:
-    """A row, as VALUES has it."""
+    """One for `commit`, as VALUES has it."""
     given = dropped or {}
     reasons = ", ".join(map(text, given))
     counts = ", ".join(f"toInt64({count})" for count in given.values())

@@ -1,13 +1,15 @@
 """One project as a satellite that writes to it knows it: how far it got, its ledger, and what came lately.
 
 What other satellites of a pool committed is learnt before anything is decided (`learn`). Two may still take the same span at
-the same moment, neither having seen the other's. Whoever gave the higher mark finds that out when it learns next, and
-lets its own go.
+the same moment, neither having seen the other's: twins. Whoever gave the higher mark finds that out when it learns next, and
+lets its own go. Whoever else sees them gives it a minute; then its satellite is gone, or hears nothing of this project, and
+no statement of it can be under way. Others may have seen them, too: each waits as many seconds more as its seat has for a number, so
+that the first has done it when the next looks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -15,18 +17,21 @@ import pyarrow as pa
 
 from satellite.model.spans import Marks, SpanBatch, SpanBuilder
 from satellite.store import Written
-from satellite.store.clickhouse import literal
+from satellite.store.clickhouse import commits, literal
 from satellite.store.clickhouse.columns import IDENTITY, WHOLE, batch_of, table_of
-from satellite.store.clickhouse.commits import Standing, commit
+from satellite.store.clickhouse.commits import Standing
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.predicates import SEATS, Moment
-from satellite.store.distinct import distinct
+from satellite.store.clickhouse.seats import LEASE_SECONDS
 from satellite.store.identity import Identities, Keys, Mask, same_content, span_of
 from satellite.store.recall.recent import Marked, RecentIds, Remembered
 from satellite.store.recall.settle import Held, Settled, settle
 
 MOST_RECENT = 2**21
 """Identities remembered for finding duplicates, whatever the window: 32 MiB a project."""
+
+TWIN_SECONDS = LEASE_SECONDS
+"""For a satellite to let go of its twin (ours)."""
 
 _READ_SPANS = 65_536
 
@@ -56,6 +61,8 @@ class Project:
     window_ns: int
     connection: Connection
     remembered: Remembered
+    clock_seconds: Callable[[], float]
+    """Monotonic."""
     stored: int = 0
     """Counted only by a satellite that is alone."""
 
@@ -69,10 +76,8 @@ class Project:
         """Of the recent spans those that are parts or have some, by `span_of` their keys."""
         self.pending = Pending()
         self._pending_gone: set[int] = set()
-        self.twins: list[tuple[int, int]] = []
-        """Marks of our own spans, and higher ones of other satellites that took the same: theirs to let go of."""
-        self._awaited: dict[int, int | None] = {}
-        """Who held their seats when they were found."""
+        self.twins: list[tuple[float, int, int]] = []
+        """Until when another satellite may let go of a span, its mark, and the lower mark of the same span; the next to be due first."""
         self._step = SEATS if self.seat else 1
         self._learnt: dict[int, int] = {}
         """Up to which mark of each seat it is known what came lately."""
@@ -92,7 +97,7 @@ class Project:
     def learn(self, standing: Standing, now_ns: int | None = None) -> None:
         """What is in the tables now, by whomever; `now_ns` when what is decided next arrived, None: after the last.
 
-        What of this satellite's own spans another one has, too, is then pending to go.
+        Twins that are this satellite's to let go of are then pending to go.
         """
         if self.seat:
             self.mark = max(self.mark, standing.moment.mark)
@@ -107,6 +112,8 @@ class Project:
         self._learnt = reached
         if behind and self.window_ns:
             self._learn_rows(behind, now_ns)
+        if self.twins:
+            self._settle_twins()
 
     def _learn_rows(self, behind: list[tuple[int, int, int]], now_ns: int | None) -> None:
         here = self.moment.condition
@@ -128,37 +135,36 @@ class Project:
             batch = batch_of(rows)
             marks = np.asarray(rows["mark"].combine_chunks()).astype(np.int64)
             keys = Identities.of(batch).keys()
-            if self.seat:
-                self._let_go_of_twins(keys, marks)
-            self._remember(batch, keys, marks, rows["arrived_ns"][-1].as_py())
+            kept = np.flatnonzero(~self._twins(keys, marks)) if self.seat else np.arange(len(keys))
+            if len(kept):
+                self._remember(batch.take(kept), keys[kept], marks[kept], rows["arrived_ns"][-1].as_py())
             first = int(marks[-1])
             if rows.num_rows < _READ_SPANS:
                 return
 
-    def _let_go_of_twins(self, keys: Keys, marks: Marked) -> None:
-        """Of our own spans those that another satellite took, too, and gave a lower mark."""
-        ours = self.recent.marks(keys, 0)
-        twins = (ours > 0) & (ours % SEATS == self.seat) & (marks % SEATS != self.seat)
-        ours, theirs = ours[twins], marks[twins]
-        mine = ours > theirs
-        self.twins += zip(ours[~mine].tolist(), theirs[~mine].tolist(), strict=True)
-        self._let_go_of(ours[mine], theirs[mine])
+    def _twins(self, keys: Keys, marks: Marked) -> Mask:
+        """Which of these rows are twins of others with lower marks; what of all twins is ours to let go of, we do."""
+        _, firsts, which = np.unique(keys, return_index=True, return_inverse=True)
+        others = self.recent.marks(keys, 0)
+        others = np.where(others > 0, others, marks[firsts][which])
+        twins = np.flatnonzero(others != marks)
+        twins = twins[self._alive(others[twins])]
+        found = np.zeros(len(marks), np.bool_)
+        found[twins] = others[twins] < marks[twins]
+        kept, gone = np.minimum(others, marks)[twins], np.maximum(others, marks)[twins]
+        ours = gone % SEATS == self.seat
+        self._let_go_of(gone[ours], kept[ours])
+        due = self.clock_seconds() + TWIN_SECONDS + self.seat
+        self.twins += ((due, *pair) for pair in np.transpose([gone, kept])[~ours].tolist())
+        return found
 
-    def settle_twins(self, holders: Mapping[int, int]) -> None:
-        """Let go of what others should let go of and cannot: they gave up their seats. Else they do, however long they take.
-
-        `holders` are those that hold a seat now. A seat that another took since the twin was found was given up, too.
-        """
-        pairs = np.array(self.twins, np.int64).reshape(-1, 2)
-        pairs = pairs[self._alive(pairs[:, 0]) & self._alive(pairs[:, 1])]
-        seats = pairs[:, 1] % SEATS
-        self._awaited = {
-            seat: self._awaited.get(seat, holders.get(seat)) for seat in distinct(seats).tolist()
-        }
-        given_up = [seat for seat, who in self._awaited.items() if who is None or who != holders.get(seat)]
-        ours_to_do = np.isin(seats, given_up)
-        self.twins = [(ours, theirs) for ours, theirs in pairs[~ours_to_do].tolist()]
-        self._let_go_of(pairs[ours_to_do, 1], pairs[ours_to_do, 0])
+    def _settle_twins(self) -> None:
+        """Let go of what others should have let go of and did not in time."""
+        now = self.clock_seconds()
+        due = [pair for at, *pair in self.twins if at <= now]
+        self.twins = self.twins[len(due) :]
+        gone, kept = np.array(due, np.int64).reshape(-1, 2).T
+        self._let_go_of(gone, kept)
 
     def _let_go_of(self, gone: Marked, kept: Marked) -> None:
         """Of pairs of spans that are one, if both are still there."""
@@ -259,10 +265,10 @@ class Project:
         whole = SpanBatch.concat(batches).compact()
         return table_of(self.moment.project, whole, marks, arrived_ns)
 
-    def commit(self) -> str:
-        """The row that makes what is pending count."""
+    def commit_row(self) -> str:
+        """What makes all that is pending count."""
         pending = self.pending
-        return commit(
+        return commits.row(
             self.moment.project,
             self.seat,
             self.name,
@@ -290,10 +296,10 @@ class Project:
             standing, moment=moment, received=standing.received + pending.received, dropped=dropped
         )
 
-    def evicted_up_to(self, floor: int, stored: int) -> None:
-        """Spans up to this mark are gone; so many are left."""
+    def evicted_up_to(self, floor: int) -> None:
+        """Spans up to this mark are gone."""
         self.standing = replace(self.standing, moment=self.moment._replace(floor=floor))
-        self.stored = stored
+        self.stored = 0
         if floor >= self.mark:
             self.recent.clear()
             self.parts.clear()

@@ -22,8 +22,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from satellite.errors import StoreFailed
+from satellite.model.codes import picked
 from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
-from satellite.model.spans import SCHEMA, SpanBatch, picked
+from satellite.model.spans import SCHEMA, SpanBatch
 from satellite.store.durable.files import write_whole
 from satellite.store.recall.fingerprints import Prints
 from satellite.store.recall.segment import Segment

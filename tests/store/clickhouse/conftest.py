@@ -88,7 +88,7 @@ def emptied(store: ClickHouseStore) -> None:
     """As it was when it was made; to drop its projects would have ClickHouse write what is left anew."""
     for table in TABLES:
         store.connection.run(f"TRUNCATE TABLE {table}")
-    store._take_stock()
+    store._projects.take_stock()
 
 
 class ClickHouse:

@@ -53,7 +53,7 @@ class TestCluster(StoreConformance):
     @pytest.fixture
     def store(self, joined: ClickHouseStore) -> ClickHouseStore:
         """An empty engine."""
-        joined._errand(joined._projects.clear)
+        joined._errand(joined._projects.known.clear)
         for table in TABLES:
             joined.connection.run(f"TRUNCATE TABLE {joined.connection.tables.own(table)}")
         return joined
@@ -107,7 +107,7 @@ def test_the_next_satellite_knows_the_cluster_by_its_tables(
 
 def test_both_shards_have_spans_and_a_trace_is_on_one(joined: ClickHouseStore) -> None:
     joined.write("split", numbered(60), arrived_ns=NOW_NS)
-    number = joined._projects["split"].moment.project
+    number = joined._projects.known["split"].moment.project
     shards = joined.connection.ask(
         f"SELECT trace_low, groupUniqArray(shardNum()) AS shards FROM spans WHERE project = {number} GROUP BY trace_low"
     ).to_pylist()
@@ -120,7 +120,7 @@ def test_whoever_takes_a_seat_again_deletes_without_looking(
     clickhouse: ClickHouse, joined: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = opened(clickhouse)
-    number = left._number
+    number = left._projects.seat_number
     left.close()
     said: list[str] = []
     run = Connection.run
@@ -131,7 +131,7 @@ def test_whoever_takes_a_seat_again_deletes_without_looking(
 
     monkeypatch.setattr(Connection, "run", noted)
     taken = opened(clickhouse)
-    assert taken._number == number
+    assert taken._projects.seat_number == number
     taken.close()
     for table in ("spans", "gone"):
         assert any(

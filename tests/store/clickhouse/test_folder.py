@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from satellite.query.plan import ALL
-from satellite.store.clickhouse import columns, engine, schema
+from satellite.store.clickhouse import columns, eviction, schema
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.commits import number_of
 from satellite.store.clickhouse.connection import Connection
@@ -60,7 +60,7 @@ def test_nothing_is_lost_or_doubled_when_it_is_opened_again(packages: str, tmp_p
 def test_the_oldest_go_when_the_budget_is_full(
     packages: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engine, "BUDGET_INSERTS", 4)
+    monkeypatch.setattr(eviction, "BUDGET_INSERTS", 4)
     store = opened_at(tmp_path, retention=Retention(disk_bytes_per_project=1, disk_overrides={"kept": 2**40}))
     try:
         for i in range(6):
@@ -96,10 +96,10 @@ def test_spans_go_when_their_time_is_up(packages: str, tmp_path: Path) -> None:
         } == {"short": [0, 0, 10], "long": [10, 10, 10], "other": [0, 10, 10]}
         assert stats(store, "other").ledger.evicted == 10
         assert_balanced(store)
-        assert store._holdings.count("spans", "1") == 60
-        floors = [home.moment.floor for home in store._projects.values()]
-        store._errand(store._keep_times)  # nothing more is due
-        assert [home.moment.floor for home in store._projects.values()] == floors
+        assert store._projects.holdings.count("spans", "1") == 60
+        floors = [home.moment.floor for home in store._projects.known.values()]
+        store._errand(store._eviction.keep_times)  # nothing more is due
+        assert [home.moment.floor for home in store._projects.known.values()] == floors
     finally:
         store.close()
 

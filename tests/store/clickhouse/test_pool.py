@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, nullcontext
 from functools import partial
 
 import pytest
@@ -17,11 +17,12 @@ from satellite.errors import StoreFailed
 from satellite.explore.snapshots import Snapshots
 from satellite.explore.streams import Streams
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse import engine, schema, seats
+from satellite.store.clickhouse import engine, project, projects, schema, seats
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.engine import TABLES, ClickHouseStore
 from satellite.store.clickhouse.inbox import Arrival, Errand
 from satellite.store.clickhouse.predicates import SEATS
+from satellite.store.clickhouse.projects import unheard_of
 from satellite.store.clickhouse.server import Server
 from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
@@ -54,7 +55,8 @@ def pool(clickhouse: ClickHouse) -> Iterator[tuple[ClickHouseStore, ClickHouseSt
 def both(pool: tuple[ClickHouseStore, ClickHouseStore]) -> tuple[ClickHouseStore, ClickHouseStore]:
     """Two stores on empty tables."""
     for store in pool:
-        store._errand(store._projects.clear)
+        store._errand(store._projects.known.clear)
+        store._errand(store._projects._unsettled.clear)
     for table in TABLES:
         pool[0].connection.run(f"TRUNCATE TABLE {table}")
     return pool
@@ -107,78 +109,104 @@ def look(*stores: ClickHouseStore) -> None:
 
 
 def _look(store: ClickHouseStore) -> None:
-    store._unsettled.add("p")  # in the thread that writes: nobody else changes it meanwhile
-    store._idle()
+    store._projects._unsettled["p"] = 0.0  # in the thread that writes: nobody else changes it meanwhile
+    store._tend()
+
+
+@pytest.fixture
+def twins(
+    both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+) -> tuple[ClickHouseStore, ClickHouseStore]:
+    """Two that took the same 20 spans beside one they know of, and saw nothing of the other; whose marks are lower is the first. They do not look by themselves."""
+    monkeypatch.setattr(projects, "LOOK_SECONDS", 2.0**30)
+    for store in both:
+        store.write("p", one(span_id=99), arrived_ns=NOW_NS)
+    with monkeypatch.context() as blind:
+        for store in both:
+            home = store._projects.known["p"]
+            blind.setattr(store._projects, "looked_at", lambda names, now_ns=None, home=home: {"p": home})
+        for store in both:
+            assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (20, 0, 0, 0)
+    assert both[0].count("p", ALL) == 41
+    lower, higher = sorted(both, key=lambda store: store._projects.known["p"].own)
+    return lower, higher
+
+
+@pytest.fixture
+def a_minute_later(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """When it is called, twins that are found have been there for so long."""
+    return lambda: monkeypatch.setattr(project, "TWIN_SECONDS", -SEATS)
+
+
+def assert_each_once(store: ClickHouseStore) -> None:
+    assert store.count("p", ALL) == 21
+    assert stats(store).ledger.dropped == {"duplicate": 21}
+    assert_balanced(store)
 
 
 def test_a_span_taken_by_two_at_the_same_moment_is_one_soon(
-    both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
+    twins: tuple[ClickHouseStore, ClickHouseStore],
+) -> None:
+    lower, higher = twins
+    look(lower, lower, lower)  # the other is slow: it is not dead
+    assert lower.count("p", ALL) == 41
+    look(higher, lower)
+    for store in twins:
+        assert_each_once(store)
+    for store in twins:  # both know the one that is left
+        assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (0, 20, 0, 0)
+
+
+@pytest.mark.parametrize("retaken", [False, True])
+def test_what_a_satellite_took_too_that_is_gone_goes(
+    clickhouse: ClickHouse,
+    both: tuple[ClickHouseStore, ClickHouseStore],
+    monkeypatch: pytest.MonkeyPatch,
+    a_minute_later: Callable[[], None],
+    retaken: bool,
 ) -> None:
     first, second = both
-    for store in both:
-        store.write("p", one(span_id=99), arrived_ns=NOW_NS)
-    with monkeypatch.context() as blind:  # neither sees what the other does
-        for store in both:
-            home = store._projects["p"]
-            blind.setattr(store, "_looked_at", lambda names, now_ns=None, home=home: {"p": home})
-        for store in both:
-            assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (20, 0, 0, 0)
-            store._unsettled.clear()
-    assert first.count("p", ALL) == 41
-    higher = max(both, key=lambda store: store._projects["p"].own)
-    (lower,) = {*both} - {higher}
-    look(lower, lower, lower)  # the other is slow, and has its seat: it is not dead
-    assert first.count("p", ALL) == 41
-    look(higher, lower)
-    assert first.count("p", ALL) == second.count("p", ALL) == 21
-    assert not lower._projects["p"].twins
-    assert stats(first).ledger.dropped == {"duplicate": 21}
-    assert_balanced(second)
-
-
-def test_what_a_dead_satellite_took_too_goes(
-    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = both[0]
     dead = joined(clickhouse)
     first.write("p", one(span_id=99), arrived_ns=NOW_NS)
     with monkeypatch.context() as blind:  # it takes the same, sees nothing of it, and ends
         blind.setattr(
-            dead, "_looked_at", lambda names, now_ns=None: {"p": dead._home(engine._unheard_of("p"))}
+            dead._projects,
+            "looked_at",
+            lambda names, now_ns=None: {"p": dead._projects._home(unheard_of("p"))},
         )
         assert fates(dead.write("p", one(span_id=99), arrived_ns=NOW_NS)) == (1, 0, 0, 0)
-        dead._unsettled.clear()
         dead.close()
-    look(first)
-    assert first.count("p", ALL) == 1
-    assert stats(first).ledger.dropped == {"duplicate": 1}
-    assert_balanced(both[1])
-
-
-def test_a_seat_that_another_took_is_given_up_too(
-    clickhouse: ClickHouse, both: tuple[ClickHouseStore, ClickHouseStore], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = both[0]
-    dead = joined(clickhouse)
-    first.write("p", one(span_id=99), arrived_ns=NOW_NS)
-    with monkeypatch.context() as blind:
-        blind.setattr(
-            dead, "_looked_at", lambda names, now_ns=None: {"p": dead._home(engine._unheard_of("p"))}
-        )
-        dead.write("p", one(span_id=99), arrived_ns=NOW_NS)
+    with (
+        closing(joined(clickhouse)) if retaken else nullcontext()
+    ):  # who has its seat then hears nothing of the project
         look(first)
         assert first.count("p", ALL) == 2
-        dead.close()
-    with closing(joined(clickhouse)) as next_one:
-        assert next_one._number == dead._number
-        look(first)
-    assert first.count("p", ALL) == 1
-    assert_balanced(first)
+        a_minute_later()
+        look(second, first)
+        assert first.count("p", ALL) == 1
+    assert stats(first).ledger.dropped == {"duplicate": 1}
+    assert_balanced(second)
+
+
+def test_twins_are_found_though_all_satellites_took_other_seats(
+    twins: tuple[ClickHouseStore, ClickHouseStore], a_minute_later: Callable[[], None]
+) -> None:
+    for store in twins:
+        store._errand(store._projects.take_stock)
+    look(*twins)
+    assert twins[0].count("p", ALL) == 41
+    a_minute_later()
+    for store in twins:
+        store._errand(store._projects.take_stock)
+    look(*twins)
+    assert_each_once(twins[0])
+    for store in twins:
+        assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (0, 20, 0, 0)
 
 
 def test_who_never_rests_keeps_his_seat(clickhouse: ClickHouse) -> None:
     with closing(joined(clickhouse)) as store:
-        seat = store._seat
+        seat = store._projects.seat
         assert seat is not None
         store.write("restless", one(span_id=1), arrived_ns=NOW_NS)
         before = seat.number
@@ -226,24 +254,32 @@ def test_what_was_not_committed_is_never_seen_and_goes_with_the_seat(
     third = joined(clickhouse)
     third.write("p", one(span_id=1), arrived_ns=NOW_NS)
     with monkeypatch.context() as failing:
-        failing.setattr(third, "_commit", lambda rows: (_ for _ in ()).throw(StoreFailed("no answer")))
+        run = third.connection.run
+
+        def fail(statement: str) -> None:
+            if statement.startswith("INSERT INTO commits"):
+                raise StoreFailed("no answer")
+            run(statement)
+
+        failing.setattr(third.connection, "run", fail)
         with pytest.raises(StoreFailed, match="no answer"):
             third.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
-    left = third._number
+    left = third._projects.seat_number
     third._errand(third._idle)
-    assert (third.problem, third._number) != ("no answer", left)
+    assert (third.problem, third._projects.seat_number) != ("no answer", left)
     assert fates(third.write("p", bookinfo.batch(), arrived_ns=NOW_NS)) == (88, 0, 0, 0)
     assert first.count("p", ALL) == 89
     assert_balanced(first)
-    rows = first._holdings.count("spans", "1")
+    rows = first._projects.holdings.count("spans", "1")
     assert rows == 89 + 88
     third.close()
+    monkeypatch.setattr(seats.Seat, "_free", lambda seat: (left, True))
     first.connection.run(
         f"INSERT INTO seats (seat, holder, left) SELECT seat, holder, 1 FROM seats WHERE seat = {left}"
     )
     fourth = joined(clickhouse)
-    assert fourth._number == left
-    assert first._holdings.count("spans", "1") == 89
+    assert fourth._projects.seat_number == left
+    assert first._projects.holdings.count("spans", "1") == 89
     fourth.close()
 
 

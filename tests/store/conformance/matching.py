@@ -45,7 +45,11 @@ class Matching:
         assert ids(store, plan) == expected
 
     @pytest.mark.parametrize(
-        "text", ["500", "-7", "0", "true", "false", "0.5", "", "AP8=", '["a",1]', '{"k":true}']
+        "text",
+        [
+            *("500", "-7", "0", "true", "false", "0.5", "", "AP8=", '["a",1]', '{"k":true}'),
+            *("NaN", "Infinity", "-Infinity"),
+        ],
     )
     def test_a_value_matches_by_its_text_whatever_its_type(self, store: Store, text: str) -> None:
         values: dict[str, list[TagValue]] = {
@@ -59,6 +63,9 @@ class Matching:
             "AP8=": ["AP8=", b"\x00\xff"],
             '["a",1]': ['["a",1]', ["a", 1]],
             '{"k":true}': ['{"k":true}', {"k": True}],
+            "NaN": ["NaN", float("nan"), float("-nan")],
+            "Infinity": ["Infinity", float("inf")],
+            "-Infinity": ["-Infinity", float("-inf")],
         }
         everything = [value for group in values.values() for value in group]
         store.write("p", tagged(*({"tag": value} for value in everything), {"gat": text}), arrived_ns=NOW_NS)

@@ -43,19 +43,20 @@ class Pages:
     def test_order_by_value(self, store: Store) -> None:
         numbers = ["-3", "-0.5", "0.25", "7", "40", "1234567890123456"]
         texts = ["", "+5", "12345678901234567", "1e3", "7 apples", "Ä", "é", "\U0001f600"]
+        not_finite = [float("inf"), float("nan")]  # by their texts
         # Of two texts the first COMPARED characters count: these three are one value, the slowest first.
         long = ["x" * 256 + end for end in ("c", "a", "b")]
         wanted: list[Row] = [
             {"tags": [] if value is None else [("k", value)], "duration_ns": 1000 - i}
-            for i, value in enumerate([*numbers, *texts[:5], *long, *texts[5:], None, None])
+            for i, value in enumerate([*numbers, *texts[:5], *not_finite, *long, *texts[5:], None, None])
         ]
         rows = [row | Row(span_id=i + 1) for i, row in enumerate(wanted)]
         for row in [*rows[1::2], *rows[::2]]:
             store.write("p", one(**row), arrived_ns=NOW_NS)
         ascending = [*range(1, len(rows) + 1)]
         assert ids(store, ALL, ByValue("k")) == ascending
-        long_ids = [12, 13, 14]
-        descending = [17, 16, 15, *long_ids, *range(11, 0, -1), 18, 19]
+        long_ids = [14, 15, 16]
+        descending = [19, 18, 17, *long_ids, *range(13, 0, -1), 20, 21]
         assert ids(store, ALL, ByValue("k", descending=True)) == descending
         for order, expected in ((ByValue("k"), ascending), (ByValue("k", descending=True), descending)):
             for limit in (1, 2, 7):
