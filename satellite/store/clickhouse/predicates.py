@@ -18,6 +18,8 @@ IS_ERROR = f"(status = {int(Status.ERROR)})"
 MICROSECONDS = "(intDiv(duration_ns, 1000) - (duration_ns < 0 AND duration_ns % 1000 != 0))"
 """Rounded down, as Span.duration_us."""
 
+_META = f"(bitAnd(marks, {int(Marks.META_EVENT)}) != 0)"
+
 _HALF = 2**64 - 1
 
 _FEW = 8
@@ -65,9 +67,22 @@ def where(moment: Moment, plan: Plan) -> str:
     return " AND ".join([moment.condition, *bounds(plan), *terms(moment, plan)])
 
 
+def counted(moment: Moment, plan: Plan) -> str:
+    """How many rows a plan means, as a value."""
+    if plan != Plan(since=plan.since, until=plan.until):
+        return f"(SELECT count() FROM spans WHERE {where(moment, plan)})"
+    # Of all spans ClickHouse knows it by the primary key; to find those that are no meta events it would read every mark.
+    everything = f"SELECT count() FROM spans WHERE {' AND '.join([moment.condition, *_within(plan)])}"
+    return f"({everything}) - ({everything} AND {_META})"
+
+
 def bounds(plan: Plan) -> list[str]:
     """What a plan says beside its terms."""
-    found = [
+    return _within(plan) if plan.meta_events else [*_within(plan), f"NOT {_META}"]
+
+
+def _within(plan: Plan) -> list[str]:
+    return [
         f"{column} {sign} {number}"
         for column, sign, number in (
             ("start_ns", ">=", plan.oldest_ns),
@@ -79,9 +94,6 @@ def bounds(plan: Plan) -> list[str]:
         )
         if number is not None
     ]
-    if not plan.meta_events:
-        found.append(f"bitAnd(marks, {int(Marks.META_EVENT)}) = 0")
-    return found
 
 
 def terms(moment: Moment, plan: Plan) -> list[str]:

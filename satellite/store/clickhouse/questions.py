@@ -47,7 +47,16 @@ from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.columns import WHOLE, batch_of, numbers_of
 from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.orders import sorting
-from satellite.store.clickhouse.predicates import IS_ERROR, MICROSECONDS, Moment, bounds, terms, value, where
+from satellite.store.clickhouse.predicates import (
+    IS_ERROR,
+    MICROSECONDS,
+    Moment,
+    bounds,
+    counted,
+    terms,
+    value,
+    where,
+)
 from satellite.store.clickhouse.suggestions import suggestions
 from satellite.store.latency import EDGES_US, PERCENTILES, bounds_us
 
@@ -98,13 +107,12 @@ class ClickHouseQuestions(ABC):
         if read is not None:
             moment = moment._replace(mark=read.until)
         condition = where(moment, plan)
-        ordered = sorting(moment.project, order, read)
+        ordered = sorting(moment.project, order, read, by_columns=not plan.terms)
         part = f"{condition} AND {ordered.later} ORDER BY {ordered.keys} LIMIT {limit + 1}"
-        if order != "arrival":  # to sort whole spans would have all of them read
+        if order not in {"arrival", "-arrival"}:  # to sort whole spans would have all of them read
             part = f"{moment.condition} AND mark GLOBAL IN (SELECT mark FROM spans WHERE {part}) ORDER BY {ordered.keys}"
         found = self.connection.ask(
-            f"SELECT {_SPAN}, {ordered.place}, (SELECT count() FROM spans WHERE {condition}) AS total"
-            f" FROM spans WHERE {part}"
+            f"SELECT {_SPAN}, {ordered.place}, {counted(moment, plan)} AS total FROM spans WHERE {part}"
         )
         total = found["total"][0].as_py() if found.num_rows else self._count(moment, plan)
         page = found.slice(0, limit)
@@ -229,7 +237,7 @@ class ClickHouseQuestions(ABC):
         return 0 if moment is None else self._count(moment, plan)
 
     def _count(self, moment: Moment, plan: Plan) -> int:
-        found = self.connection.ask(f"SELECT count() AS spans FROM spans WHERE {where(moment, plan)}")
+        found = self.connection.ask(f"SELECT {counted(moment, plan)} AS spans")
         return int(found["spans"][0].as_py())
 
     def funnel(self, project: str, plan: Plan) -> list[int]:
