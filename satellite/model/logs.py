@@ -64,9 +64,9 @@ def _time_ns(encoded: bytes) -> int:
     return time.seconds * 1_000_000_000 + time.nanos
 
 
-def begin_with_logs(start_ns: Ints, logs: pa.ListArray, rows: Iterable[int]) -> None:
-    """Let spans that told no start begin with the first of their logs; `start_ns` is changed."""
-    for row in rows:
+def begin_with_logs(start_ns: Ints, logs: pa.ListArray, unknown: Mask) -> None:
+    """Let spans whose start is unknown begin with the first of their logs, if they have any; `start_ns` is changed."""
+    for row in np.flatnonzero(unknown & (np.diff(logs.offsets) > 0)).tolist():
         start_ns[row] = first_time_ns(logs[row].as_py() or ()) or start_ns[row]
 
 

@@ -119,7 +119,7 @@ class SpanColumns:
         else:
             start_ns = np.where(usable, seconds, 0) * 1_000_000_000 + nanos + offset_ns
             start_ns[~usable] = self.received_ns
-            begin_with_logs(start_ns, spans.field("logs"), np.flatnonzero(~usable).tolist())
+            begin_with_logs(start_ns, spans.field("logs"), ~usable)
             self._mark(~usable, Marks.TIME_INVENTED)
         self._mark(usable & (offset_ns != 0), Marks.OFFSET_APPLIED)
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)

@@ -176,7 +176,7 @@ class TraceColumns:
         self._mark(duration_ns < 0, Marks.NEGATIVE_DURATION)
         if not started.all():
             start_ns = np.where(started, start_ns, np.where(ended, end_ns, self.received_ns))
-            begin_with_logs(start_ns, logs, np.flatnonzero(~started & ~ended).tolist())
+            begin_with_logs(start_ns, logs, ~started & ~ended)
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
         odd = ~started | ~ended | clamped
         if odd.any():
