@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
@@ -59,9 +58,6 @@ log = get_logger(__name__)
 
 _WRITERS = 8
 """Projects that wait for the disk at the same time (ours)."""
-
-_MAKING = threading.Lock()
-"""Held while an API is made, since FastAPI's way with warning filters is not safe for several threads."""
 
 
 class App:
@@ -129,8 +125,7 @@ class App:
             await self._spans.start(tasks)
             await self._pages.start(tasks)
             if not signals:
-                # In a program of others (a test) it must not go on beside what they do: FastAPI changes the
-                # process's warning filters for a moment while it makes routes.
+                # In a program of others (a test) nothing is imported beside what they do.
                 await making
             chores = [tasks.create_task(chore()) for chore in self._upkeep().chores]
             if signals:  # a process of its own
@@ -166,21 +161,20 @@ class App:
         from satellite.api.explorer import create_api
         from satellite.mesh.bookinfo import an_hour
 
-        with _MAKING:
-            return create_api(
-                sources=self._sources,
-                slots=self._slots,
-                saved=self._streams,
-                arrivals=self._arrivals,
-                intake=self._intake,
-                writer=self._writer,
-                book=self._faults,
-                log=self._requests,
-                inflate=inflate,
-                version=version(),
-                question_seconds_max=self._settings.question_seconds_max,
-                demo_traffic=lambda: an_hour(self._clock_ns()),
-            )
+        return create_api(
+            sources=self._sources,
+            slots=self._slots,
+            saved=self._streams,
+            arrivals=self._arrivals,
+            intake=self._intake,
+            writer=self._writer,
+            book=self._faults,
+            log=self._requests,
+            inflate=inflate,
+            version=version(),
+            question_seconds_max=self._settings.question_seconds_max,
+            demo_traffic=lambda: an_hour(self._clock_ns()),
+        )
 
     # Open, start
 

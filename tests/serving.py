@@ -10,9 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
-from satellite.api.explorer import create_api
+from satellite.api.explorer import Api, create_api
 from satellite.api.guard import ANY_HOST, Guard
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
@@ -59,7 +58,7 @@ def api_of(
     arrivals: Arrivals,
     version: str = "1",
     demo_traffic: Callable[[], Iterable[bytes]] = tuple,
-) -> FastAPI:
+) -> Api:
     """The API over a store, with an intake of its own in open mode; its thread ends with the process."""
     sources = Sources(store, Snapshots(store, time.time_ns))
     book = Faults(time.time_ns)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Query
+from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json

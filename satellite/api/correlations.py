@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import Field
+from starlette.responses import Response
 
 from satellite.api.parameters import US_MAX, Bounds, Project
 from satellite.api.routes import Routes, json

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 
 import msgspec
-from fastapi import Response
+from starlette.responses import Response
 
 from satellite.api.parameters import Project, named
 from satellite.api.routes import Routes, json

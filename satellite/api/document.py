@@ -1,36 +1,51 @@
-"""The OpenAPI document: FastAPI's own, with the schemas of our structs."""
+"""The OpenAPI document: FastAPI's, of the endpoints as they are declared, with the schemas of our structs."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
 
+from satellite.api import ROOT
 from satellite.api.refusals import ErrorAnswer
-from satellite.api.routes import content
+from satellite.api.routes import Routes, content
+
+_MAKING = threading.Lock()
+"""Held while FastAPI makes routes, since its way with the process's warning filters is not safe for several threads."""
 
 
-def document(api: FastAPI, structs: Collection[type[msgspec.Struct]]) -> dict[str, Any]:
-    """The document, made once; `structs`: all that bodies are made of."""
-    if api.openapi_schema is None:
-        found = get_openapi(title=api.title, version=api.version, routes=api.routes)
-        _, schemas = msgspec.json.schema_components(
-            [*structs, ErrorAnswer], ref_template="#/components/schemas/{name}"
-        )
-        found["components"] = {"schemas": schemas}
-        for operations in found["paths"].values():
-            for operation in operations.values():
-                operation["responses"].pop("422", None)  # FastAPI's own; ours is 400
-                if "requestBody" in operation or any(
-                    one["name"] == "query" for one in operation.get("parameters", ())
-                ):
-                    _add_notes(schemas, operation["responses"]["200"])
-                operation["responses"]["default"] = {"description": "Error", "content": content(ErrorAnswer)}
-        api.openapi_schema = found
-    return api.openapi_schema
+def document(resources: Sequence[Routes], version: str) -> dict[str, Any]:
+    """The document of all these endpoints."""
+    from fastapi import APIRouter, Response
+    from fastapi.openapi.utils import get_openapi
+
+    router = APIRouter(prefix=ROOT)
+    with _MAKING:
+        for endpoint in (endpoint for one in resources for endpoint in one.endpoints):
+            router.add_api_route(
+                endpoint.path,
+                endpoint.function,
+                methods=[endpoint.method],
+                response_class=Response,
+                **endpoint.described,
+            )
+        found = get_openapi(title="Mock LightStep Satellite", version=version, routes=router.routes)
+    _, schemas = msgspec.json.schema_components(
+        [*(struct for one in resources for struct in one.structs), ErrorAnswer],
+        ref_template="#/components/schemas/{name}",
+    )
+    found["components"] = {"schemas": schemas}
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            operation["responses"].pop("422", None)  # FastAPI's own; ours is 400
+            if "requestBody" in operation or any(
+                one["name"] == "query" for one in operation.get("parameters", ())
+            ):
+                _add_notes(schemas, operation["responses"]["200"])
+            operation["responses"]["default"] = {"description": "Error", "content": content(ErrorAnswer)}
+    return found
 
 
 def _add_notes(schemas: dict[str, Any], answer: dict[str, Any]) -> None:

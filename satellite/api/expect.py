@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 import msgspec
-from fastapi import Request, Response
+from starlette.requests import Request
+from starlette.responses import Response
 
 from satellite.api.parameters import Project
 from satellite.api.presence import LEFT, while_there

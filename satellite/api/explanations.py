@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Query, Response
+from fastapi import Query
+from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json

@@ -7,9 +7,16 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import cached_property
+from typing import Any
 
-from fastapi import FastAPI
+import msgspec
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from satellite.api import (
     ROOT,
@@ -36,8 +43,9 @@ from satellite.api import (
     traces,
 )
 from satellite.api.document import document
-from satellite.api.refusals import handle_errors
-from satellite.api.routes import Workers
+from satellite.api.refusals import HANDLERS
+from satellite.api.routes import Routes
+from satellite.api.workers import Workers
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.streams import Streams
@@ -47,6 +55,33 @@ from satellite.intake.intake import Intake
 from satellite.intake.writer import Writer
 from satellite.requests.decoded import Inflate
 from satellite.requests.log import RequestLog
+
+
+class Api(Starlette):
+    """The application; its own description of itself is made when it is first asked for."""
+
+    def __init__(self, resources: Sequence[Routes], workers: Workers, version: str) -> None:
+        """Args: `version` of the satellite, for the description."""
+        self._resources = resources
+        self._version = version
+        for one in resources:
+            one.workers = workers
+        served = [endpoint.route(workers) for one in resources for endpoint in one.endpoints]
+        super().__init__(
+            routes=[*served, Route(f"{ROOT}/openapi.json", self._described)], exception_handlers=HANDLERS
+        )
+
+    @cached_property
+    def _document(self) -> dict[str, Any]:
+        return document(self._resources, self._version)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document."""
+        return self._document
+
+    async def _described(self, _: Request) -> Response:
+        body = await run_in_threadpool(lambda: msgspec.json.encode(self.openapi()))
+        return Response(body, media_type="application/json")
 
 
 def create_api(
@@ -63,22 +98,12 @@ def create_api(
     version: str,
     question_seconds_max: float = 10.0,
     demo_traffic: Callable[[], Iterable[bytes]] = tuple,
-) -> FastAPI:
+) -> Api:
     """The application that answers `/api/v1` about the projects of this store and its snapshots.
 
     `log` has the requests, `inflate` is for their bodies. `demo_traffic`: LightStep reports of a bounded run that ends now,
     for whoever wants to try it.
     """
-    api = FastAPI(
-        title="Mock LightStep Satellite",
-        version=version,
-        openapi_url=f"{ROOT}/openapi.json",
-        docs_url=None,  # FastAPI's pages load scripts from elsewhere
-        redoc_url=None,
-        # A program that is tested in this process sets OpenTelemetry's providers for itself: our answers are not its spans.
-        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
-    )
-    handle_errors(api)
     why = explanations.Explanations(sources.store, arrivals, writer, log)
     resources = [
         # Routes are tried in order; many ask this one at once.
@@ -104,12 +129,4 @@ def create_api(
         requests.routes(log, inflate),
         reporters.routes(writer),
     ]
-    workers = Workers(seconds_max=question_seconds_max)
-    for routes in resources:
-        routes.workers = workers
-        api.router.routes += (
-            routes.router.routes
-        )  # `include_router` would match each request twice, route by route
-    structs = [struct for routes in resources for struct in routes.structs]
-    api.openapi = lambda: document(api, structs)  # type: ignore[method-assign]
-    return api
+    return Api(resources, Workers(seconds_max=question_seconds_max), version)

@@ -9,8 +9,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import Query, Request, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project, named
 from satellite.api.routes import Routes, json

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Annotated, Protocol
 
 import msgspec
-from fastapi import Query, Request, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read

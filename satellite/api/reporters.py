@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from fastapi import Response
+from starlette.responses import Response
 
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes, json

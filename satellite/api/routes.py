@@ -1,78 +1,116 @@
-"""Routes: the endpoints of one resource, and the structs that they answer with."""
+"""Routes: the endpoints of one resource, and the structs that they answer with.
+
+FastAPI makes the OpenAPI document of them (`document`). It could serve them, too, but looks at each field of each model anew for
+every request, which takes longer than all else that a small question costs the event loop.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Coroutine
-from functools import partial, wraps
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from inspect import iscoroutinefunction
-from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
-from anyio import CapacityLimiter, to_thread
-from fastapi import APIRouter, Request, Response
-from fastapi.routing import APIRoute
-from starlette.responses import StreamingResponse
+from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
 
 from satellite import errors
 from satellite.api import ROOT
 from satellite.api.presence import LEFT, while_there
-from satellite.api.turns import Turns
+from satellite.api.workers import Workers
+from satellite.errors import BadRequest
 from satellite.model.tag import json_form
 from satellite.query import parse
-from satellite.query.limit import limited
 
 BODY_BYTES_MAX = 1 << 20
 """Of a request to this API; spans come in by other ports."""
 
-AT_ONCE, PER_PROJECT = 4, 2
-"""Questions that are answered at a time, and of one project (ours)."""
-
 Struct = TypeVar("Struct", bound=msgspec.Struct)
-Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 _ENCODER = msgspec.json.Encoder(enc_hook=json_form)
 
+_QUERIES = ("query", "filter", "overlay")
+"""Parameters that hold a query; whose answer tells what is odd about it."""
 
-class Workers:
-    """Threads for questions, and for nothing else: some at once, of one project no more than its share."""
 
-    def __init__(self, *, seconds_max: float) -> None:
-        """Args: `seconds_max` for one question, the wait for its turn apart; which may be as long once more."""
-        self._seconds_max = seconds_max
-        self._turns = Turns(
-            "questions", per_project=PER_PROJECT, in_all=AT_ONCE, patience_seconds=seconds_max
-        )
-        self._threads: CapacityLimiter | None = None
+@dataclass(frozen=True)
+class Endpoint:
+    """A function that answers requests of one method to one path.
 
-    async def answer(self, project: str, question: Callable[[], Any]) -> Any:
-        """What the question returns; cancelled, it leaves its turn to the next as soon as its thread has noticed.
+    It is given what it has parameters for: those of the path by their names, the query string as the model that `asked` is
+    annotated with, `request` itself. A worker runs it unless it is a coroutine.
+    """
 
-        Raises Overloaded when its turn does not come, TookTooLong when it takes too long.
-        """
-        async with self._turns.turn(project):
-            if self._threads is None:
-                self._threads = CapacityLimiter(AT_ONCE)
-            with limited(self._seconds_max, monotonic) as limit:
-                begun, ended = threading.Event(), asyncio.Event()
-                over = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
+    method: str
+    path: str
+    """Below ROOT."""
+    function: Callable[..., Any]
+    described: dict[str, Any]
+    """What the OpenAPI document says beside, in FastAPI's words."""
 
-                def work() -> Any:
-                    begun.set()
-                    try:
-                        return question()
-                    finally:
-                        over()
+    def route(self, workers: Workers) -> Route:
+        """What serves it."""
 
-                try:
-                    return await to_thread.run_sync(work, limiter=self._threads)
-                except asyncio.CancelledError:
-                    limit.give_up()
-                    if begun.is_set():
-                        await ended.wait()
-                    raise
+        async def answer(request: Request) -> Response:
+            arguments = self._arguments(request)
+            if iscoroutinefunction(self.function):
+                answered = self.function(**arguments)
+            else:
+                project, queries = str(arguments.get("project", "")), _queries(arguments.get("asked"))
+                answered = workers.answer(project, lambda: with_notes(self.function(**arguments), *queries))
+            if self.method == "GET":  # it is answered as long as who asked is there
+                answered = while_there(request, answered)
+            return await answered or Response(status_code=LEFT)
+
+        route = Route(ROOT + self.path, answer)
+        route.methods = {self.method}  # without HEAD
+        return route
+
+    def _arguments(self, request: Request) -> dict[str, Any]:
+        """Those of the function. Raises BadRequest, which names the parameter that is wrong."""
+        in_path, asked, takes_request = self._parameters
+        found: dict[str, Any] = {"request": request} if takes_request else {}
+        name = ""
+        try:
+            for name, kind in in_path.items():
+                found[name] = kind.validate_python(request.path_params[name])
+            name = "query"
+            if asked is not None:
+                found["asked"] = asked.model_validate(dict(request.query_params))
+        except ValidationError as error:
+            raise _refusal(error.errors()[0], name, {} if asked is None else asked.model_fields) from None
+        return found
+
+    @cached_property
+    def _parameters(self) -> tuple[dict[str, TypeAdapter[Any]], type[BaseModel] | None, bool]:
+        """(what reads each parameter of the path, the model of the query string, whether it wants the request)."""
+        kinds = get_type_hints(self.function, include_extras=True)
+        kinds.pop("return")
+        asked = kinds.pop("asked", None)
+        takes_request = kinds.pop("request", None) is not None
+        in_path = {name: TypeAdapter(kind) for name, kind in kinds.items()}
+        return in_path, None if asked is None else get_args(asked)[0], takes_request
+
+
+def _refusal(problem: ErrorDetails, name: str, fields: Mapping[str, FieldInfo]) -> BadRequest:
+    """What is wrong with a parameter: one of those of the query string, or the one of the path that has this name."""
+    wrong = str((problem["loc"] or (name,))[-1])
+    if problem["type"] == "extra_forbidden":
+        hint = f"those there are: {', '.join(fields)}"
+        return BadRequest(f"there is no parameter {wrong}", hint=hint, parameter=wrong)
+    field = fields.get(wrong)
+    return BadRequest(f"{wrong}: {problem['msg']}", hint=field and field.description, parameter=wrong)
+
+
+def _queries(asked: Any) -> list[str]:
+    return [text for name in _QUERIES if (text := getattr(asked, name, None))]
 
 
 class Routes:
@@ -82,13 +120,13 @@ class Routes:
     """Set by whoever puts the API together."""
 
     def __init__(self) -> None:
-        self.router = APIRouter(prefix=ROOT, route_class=_Route)
+        self.endpoints: list[Endpoint] = []
         self.structs: list[type[msgspec.Struct]] = []
         """What they answer with and take, for the OpenAPI document."""
 
-    def get(self, path: str, answer: type[msgspec.Struct]) -> Callable[[Endpoint], Endpoint]:
+    def get(self, path: str, answer: type[msgspec.Struct]) -> Callable[[Function], Function]:
         """Declare a GET that answers with such a struct."""
-        return self._route("GET", path, answer)
+        return self._answering("GET", path, answer)
 
     def post(
         self,
@@ -97,87 +135,42 @@ class Routes:
         *,
         takes: type[msgspec.Struct] | None = None,
         fails: dict[int, str] | None = None,
-    ) -> Callable[[Endpoint], Endpoint]:
+    ) -> Callable[[Function], Function]:
         """Declare a POST; `takes`: the struct of its body; `fails`: what other statuses mean."""
-        return self._route("POST", path, answer, takes, fails)
+        return self._answering("POST", path, answer, takes, fails)
 
     def put(
         self, path: str, answer: type[msgspec.Struct], *, takes: type[msgspec.Struct]
-    ) -> Callable[[Endpoint], Endpoint]:
+    ) -> Callable[[Function], Function]:
         """Declare a PUT; `takes`: the struct of its body."""
-        return self._route("PUT", path, answer, takes)
+        return self._answering("PUT", path, answer, takes)
 
-    def other(self, method: str, path: str, *, status: int = 200) -> Callable[[Endpoint], Endpoint]:
+    def other(self, method: str, path: str, *, status: int = 200) -> Callable[[Function], Function]:
         """Declare an endpoint whose answer is no struct: a file, a stream, nothing."""
+        return self._declare(method, path, {"status_code": status})
 
-        def declare(endpoint: Endpoint) -> Endpoint:
-            self.router.add_api_route(
-                path, self._in_turn(endpoint), methods=[method], status_code=status, response_class=Response
-            )
-            return endpoint
-
-        return declare
-
-    def _in_turn(self, endpoint: Callable[..., Any]) -> Callable[..., Any]:
-        """The endpoint, in a worker when it is no coroutine; its time ends there, or with its project's share."""
-        if iscoroutinefunction(endpoint):
-            return endpoint
-
-        @wraps(endpoint)
-        async def in_turn(**arguments: Any) -> Any:
-            asked = arguments.get("asked")
-            queries = [text for name in _QUERIES if (text := getattr(asked, name, None))]
-            return await self.workers.answer(
-                str(arguments.get("project", "")), lambda: with_notes(endpoint(**arguments), *queries)
-            )
-
-        return in_turn
-
-    def _route(
+    def _answering(
         self,
         method: str,
         path: str,
         answer: type[msgspec.Struct],
         takes: type[msgspec.Struct] | None = None,
         fails: dict[int, str] | None = None,
-    ) -> Callable[[Endpoint], Endpoint]:
+    ) -> Callable[[Function], Function]:
         self.structs += [answer] if takes is None else [answer, takes]
         responses: dict[int | str, dict[str, Any]] = {200: {"description": "OK", "content": content(answer)}}
         for status, meaning in (fails or {}).items():
             error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
             responses[status] = {"description": meaning, "content": error}
         extra = None if takes is None else {"requestBody": {"content": content(takes)}}
+        return self._declare(method, path, {"responses": responses, "openapi_extra": extra})
 
-        def declare(endpoint: Endpoint) -> Endpoint:
-            self.router.add_api_route(
-                path,
-                self._in_turn(endpoint),
-                methods=[method],
-                response_class=Response,
-                responses=responses,
-                openapi_extra=extra,
-            )
-            return endpoint
+    def _declare(self, method: str, path: str, described: dict[str, Any]) -> Callable[[Function], Function]:
+        def declare(function: Function) -> Function:
+            self.endpoints.append(Endpoint(method, path, function, described))
+            return function
 
         return declare
-
-
-class _Route(APIRoute):
-    """A GET is answered as long as who asked is there."""
-
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
-        answer = super().get_route_handler()
-
-        async def answer_who_is_there(request: Request) -> Response:
-            asked = answer(request)
-            response = await (while_there(request, asked) if request.method == "GET" else asked)
-            return Response(status_code=LEFT) if response is None else response
-
-        return answer_who_is_there
-
-
-_QUERIES = ("query", "filter", "overlay")
-"""Parameters that hold a query; whose answer tells what is odd about it."""
 
 
 def with_notes(response: Response, *queries: str) -> Response:

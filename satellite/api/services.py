@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Query, Response
+from fastapi import Path, Query
 from pydantic import Field
+from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project
 from satellite.api.routes import Routes, json

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import Query, Response
+from fastapi import Query
 from pydantic import Field
+from starlette.responses import Response
 
 from satellite.api.explanations import Explanations
 from satellite.api.parameters import Project, TableBounds

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import msgspec
 from anyio import to_thread
-from fastapi import Path, Query, Request, Response
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read

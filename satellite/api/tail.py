@@ -6,8 +6,10 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Annotated, Literal
 
 import msgspec
-from fastapi import Query, Request, Response
+from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
 
 from satellite.api.parameters import Project
 from satellite.api.routes import Routes

@@ -6,8 +6,9 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from fastapi import Path, Query, Response
+from fastapi import Path, Query
 from pydantic import Field
+from starlette.responses import Response
 
 from satellite.api.parameters import US_MAX, Bounds, Project, SourceAsked
 from satellite.api.routes import Routes, json

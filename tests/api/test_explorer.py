@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 
 from satellite.errors import Overloaded
 from satellite.intake.arrivals import Arrivals
@@ -27,7 +26,7 @@ class Api:
     def __init__(self, store: RecallStore) -> None:
         self.store = store
         self.arrivals = Arrivals()
-        self.app: FastAPI = api_of(store, self.arrivals, "1.2.3")
+        self.app = api_of(store, self.arrivals, "1.2.3")
 
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         async def send() -> httpx.Response:

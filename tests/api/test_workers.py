@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from satellite.api.routes import PER_PROJECT, Workers
+from satellite.api.workers import PER_PROJECT, Workers
 from satellite.query.limit import check, seconds_left
 
 

@@ -10,8 +10,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from fastapi import FastAPI, Response
 from google.protobuf.timestamp_pb2 import Timestamp
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 
 from mock_lightstep_satellite.spans import Spans, token_of
 from satellite import Satellite
@@ -34,15 +36,16 @@ class Elsewhere:
         self.ports: dict[str, int] = {}
         """Of its listeners, by setting."""
 
-    def application(self) -> FastAPI:
+    def application(self) -> Starlette:
         """Its API and its diagnostics."""
         api = api_of(self.store, self.arrivals)
-        api.get("/diagnostics")(self.diagnostics)
-        api.get("/ca.pem")(lambda: Response("the CA"))
+        api.add_route("/diagnostics", self.diagnostics)
+        api.add_route("/ca.pem", lambda _: Response("the CA"))
         return api
 
-    def diagnostics(self) -> dict[str, Any]:
-        return {"listeners": [{"setting": setting, "port": port} for setting, port in self.ports.items()]}
+    def diagnostics(self, _: Request) -> Response:
+        ports = [{"setting": setting, "port": port} for setting, port in self.ports.items()]
+        return JSONResponse({"listeners": ports})
 
     def arrive(self, token: str, k: int) -> None:
         self.store.write(Tokens.open().project(token), bookinfo.batch(range(k, k + 1)), arrived_ns=1)
