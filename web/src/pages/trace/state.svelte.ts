@@ -133,9 +133,12 @@ export class TraceState {
   rowAt(place: number): Row | undefined {
     return this.rows[indexOf(this.answer.value?.rows ?? [], place)];
   }
-  /** The next page of rows that are missing: of this gap, or of the first there is. */
-  async more(gap: Gap | undefined = this.#gaps.values().next().value?.[0]): Promise<void> {
-    if (gap) await this.#bring({ row: gap.from, limit: Math.min(PAGE - (gap.from % PAGE), gap.to - gap.from) });
+  /** The next page of rows that are missing: of this gap alone, or whichever come first. */
+  async more(gap?: Gap): Promise<void> {
+    const from = gap?.from ?? this.#gaps.values().next().value?.[0]?.from;
+    if (from === undefined) return;
+    const page = PAGE - (from % PAGE);
+    await this.#bring({ row: from, limit: gap ? Math.min(page, gap.to - from) : page });
   }
   async #seek(span: string): Promise<void> {
     this.#far = true;
