@@ -279,14 +279,28 @@ def _varint(data: npt.NDArray[np.uint8], at: int) -> tuple[int, int]:
             return value, width
 
 
+_FEW_BYTES = 2**16
+"""So many are picked one by one, by sixteen bytes of places each."""
+
+
 def gather(
     data: npt.NDArray[np.uint8], at: npt.NDArray[np.int64], length: npt.NDArray[np.int64]
 ) -> pa.BinaryArray:
-    """The byte strings of these places and lengths."""
-    offsets = np.concatenate([[0], np.cumsum(length)])
-    picks = np.repeat(at - offsets[:-1], length) + np.arange(offsets[-1])
-    buffers = [None, pa.py_buffer(offsets.astype(np.int32)), pa.py_buffer(data[picks])]
-    return pa.Array.from_buffers(pa.binary(), len(at), buffers)
+    """The byte strings of these places and lengths, of which none begins within another."""
+    ends = np.concatenate([[0], np.cumsum(length)])
+    if ends[-1] <= _FEW_BYTES:
+        picks = np.repeat(at - ends[:-1], length) + np.arange(ends[-1])
+        few = [None, pa.py_buffer(ends.astype(np.int32)), pa.py_buffer(data[picks])]
+        return pa.Array.from_buffers(pa.binary(), len(at), few)
+    places = 2 * np.arange(len(at))
+    if (np.diff(at) < 0).any():
+        order = np.argsort(at, kind="stable")
+        places[order] = places.copy()
+        at, length = at[order], length[order]
+    # What lies between them is every other string of an array over the same bytes: only what is picked is copied.
+    offsets = np.stack([at, at + length], axis=1).ravel().astype(np.int32)
+    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(data))]
+    return pa.Array.from_buffers(pa.binary(), len(offsets) - 1, buffers).take(pa.array(places))
 
 
 def texts_of(tags: pa.BinaryArray, key: str) -> pa.StringArray:

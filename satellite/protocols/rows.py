@@ -27,6 +27,7 @@ from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tag import encode_tag
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
+from satellite.protocols.readers.json_document import BROKEN_FREE, REPLACED, TOO_BROKEN, broken_max
 from satellite.protocols.values import FUTURE_NS, TELLING, SpanId, Times, plain_value, sound_text
 
 SPANS_MAX = 2**20
@@ -76,6 +77,7 @@ class Rows:
         self._reporters: dict[bytes, int] = {}
         self._extras: dict[bytes, int] = {}
         self._different_max = DIFFERENT_FREE
+        self._broken_left = BROKEN_FREE
 
     def __len__(self) -> int:
         """Spans added so far."""
@@ -86,7 +88,7 @@ class Rows:
         """Whatever is added within is of one body; when an error ends that, none of its spans stays.
 
         Raises:
-            TooLarge: of its tags, names and extras more are different than a body of this size has a use for.
+            TooLarge: of its tags, names and extras more are different than a body of this size has a use for; or more of it is no UTF-8.
         """
         columns: tuple[Any, ...] = self._rows, self._codes, self._logs, self._references
         dictionaries: tuple[dict[Any, int], ...] = self._tags, self._names, self._reporters, self._extras
@@ -94,6 +96,7 @@ class Rows:
         known = [len(dictionary) for dictionary in dictionaries]
         broken = self.broken
         self._different_max = self._different + DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
+        self._broken_left = broken_max(size_bytes)
         try:
             yield
             self._check_different()
@@ -199,13 +202,22 @@ class Rows:
         if key.isascii() and (type(value) is not str or value.isascii()):
             code = self._tags.setdefault(encode_tag(key, value), len(self._tags))
         else:
-            sound = sound_text(key), sound_text(value) if isinstance(value, str) else value
+            sound = self._sound(key), self._sound(value) if isinstance(value, str) else value
             code = self._tags.setdefault(encode_tag(*sound), len(self._tags))
             if sound[0] is not key or sound[1] is not value:
                 self._broken_tags.add(code)
         if key in TELLING:
             self._telling[code] = key, value
         return code
+
+    def _sound(self, text: str) -> str:
+        """As `sound_text`. Raises TooLarge where more is broken than a body of this size may hold."""
+        sound = sound_text(text)
+        if sound is not text:
+            self._broken_left -= sound.count(REPLACED)
+            if self._broken_left < 0:
+                raise TooLarge(TOO_BROKEN)
+        return sound
 
     def _check_different(self) -> None:
         if self._different > self._different_max:
@@ -215,7 +227,7 @@ class Rows:
         """A log for `add`; a time beyond 64 bits is cut to the limit."""
         sent = list(fields)
         sound = [
-            (sound_text(key), sound_text(value) if isinstance(value, str) else value) for key, value in sent
+            (self._sound(key), self._sound(value) if isinstance(value, str) else value) for key, value in sent
         ]
         encoded = encode_log(max(-_LIMIT_NS, min(_LIMIT_NS, time_ns)), sound)
         if any(
@@ -267,7 +279,7 @@ class Rows:
         if (
             (self._broken_tags and not self._broken_tags.isdisjoint(tags))
             or (self._broken_logs and not self._broken_logs.isdisjoint(logs))
-            or (not operation.isascii() and sound_text(operation) is not operation)
+            or (not operation.isascii() and self._sound(operation) is not operation)
         ):
             marks |= Marks.BAD_UTF8
             self.broken += 1

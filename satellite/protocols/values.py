@@ -12,6 +12,7 @@ from satellite.model.ids import TEXT_MAX, hashed, hex_digits
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import Kind, Marks
 from satellite.model.tag import text_of
+from satellite.protocols.readers.json_document import encode_text
 from satellite.protocols.time_text import read_time
 
 SERVICE_TAG = "lightstep.service_name"
@@ -155,5 +156,5 @@ def sound_text(text: str) -> str:
     try:
         text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return encode_text(text).decode("utf-8", "replace")
     return text

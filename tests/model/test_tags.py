@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import struct
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from satellite.model.tag import (
     key_prefix,
     text_of,
 )
-from satellite.model.tags import normalise, order_by_key, texts_of
+from satellite.model.tags import gather, normalise, order_by_key, texts_of
 from satellite.pb import lightstep_collector_pb2 as collector
 from satellite.pb import lightstep_shallow_pb2 as shallow
 
@@ -132,3 +133,16 @@ def test_tags_in_order_of_their_keys(pairs: list[tuple[str, TagValue]]) -> None:
         block = ordered.slice(int(found.starts[i]), int(found.starts[i + 1] - found.starts[i]))
         assert all(tag.startswith(key_prefix(key)) for tag in block.to_pylist())
         assert texts_of(block, key).to_pylist() == [text_of(decode_tag(tag)[1]) for tag in block.to_pylist()]
+
+
+@pytest.mark.parametrize("shuffled", [False, True])
+@pytest.mark.parametrize("size", [3, 300])
+def test_strings_are_gathered_from_anywhere(size: int, shuffled: bool) -> None:
+    rng = np.random.default_rng(7)
+    data = rng.integers(0, 256, 1000 * size, np.uint8)
+    at, length = np.arange(1000) * size, rng.integers(0, size, 1000)
+    if shuffled:
+        order = rng.permutation(1000)
+        at, length = at[order], length[order]
+    expected = [data[i : i + n].tobytes() for i, n in zip(at, length, strict=True)]
+    assert gather(data, at, length).to_pylist() == expected

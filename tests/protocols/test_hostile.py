@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -100,3 +100,48 @@ def test_messages_that_come_before_the_bytes_for_them_are_not_counted_to_the_end
 
     assert hold_more([b"\x1a\x00" * 10 * AHEAD], 32, (3,), messages)
     assert asked < 2 * AHEAD
+
+
+JSON_AROUND = {
+    "zipkin": b'[{"traceId":"1","id":"2","timestamp":1,"tags":{"k":"%b"}}]',
+    "zipkin annotations": b'[{"traceId":"1","id":"2","timestamp":1,"annotations":[{"timestamp":1,"value":"%b"}]}]',
+    "zipkin names": b'[{"traceId":"1","id":"2","timestamp":1,"name":"%b"}]',
+    "lightstep_json": b'{"spans":[{"spanContext":{"traceId":1,"spanId":2},"tags":[{"key":"k","stringValue":"%b"}]}]}',
+    "lightstep_thrift_json": b'{"span_records":[{"trace_guid":"1","span_guid":"2","attributes":[{"Key":"%b"}]}]}',
+    "otlp_json": b'{"resourceSpans":[{"scopeSpans":[{"spans":[{"name":"%b"}]}]}]}',
+    "datadog": b'[[{"trace_id":1,"span_id":2,"start":1,"meta":{"k":"%b"}}]]',
+}
+
+
+@pytest.mark.parametrize("case", JSON_AROUND)
+def test_a_body_that_is_hardly_any_text_at_all(case: str) -> None:
+    decode, around = CODECS[case.partition(" ")[0]].protocol.decode, JSON_AROUND[case]
+    much, some = around % (b"\xff" * 200_000), around % (b"\xff" * 100_000)
+    refusal, kept = decode([much, some], NOW_NS).reports
+    assert isinstance(refusal, TooLarge)
+    assert isinstance(kept, Report)
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "value"),
+    [
+        ("lightstep", (3, 6), lambda text: field(2, text)),
+        ("otlp", (1, 2, 2, 9), lambda text: field(2, field(1, text))),
+    ],
+)
+def test_tags_of_protobuf_that_are_hardly_any_text(
+    name: str, numbers: tuple[int, ...], value: Callable[[bytes], bytes]
+) -> None:
+    bodies = [
+        within(*numbers, content=field(1, b"k") + value(text))
+        for text in (b"\xff" * 1_300_000, b"x" * 1_300_000 + b"\xff" * 100_000, "€".encode() * 500_000)
+    ]
+    refusal, *kept = CODECS[name].protocol.decode(bodies, NOW_NS).reports
+    assert isinstance(refusal, TooLarge)
+    assert all(isinstance(one, Report) for one in kept)
+
+
+def test_bytes_need_be_no_text() -> None:
+    value = field(1, b"k") + field(2, field(7, b"\xff" * 1_300_000))
+    [kept] = CODECS["otlp"].protocol.decode([within(1, 2, 2, 9, content=value)], NOW_NS).reports
+    assert isinstance(kept, Report)

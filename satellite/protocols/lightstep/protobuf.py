@@ -32,6 +32,7 @@ from satellite.protocols.readers.columns import (
     ColumnReader,
     Range,
     are_too_different,
+    check_broken,
     hold_more,
     is_crowded,
     joined_bytes_of_each,
@@ -93,6 +94,7 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
         raise TooLarge("more tags or logs than a report of this size can hold")
     if are_too_different(spans.field("tags").flatten(), size_bytes):
         raise TooLarge("more different tags than a report of this size can hold")
+    check_broken(spans.field("tags").flatten(), size_bytes)
     return columns
 
 

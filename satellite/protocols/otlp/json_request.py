@@ -8,12 +8,18 @@ from typing import Any
 
 import msgspec
 
-from satellite.errors import BadReport
+from satellite.errors import BadReport, TooLarge
 from satellite.protocols.otlp import odd_json
 from satellite.protocols.otlp.odd_json import Notes, shown
 from satellite.protocols.otlp.request import SPAN_BYTES_MIN, too_many
 from satellite.protocols.readers.columns import FREE
-from satellite.protocols.readers.json_document import check_keys, check_values
+from satellite.protocols.readers.json_document import (
+    REPLACED,
+    TOO_BROKEN,
+    broken_max,
+    check_keys,
+    check_values,
+)
 
 VALUE_BYTES_MIN, SPAN_VALUE_BYTES_MIN = 6, 12
 """A large body may have a value for each 6 of its bytes: `{"key":"a","value":{"intValue":1}},` is four; a large span one for each 12. Ours."""
@@ -226,7 +232,10 @@ def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[s
     try:
         repaired.decode()
     except UnicodeDecodeError:
-        repaired = repaired.decode("utf-8", "replace").encode()
+        text = repaired.decode("utf-8", "replace")
+        if text.count(REPLACED) > broken_max(len(body)):
+            raise TooLarge(TOO_BROKEN) from None
+        repaired = text.encode()
         warnings.append("the body held invalid UTF-8; it was replaced by U+FFFD")
     if _SURROGATE.search(repaired):
         whole = _ESCAPES.sub(_paired, repaired)

@@ -22,6 +22,7 @@ from satellite.protocols.readers.columns import (
     ColumnReader,
     Range,
     are_too_different,
+    check_broken,
     crowded_values,
     hold_more,
     messages_in,
@@ -142,6 +143,7 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         )
     ):
         raise too_many()
+    check_broken(span.field("attributes").values, sum(map(len, bodies)), _is_text)
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
@@ -162,6 +164,14 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     if not crowded.any() and are_too_different(span.field("attributes").values, int(sizes.sum())):
         raise too_many()
     return list(crowded.tolist())
+
+
+def _is_text(attribute: bytes) -> bool:
+    """Whether an attribute may hold texts."""
+    try:
+        return bool(shallow.KeyValue.FromString(attribute).value.WhichOneof("value") != "bytes_value")
+    except DecodeError:
+        return False
 
 
 def _within(*levels: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:

@@ -17,8 +17,9 @@ import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
 
-from satellite.errors import BadReport
+from satellite.errors import BadReport, TooLarge
 from satellite.model.tags import layout
+from satellite.protocols.readers.json_document import REPLACED, TOO_BROKEN, broken_max
 
 GROUP_STACK_BYTES = 128
 """What a group within a group takes of the stack, rounded up (70 measured on x86-64); of the body it takes at least one
@@ -136,6 +137,35 @@ def are_too_different(values: pa.BinaryArray, size_bytes: int) -> bool:
     """Whether more of the tags of bodies of this size are different than those can have a use for."""
     limit = DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
     return len(values) > limit and len(values.unique()) > limit
+
+
+BROKEN_UNCOUNTED_BYTES = 2**20
+"""Bodies of so many bytes together may hold whatever is no UTF-8: at worst they take 20 MiB. Ours."""
+
+
+def check_broken(
+    values: pa.BinaryArray, size_bytes: int, is_text: Callable[[bytes], bool] = lambda _: True
+) -> None:
+    """Make sure that no more of the tags of bodies of this size is no UTF-8 than `broken_max` allows. Raises TooLarge.
+
+    Args:
+        values: the tags as they came.
+        size_bytes: of the bodies.
+        is_text: of a tag, unless all are; asked only where very many bytes are no ASCII.
+    """
+    most = broken_max(size_bytes)
+    start, end, data = layout(values)
+    if size_bytes <= BROKEN_UNCOUNTED_BYTES or not len(values):
+        return
+    if np.count_nonzero(data[start[0] : end[-1]] & 0x80) <= most:
+        return
+    found = 0
+    for value in values:
+        sent = value.as_py()
+        if is_text(sent):
+            found += sent.decode("utf-8", "replace").count(REPLACED)
+            if found > most:
+                raise TooLarge(TOO_BROKEN)
 
 
 PART_BYTES = 2**16

@@ -111,7 +111,7 @@ def _outside_of_texts(body: bytes) -> tuple[int, int]:
 def encode_text(text: str) -> bytes:
     """UTF-8; what was broken in the text is broken in the bytes, one byte for each place."""
     try:
-        return text.encode()
+        return text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return _LONE.sub("\udcff", text).encode("utf-8", "surrogateescape")
 
@@ -119,6 +119,17 @@ def encode_text(text: str) -> bytes:
 def clean_text(text: str) -> str:
     """The text with U+FFFD for what is broken in it."""
     return text if text.isascii() else encode_text(text).decode("utf-8", "replace")
+
+
+REPLACED = "\ufffd"
+BROKEN_FREE, BROKEN_SHARE = 2**17, 8
+"""So many places of a body may be no UTF-8, and one more for each so many bytes: each takes three times its byte, several times over. Ours."""
+TOO_BROKEN = "more of it is no UTF-8 than a report of this size may hold"
+
+
+def broken_max(size_bytes: int) -> int:
+    """How many places of a body may be no UTF-8."""
+    return BROKEN_FREE + size_bytes // BROKEN_SHARE
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

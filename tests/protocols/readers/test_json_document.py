@@ -12,7 +12,13 @@ from hypothesis import strategies as st
 
 from satellite.errors import BadReport, TooLarge
 from satellite.protocols.readers import json_document
-from satellite.protocols.readers.json_document import check_values, clean_text, encode_text, read_json
+from satellite.protocols.readers.json_document import (
+    broken_max,
+    check_values,
+    clean_text,
+    encode_text,
+    read_json,
+)
 
 
 def test_integers_are_exact() -> None:
@@ -108,3 +114,8 @@ def test_json_is_read(value: object) -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     with suppress(BadReport, TooLarge):
         read_json(body)
+
+
+def test_how_much_may_be_no_utf8() -> None:
+    assert broken_max(0) == 2**17
+    assert broken_max(2**23) == 2**17 + 2**20
