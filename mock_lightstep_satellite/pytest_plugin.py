@@ -194,6 +194,7 @@ def _preceded(test: Callable[..., Any], before: Callable[[], object]) -> Callabl
 
         @functools.wraps(test)
         async def later(*arguments: Any, **named: Any) -> Any:
+            __tracebackhide__ = True
             before()
             return await test(*arguments, **named)
 
@@ -201,6 +202,7 @@ def _preceded(test: Callable[..., Any], before: Callable[[], object]) -> Callabl
 
     @functools.wraps(test)
     def now(*arguments: Any, **named: Any) -> Any:
+        __tracebackhide__ = True
         before()
         return test(*arguments, **named)
 

@@ -91,6 +91,9 @@ class Http1Connection(HttpToolsProtocol):
         """Args: `listener` is the port it came to."""
         loop = asyncio.get_running_loop()
         super().__init__(config=listener.config, server_state=listener.state, app_state={}, _loop=loop)
+        self.access_log = (
+            False  # uvicorn's own setting changes the process's loggers, which are a program's around us
+        )
         self._listener = listener
         self._heard = loop.time()
         self._head_since: float | None = None

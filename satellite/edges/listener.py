@@ -88,7 +88,6 @@ class Listener:
             ws="none",
             lifespan="off",
             log_config=None,
-            access_log=False,
             interface="asgi3",
             proxy_headers=False,
             timeout_keep_alive=int(owner.idle_seconds),

@@ -1,8 +1,9 @@
-"""A program that is tested in this process has OpenTelemetry for itself: no span of its is ours."""
+"""A program that is tested in this process has OpenTelemetry and its loggers for itself: nothing of ours is in them."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,21 @@ def test_a_satellite_does_not_trace_its_answers(monkeypatch: pytest.MonkeyPatch)
         assert project.mark() == 0
         assert project.asked.explain("")["lines"]
     assert provider.asked == []
+
+
+def test_nor_does_it_log_them_or_change_loggers(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    access = logging.getLogger("uvicorn.access")
+    handler = logging.NullHandler()
+    monkeypatch.setattr(access, "handlers", [handler])
+    monkeypatch.setattr(access, "propagate", True)
+    with caplog.at_level(logging.INFO), Satellite() as satellite:
+        assert httpx.get(f"{satellite.http_url}/ca.pem", trust_env=False).status_code == 200
+        assert satellite.project().mark() == 0
+        assert access.propagate
+        assert handler in access.handlers
+    assert [one for one in caplog.records if not one.name.startswith(("httpx", "satellite"))] == []
 
 
 class Instrumented:
