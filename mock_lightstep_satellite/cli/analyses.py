@@ -29,7 +29,7 @@ from mock_lightstep_satellite.cli.query import (
     oldest_us,
     write_json,
 )
-from mock_lightstep_satellite.cli.tables import Table, line, remark, share
+from mock_lightstep_satellite.cli.tables import Table, console, line, remark, share
 from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.row import Row
@@ -42,6 +42,8 @@ Snapshot = Annotated[
 
 _BAR = 50
 """Characters of the longest bar."""
+_BESIDE_BAR = 40
+"""Characters of a line that are the numbers'."""
 
 
 class Of(StrEnum):
@@ -82,9 +84,10 @@ def histogram(
 
 def _draw(found: dict[str, Any]) -> None:
     tallest = log10(max(bucket["count"] for bucket in found["buckets"]) + 1)
+    longest = max(1, min(_BAR, console().width - _BESIDE_BAR))
     table = Table(("from>", "to>", "spans>", "errors>", *(["="] if sys.stdout.isatty() else [])))
     for bucket in found["buckets"]:
-        bar = "█" * max(1, round(_BAR * log10(bucket["count"] + 1) / tallest))
+        bar = "█" * max(1, round(longest * log10(bucket["count"] + 1) / tallest))
         cells = [
             latency(bucket["from_us"]),
             latency(bucket["to_us"]),

@@ -6,9 +6,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+
+_TEXT_MIN = 8
+"""Characters of a text that are left when it is cut; a terminal wraps what is wider even so."""
 
 
 def console() -> Console:
@@ -44,7 +48,9 @@ class Table:
     def print(self) -> None:
         """Write it to standard output."""
         if sys.stdout.isatty():
-            console().print(self._drawn())
+            drawn = self._drawn()
+            least = sum((column.min_width or 0) + 2 for column in drawn.columns)
+            Console(highlight=False, width=max(console().width, least)).print(drawn)
             return
         lines = [[name.rstrip(">=") for name in self.columns], *(cells for cells, _ in self.rows)]
         sys.stdout.write("".join("\t".join(_one_line(cell) for cell in line) + "\n" for line in lines))
@@ -52,13 +58,16 @@ class Table:
 
     def _drawn(self) -> RichTable:
         table = RichTable(box=None, pad_edge=False, header_style="bold")
-        for name in self.columns:
+        for column, name in enumerate(self.columns):
             whole = name.endswith((">", "="))
+            title = name.rstrip(">=")
+            longest = max(cell_len(text) for text in (title, *(cells[column] for cells, _ in self.rows)))
             table.add_column(
-                name.rstrip(">="),
+                title,
                 justify="right" if name.endswith(">") else "left",
                 no_wrap=whole,
-                overflow="ignore" if whole else "ellipsis",
+                overflow="ellipsis",
+                min_width=longest if whole else min(longest, _TEXT_MIN),
             )
         for cells, style in self.rows:
             table.add_row(*(Text(_one_line(cell)) for cell in cells), style=style)

@@ -141,7 +141,7 @@ def _flag(name: str, kind: Any, *spellings: str, help: str, metavar: str) -> ins
 def _help(name: str) -> str:
     # Not typer's own "[default: …]": the flag's default is None, so that other sources have their say.
     default = Settings.model_fields[name].default
-    return help_of(name) + ("" if default in {None, ()} else f" Default: {default}.")
+    return help_of(name) + ("" if default in {None, (), ""} else f" Default: {default}.")
 
 
 @takes_settings
