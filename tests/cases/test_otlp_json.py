@@ -129,4 +129,5 @@ def test_a_span_that_is_none_costs_no_other(bad: Any) -> None:
         receipt = satellite.send("otlp_json", request([bad, SPAN]))
         assert len(satellite.spans()) == 1
         assert receipt.warnings[0] == "1 spans that cannot be read were dropped"
+        assert "Expected" in receipt.warnings[1]
         assert satellite.ledger.dropped == {"malformed": 1}

@@ -57,7 +57,8 @@ def to_protobuf(body: bytes) -> tuple[bytes, list[str], int]:
             writer.resource_spans(resource_spans)
     if writer.malformed and not writer.spans:
         raise BadReport(f"not an OTLP request in JSON: {writer.fault}")
-    return writer.body(), warnings + notes.texts(), writer.malformed
+    why = [writer.fault] if writer.malformed else []
+    return writer.body(), [*why, *warnings, *notes.texts()], writer.malformed
 
 
 # Writing protobuf. Lists of a hundred spans go through here a thousand times a second, so bytes are put together by hand.
