@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import logging
+import os
 import queue
 import secrets
 import warnings
@@ -109,7 +112,7 @@ class Connection:
     def _cannot_open(self, error: Exception) -> BadDataDirectory:
         if not self.shared:
             return BadDataDirectory(
-                f"clickhouse_url: {self.where} cannot be opened: {_said(error)}",
+                f"clickhouse_url: {self.where} cannot be opened: {_of_the_folder(Path(self.where)) or _said(error)}",
                 hint="it must be writable, on a disk with room, and in use by no other satellite",
             )
         code = getattr(error, "code", None)
@@ -312,6 +315,20 @@ def _said(error: Exception) -> str:
     """What the engine says, in one line without its version and stack."""
     line = str(error).split("Stack trace")[0].splitlines()
     return (line[0] if line else type(error).__name__).removeprefix("Code: ")[:300]
+
+
+def _of_the_folder(folder: Path) -> str:
+    """Why ClickHouse cannot have it, which it does not say itself; "": for no reason of these."""
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        return os.strerror(errno.EACCES)
+    try:
+        with (folder / "status").open("r+b") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return "another process uses it"
+    except OSError:
+        pass
+    return ""
 
 
 def _of_the_network(error: BaseException) -> str:

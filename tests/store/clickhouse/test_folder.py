@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import time
 from pathlib import Path
 
@@ -143,3 +144,11 @@ def test_a_folder_that_cannot_be_is_refused(packages: str, tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(BadDataDirectory, match="file cannot be opened"):
         opened_at(tmp_path / "file")
+
+
+def test_a_folder_that_another_process_has_is_refused(packages: str, tmp_path: Path) -> None:
+    with (tmp_path / "status").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(BadDataDirectory, match="another process uses it"):
+            opened_at(tmp_path)
+    opened_at(tmp_path).close()
