@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import fcntl
 import logging
-import os
 import queue
 import secrets
 import warnings
@@ -319,15 +317,13 @@ def _said(error: Exception) -> str:
 
 def _of_the_folder(folder: Path) -> str:
     """Why ClickHouse cannot have it, which it does not say itself; "": for no reason of these."""
-    if folder.is_dir() and not os.access(folder, os.W_OK):
-        return os.strerror(errno.EACCES)
     try:
-        with (folder / "status").open("r+b") as lock:
+        with (folder / "status").open("ab") as lock:  # which ClickHouse locks
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return "another process uses it"
-    except OSError:
-        pass
+    except OSError as error:
+        return error.strerror or ""
     return ""
 
 
