@@ -15,7 +15,7 @@ from satellite.model.reporter import decode_reporter
 from satellite.model.span_bytes import array_of, pack, unpack
 from satellite.model.spans import SpanBatch, decode_extra
 from satellite.model.tag import decode_tag
-from satellite.store.assembled import Assembled
+from satellite.store.assembled import Assembled, joined
 
 FORMAT = "mock-lightstep-satellite snapshot"
 VERSION = 1
@@ -42,7 +42,7 @@ def encode(kept: msgspec.Struct, traces: Assembled) -> bytes:
         "matched": traces.matched,
         "weights": traces.weights,
     }
-    packed = pack(traces.batch, beside)
+    packed = pack(joined(traces.parts), beside)
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, packed.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as stream:
         stream.write_batch(packed)
@@ -75,7 +75,7 @@ def decode(content: bytes, kind: type[T]) -> tuple[T, Assembled]:
         )
         _check(batch)
         traces = Assembled(
-            batch, marks, trace, matched, weights, spans=file.spans, errors=file.errors, traces=file.traces
+            [batch], marks, trace, matched, weights, spans=file.spans, errors=file.errors, traces=file.traces
         )
         if not (
             all(len(array) == len(batch) for array in (marks, trace, matched, weights))

@@ -87,7 +87,7 @@ def longest_id(high: Ids, low: Ids) -> str:
 def rows_of_trace(
     source: Questions, project: str, trace_id: str, *, until: int | None = None
 ) -> tuple[SpanBatch, Ints]:
-    """The spans of a trace in order of arrival, and the mark of each; arguments and errors as of `whole_trace`."""
+    """The spans of a trace as `Questions.trace_batch` gives them; arguments and errors as of `whole_trace`."""
     batch, marks = _until(until, *source.trace_batch(project, trace_ids(trace_id)))
     if not len(batch):
         raise NotFound(
@@ -121,12 +121,14 @@ def whole_trace(
         NotFound: no span of it is held.
     """
     batch, marks = rows_of_trace(source, project, trace_id, until=until)
+    batch = batch.compact()
     wanted = trace_ids(trace_id)
     lows = {low for _, low in wanted}
     others = _joined(source, project, batch, lows) if join else []
     if others:
         more = source.trace_batch(project, [*wanted, *((None, low) for low in others)])
         batch, marks = _until(until, *more)
+        batch = batch.compact()
     asked = np.isin(batch.column("trace_low"), np.array(sorted(lows), np.uint64))
     trace = trace_numbers(batch.column("trace_high"), batch.column("trace_low"))
     forest = Forest.of(batch, trace)
@@ -174,7 +176,7 @@ def _joined(source: Questions, project: str, batch: SpanBatch, lows: set[int]) -
         known |= found
         if not found or len(known) > JOINED_MAX:
             return sorted(known - lows)
-        batch, _ = source.trace_batch(project, [(None, low) for low in sorted(found)])
+        batch = source.trace_batch(project, [(None, low) for low in sorted(found)])[0].compact()
 
 
 def _join(batch: SpanBatch, trace: Ints, forest: Forest) -> dict[int, str]:

@@ -298,7 +298,10 @@ class Questions(Protocol):
     def trace_batch(
         self, project: str, trace_ids: Sequence[tuple[int | None, int]]
     ) -> tuple[SpanBatch, Ints]:
-        """All spans of these traces (ids as for `traces`) in order of arrival, and the mark of each."""
+        """All spans of these traces (ids as for `traces`) in order of arrival, and the mark of each.
+
+        The dictionaries may hold what is none of theirs.
+        """
         ...
 
     def count(self, project: str, plan: Plan) -> int:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from satellite.model.spans import SpanBatch, Status
+from satellite.model.spans import SpanBatch, SpanBuilder, Status
 from satellite.store.distinct import distinct
 
 TRACES_MAX = 3000
@@ -37,11 +38,12 @@ class Candidates(NamedTuple):
     stratum: Strata
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Assembled:
-    """Traces, each with all its spans, in order of arrival. Arrays have one entry per row of the batch."""
+    """Traces, each with all its spans, in order of arrival. Arrays have one entry per row of all parts."""
 
-    batch: SpanBatch
+    parts: Sequence[SpanBatch]
+    """The spans, as the engine had them together: joining them costs as much as finding them, and few questions need it."""
     marks: Ints
     """Where each row stands in the order of arrival."""
     trace: Ints
@@ -61,6 +63,15 @@ class Assembled:
     traces: int
     """Distinct traces of the matching spans, left out or not."""
 
+    @cached_property
+    def batch(self) -> SpanBatch:
+        """All parts as one. It is kept: whoever keeps the traces for long asks another one that `picked` made."""
+        return joined(self.parts)
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        """A column of numbers of all parts."""
+        return _column(self.parts, name)
+
     @property
     def held(self) -> int:
         """How many traces are here."""
@@ -69,14 +80,14 @@ class Assembled:
     @property
     def is_error(self) -> Mask:
         """Whether each row is an error span."""
-        wrong: Mask = self.batch.column("status") == np.uint8(Status.ERROR)
+        wrong: Mask = self.column("status") == np.uint8(Status.ERROR)
         return wrong
 
     @property
     def nbytes(self) -> int:
         """Bytes it holds."""
         arrays = (self.marks, self.trace, self.matched, self.weights)
-        return self.batch.nbytes + sum(array.nbytes for array in arrays)
+        return sum(part.nbytes for part in self.parts) + sum(array.nbytes for array in arrays)
 
     def trace_weights(self) -> Weights:
         """For each trace how many it stands for."""
@@ -87,8 +98,28 @@ class Assembled:
         return found
 
 
+def joined(parts: Sequence[SpanBatch]) -> SpanBatch:
+    """All rows in order as one batch."""
+    if len(parts) == 1:
+        return parts[0]
+    return SpanBatch.concat(parts) if parts else SpanBuilder().build()
+
+
+def picked(parts: Sequence[SpanBatch], rows: Mask) -> list[SpanBatch]:
+    """Some of the rows of all parts; parts of which all are picked as they are."""
+    ends = np.cumsum([len(part) for part in parts])
+    own = zip(parts, np.split(rows, ends[:-1]), strict=True) if parts else ()
+    return [
+        part if mine.all() else part.take(np.flatnonzero(mine)).compact() for part, mine in own if mine.any()
+    ]
+
+
+def _column(parts: Sequence[SpanBatch], name: str) -> npt.NDArray[Any]:
+    return np.concatenate([part.column(name) for part in parts or [SpanBuilder().build()]])
+
+
 def assembled(
-    batch: SpanBatch,
+    parts: Sequence[SpanBatch],
     marks: Ints,
     matched: Mask,
     stratum: Strata,
@@ -99,7 +130,7 @@ def assembled(
     """Put together what an engine found.
 
     Args:
-        batch: the rows of the traces taken, in order of arrival; also of others with the same lower halves of ids.
+        parts: the rows of the traces taken, in order of arrival; also of others with the same lower halves of ids.
         marks: of each row.
         matched: whether each row matches.
         stratum: of each row.
@@ -107,15 +138,16 @@ def assembled(
         traces: how many those are in.
         most: traces that may be taken.
     """
-    trace = trace_numbers(batch.column("trace_high"), batch.column("trace_low"))
-    taken = _taken(trace, batch.column("trace_low"), matched, most)
+    low = _column(parts, "trace_low")
+    trace = trace_numbers(_column(parts, "trace_high"), low)
+    taken = _taken(trace, low, matched, most)
     if taken is not None:
-        rows = np.flatnonzero(np.isin(trace, taken))
-        batch, trace = batch.take(rows).compact(), np.searchsorted(taken, trace[rows])
+        rows = np.isin(trace, taken)
+        parts, trace = picked(parts, rows), np.searchsorted(taken, trace[rows])
         marks, matched, stratum = marks[rows], matched[rows], stratum[rows]
-    found = np.ones(len(batch), np.float64)
+    found = np.ones(len(marks), np.float64)
     spans, errors = int(sizes.sum()), int(sizes[:_BUCKETS].sum())
-    whole = Assembled(batch, marks, trace, matched, found, spans, errors, traces)
+    whole = Assembled(parts, marks, trace, matched, found, spans, errors, traces)
     if np.count_nonzero(matched) < spans:
         found[matched] = _weights(sizes, stratum[matched])
         found[~matched] = whole.trace_weights()[trace[~matched]]

@@ -205,7 +205,7 @@ class NaiveStore:
                     weights[row.mark] = sum(whole) / len(whole) if whole else 1.0
         batch = SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)])
         return Assembled(
-            batch.bare() if bare else batch,
+            [batch.bare() if bare else batch],
             np.array([row.mark for row in rows], np.int64),
             np.array([numbers[row.key[:2]] for row in rows], np.int64),
             np.array([row in taken for row in rows], np.bool_),

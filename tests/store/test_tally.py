@@ -61,7 +61,7 @@ def held(weight: float) -> Questions:
     size = len(batch)
     low = batch.column("trace_low")
     whole = Assembled(
-        batch=batch,
+        parts=[batch],
         marks=np.arange(1, size + 1),
         trace=np.searchsorted(np.unique(low), low),
         matched=np.ones(size, np.bool_),

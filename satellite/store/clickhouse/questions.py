@@ -215,7 +215,7 @@ class ClickHouseQuestions(ABC):
         taken = strata(numbers_of(rows, "bucket"), numbers_of(rows, "status") == 2)
         matched = numbers_of(rows, "matched") > 0
         return assembled(
-            batch, numbers_of(rows, "mark"), matched, taken, sizes_of(candidates), traces, traces_max
+            [batch], numbers_of(rows, "mark"), matched, taken, sizes_of(candidates), traces, traces_max
         )
 
     def _affordable(self, moment: Moment, plan: Plan, chosen: Ids) -> Ids:

@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from satellite.model.spans import SpanBatch, SpanBuilder
+from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
 from satellite.store.assembled import (
     SPANS_MAX,
@@ -19,6 +19,7 @@ from satellite.store.assembled import (
     Strata,
     assembled,
     choose,
+    joined,
     sizes_of,
     strata,
 )
@@ -28,6 +29,10 @@ from satellite.store.recall.segment import Mask, Segment
 from satellite.store.recall.traces import distinct_traces
 
 Number = TypeVar("Number", bound=np.generic)
+
+PARTS_MAX = 32
+"""Batches of an Assembled: each costs every question that is asked of it (ours)."""
+
 _Rows = tuple[Segment, npt.NDArray[np.int64]]
 
 
@@ -45,8 +50,8 @@ def assemble(
         parts = [(segment, _rows(segment, np.sort(affordable), plan)) for segment in segments]
     matched = _gathered((_matching(hits, segment, rows) for segment, rows in parts), np.bool_)
     taken = _gathered((_strata(segment, rows) for segment, rows in parts), np.uint16)
-    batch, marks = _joined(parts, bare=bare)
-    return assembled(batch, marks, matched, taken, sizes_of(candidates), total, traces_max)
+    batches, marks = _gathered_rows(parts, bare=bare)
+    return assembled(_few(batches), marks, matched, taken, sizes_of(candidates), total, traces_max)
 
 
 def trace_batch(
@@ -58,7 +63,11 @@ def trace_batch(
         for segment in segments
     )
     parts = [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
-    return _joined(parts)
+    if len(parts) == 1:  # as of most traces: nothing needs to be put together
+        [(segment, mine)] = parts
+        return segment.batch.take(mine), segment.marks_of(mine)
+    batches, marks = _gathered_rows(parts)
+    return joined(batches), marks
 
 
 def _gathered(arrays: Iterable[npt.NDArray[Number]], kind: type[Number]) -> npt.NDArray[Number]:
@@ -115,13 +124,16 @@ def _affordable(parts: Sequence[_Rows], chosen: Ids) -> Ids:
     return chosen[: max(1, int(np.searchsorted(np.cumsum(sizes), SPANS_MAX, "right")))]
 
 
-def _joined(parts: Sequence[_Rows], *, bare: bool = False) -> tuple[SpanBatch, Ints]:
-    """The rows of all segments as one batch, and their marks."""
+def _gathered_rows(parts: Sequence[_Rows], *, bare: bool = False) -> tuple[list[SpanBatch], Ints]:
+    """The rows of each segment that has any, and the marks of all."""
     used = [(segment, rows) for segment, rows in parts if len(rows)]
     batches = [
         (segment.batch.bare() if bare else segment.batch).take(rows).compact() for segment, rows in used
     ]
-    marks = _gathered((segment.marks_of(rows) for segment, rows in used), np.int64)
-    if len(batches) == 1:
-        return batches[0], marks
-    return SpanBatch.concat(batches) if batches else SpanBuilder().build(), marks
+    return batches, _gathered((segment.marks_of(rows) for segment, rows in used), np.int64)
+
+
+def _few(batches: Sequence[SpanBatch]) -> list[SpanBatch]:
+    """The same rows in no more than PARTS_MAX batches."""
+    width = -(-len(batches) // PARTS_MAX) or 1
+    return [joined(batches[start : start + width]) for start in range(0, len(batches), width)]

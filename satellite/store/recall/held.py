@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import chain
 
 import numpy as np
 
+from satellite.model.spans import SpanBatch
 from satellite.query.plan import Plan
 from satellite.store import Histogram
-from satellite.store.assembled import Assembled, Ints
+from satellite.store.assembled import Assembled, picked
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 from satellite.store.recall.terms import match
@@ -26,14 +28,15 @@ class HeldSpans(RecallQuestions):
         self._exact = dict(exact)
         self._recall_window_us = recall_window_us
         self._sampled = traces.held < traces.traces
-        self._parts = tuple(self._segment(start) for start in range(0, len(traces.batch), SEGMENT_SPANS))
+        self._parts = tuple(self._held())
 
-    def _segment(self, start: int) -> Segment:
-        stop = min(start + SEGMENT_SPANS, len(self._traces.batch))
-        batch = self._traces.batch.slice(start, stop)
-        batch = batch if stop - start == len(self._traces.batch) else batch.compact()
-        weights = self._traces.weights[start:stop] if self._sampled else None
-        return Segment.held(batch, self._traces.marks[start:stop], weights)
+    def _held(self) -> Iterator[Segment]:
+        begin = 0
+        for batch in chain.from_iterable(map(_pieces, self._traces.parts)):
+            rows = slice(begin, begin + len(batch))
+            weights = self._traces.weights[rows] if self._sampled else None
+            yield Segment.held(batch, self._traces.marks[rows], weights)
+            begin += len(batch)
 
     def moment(self, project: str) -> tuple[tuple[Segment, ...], int]:
         """See RecallQuestions."""
@@ -57,7 +60,7 @@ class HeldSpans(RecallQuestions):
         whole = self._traces
         if project != self._project or whole.held > traces_max:
             return super().assemble(project, plan, traces_max=traces_max, seed=seed, bare=bare)
-        matched = np.zeros(len(whole.batch), np.bool_)
+        matched = np.zeros(len(whole.marks), np.bool_)
         begin = 0
         for segment in self._parts:
             mask = match(segment, plan)
@@ -65,10 +68,10 @@ class HeldSpans(RecallQuestions):
             begin += len(segment)
         wanted = np.zeros(whole.held, np.bool_)
         wanted[whole.trace[matched]] = True
-        rows: Ints = np.flatnonzero(wanted[whole.trace])
+        rows = wanted[whole.trace]
         weights = whole.weights[matched]
         return Assembled(
-            batch=(whole.batch.bare() if bare else whole.batch).take(rows).compact(),
+            parts=picked([part.bare() for part in whole.parts] if bare else whole.parts, rows),
             marks=whole.marks[rows],
             trace=(np.cumsum(wanted) - 1)[whole.trace[rows]],
             matched=matched[rows],
@@ -77,3 +80,10 @@ class HeldSpans(RecallQuestions):
             errors=round(weights[whole.is_error[matched]].sum()),
             traces=round(whole.trace_weights()[wanted].sum()),
         )
+
+
+def _pieces(batch: SpanBatch) -> Iterator[SpanBatch]:
+    """The rows in order, in batches that a segment can have."""
+    for start in range(0, len(batch), SEGMENT_SPANS):
+        stop = min(start + SEGMENT_SPANS, len(batch))
+        yield batch if stop - start == len(batch) else batch.slice(start, stop).compact()

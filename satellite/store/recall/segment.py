@@ -130,6 +130,11 @@ class Segment:
         plain = np.bincount(service[live & ~self.is_error], minlength=len(names)).tolist()
         return {name: Rows(*counts) for name, *counts in zip(names, rows, plain, strict=True) if counts[0]}
 
+    @cached_property
+    def key_errors(self) -> npt.NDArray[np.int64]:
+        """In how many error rows, dead or not, each of the index's keys occurs."""
+        return self.index.key_counts(self.is_error)
+
     def prepare(self) -> None:
         """Make what is otherwise made at the first question."""
         _ = (

@@ -144,7 +144,12 @@ def _keys(segment: Segment, text: str) -> Iterator[tuple[Sequence[str], Count]]:
     """Tag keys; the parent's tag is not shown, logs' fields when asked for."""
     keys = segment.index.keys()
     shown = np.array([key != PARENT_TAG for key in keys], np.bool_)
-    yield [key for key in keys if key != PARENT_TAG], lambda mask: segment.index.key_counts(mask)[shown]
+    failing = segment.is_error
+
+    def counted(mask: Mask | None) -> Ints:
+        return (segment.key_errors if mask is failing else segment.index.key_counts(mask))[shown]
+
+    yield [key for key in keys if key != PARENT_TAG], counted
     if text.startswith(LOG_PREFIX):
         fields = row_fields(segment.batch)
         log_keys, starts, order = order_by_key(fields.tags)
