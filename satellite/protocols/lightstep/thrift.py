@@ -50,7 +50,7 @@ def _read_json(body: bytes) -> tuple[Message, Callable[[], dict[str, Any]]]:
 
     def arguments() -> dict[str, Any]:
         found = tjson.read_struct(content, crouton.ARGUMENTS)
-        if spans is not None:
+        if spans is not None and "request" in found:
             found["request"]["span_records"] = spans
         return found
 

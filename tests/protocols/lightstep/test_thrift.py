@@ -153,6 +153,13 @@ def test_a_mutated_large_call_in_tjson_means_what_it_meant(place: int, byte: int
         assert isinstance(in_parts, BadReport)
 
 
+def test_a_large_call_in_tjson_whose_request_is_none_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tjson, "UNCOUNTED_BYTES", 0)
+    body = b'[1,"Report",1,7,{"2":{"rec":{"3":{"lst":["rec",0]}},"and":1}}]'
+    [refusal] = decode_json([body], NOW_NS).reports
+    assert isinstance(refusal, BadReport)
+
+
 def test_deep_tjson_is_refused() -> None:
     [fault] = decode_json([b'[1,"Report",1,7,' + b'{"1":{"rec":' * 50_000], NOW_NS).reports
     assert isinstance(fault, BadReport)
