@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.forest import Forest
 from satellite.model.ids import hex_digits
+from satellite.model.span import counted
 from satellite.model.spans import Kind, SpanBatch, trace_text
 from satellite.model.tag import decode_tag, text_of
-from satellite.query.plan import Field, Plan, Term
+from satellite.query.plan import ALL, Field, Plan, Term
 from satellite.store import Questions
 from satellite.store.assembled import Ids, Ints, Mask, trace_numbers
 from satellite.store.distinct import distinct
@@ -139,8 +140,10 @@ def whole_trace(
 
 
 def _kept(source: Questions, project: str) -> str:
+    spans = source.count(project, ALL)
     seconds = source.recall_window_us(project) / 1e6
-    return f"spans of the last {seconds:.0f} s are held"
+    within = f", which arrived within {seconds:,.0f} s," if seconds >= 1 else ""
+    return f"{counted(spans, 'span')}{within} {'is' if spans == 1 else 'are'} held"
 
 
 def _guids(batch: SpanBatch) -> dict[int, tuple[str, str]]:
