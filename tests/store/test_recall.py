@@ -16,7 +16,10 @@ from satellite.model.spans import SpanBuilder
 from satellite.query.plan import ALL, Field, Plan
 from satellite.store import Store
 from satellite.store.recall import terms
+from satellite.store.recall.assembly import PARTS_MAX, assemble
 from satellite.store.recall.engine import RecallStore
+from satellite.store.recall.held import HeldSpans
+from satellite.store.recall.segment import Segment
 from tests import bookinfo
 from tests.store.asking import answers, assert_balanced, find, stats, tag, unmarked, where
 from tests.store.conformance import StoreConformance
@@ -136,6 +139,25 @@ def test_the_oldest_go_when_the_budget_is_full() -> None:
         assert store.count("p", where(Field.SPAN_ID, "1")) == 0
         assert store.traces("p", [(None, 1)]) == [[]]
         assert store.count("p", Plan(until=1)) == 0
+
+
+def test_traces_out_of_many_segments_are_a_few_parts() -> None:
+    whole = numbered(140)
+    segments = [Segment.of(whole.slice(i, i + 1).compact(), i + 1, NOW_NS) for i in range(len(whole))]
+    found = assemble(segments, ALL, 3000, 0)
+    assert 1 < len(found.parts) <= PARTS_MAX
+    assert found.marks.tolist() == [*range(1, 141)]
+    assert unmarked([found.batch.spans()]) == unmarked([whole.spans()])
+    # Of 20 traces of seven spans those with shard 3 in them: some parts are taken as they are, some in part, some not at all.
+    plan = tag("shard", "3").lasting(None, 50_000)
+    held = HeldSpans("p", found, {}, 0)
+    some = held.assemble("p", plan, traces_max=3000)
+    with closing(RecallStore()) as store:
+        store.write("p", whole, arrived_ns=NOW_NS)
+        wanted = store.assemble("p", plan, traces_max=3000)
+    assert some.marks.tolist() == wanted.marks.tolist()
+    assert some.matched.tolist() == wanted.matched.tolist()
+    assert unmarked([some.batch.spans()]) == unmarked([wanted.batch.spans()])
 
 
 def test_an_evicted_span_may_come_again() -> None:
