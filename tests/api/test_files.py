@@ -131,7 +131,8 @@ def test_the_file_says_what_it_is(
         (b"PK\x03\x04 an archive", ["ZIP"]),
         (gzip.compress(case("zipkin-plain.json"), mtime=0)[:60], ["gzip", "cut off"]),
         (case("otlp-plain.json")[:200], ["not JSON", "line 1"]),
-        (b"{ traceId: '7c1e5a90b3d24f68', name: 'x' }", ["not JSON", "{ traceId"]),
+        (b"{ traceId: '7c1e5a90b3d24f68', name: 'x' }", ['the keys "name", "traceId"']),
+        (b"{ traceId 7c1e5a90b3d24f68 }", ["not JSON", "{ traceId"]),
     ],
     ids=lambda value: str(value)[:20] if isinstance(value, list) else "",
 )
