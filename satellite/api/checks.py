@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from fastapi import Query
 from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project
@@ -27,7 +24,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/checks", Checks)
-    def check(project: Project, asked: Annotated[Bounds, Query()]) -> Response:
+    def check(project: Project, asked: Bounds) -> Response:
         """What is odd about the matching spans: ids, times, names, and how they belong together."""
         where = asked.asked(sources, project)
         return json(Checks(findings(where.source.batches(project, where.plan))))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -57,7 +56,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/correlations", Correlations)
-    def correlate(project: Project, asked: Annotated[CorrelationsAsked, Query()]) -> Response:
+    def correlate(project: Project, asked: CorrelationsAsked) -> Response:
         """Tags and operations that mark the traces inside a range, or those with errors, more than the others."""
         inside, where = asked.inside(), asked.asked(sources, project)
         found = correlations(

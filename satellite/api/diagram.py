@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -40,7 +39,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/diagram", Diagram)
-    def service_diagram(project: Project, asked: Annotated[DiagramAsked, Query()]) -> Response:
+    def service_diagram(project: Project, asked: DiagramAsked) -> Response:
         """Services and calls in the traces of the matching spans, with errors and shares of their latency."""
         keys = [key.strip() for key in asked.inferred_by.split(",") if key.strip()]
         where = asked.asked(sources, project)

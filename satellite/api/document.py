@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import wraps
+from inspect import signature
+from typing import Annotated, Any, get_args, get_type_hints
 
 import msgspec
+from pydantic.fields import FieldInfo
 
 from satellite.api import ROOT
 from satellite.api.refusals import ErrorAnswer
@@ -26,7 +29,7 @@ def document(resources: Sequence[Routes], version: str) -> dict[str, Any]:
         for endpoint in (endpoint for one in resources for endpoint in one.endpoints):
             router.add_api_route(
                 endpoint.path,
-                endpoint.function,
+                _declared(endpoint.function),
                 methods=[endpoint.method],
                 response_class=Response,
                 **endpoint.described,
@@ -46,6 +49,34 @@ def document(resources: Sequence[Routes], version: str) -> dict[str, Any]:
                 _add_notes(schemas, operation["responses"]["200"])
             operation["responses"]["default"] = {"description": "Error", "content": content(ErrorAnswer)}
     return found
+
+
+def _declared(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as FastAPI wants it: its parameters say whether they are of the path or of the query string."""
+    from fastapi import Path, Query
+
+    def of_path(kind: Any) -> Any:
+        base, *about = get_args(kind) or (kind,)
+        fields = [one for one in about if isinstance(one, FieldInfo)]
+        bounds = [bound for field in fields for bound in field.metadata]
+        return Annotated[base, *bounds, Path(description=fields[0].description if fields else None)]
+
+    kinds = get_type_hints(function, include_extras=True)
+    told = {
+        name: Annotated[kind, Query()] if name == "asked" else of_path(kind)
+        for name, kind in kinds.items()
+        if name not in {"request", "return"}
+    }
+
+    @wraps(function)
+    def declared(**_: Any) -> None: ...
+
+    plain = signature(function, eval_str=True)
+    parameters = [
+        one.replace(annotation=told.get(name, one.annotation)) for name, one in plain.parameters.items()
+    ]
+    declared.__signature__ = plain.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return declared
 
 
 def _add_notes(schemas: dict[str, Any], answer: dict[str, Any]) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
 
-from fastapi import Query
 from starlette.responses import Response
 
 from satellite.api.parameters import Bounds, Project
@@ -54,7 +52,7 @@ def routes(sources: Sources, explanations: Explanations) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/explain", Explanation)
-    def explanation(project: Project, asked: Annotated[Bounds, Query()]) -> Response:
+    def explanation(project: Project, asked: Bounds) -> Response:
         """What each term of a query matches, alone and after those before it; what comes near; what arrived at all.
 
         Also for a project that has not received anything.

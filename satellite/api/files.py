@@ -6,10 +6,9 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -86,7 +85,7 @@ def routes(sources: Sources, intake: Intake) -> Routes:
     workers = ThreadPoolExecutor(WORKERS, "files")
 
     @routes.other("GET", "/projects/{project}/export")
-    async def export(project: Project, asked: Annotated[ExportAsked, Query()]) -> Response:
+    async def export(project: Project, asked: ExportAsked) -> Response:
         """The matching spans as a file, however many; meta events only when the query asks for them.
 
         Exports of one project are written one after another.
@@ -110,9 +109,7 @@ def routes(sources: Sources, intake: Intake) -> Routes:
         )
 
     @routes.post("/projects/{project}/import", Imported)
-    async def import_file(
-        project: Project, asked: Annotated[ImportAsked, Query()], request: Request
-    ) -> Response:
+    async def import_file(project: Project, asked: ImportAsked, request: Request) -> Response:
         """Keep the spans of a file, as if they had just arrived.
 
         The file says itself what it is: OTLP, Jaeger's, Zipkin's or LightStep's spans as JSON (one document, a list, one a

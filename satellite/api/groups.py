@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -31,7 +28,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/groups", GroupTable)
-    def group_by(project: Project, asked: Annotated[GroupsAsked, Query()]) -> Response:
+    def group_by(project: Project, asked: GroupsAsked) -> Response:
         """The matching spans by the values of keys: count, errors, latencies, distribution."""
         where = asked.table(sources, project)
         return json(

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -51,7 +50,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/histogram", LatencyHistogram)
-    def latency_histogram(project: Project, asked: Annotated[HistogramAsked, Query()]) -> Response:
+    def latency_histogram(project: Project, asked: HistogramAsked) -> Response:
         """Latencies of all matching spans: 20 buckets to a power of ten, and exact percentiles."""
         where = asked.asked(sources, project)
         found = histogram(
@@ -65,7 +64,7 @@ def routes(sources: Sources) -> Routes:
         return json(found)
 
     @routes.get("/projects/{project}/heatmap", HeatMap)
-    def latency_over_time(project: Project, asked: Annotated[HeatMapAsked, Query()]) -> Response:
+    def latency_over_time(project: Project, asked: HeatMapAsked) -> Response:
         """Latency over time: the matching spans by start and latency bucket, percentiles of each step.
 
         A box in it is asked for by oldest_us, youngest_us, min_latency_us and max_latency_us, which every question

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 class Later:
     """An application that is made while the satellite takes its first spans; whoever asks it before, waits.
 
-    Importing FastAPI takes as long as all the rest of the start.
+    Its imports take a fifth of the start.
     """
 
     def __init__(self, factory: Callable[[], ASGIApp]) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from satellite.errors import BadRequest
@@ -22,7 +21,7 @@ def _of_token(project: str) -> str:
 Project = Annotated[
     str,
     AfterValidator(_of_token),
-    Path(description="A project's name; in open mode the access token itself."),
+    Field(description="A project's name; in open mode the access token itself."),
 ]
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Sequence
-from typing import Annotated, Protocol
+from typing import Protocol
 
 import msgspec
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -134,7 +133,7 @@ def routes(
         return json(Removed(emptied(known(store, project))))
 
     @routes.post("/reset", Removed)
-    def reset_all(asked: Annotated[ResetAsked, Query()]) -> Response:
+    def reset_all(asked: ResetAsked) -> Response:
         """The same for every project."""
         if not asked.all:
             raise BadRequest(

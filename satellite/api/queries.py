@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -54,7 +51,7 @@ def routes() -> Routes:
     routes = Routes()
 
     @routes.get("/query", QueryView)
-    def query(asked: Annotated[QueryAsked, Query()]) -> Response:
+    def query(asked: QueryAsked) -> Response:
         """The terms of a query and its canonical text; 400 with line and column when it is none."""
         found = parse(asked.query, lenient=asked.lenient)
         terms = [

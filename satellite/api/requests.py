@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
@@ -21,7 +20,7 @@ INFLATED_BYTES_MAX = 64 * 2**20
 
 _PROTOCOLS = (*PROTOCOLS, *WEB_PROTOCOLS)
 
-Number = Annotated[int, Path(ge=0, le=2**62, description="The request's place in the log.")]
+Number = Annotated[int, Field(ge=0, le=2**62, description="The request's place in the log.")]
 
 
 class RequestsAsked(BaseModel):
@@ -67,7 +66,7 @@ def routes(log: RequestLog, inflate: Inflate) -> Routes:
         raise NotFound(f"there is no request {number} in the log", hint=hint)
 
     @routes.get("/projects/{project}/requests", RequestList)
-    def requests(project: Project, asked: Annotated[RequestsAsked, Query()]) -> Response:
+    def requests(project: Project, asked: RequestsAsked) -> Response:
         """Requests whose reports were for this project, in order, refused ones among them; it need not have received anything."""
         return json(listed(log, project, asked.wanted(), asked.limit))
 
@@ -87,7 +86,7 @@ def routes(log: RequestLog, inflate: Inflate) -> Routes:
         return json(decoded(found(project, number), _PROTOCOLS, inflate, bytes_max=INFLATED_BYTES_MAX))
 
     @routes.get("/requests", RequestList)
-    def strangers(asked: Annotated[RequestsAsked, Query()]) -> Response:
+    def strangers(asked: RequestsAsked) -> Response:
         """Requests that reached no project: unknown tokens and paths, bodies that are no report, senders that left."""
         return json(listed(log, NOBODY, asked.wanted(), asked.limit))
 

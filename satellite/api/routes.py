@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from inspect import iscoroutinefunction
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_type_hints
 
 import msgspec
 from pydantic import BaseModel, TypeAdapter, ValidationError
@@ -95,8 +95,7 @@ class Endpoint:
         kinds.pop("return")
         asked = kinds.pop("asked", None)
         takes_request = kinds.pop("request", None) is not None
-        in_path = {name: TypeAdapter(kind) for name, kind in kinds.items()}
-        return in_path, None if asked is None else get_args(asked)[0], takes_request
+        return {name: TypeAdapter(kind) for name, kind in kinds.items()}, asked, takes_request
 
 
 def _refusal(problem: ErrorDetails, name: str, fields: Mapping[str, FieldInfo]) -> BadRequest:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -14,7 +13,7 @@ from satellite.explore.asked import Sources
 from satellite.explore.services import SERIES_MAX, OneService, ServiceList, service, services
 from satellite.explore.slots import Slots
 
-ServiceName = Annotated[str, Path(description="A service's name.")]
+ServiceName = Annotated[str, Field(description="A service's name.")]
 
 
 class ServicesAsked(Bounds):
@@ -30,16 +29,14 @@ def routes(sources: Sources, slots: Slots) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/services", ServiceList)
-    def service_directory(project: Project, asked: Annotated[ServicesAsked, Query()]) -> Response:
+    def service_directory(project: Project, asked: ServicesAsked) -> Response:
         """The services that report, alphabetical, each with the slot of its colour."""
         where = asked.asked(sources, project)
         found = services(where.source, project, where.plan, slots, series=asked.series)
         return json(ServiceList(found))
 
     @routes.get("/projects/{project}/services/{name:path}", OneService)
-    def one_service(
-        project: Project, name: ServiceName, asked: Annotated[ServicesAsked, Query()]
-    ) -> Response:
+    def one_service(project: Project, name: ServiceName, asked: ServicesAsked) -> Response:
         """A service with its operations, in and out."""
         where = asked.asked(sources, project)
         return json(service(where.source, project, where.plan, slots, name, series=asked.series))

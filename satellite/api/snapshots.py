@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import msgspec
 from anyio import to_thread
-from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +19,7 @@ from satellite.explore.snapshots import PAGE
 
 FILE_BYTES_MAX = 256 << 20
 
-SnapshotId = Annotated[str, Path(description="10 letters and digits.", max_length=64)]
+SnapshotId = Annotated[str, Field(description="10 letters and digits.", max_length=64)]
 
 _Us = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 
@@ -120,9 +119,7 @@ def routes(sources: Sources) -> Routes:
         return json(await to_thread.run_sync(apply))
 
     @routes.get("/projects/{project}/snapshots/{identifier}/compare/{other}", Comparison)
-    def beside(
-        project: Project, identifier: SnapshotId, other: SnapshotId, asked: Annotated[CompareAsked, Query()]
-    ) -> Response:
+    def beside(project: Project, identifier: SnapshotId, other: SnapshotId, asked: CompareAsked) -> Response:
         """From this snapshot, the baseline, to the other: services and calls that came and went, what changed."""
         before, _ = snapshots.source(project, identifier)
         after, _ = snapshots.source(project, other)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -65,7 +64,7 @@ def routes(sources: Sources, explanations: Explanations) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/spans", SpanPage)
-    def spans(project: Project, asked: Annotated[SpansAsked, Query()]) -> Response:
+    def spans(project: Project, asked: SpansAsked) -> Response:
         """The matching spans, in pages that stay the same while more spans arrive."""
         where = asked.table(sources, project)
         page = where.source.find(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 from anyio import to_thread
-from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +14,7 @@ from satellite.api.parameters import Project, named
 from satellite.api.routes import BODY_BYTES_MAX, Routes, content_of, json, read
 from satellite.explore.streams import COLUMNS_MAX, Series, Stream, Streams
 
-StreamId = Annotated[str, Path(description="8 letters and digits.", max_length=64)]
+StreamId = Annotated[str, Field(description="8 letters and digits.", max_length=64)]
 
 
 class StreamAsked(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,12 +74,12 @@ def routes(streams: Streams) -> Routes:
         return json(await to_thread.run_sync(make))
 
     @routes.get("/projects/{project}/streams", StreamList)
-    def saved(project: Project, asked: Annotated[StreamsAsked, Query()]) -> Response:
+    def saved(project: Project, asked: StreamsAsked) -> Response:
         """The saved queries."""
         return json(StreamList(streams.of(project, asked.query)))
 
     @routes.get("/projects/{project}/streams/{identifier}/series", Series)
-    def series(project: Project, identifier: StreamId, asked: Annotated[SeriesAsked, Query()]) -> Response:
+    def series(project: Project, identifier: StreamId, asked: SeriesAsked) -> Response:
         """A stream's latency, rate and errors over time."""
         found = streams.series(
             project,

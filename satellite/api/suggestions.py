@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
 import msgspec
-from fastapi import Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -35,7 +32,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/suggest", SuggestionList)
-    def suggestions(project: Project, asked: Annotated[SuggestAsked, Query()]) -> Response:
+    def suggestions(project: Project, asked: SuggestAsked) -> Response:
         """At most 100 names for the query bar, among the spans that match the query's other terms."""
         where = asked.asked(sources, project)
         found = suggest(where.source, project, asked.kind, where.plan, key=asked.key, text=asked.q)

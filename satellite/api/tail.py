@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -59,7 +58,7 @@ def routes(store: Store, arrivals: Arrivals) -> Routes:
     readers: set[_Tail] = set()
 
     @routes.other("GET", "/projects/{project}/tail")
-    async def live_tail(project: Project, asked: Annotated[TailAsked, Query()], request: Request) -> Response:
+    async def live_tail(project: Project, asked: TailAsked, request: Request) -> Response:
         """Matching spans as they arrive, until you leave; a project that has received nothing yet will do.
 
         Server-sent events: `spans` with {spans, arrived, missed, mark}; the event's id is the mark, from which a

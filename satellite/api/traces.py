@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 import numpy as np
-from fastapi import Path, Query
 from pydantic import Field
 from starlette.responses import Response
 
@@ -24,8 +23,8 @@ from satellite.model.span import Span
 from satellite.model.spans import SpanBatch
 from satellite.store.assembled import Ints
 
-TraceId = Annotated[str, Path(description="16 or 32 hex digits.")]
-SpanId = Annotated[str, Path(description="16 hex digits.")]
+TraceId = Annotated[str, Field(description="16 or 32 hex digits.")]
+SpanId = Annotated[str, Field(description="16 hex digits.")]
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -112,7 +111,7 @@ def routes(sources: Sources) -> Routes:
     routes = Routes()
 
     @routes.get("/projects/{project}/traces", TraceList)
-    def all_traces(project: Project, asked: Annotated[TracesAsked, Query()]) -> Response:
+    def all_traces(project: Project, asked: TracesAsked) -> Response:
         """The traces that matching spans belong to, told from 3,000 of them at most."""
         where = asked.asked(sources, project)
         found = trace_list(
@@ -121,13 +120,13 @@ def routes(sources: Sources) -> Routes:
         return json(found)
 
     @routes.get("/projects/{project}/traces/{trace_id}", Trace)
-    def one_trace(project: Project, trace_id: TraceId, asked: Annotated[TraceAsked, Query()]) -> Response:
+    def one_trace(project: Project, trace_id: TraceId, asked: TraceAsked) -> Response:
         """The spans of a trace, in pages of at most 4,000."""
         source = asked.asked(sources, project).source
         return json(_spans(*rows_of_trace(source, project, trace_id, until=asked.until), asked))
 
     @routes.get("/projects/{project}/traces/{trace_id}/tree", TraceTree)
-    def tree(project: Project, trace_id: TraceId, asked: Annotated[TreeAsked, Query()]) -> Response:
+    def tree(project: Project, trace_id: TraceId, asked: TreeAsked) -> Response:
         """The rows of the trace view: parents, critical path, self time, pairs of proxies, clocks that differ."""
         source = asked.asked(sources, project).source
         whole = whole_trace(source, project, trace_id, join=asked.join, until=asked.until)
@@ -138,14 +137,12 @@ def routes(sources: Sources) -> Routes:
         return json(found)
 
     @routes.get("/projects/{project}/traces/{trace_id}/critical-path", TracePath)
-    def critical_path(project: Project, trace_id: TraceId, asked: Annotated[WholeAsked, Query()]) -> Response:
+    def critical_path(project: Project, trace_id: TraceId, asked: WholeAsked) -> Response:
         """The spans on which the root's time was spent, most of it first."""
         return json(trace_path(asked.whole(sources, project, trace_id)))
 
     @routes.get("/projects/{project}/traces/{trace_id}/spans/{span_id}", SpanDetail)
-    def one_span(
-        project: Project, trace_id: TraceId, span_id: SpanId, asked: Annotated[DetailAsked, Query()]
-    ) -> Response:
+    def one_span(project: Project, trace_id: TraceId, span_id: SpanId, asked: DetailAsked) -> Response:
         """A span in full, and how unusual it is among those of its operation."""
         source = asked.asked(sources, project).source
         whole = whole_trace(source, project, trace_id, join=asked.join)
@@ -153,7 +150,7 @@ def routes(sources: Sources) -> Routes:
         return json(span_detail(source, project, whole, span_id, oldest_ns=oldest_ns))
 
     @routes.other("GET", "/projects/{project}/traces/{trace_id}/html")
-    def page(project: Project, trace_id: TraceId, asked: Annotated[WholeAsked, Query()]) -> Response:
+    def page(project: Project, trace_id: TraceId, asked: WholeAsked) -> Response:
         """The trace as one HTML file that needs nothing else."""
         whole = asked.whole(sources, project, trace_id)
         name = f"trace-{whole.trace_id}.html"
