@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ from satellite.store.recall.segment import Mask, Segment
 Ints = npt.NDArray[np.int64]
 Count = Callable[[Mask | None], Ints]
 """In how many of a mask's rows each of some names occurs."""
+
+Selected = TypeVar("Selected", pa.Table, pa.RecordBatch)
 
 _NONE = np.empty(0, np.int64)
 _DIGESTS = np.empty(0, np.uint64)
@@ -90,8 +92,9 @@ def _suggested_values(
     """The same for the values of a key, of which there may be as many as spans."""
     table = _values_of(found, key, text)
     spans = _added_up(table)
-    order = [("spans", "descending"), ("value", "ascending")]
-    first = spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
+    # The first of each batch, then of those: half the time of looking for the first of all.
+    near = [_first(batch, limit) for batch in spans.to_batches()]
+    first = _first(pa.Table.from_batches(near, spans.schema), limit)
     failing = table.filter(pc.greater(table["errors"], 0))
     failing = failing.filter(pc.is_in(failing["value"], first["value"]))
     errors = Counter[str]()
@@ -99,6 +102,12 @@ def _suggested_values(
         errors[name] += number
     names, counts = first["value"].to_pylist(), first["spans"].to_pylist()
     return [Suggestion(name, number, errors[name]) for name, number in zip(names, counts, strict=True)]
+
+
+def _first(spans: Selected, limit: int) -> Selected:
+    """Those that are shown: the most frequent, by their names where they are as frequent."""
+    order = [("spans", "descending"), ("value", "ascending")]
+    return spans.take(pc.select_k_unstable(spans, k=limit, sort_keys=order))
 
 
 def _values_of(found: Iterable[tuple[Segment, Mask | None]], key: str, text: str = "") -> pa.Table:
@@ -109,7 +118,9 @@ def _values_of(found: Iterable[tuple[Segment, Mask | None]], key: str, text: str
             spans, errors = _both(counted, segment, mask)
             parts.append(pa.table({"value": names, "spans": spans, "errors": errors}))
     table = pa.concat_tables(parts)
-    table = table.filter(pc.greater(table["spans"], 0))
+    there = pc.greater(table["spans"], 0)
+    if not pc.all(there).as_py():
+        table = table.filter(there)
     return table.filter(pc.match_substring(table["value"], text, ignore_case=True)) if text else table
 
 

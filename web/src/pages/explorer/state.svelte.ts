@@ -72,7 +72,14 @@ export class ExplorerState {
     this.histogram = new Ask(() => {
       const [asked, project, overlaid] = [this.bounds, router.project, this.overlaid];
       const more = { layers: this.layers.join(","), ...(overlaid ? { overlay: overlaid.query, overlay_in: overlaid.within } : {}) };
-      return asked && ((signal) => get("/api/v1/projects/{project}/histogram", { project }, { ...asked, ...more }, signal));
+      return (
+        asked &&
+        (async (signal) => {
+          const found = await get("/api/v1/projects/{project}/histogram", { project }, { ...asked, ...more }, signal);
+          this.counted = asked;
+          return found;
+        })
+      );
     });
     // Every run is a snapshot, as it always was; one that shows a snapshot is none.
     $effect(() => {
@@ -203,6 +210,8 @@ export class ExplorerState {
   #stopped: Asked | null = $state.raw(null);
   /** All spans of the query and the window; null while the query is being read, for what was asked before is none of it, and once it was stopped. */
   readonly bounds: Asked | null = $derived(this.#wanted === this.#stopped ? null : this.#wanted);
+  /** Of which spans the histogram is here: what takes the satellite long is asked only then. */
+  counted: Asked | null = $state.raw(null);
   get stopped(): boolean {
     return this.#wanted !== null && !this.bounds;
   }
