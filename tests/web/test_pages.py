@@ -242,9 +242,12 @@ def test_a_long_run_can_be_left(open_page: Callable[..., Page]) -> None:
     page = open_page("/pages/explorer", expects=("ERR_FAILED",))
     counted = page.locator(".result strong").first
     expect(counted).to_have_text("88")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
     page.route(re.compile("/histogram"), lambda route: None)
     page.get_by_role("button", name="Run", exact=True).click()
     expect(page.get_by_text("Still counting")).to_be_visible()
+    assert not [url for url in asked if "/correlations" in url], "what takes long waits until all is counted"
     page.get_by_role("button", name="Stop", exact=True).click()
     expect(page.get_by_text("Stopped: this is the result before")).to_be_visible()
     expect(counted).to_have_text("88")
