@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import http.client
+import itertools
 import json
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvloop
 
 from bench.envoy_spans import Reports
 from bench.figures import Figure
 from bench.http2 import ReportConnection, tls_context
+from bench.queries import questions
 from bench.server import Server, path
-from bench.workbench import Workbench
+from bench.workbench import Loaded, Workbench
 
 QUERY = '"http.method" IN ("GET", "POST")'
 SETTLE_SECONDS = 0.02
@@ -25,12 +30,44 @@ def measure(bench: Workbench) -> Iterator[Figure]:
     loaded = bench.loaded
     times = 10 if bench.quick else 50
     for project, note in (("wakeup", "empty project"), (loaded.project, f"{loaded.spans:,} spans")):
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            answered, woken = runner.run(_Wait(loaded.server, project).times_ms(times))
+        answered, woken = _times_ms(loaded.server, project, times)
         yield Figure("wakeup", "report sent → its own answer", "ms", answered, note=note)
         yield Figure(
             "wakeup", "report sent → waiting client answered", "ms", woken, floor=10, goal=5, note=note
         )
+    with _asking(loaded):
+        _, woken = _times_ms(loaded.server, "wakeup", 2 * times)
+    note = f"somebody asks all there is about {loaded.spans:,} spans"
+    yield Figure("wakeup", "report sent → waiting client answered", "ms", woken, note=note)
+    yield Figure("wakeup", "the latest of these", "ms", [max(woken)], floor=60, note=note)
+
+
+def _times_ms(server: Server, project: str, times: int) -> tuple[list[float], list[float]]:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(_Wait(server, project).times_ms(times))
+
+
+@contextmanager
+def _asking(loaded: Loaded) -> Iterator[None]:
+    """Meanwhile somebody asks one question after another, of every kind."""
+    over = threading.Event()
+
+    def ask() -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", loaded.server.ports["explorer_port"], timeout=60)
+        for question in itertools.cycle(questions(loaded)):
+            if over.is_set():
+                break
+            connection.request(question.method, question.targets[0])
+            connection.getresponse().read()
+        connection.close()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        asker.join()
 
 
 class _Wait:
