@@ -55,7 +55,7 @@ def report(token: str, *ids: int) -> bytes:
     ).SerializeToString()
 
 
-def send(target: str, body: bytes, *, ca_file: Path | None = None) -> Any:
+def send(target: str, body: bytes, *, ca_file: Path | None = None, wait_for_ready: bool = True) -> Any:
     """Over a connection of its own, so that any receiver may have it."""
     options = [("grpc.use_local_subchannel_pool", 1)]
     if ca_file is None:
@@ -64,7 +64,7 @@ def send(target: str, body: bytes, *, ca_file: Path | None = None) -> Any:
         channel = grpc.secure_channel(target, grpc.ssl_channel_credentials(ca_file.read_bytes()), options)
     with channel:
         call: Any = channel.unary_unary(METHOD, response_deserializer=pb.ReportResponse.FromString)
-        return call(body, timeout=PATIENCE_SECONDS, wait_for_ready=True)
+        return call(body, timeout=PATIENCE_SECONDS, wait_for_ready=wait_for_ready)
 
 
 def eventually(found: Callable[[], Any]) -> Any:
@@ -208,7 +208,7 @@ class Sender(threading.Thread):
     def run(self) -> None:
         while not self.stopped.is_set():
             try:
-                send(self._target, report("load", self._number))
+                send(self._target, report("load", self._number), wait_for_ready=False)
             except grpc.RpcError:
                 continue
             self.acknowledged.append(self._number)
