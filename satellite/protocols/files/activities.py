@@ -16,8 +16,8 @@ from typing import Any
 
 from satellite.protocols.files.console import Json, attributes_of, grouped, id_of, time_ns
 
-HELD_MAX = 1000
-"""Spans of one request. Ours."""
+HELD_MAX, HELD_BYTES_MAX = 1000, 1 << 20
+"""Spans of one request, and bytes of their lines; an activity that has more alone is over. Ours."""
 
 _FIELD = re.compile(r"(?:Activity\.)?([A-Za-z]+) ?: *(.*)", re.DOTALL)
 _BEGINS = ("Activity.TraceId:", "Activity.Id:")
@@ -32,11 +32,10 @@ _FIELDS = {"StatusCode", "StatusDescription"}
 """Those that older releases print without `Activity.` before them."""
 _PAIR = re.compile(r"([^\s:][^:]*?) ?: (.*)|([^\s:]+):$", re.DOTALL)
 _RESOURCE = re.compile(r"[\w-]+(?:\.[\w-]+)+: ")
-_EVENT = re.compile(r"(.*) \[([^\]]*)\]")
 _LINK = re.compile(r"([0-9a-f]{32}) ([0-9a-f]{16})\b")
 _W3C = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
-_DURATION = re.compile(r"(?:(\d+)\.)?(\d+):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
-_AMERICAN = re.compile(r"(\d+)/(\d+)/(\d{4}) (\d+):(\d\d):(\d\d) ([AP])M ([+-]\d\d:\d\d)", re.ASCII)
+_DURATION = re.compile(r"(?:(\d{1,8})\.)?(\d{1,4}):(\d\d):(\d\d)(?:\.(\d{1,9}))?", re.ASCII)
+_AMERICAN = re.compile(r"(\d\d?)/(\d\d?)/(\d{4}) (\d\d?):(\d\d):(\d\d) ([AP])M ([+-]\d\d:\d\d)", re.ASCII)
 
 
 class Activities:
@@ -45,6 +44,8 @@ class Activities:
     def __init__(self) -> None:
         """No line came yet."""
         self._held: list[Json] = []
+        self._bytes = 0
+        """Of the lines since the last request."""
         self._fields: dict[str, str] = {}
         self._parts: dict[str, Any] = {}
         self._section = ""
@@ -54,8 +55,11 @@ class Activities:
         if line.startswith(_BEGINS):
             self._end()
             self._parts = {"tags": {}, "events": [], "links": [], "scope": {}, "resource": {}}
-        elif not self._parts:
+        elif self._bytes > HELD_BYTES_MAX:
+            self._end()
+        if not self._parts:
             return False
+        self._bytes += len(line)
         if line in _SECTIONS:
             self._section = _SECTIONS[line]
         elif (found := _FIELD.match(line)) and (line.startswith("Activity.") or found[1] in _FIELDS):
@@ -71,9 +75,9 @@ class Activities:
         """An OTLP request of the spans that are complete, once there are many; `last`: of all. b"" for none."""
         if last:
             self._end()
-        if not self._held or not (last or len(self._held) >= HELD_MAX):
+        if not self._held or not (last or len(self._held) >= HELD_MAX or self._bytes > HELD_BYTES_MAX):
             return b""
-        held, self._held = self._held, []
+        held, self._held, self._bytes = self._held, [], 0
         return grouped((one["resource"], one["scope"], one["span"]) for one in held)
 
     def _add(self, line: str) -> None:
@@ -81,10 +85,10 @@ class Activities:
         if isinstance(section, dict):
             _put(section, line)
         elif self._section == "events":
-            event, pair = _EVENT.fullmatch(line), _PAIR.fullmatch(line)
-            moment = _moment(event[2]) if event else "0"
-            if event and (moment != "0" or not (pair and section)):
-                section.append({"name": event[1], "time": moment, "attributes": {}})
+            name, is_event, time = line.removesuffix("]").rpartition(" [")
+            moment = _moment(time) if is_event and line.endswith("]") else "0"
+            if is_event and line.endswith("]") and (moment != "0" or not (_PAIR.fullmatch(line) and section)):
+                section.append({"name": name, "time": moment, "attributes": {}})
             elif section:
                 _put(section[-1]["attributes"], line)
         elif self._section == "links" and (link := _LINK.match(line)):
@@ -96,18 +100,22 @@ class Activities:
         self._fields, self._parts, self._section = {}, {}, ""
 
 
-def _put(values: dict[str, str], line: str) -> None:
+def _put(values: dict[str, list[str]], line: str) -> None:
     """A pair; or one more line of the last value, as of a stack trace."""
     if pair := _PAIR.fullmatch(line):
-        values[pair[1] or pair[3]] = pair[2] or ""
+        values[pair[1] or pair[3]] = [pair[2] or ""]
     elif values:
-        values[next(reversed(values))] += f"\n{line}"
+        values[next(reversed(values))].append(line)
+
+
+def _joined(values: dict[str, list[str]]) -> Json:
+    return {key: "\n".join(lines) for key, lines in values.items()}
 
 
 def _converted(fields: dict[str, str], parts: dict[str, Any]) -> Json:
     own, parent = _W3C.match(fields.get("Id", "")), _W3C.match(fields.get("ParentId", ""))
     start = time_ns(fields.get("StartTime"))
-    scope = parts["scope"]
+    scope = _joined(parts["scope"])
     span = {
         "traceId": fields.get("TraceId") or (own[1] if own else ""),
         "spanId": fields.get("SpanId") or (own[2] if own else ""),
@@ -118,12 +126,12 @@ def _converted(fields: dict[str, str], parts: dict[str, Any]) -> Json:
         "startTimeUnixNano": start,
         "endTimeUnixNano": str(int(start) + _duration_ns(fields.get("Duration", ""))),
         "status": {"code": fields.get("StatusCode", "Unset"), "message": fields.get("StatusDescription")},
-        "attributes": attributes_of(parts["tags"]),
+        "attributes": attributes_of(_joined(parts["tags"])),
         "events": [
             {
                 "name": one["name"],
                 "timeUnixNano": one["time"],
-                "attributes": attributes_of(one["attributes"]),
+                "attributes": attributes_of(_joined(one["attributes"])),
             }
             for one in parts["events"]
         ],
@@ -131,7 +139,7 @@ def _converted(fields: dict[str, str], parts: dict[str, Any]) -> Json:
     }
     name = scope.get("Name") or fields.get("ActivitySourceName")
     return {
-        "resource": {"resource": {"attributes": attributes_of(parts["resource"])}},
+        "resource": {"resource": {"attributes": attributes_of(_joined(parts["resource"]))}},
         "scope": {"scope": {"name": name, "version": scope.get("Version")}} if name else {},
         "span": span,
     }

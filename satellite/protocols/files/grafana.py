@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,7 +25,11 @@ def _rows(frame: Json) -> list[Json]:
         str(one.get("name")) for one in dicts(schema.get("fields") if isinstance(schema, dict) else None)
     ]
     columns = data.get("values") if isinstance(data, dict) else None
-    if "spanID" not in names or not isinstance(columns, list):
+    if (
+        "spanID" not in names
+        or not isinstance(columns, list)
+        or not all(isinstance(one, list) for one in columns)
+    ):
         raise BadReport("a frame of Grafana without spans: its query was not one for a trace")
     return [dict(zip(names, row, strict=False)) for row in zip(*columns, strict=False)]
 
@@ -69,4 +74,4 @@ def _fields(log: Json) -> list[Json]:
 
 def _us(value: Any) -> int:
     """The µs that ms with a fraction are."""
-    return round(value * 1000) if isinstance(value, int | float) else 0
+    return round(value * 1000) if isinstance(value, int | float) and math.isfinite(value) else 0

@@ -6,6 +6,7 @@ Keys stand without quotes, texts in any of three, and what is too deep as `[Obje
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any
 
@@ -28,7 +29,7 @@ _MORE = re.compile(r"\.\.\. \d+ more [a-z]+")
 _TEXT = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`(?:[^`\\]|\\.)*`""", re.DOTALL)
 _MORE_TEXT = re.compile(r"\s*\+\s*(?=['\"`])")
 _BARE = re.compile(r"[^,\s}\]]+")
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?", re.ASCII)
+_NUMBER = re.compile(r"-?\d{1,400}(?:\.\d{1,400})?(?:e[+-]?\d{1,4})?", re.ASCII)
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(.))", re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 _WORDS = {"true": True, "false": False, "null": None, "undefined": None}
@@ -138,6 +139,8 @@ def _bare(word: str) -> Any:
     if word in _WORDS:
         return _WORDS[word]
     number = word.removesuffix("n")
-    if _NUMBER.fullmatch(number):
-        return float(number) if "." in number or "e" in number else int(number)
-    return word
+    if not _NUMBER.fullmatch(number):
+        return word
+    if "." in number or "e" in number:
+        return read if math.isfinite(read := float(number)) else word
+    return int(number)

@@ -250,3 +250,47 @@ def test_a_frame_of_something_else_is_said() -> None:
     spans, reader = read(json.dumps({"schema": {"fields": [{"name": "time"}]}, "data": {"values": [[1]]}}))
     assert not spans
     assert "frame of Grafana without spans" in reader.faults[0]
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        [[TRACE], ["a1b2c3d4e5f60001"], None],
+        [[TRACE], ["a1b2c3d4e5f60001"], 5],
+    ],
+)
+def test_a_frame_with_a_column_that_is_none_is_said(columns: list[Any]) -> None:
+    fields = [{"name": name} for name in ("traceID", "spanID", "startTime")]
+    spans, reader = read(json.dumps({"schema": {"fields": fields}, "data": {"values": columns}}))
+    assert not spans
+    assert "frame of Grafana without spans" in reader.faults[0]
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 5000 + "n", "1e999", "-1e999", "1." + "0" * 5000])
+def test_numbers_beyond_any_are_texts(number: str) -> None:
+    """As JSON none of them could be a number."""
+    read_back = json.loads(inspected.to_json(f"{{ value: {number} }}".encode()))
+    assert read_back == {"value": number}
+
+
+ACTIVITY = """Activity.TraceId:            0af7651916cd43dd8448eb211c80319c
+Activity.SpanId:             b7ad6b7169203331
+Activity.StartTime:          2026-11-26T10:00:00.0000000Z
+"""
+
+
+@pytest.mark.parametrize(
+    "duration", ["9" * 5000 + ":00:00", "9" * 5000 + ".00:00:00", "00:00:00." + "9" * 5000]
+)
+def test_durations_beyond_any_are_none(duration: str) -> None:
+    [span], _ = read(f"{ACTIVITY}Activity.Duration: {duration}\n")
+    assert span.duration_us == 0
+
+
+def test_an_activity_without_an_end_is_over_some_time() -> None:
+    """What is printed behind it is no part of it for ever, and nothing is looked at more than once."""
+    line = "e" + " [" * 500
+    [span], reader = read(f"{ACTIVITY}Activity.Tags:\n    a: 1\n    text:\n" + f"{line}\n" * 3000)
+    assert span.tags["a"] == "1"
+    assert 1 << 20 <= len(str(span.tags["text"])) < 1 << 21
+    assert reader.faulty > 1000
