@@ -48,7 +48,7 @@ def _span(row: Json) -> Json:
         "otel.status_description": row.get("statusMessage"),
     }
     tags = dicts(row.get("tags"))
-    known = {one.get("key") for one in tags}
+    known = {str(one.get("key")) for one in tags}
     return {
         "traceID": trace_id,
         "spanID": row.get("spanID"),

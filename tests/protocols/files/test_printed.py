@@ -266,6 +266,14 @@ def test_a_frame_with_a_column_that_is_none_is_said(columns: list[Any]) -> None:
     assert "frame of Grafana without spans" in reader.faults[0]
 
 
+def test_a_frame_with_tags_that_are_none_has_its_spans() -> None:
+    odd = [{"key": ["a"], "value": 1}, {"key": None}, {"value": {}}]
+    spans, _ = read(
+        json.dumps(frame(tags=[odd, odd], startTime=[None, [1]], duration=["9", {}], logs=[5, [5]]))
+    )
+    assert len(spans) == 2
+
+
 @pytest.mark.parametrize("number", ["9" * 5000, "9" * 5000 + "n", "1e999", "-1e999", "1." + "0" * 5000])
 def test_numbers_beyond_any_are_texts(number: str) -> None:
     """As JSON none of them could be a number."""
