@@ -317,9 +317,13 @@ def _said(error: Exception) -> str:
 
 def _of_the_folder(folder: Path) -> str:
     """Why ClickHouse cannot have it, which it does not say itself; "": for no reason of these."""
+    locked = folder / "status"  # by ClickHouse
+    is_new = not locked.exists()
     try:
-        with (folder / "status").open("ab") as lock:  # which ClickHouse locks
+        with locked.open("ab") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if is_new:
+            locked.unlink()
     except BlockingIOError:
         return "another process uses it"
     except OSError as error:

@@ -32,6 +32,8 @@ MOST_RECENT = 2**21
 
 TWIN_SECONDS = LEASE_SECONDS
 """For a satellite to let go of its twin (ours)."""
+TWINS_MAX = 100_000
+"""Of a project, that are remembered in case their satellite is gone (ours); while it is there it needs nobody to remember them."""
 
 _READ_SPANS = 65_536
 
@@ -156,6 +158,7 @@ class Project:
         self._let_go_of(gone[ours], kept[ours])
         due = self.clock_seconds() + TWIN_SECONDS + self.seat
         self.twins += ((due, *pair) for pair in np.transpose([gone, kept])[~ours].tolist())
+        del self.twins[TWINS_MAX:]
         return found
 
     def _settle_twins(self) -> None:
