@@ -67,5 +67,6 @@ test("a time that is written can be read, and so can what logs have", () => {
   const at = Date.UTC(2026, 10, 25, 10, 38, 37) * 1e3;
   for (const us of [at, at + 10_000, at + 123_456, at + 1, -1]) expect(read(written(us))).toBe(us);
   expect(["2026-11-25T10:38:37Z", "2026-11-25 10:38:37.5 UTC", "2026-11-25 10:38", String(at / 1e3), ` ${at}000 `].map(read)).toEqual([at, at + 500_000, at - 37e6, at, at]);
+  expect([1e20, Number.NaN].map(written)).toEqual(["100000000000000000000", "NaN"]);
   expect(["", "yesterday", "2026-11-25", "2026-13-25 10:38"].map(read)).toEqual([null, undefined, undefined, undefined]);
 });

@@ -1,9 +1,11 @@
 /* Times as people write them: in UTC, as text that can be copied from a log. */
 
-/** 2026-11-25 10:38:37.010, with µs where there are any. */
+/** 2026-11-25 10:38:37.010, with µs where there are any; the number itself where no calendar has it, as an address may. */
 export function written(us: number): string {
+  const date = new Date(Math.floor(us / 1e3));
+  if (Number.isNaN(date.getTime())) return String(us);
   const beyondMs = ((us % 1e3) + 1e3) % 1e3;
-  return new Date(Math.floor(us / 1e3)).toISOString().slice(0, 23).replace("T", " ") + (beyondMs ? String(Math.floor(beyondMs)).padStart(3, "0") : "");
+  return date.toISOString().slice(0, 23).replace("T", " ") + (beyondMs ? String(Math.floor(beyondMs)).padStart(3, "0") : "");
 }
 
 /** µs; null for nothing, undefined for what is no time. Taken are also ms, µs and ns since 1970. */
