@@ -92,6 +92,11 @@ def open_chdb(
 ) -> tuple[ClickHouseStore, State]:
     """ClickHouse in a folder, beside a file with the small state. Raises BadDataDirectory."""
     tables = folder / CLICKHOUSE
+    if not tables.is_dir() and Directory.is_one(folder):
+        raise BadDataDirectory(
+            f"clickhouse_url: {folder} is a data directory of the satellite's own engine",
+            hint=f"choose another folder; `satellite data import chdb:///another {folder}` takes the spans over",
+        )
     try:
         tables.mkdir(parents=True, exist_ok=True)
         room = shutil.disk_usage(tables).free + sum(file.stat().st_size for file in tables.rglob("*.bin"))
@@ -153,6 +158,11 @@ def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple
     if folder is None:
         state = State()
     else:
+        if (folder / CLICKHOUSE).is_dir() and not Directory.is_one(folder):
+            raise BadDataDirectory(
+                f"data_dir: {folder} has the tables of a ClickHouse",
+                hint=f"set store = clickhouse and clickhouse_url = chdb://{folder}, or choose another folder",
+            )
         directory = Directory(folder)
         try:
             disk = Disk(directory, segment_spans=SEGMENT_SPANS, clock_seconds=clock_seconds)

@@ -21,30 +21,50 @@ if TYPE_CHECKING:
 
 app = typer.Typer(no_args_is_help=True, help="Look after a data directory that no satellite is using.")
 
-Folder = Annotated[Path, typer.Argument(help="The data directory.", exists=True, file_okay=False)]
+Place = Annotated[
+    str, typer.Argument(help="The data directory; that of a ClickHouse is written chdb:///folder, too.")
+]
 ProjectName = Annotated[str, typer.Option("--project", "-p", help="The project.")]
+
+EVER_SECONDS = 100 * 365 * 86_400
+"""How long after its arrival a span is known when it is imported again."""
 
 
 @contextmanager
-def _opened(place: Path | str) -> Iterator[RecallStore | ClickHouseStore]:
-    """The store of a folder, of whichever engine, or at a URL, without budgets: nothing is let go of."""
+def _opened(
+    place: str, *, begin: bool = False, duplicate_window_seconds: float = 120
+) -> Iterator[RecallStore | ClickHouseStore]:
+    """The store of a folder, of whichever engine, or at a URL, without budgets: nothing is let go of.
+
+    `begin`: it is made where there is none, with ClickHouse if it is written chdb:///folder. Raises BadRequest, BadDataDirectory.
+    """
     from satellite.settings import Settings
     from satellite.storage import CLICKHOUSE, open_chdb, open_clickhouse, open_recall
 
+    folder = None if _is_server(place) else Path(place.removeprefix(_CHDB))
+    is_chdb = place.startswith(_CHDB)
+    if folder is not None and not begin:
+        if not folder.is_dir():
+            raise BadRequest(f"{folder} is no folder")
+        if is_chdb and not (folder / CLICKHOUSE).is_dir():
+            raise BadRequest(
+                f"{folder} has no tables of ClickHouse",
+                hint="another data directory is written without chdb://",
+            )
     unlimited = 2**62
-    folder = None if isinstance(place, str) else place
     settings = Settings(
         data_dir=folder,
         bytes_per_project=512 * 2**20,
         bytes_in_total=2**30,
         disk_bytes_per_project=unlimited,
         disk_bytes_in_total=unlimited,
+        duplicate_window_seconds=duplicate_window_seconds,
     )
     store: RecallStore | ClickHouseStore
-    if isinstance(place, str):
+    if folder is None:
         store, state = open_clickhouse(place, settings, time.monotonic)
-    elif (place / CLICKHOUSE).is_dir():
-        store, state = open_chdb(place, settings, time.monotonic)
+    elif is_chdb or (folder / CLICKHOUSE).is_dir():
+        store, state = open_chdb(folder, settings, time.monotonic)
     else:
         store, state = open_recall(settings, time.monotonic)
     try:
@@ -52,6 +72,23 @@ def _opened(place: Path | str) -> Iterator[RecallStore | ClickHouseStore]:
     finally:
         state.close()
         store.close()
+
+
+_CHDB = "chdb://"
+
+
+def _is_server(place: str) -> bool:
+    return place.startswith(("http://", "https://"))
+
+
+def _of_one_satellite(place: str) -> str:
+    """A place, if it is no server. Raises BadRequest."""
+    if _is_server(place):
+        raise BadRequest(
+            "this is for the folder of one satellite, not for a server of ClickHouse",
+            hint="`satellite export` and `satellite import` ask any satellite before that server",
+        )
+    return place
 
 
 @app.command()
@@ -69,7 +106,9 @@ def check(
     What is damaged is set aside in `damaged/`, as a satellite would do. In ClickHouse the tables are compared with those that
     a satellite makes, and their bytes with their checksums.
     """
-    with _opened(_place(place)) as store:
+    if _is_server(place):
+        _check_url(place)
+    with _opened(place) as store:
         store.check()
         for found in store.projects():
             print(
@@ -84,26 +123,20 @@ def check(
     print("all is whole")
 
 
-def _place(text: str) -> Path | str:
-    """A folder, or a server's URL. Raises BadRequest."""
+def _check_url(text: str) -> None:
+    """Raises BadRequest, without saying the URL."""
     from satellite.store.clickhouse.server import Server
 
-    if text.startswith(("http://", "https://")):
-        try:
-            Server.of(text)
-        except ValueError as error:
-            raise BadRequest(f"the URL of ClickHouse: {error}") from None
-        return text
-    folder = Path(text.removeprefix("chdb://"))
-    if not folder.is_dir():
-        raise BadRequest(f"{folder} is no folder")
-    return folder
+    try:
+        Server.of(text)
+    except ValueError as error:
+        raise BadRequest(f"the URL of ClickHouse: {error}") from None
 
 
 @app.command()
-def compact(folder: Folder) -> None:
+def compact(place: Place) -> None:
     """Put all spans of the journal into files, and small files together; what replaced spans took is free again."""
-    with _opened(folder) as store:
+    with _opened(_of_one_satellite(place)) as store:
         before = sum(found.disk_bytes for found in store.projects())
         store.compact()
         after = sum(found.disk_bytes for found in store.projects())
@@ -112,7 +145,7 @@ def compact(folder: Folder) -> None:
 
 @app.command()
 def export(
-    folder: Folder,
+    place: Place,
     output: Annotated[Path, typer.Argument(help="The file to write.")],
     project: ProjectName = "default",
     query: Annotated[str, typer.Option(help="Only the spans that match.")] = "",
@@ -126,7 +159,7 @@ def export(
 
     if format_ not in FILE_FORMATS:
         raise BadRequest(f"--format: one of {', '.join(FILE_FORMATS)}")
-    with _opened(folder) as store:
+    with _opened(_of_one_satellite(place)) as store:
         plan = plan_of(query)
         try:
             with output.open("wb") as file:
@@ -139,17 +172,25 @@ def export(
 
 @app.command(name="import")
 def import_(
-    folder: Annotated[Path, typer.Argument(help="The data directory; it is made when it is not there.")],
-    source: Annotated[Path, typer.Argument(help="Another data directory, or a file of spans.", exists=True)],
+    place: Annotated[
+        str,
+        typer.Argument(
+            help="The data directory; it is made when it is not there, as chdb:///folder with ClickHouse."
+        ),
+    ],
+    source: Annotated[str, typer.Argument(help="Another data directory, or a file of spans.")],
     project: ProjectName = "default",
 ) -> None:
     """Take over another data directory with all its projects, or a file into one; what is here already is kept once.
 
     A file may be of any form that `satellite import` reads.
     """
-    with _opened(folder) as store:
-        if not source.is_dir():
-            _report(project, store, _batches_of(source))
+    file = Path(_of_one_satellite(source))
+    if not file.exists() and not source.startswith(_CHDB):
+        raise BadRequest(f"there is no {source}")
+    with _opened(_of_one_satellite(place), begin=True, duplicate_window_seconds=EVER_SECONDS) as store:
+        if file.is_file():
+            _report(project, store, _batches_of(file))
             return
         from satellite.query.plan import ALL
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import shutil
+import time
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner, Result
 
 from mock_lightstep_satellite import cli
 from satellite.query.plan import ALL
+from satellite.settings import Settings
+from satellite.storage import open_recall
+from satellite.store.durable.directory import BadDataDirectory
 from tests import bookinfo
 from tests.store.rows import NOW_NS, one, tagged
 from tests.store.test_durable import opened
@@ -75,6 +81,47 @@ def test_import_of_another_directory(tmp_path: Path) -> None:
     assert "p: " in run("import", tmp_path / "new", folder).output
     assert count(tmp_path / "new", "p") == count(folder, "p")
     assert count(tmp_path / "new", "q") == 1
+
+
+def test_what_is_here_already_is_kept_once_however_long_ago_it_came(tmp_path: Path) -> None:
+    folder = filled(tmp_path / "data")
+    shutil.copytree(folder, tmp_path / "copy")
+    result = run("import", folder, tmp_path / "copy")
+    assert f"p: 0 new spans, {len(bookinfo.batch()) + 1} that were here" in result.output
+    assert count(folder, "p") == len(bookinfo.batch()) + 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("import", "new", "nothing"), "there is no nothing"),
+        (("import", "new", "chdb://nothing"), "nothing is no folder"),
+        (("import", "new", "chdb://."), ". has no tables of ClickHouse"),
+        (("compact", "nothing"), "nothing is no folder"),
+        (("export", "chdb://.", "out"), ". has no tables of ClickHouse"),
+        (("import", "http://u:secret@localhost/x", "."), "not for a server of ClickHouse"),
+        (("export", "http://u:secret@localhost/x", "out"), "not for a server of ClickHouse"),
+        (("check", "http://u:secret@localhost:x/x"), "its port is a number"),
+    ],
+)
+def test_places_that_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert said in str(result.exception)
+    assert "secret" not in str(result.exception)
+
+
+def test_a_folder_has_spans_of_one_engine(tmp_path: Path) -> None:
+    filled(tmp_path / "data")
+    result = run("import", f"chdb://{tmp_path / 'data'}", tmp_path / "data")
+    assert "is a data directory of the satellite's own engine" in str(result.exception)
+    (tmp_path / "chdb" / "clickhouse").mkdir(parents=True)
+    with pytest.raises(BadDataDirectory, match="has the tables of a ClickHouse"):
+        open_recall(Settings(data_dir=tmp_path / "chdb"), time.monotonic)
+    assert {path.name for path in (tmp_path / "chdb").iterdir()} == {"clickhouse"}
 
 
 def test_a_directory_in_use_is_refused(tmp_path: Path) -> None:

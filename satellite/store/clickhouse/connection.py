@@ -42,6 +42,7 @@ QUORUM_SECONDS = 20
 
 _TIMEOUT, _MEMORY, _TOO_MANY, _NO_ROOM = 159, 241, 252, 243
 _BAD_PATTERN = (427, 36)
+_ANOTHER_FOLDER = "already initialized with path"
 _REFUSED = {
     516: "does not take the user or the password of clickhouse_url",
     194: "does not take the user or the password of clickhouse_url",
@@ -109,6 +110,11 @@ class Connection:
 
     def _cannot_open(self, error: Exception) -> BadDataDirectory:
         if not self.shared:
+            if _ANOTHER_FOLDER in str(error):
+                return BadDataDirectory(
+                    f"clickhouse_url: {self.where} cannot be opened: this process has another folder of ClickHouse open",
+                    hint="one process, one folder; spans go from one folder to another as a file: satellite data export, then import",
+                )
             return BadDataDirectory(
                 f"clickhouse_url: {self.where} cannot be opened: {_of_the_folder(Path(self.where)) or _said(error)}",
                 hint="it must be writable, on a disk with room, and in use by no other satellite",

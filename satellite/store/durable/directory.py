@@ -35,6 +35,11 @@ class BadDataDirectory(SatelliteError):
 class Directory:
     """The folder itself: its lock, its format, its rooms."""
 
+    @staticmethod
+    def is_one(path: Path) -> bool:
+        """Whether a folder was made to be a data directory."""
+        return (path / _FORMAT_NAME).exists()
+
     def __init__(self, path: Path) -> None:
         """Take it, and make it when it is not there.
 

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from mock_lightstep_satellite.cli import app
 from satellite.query.plan import ALL
 from satellite.store.clickhouse import columns, eviction, schema
 from satellite.store.clickhouse.columns import table_of
@@ -21,6 +24,7 @@ from tests import bookinfo
 from tests.store.asking import answers, assert_balanced, fates, stats, tag
 from tests.store.clickhouse.conftest import opened_at
 from tests.store.rows import NOW_NS, SECOND_NS, numbered, one
+from tests.store.test_durable import opened
 
 
 def test_nothing_is_lost_or_doubled_when_it_is_opened_again(packages: str, tmp_path: Path) -> None:
@@ -130,6 +134,36 @@ def test_tables_of_an_older_satellite_are_brought_up_to_date(
         assert again.count("p", tag("id", "x")) == 3
     finally:
         again.close()
+
+
+def test_a_folder_is_begun_by_an_import_and_looked_after(packages: str, tmp_path: Path) -> None:
+    def run(*arguments: object) -> str:
+        done = CliRunner().invoke(app, ["data", *map(str, arguments)])
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    own, folder, file = tmp_path / "own", tmp_path / "chdb", tmp_path / "spans.json"
+    with closing(opened(own)) as store:
+        store.write("p", bookinfo.batch(), arrived_ns=NOW_NS)
+    place = f"chdb://{folder}"
+    assert "p: 88 new spans, 0 that were here" in run("import", place, own)
+    assert (folder / "clickhouse").is_dir()
+    assert "p: 0 new spans, 88 that were here" in run("import", folder, own)
+    assert "p: 88 spans" in run("check", place)
+    run("compact", place)
+    assert "88 spans" in run("export", place, file, "--project", "p")
+    assert "q: 88 new spans" in run("import", place, file, "--project", "q")
+    assert "q: 88 new spans" in run("import", tmp_path / "back", place)
+
+
+def test_a_process_has_one_folder(packages: str, tmp_path: Path) -> None:
+    with closing(opened_at(tmp_path / "one")):
+        with pytest.raises(
+            BadDataDirectory, match="this process has another folder of ClickHouse open"
+        ) as refusal:
+            opened_at(tmp_path / "two")
+        assert "two" in refusal.value.message
+        opened_at(tmp_path / "one").close()
 
 
 def test_tables_of_a_newer_satellite_are_refused(packages: str, tmp_path: Path) -> None:
