@@ -121,9 +121,9 @@ class App:
 
     async def _serve(self, opened: AsyncExitStack, started: Callable[[], None], *, signals: bool) -> None:
         async with asyncio.TaskGroup() as tasks:
-            making = tasks.create_task(self._api.make())
             await self._spans.start(tasks)
             await self._pages.start(tasks)
+            making = tasks.create_task(self._api.make())
             if not signals:
                 # In a program of others (a test) nothing is imported beside what they do.
                 await making
@@ -158,6 +158,10 @@ class App:
         return next((one for one in self.listeners if one.setting == setting), None)
 
     def _make_api(self) -> ASGIApp:
+        # What the first report and the first query would wait for otherwise.
+        import pyarrow.compute  # noqa: F401
+
+        import satellite.query.predicate  # noqa: F401
         from satellite.api.explorer import create_api
         from satellite.mesh.bookinfo import an_hour
 

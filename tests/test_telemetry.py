@@ -82,8 +82,8 @@ def test_a_traceback_shows_no_local_variables(form: LogFormat) -> None:
     with logs_to(stream, format=form):
         try:
             fail(secret)
-        except RuntimeError:
-            get_logger().exception("satellite.failed")
+        except RuntimeError as error:
+            get_logger().error("satellite.failed", exc_info=error)
     assert "RuntimeError: it failed" in stream.getvalue()
     assert "s3cret" not in stream.getvalue()
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from satellite.checks.finding import CHECKS, Example, Finding
+from satellite.model import compute as pc
 from satellite.model.reporter import UNKNOWN_SERVICE, decode_reporter
 from satellite.model.spans import Marks, SpanBatch, id_text, trace_text
 

@@ -11,9 +11,6 @@ from pathlib import Path
 from typing import Annotated, Any, Concatenate, ParamSpec
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from satellite.cli.formats import Format
 from satellite.settings import BASE_CONFIG, BadSetting, Loaded, Settings, help_of, load
@@ -168,6 +165,10 @@ def settings(
 
 
 def _print(loaded: Loaded) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     console = Console(emoji=False, highlight=False)
     if not console.is_terminal:
         console = Console(emoji=False, highlight=False, width=200)

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from satellite.explore.critical_path import CriticalPath
 from satellite.explore.forest import Forest
 from satellite.explore.operations import operations_of, services_of
+from satellite.model import compute as pc
 from satellite.model.spans import Kind, SpanBatch, Status, id_text, trace_text
 from satellite.model.tag import key_prefix
 from satellite.model.tags import texts_of

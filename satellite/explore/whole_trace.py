@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from satellite.errors import BadRequest, NotFound
 from satellite.explore.forest import Forest
+from satellite.model import compute as pc
 from satellite.model.ids import hex_digits
 from satellite.model.span import counted
 from satellite.model.spans import Kind, SpanBatch, trace_text

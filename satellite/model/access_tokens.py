@@ -15,8 +15,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter, decode_reporter, distinct_reporters
 from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
@@ -26,10 +26,9 @@ from satellite.pb import satellite_model_pb2 as pb
 _BETWEEN = "(?:%[0-9a-f]{2}|[^a-z0-9]){0,4}"
 """Separators, also as URLs write them."""
 _NAME = f"access{_BETWEEN}token"
-_TOKEN = re.compile(f"((lightstep|ls){_BETWEEN})?{_NAME}", re.IGNORECASE)
-_SECRET = re.compile(
-    f"(.*[^a-z0-9])?(lightstep|ls){_BETWEEN}{_NAME}|(join:)?{_NAME}", re.IGNORECASE | re.DOTALL
-)
+# Patterns are compiled when first needed, which `re` remembers: hardly ever, and all would take a thirtieth of a start.
+_TOKEN = f"(?i)((lightstep|ls){_BETWEEN})?{_NAME}"
+_SECRET = f"(?is)(.*[^a-z0-9])?(lightstep|ls){_BETWEEN}{_NAME}|(join:)?{_NAME}"
 _LETTERS = len("accesstoken")
 _NAMING = ("name", "key", "Name", "Key")
 """Of a map that is a key and a value."""
@@ -39,36 +38,31 @@ _SUREST = 2
 REMOVED = "(removed)"
 """In a text, in place of a token."""
 
-_QUOTED = re.compile(
+_QUOTED = (
     r"""(?P<quote>\\{0,8}["'])(?P<key>[^"'\\]{0,200})(?P=quote)\s{0,16}[:=]\s{0,16}(?:\[\s{0,16})?\\{0,8}["']"""
     r"""(?P<token>[^"'\\]+)"""
 )
-_SAID = re.compile(
-    rf"""(?:lightstep|(?<![a-z0-9])ls){_BETWEEN}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}\\{{0,8}}["']?"""
-    rf"""(?P<token>[^\s"'\\&,;)}}\]<>]+)""",
-    re.IGNORECASE,
+_SAID = (
+    rf"""(?i)(?:lightstep|(?<![a-z0-9])ls){_BETWEEN}{_NAME}(?:\s{{0,16}}[:=]|%3D)\s{{0,16}}\\{{0,8}}["']?"""
+    rf"""(?P<token>[^\s"'\\&,;)}}\]<>]+)"""
 )
-_FLAG = re.compile(
-    rf"-(?:lightstep|ls){_BETWEEN}{_NAME}\s{{1,16}}(?P<token>[^\s\"'-][^\s\"']*)", re.IGNORECASE
-)
+_FLAG = rf"(?i)-(?:lightstep|ls){_BETWEEN}{_NAME}\s{{1,16}}(?P<token>[^\s\"'-][^\s\"']*)"
 """Of a command line."""
 _KEY = rf"""(?:(?:[^\s<>"'=]{{0,100}}[^a-z0-9<>"'=])?(?:lightstep|ls){_BETWEEN}{_NAME}|{_NAME})"""
 """What `is_secret`, within other texts."""
 _IS = r"\s{0,16}=\s{0,16}"
-_MARKUP = re.compile(
-    rf"""(?:(?:<|&lt;)(?:[\w.-]{{1,60}}:)?{_KEY}(?:\s[^<>]{{0,200}})?(?:>|&gt;)"""  # an element of that name
+_MARKUP = (
+    rf"""(?i)(?:(?:<|&lt;)(?:[\w.-]{{1,60}}:)?{_KEY}(?:\s[^<>]{{0,200}})?(?:>|&gt;)"""  # an element of that name
     rf"""|<[^<>]{{0,200}}\s{_KEY}{_IS}["']"""  # an attribute
     rf"""|\s(?:name|key){_IS}["']{_KEY}["'](?:[^<>]{{0,200}}\svalue{_IS}["']|[^<>]{{0,200}}>)"""
     rf"""|>\s{{0,16}}{_KEY}\s{{0,16}}</[^<>]{{0,100}}>\s{{0,16}}<[^<>/]{{0,200}}>)"""  # <key>…</key><value>
-    rf"""\s{{0,16}}(?:<!\[CDATA\[)?\s{{0,16}}(?P<token>[^<>"'&\]\s][^<>"'&\]]*)""",
-    re.IGNORECASE,
+    rf"""\s{{0,16}}(?:<!\[CDATA\[)?\s{{0,16}}(?P<token>[^<>"'&\]\s][^<>"'&\]]*)"""
 )
-_VALUE_FIRST = re.compile(
-    rf"""\svalue{_IS}["'](?P<token>[^"'<>]{{1,1000}})["']\s{{1,16}}(?:name|key){_IS}["']{_KEY}["']""",
-    re.IGNORECASE,
+_VALUE_FIRST = (
+    rf"""(?i)\svalue{_IS}["'](?P<token>[^"'<>]{{1,1000}})["']\s{{1,16}}(?:name|key){_IS}["']{_KEY}["']"""
 )
-_IN_PATH = re.compile(rf"(?<![^/;?&,]){_KEY}(?:=|%3D|:|/)(?P<token>[^/;?&\s]+)", re.IGNORECASE)
-_LIKE_ONE = re.compile(r"\b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?P<token>[A-Za-z0-9]{20,})")
+_IN_PATH = rf"(?i)(?<![^/;?&,]){_KEY}(?:=|%3D|:|/)(?P<token>[^/;?&\s]+)"
+_LIKE_ONE = r"\b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?P<token>[A-Za-z0-9]{20,})"
 
 
 def is_secret(key: str) -> bool:
@@ -77,7 +71,7 @@ def is_secret(key: str) -> bool:
     `access_token` and `lightstep.access_token` in any letter case and with any separators; before the latter anything
     may stand, as where an instrumentation writes headers as tags.
     """
-    return _SECRET.fullmatch(key) is not None
+    return re.fullmatch(_SECRET, key) is not None
 
 
 def without_token(text: str) -> str:
@@ -90,13 +84,15 @@ def without_token(text: str) -> str:
     def quoted(found: re.Match[str]) -> str:
         return _cut(found) if is_secret(found["key"]) else found[0]
 
-    text = _FLAG.sub(_cut, _SAID.sub(_cut, _QUOTED.sub(quoted, text)))
-    return _VALUE_FIRST.sub(_cut, _MARKUP.sub(_cut, text)) if ">" in text or "&gt;" in text else text
+    text = re.sub(_FLAG, _cut, re.sub(_SAID, _cut, re.sub(_QUOTED, quoted, text)))
+    if ">" in text or "&gt;" in text:
+        text = re.sub(_VALUE_FIRST, _cut, re.sub(_MARKUP, _cut, text))
+    return text
 
 
 def path_without_token(path: str) -> str:
     """The path of a request that may be nobody's, without what is a token there by its name, or looks like one."""
-    return _LIKE_ONE.sub(_cut, _IN_PATH.sub(_cut, without_token(path)))
+    return re.sub(_LIKE_ONE, _cut, re.sub(_IN_PATH, _cut, without_token(path)))
 
 
 def _cut(found: re.Match[str]) -> str:
@@ -106,7 +102,7 @@ def _cut(found: re.Match[str]) -> str:
 
 def _strength(key: str, *, bare: bool) -> int:
     """How surely the value is this sender's own token for us: 0 for not at all."""
-    said = _TOKEN.fullmatch(key)
+    said = re.fullmatch(_TOKEN, key)
     if said is None:
         return 0
     return _SUREST if said[1] else int(bare)

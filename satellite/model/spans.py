@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.codes import codes_of, picked, recoded, used_of
 from satellite.model.logs import decode_log
 from satellite.model.reporter import Reporter, decode_reporter

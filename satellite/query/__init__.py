@@ -13,7 +13,6 @@ from satellite.query import forms
 from satellite.query.complaint import complaint
 from satellite.query.meaning import notes_on, plan_of
 from satellite.query.plan import Plan
-from satellite.query.predicate import read
 from satellite.query.tree import Tree
 
 __all__ = ["LIMIT_BYTES", "Query", "parse"]
@@ -61,6 +60,8 @@ _KNOWN_LENGTH = 512
 
 
 def _parsed(text: str, *, lenient: bool) -> Query:
+    from satellite.query.predicate import read  # with its grammar and lark a thirtieth of a start
+
     _check_text(text)
     tree = read(text, lenient=lenient)
     plan = plan_of(text, tree, lenient=lenient)

@@ -13,8 +13,7 @@ from satellite.query.complaint import clipped, complaint, shown
 from satellite.query.elsewhere import field_named, outcome
 from satellite.query.forms import quoted
 from satellite.query.plan import Field, Plan, Term
-from satellite.query.predicate import FIELDS, QUOTES
-from satellite.query.tree import Tree, TreeTerm, Word
+from satellite.query.tree import FIELDS, QUOTES, Tree, TreeTerm, Word
 
 _IDS = {Field.SPAN_ID, Field.TRACE_ID, Field.TRACER_ID}
 

@@ -15,21 +15,7 @@ from satellite.query.complaint import complaint, shown
 from satellite.query.elsewhere import field_named, is_trace_id
 from satellite.query.forms import quoted
 from satellite.query.plan import Field
-from satellite.query.tree import Tree, TreeTerm, Word
-
-FIELDS = {
-    "service": Field.SERVICE,
-    "component": Field.SERVICE,
-    "lightstep.component_name": Field.SERVICE,
-    "operation": Field.OPERATION,
-    "lightstep.span_id": Field.SPAN_ID,
-    "lightstep.trace_id": Field.TRACE_ID,
-    "lightstep.tracer_id": Field.TRACER_ID,
-}
-"""Keys written without quotes; as a chip each is a kind of its own (for the ids that is ours)."""
-
-QUOTES = '"\u201c\u201d\u201e\u201f'
-"""All are read as the first: word processors put the others in its place."""
+from satellite.query.tree import FIELDS, QUOTES, Tree, TreeTerm, Word
 
 
 def read(text: str, *, lenient: bool = False) -> Tree:

@@ -7,6 +7,20 @@ from typing import Literal, NamedTuple
 
 from satellite.query.plan import Field
 
+FIELDS = {
+    "service": Field.SERVICE,
+    "component": Field.SERVICE,
+    "lightstep.component_name": Field.SERVICE,
+    "operation": Field.OPERATION,
+    "lightstep.span_id": Field.SPAN_ID,
+    "lightstep.trace_id": Field.TRACE_ID,
+    "lightstep.tracer_id": Field.TRACER_ID,
+}
+"""Keys written without quotes; as a chip each is a kind of its own (for the ids that is ours)."""
+
+QUOTES = '"\u201c\u201d\u201e\u201f'
+"""All are read as the first: word processors put the others in its place."""
+
 
 class Word(NamedTuple):
     """A key or a value."""

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import yaml
 from pydantic import Secret, ValidationError
 
 from satellite.settings.declaration import (
@@ -203,6 +202,8 @@ def _read_file(file: Any, named_by: str) -> list[_Given]:
 
 def _read_yaml(file: Path, named_by: str) -> dict[Any, Any]:
     """The mapping in a YAML (or JSON) file; no error text shows what is in it, for there may be tokens."""
+    import yaml  # few starts have such a file
+
     try:
         content = yaml.safe_load(file.expanduser().read_text("utf-8"))
     except OSError as error:

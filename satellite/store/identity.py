@@ -25,8 +25,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.codes import same_lists
 from satellite.model.reporter import decode_reporter
 from satellite.model.span import TagValue

@@ -6,9 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-import structlog
-
 from satellite.errors import SatelliteError
+from satellite.telemetry.logs import Log
 from satellite.telemetry.metrics import Metrics
 
 QUIET_SECONDS = 10.0
@@ -22,9 +21,7 @@ class Witness:
     next one says in `unlogged` how many it stands for. Methods may be called from any thread.
     """
 
-    def __init__(
-        self, metrics: Metrics, log: structlog.stdlib.BoundLogger, *, clock_seconds: Callable[[], float]
-    ) -> None:
+    def __init__(self, metrics: Metrics, log: Log, *, clock_seconds: Callable[[], float]) -> None:
         """Args: `clock_seconds` only grows; where it starts does not matter."""
         self._metrics = metrics
         self._log = log

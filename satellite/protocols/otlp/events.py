@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from google.protobuf.message import DecodeError
 
+from satellite.model import compute as pc
 from satellite.model.spans import encode_log
 from satellite.model.tag import decode_tag, encode_tag
 from satellite.model.tags import layout

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.reporter import decode_reporter
 from satellite.model.spans import SCHEMA, SpanBatch, SpanBuilder
 from satellite.model.tag import element_texts, key_prefix, text_of

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.span import PARENT_TAG
 from satellite.model.tag import key_prefix
 from satellite.query.plan import LOG_PREFIX

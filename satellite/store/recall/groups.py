@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.spans import id_text
 from satellite.query.plan import Plan
 from satellite.store import Cell, Group, GroupOrder, Groups

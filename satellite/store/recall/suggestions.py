@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.span import PARENT_TAG
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import elements_of, order_by_key, texts_of

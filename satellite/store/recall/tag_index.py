@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.spans import SpanBatch
 from satellite.model.tag import key_prefix
 from satellite.model.tags import order_by_key

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.ids import hashed
 from satellite.model.tags import texts_of
 from satellite.query.plan import Field, Plan, Term

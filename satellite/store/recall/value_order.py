@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.store import COMPARED, NUMBER, NUMBER_MAX
 
 Ints = npt.NDArray[np.int64]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from satellite.model import compute as pc
 from satellite.model.reporter import Reporter
 from satellite.model.tag import decode_tag, element_texts, encodings_of, is_complex, text_of
 from satellite.model.tags import are_complex, elements_of, texts_of
