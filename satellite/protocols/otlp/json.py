@@ -74,12 +74,13 @@ def _varint(value: int) -> bytes:
     return bytes(made)
 
 
-_LENGTHS = [_varint(length) for length in range(16384)]
-
-
 def _delimited(key: bytes, content: bytes) -> bytes:
     size = len(content)
-    return b"%b%b%b" % (key, _LENGTHS[size] if size < 16384 else _varint(size), content)
+    if size < 0x80:
+        return b"%b%c%b" % (key, size, content)
+    if size < 0x4000:
+        return b"%b%c%c%b" % (key, size & 0x7F | 0x80, size >> 7, content)
+    return b"%b%b%b" % (key, _varint(size), content)
 
 
 def _number(key: bytes, value: int) -> bytes:
