@@ -20,7 +20,9 @@ const directory = new Directory();
 
 /** What the service directory says: name → slot, from 0. */
 export function learnSlots(services: Iterable<readonly [string, number]>): void {
-  directory.slots = new Map(services);
+  const said = new Map(services);
+  // The same again colours nothing anew.
+  if (said.size !== directory.slots.size || [...said].some(([name, slot]) => directory.slots.get(name) !== slot)) directory.slots = said;
 }
 
 const slotOf = (name: string): number => (directory.slots.get(name) ?? bareSlot(name)) % SLOTS;

@@ -52,6 +52,12 @@ class Session {
     this.#learned = `${project} ${mark}`;
   }
 
+  async #askBudgets(): Promise<void> {
+    const found = await diagnostics().catch(() => null);
+    const value = (name: string): unknown => found?.settings.find((one) => one.name === name)?.value;
+    this.#budgets = { all: Number(value("bytes_per_project")) || 0, some: (value("bytes_per_project_overrides") as Record<string, number> | null) ?? {} };
+  }
+
   /** Keep asking while the page is seen. */
   follow(): () => void {
     let timer = 0;
@@ -59,11 +65,8 @@ class Session {
       if (!document.hidden) await this.ask();
       timer = window.setTimeout(() => void turn(), this.waiting ? WAITING_MS : EVERY_MS);
     };
-    void turn();
-    void diagnostics().then((found) => {
-      const value = (name: string): unknown => found.settings.find((one) => one.name === name)?.value;
-      this.#budgets = { all: Number(value("bytes_per_project")) || 0, some: (value("bytes_per_project_overrides") as Record<string, number> | null) ?? {} };
-    }, () => undefined);
+    // What the page itself shows is asked first.
+    void turn().then(() => this.#askBudgets());
     return () => clearTimeout(timer);
   }
 

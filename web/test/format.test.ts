@@ -20,7 +20,7 @@ test("what duration_us leaves out is in duration_ns", () => {
 });
 
 test("counts are grouped, and shortened only for axes", () => {
-  expect(count(2941)).toBe("2,941");
+  expect([0, 999, 2941, 1_234_567.4, -1234, 12_345_678_901].map(count)).toEqual(["0", "999", "2,941", "1,234,567", "-1,234", "12,345,678,901"]);
   expect([10, 1_000, 1_500, 60_845, 999_700, 12_300_000].map(countShort)).toEqual(["10", "1k", "1.5k", "61k", "1M", "12.3M"]);
 });
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { axisOf, bucketOf, edgeUs, marksOf, nearestEdge, outline, roundAxis, xTicks, yTicks } from "../src/charts/latency.ts";
 import { layout } from "../src/charts/layers.ts";
 import { entry } from "../src/entry.ts";
-import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, type Row } from "../src/pages/trace/rows.ts";
+import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, toldApart, type Row } from "../src/pages/trace/rows.ts";
 import { merged } from "../src/pages/trace/tree.ts";
 import { added, predicate, term, termsOf } from "../src/query/terms.ts";
 import { typed } from "../src/query/suggestions.ts";
@@ -81,6 +81,12 @@ describe("the waterfall's lines", () => {
   });
 });
 
+test("pieces that no eye tells apart are one", () => {
+  expect(toldApart([[40, 50], [0, 10], [11, 20], [48, 55]], 2)).toEqual([[0, 20], [40, 55]]);
+  const thousands = Array.from({ length: 5000 }, (_, i) => [i * 20, i * 20 + 10] as const);
+  expect(toldApart(thousands, 100_000 / 600)).toEqual([[0, 99_990]]);
+  expect(toldApart(thousands, 10)).toEqual(thousands);
+});
 test("a linear axis has steps of 1, 2 and 5", () => {
   expect([niceStep(100, 5), niceStep(350, 4), niceStep(979_000, 6)]).toEqual([20, 100, 200_000]);
   expect(tickLabel(200_000, 200_000, "-", " ")).toBe("200 ms");

@@ -23,7 +23,7 @@ export interface Row {
   readonly error: boolean;
   /** On the critical path, µs; and the pieces of it, absolute. */
   readonly pathUs: number;
-  readonly segments: readonly (readonly [from: number, to: number])[];
+  readonly segments: readonly Piece[];
   readonly selfUs: number;
   /** How long before its parent it starts. */
   readonly skewUs: number;
@@ -111,6 +111,19 @@ export function linesOf(rows: readonly Row[], collapsed: ReadonlySet<number>, fo
       if (!closed || gap.parent < first) lines.push({ at: -1, gap, depth: (depths.get(gap.parent) ?? -1) + 1, folded: -1, collapsed: false, children: false });
   }
   return lines;
+}
+
+export type Piece = readonly [from: number, to: number];
+
+/** Pieces of time as an eye can tell them apart, in order: what begins less than `apart` behind the end of the one before is one with it. */
+export function toldApart(pieces: readonly Piece[], apart: number): Piece[] {
+  const told: [from: number, to: number][] = [];
+  for (const [from, to] of [...pieces].sort((a, b) => a[0] - b[0])) {
+    const last = told.at(-1);
+    if (last && from - last[1] < apart) last[1] = Math.max(last[1], to);
+    else told.push([from, to]);
+  }
+  return told;
 }
 
 /** Lanes of the flame map at most: more would be too thin to see. */
