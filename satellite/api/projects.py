@@ -84,9 +84,10 @@ def routes(
     routes = Routes()
 
     def emptied(project: str) -> int:
+        mark = store.mark(project)
         removed = store.reset(project)
         requests.clear(project)
-        arrivals.emptied(project)
+        arrivals.emptied(project, mark)
         return removed
 
     @routes.get("/projects", ProjectList)

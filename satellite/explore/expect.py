@@ -9,7 +9,7 @@ import msgspec
 
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.evidence import evidence
-from satellite.explore.explanation import explain
+from satellite.explore.explanation import Explanation, explain
 from satellite.explore.fence import Fence, Fences, Whose
 from satellite.explore.shape import Shape, lacking
 from satellite.explore.standing import evicted, in_worker, standing
@@ -103,6 +103,9 @@ async def expect(
         standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked,
         standing(store, arrivals, project, news, spans_max=SPANS_MAX) as heard,
     ):
+        refused_before = (
+            asked.watch.refused
+        )  # the watch is that of all who wait, and may be older than this wait
         count = await asked.begin(None if quiet_s else low)
         if heard is not asked:
             await heard.begin()
@@ -132,7 +135,7 @@ async def expect(
                 raise NotFound(f"project {project} was dropped during the wait")
             if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
-            refused = asked.watch.refusal if not right else ""
+            refused = asked.watch.refusal if asked.watch.refused > refused_before and not right else ""
             if now_at >= deadline and not (right or refused or is_last):
                 is_last = True
                 await asked.catch_up()
@@ -190,18 +193,22 @@ async def _fail(
     explanation = None
     if wanted.explain:
         found = evidence(log, project, wanted.since)
-        explanation = await in_worker(
-            arrivals,
-            lambda: explain(
+
+        def explained() -> Explanation:
+            left = evicted(store, project, plan.since)
+            since_reset = evicted(store, project, max(plan.since, arrivals.emptied_at(project)))
+            return explain(
                 store,
                 project,
                 plan,
                 arrivals.latest(),
                 found=found,
                 wrong=wrong,
-                evicted=evicted(store, project, plan.since),
-            ),
-        )
+                evicted=since_reset,
+                reset=left - since_reset,
+            )
+
+        explanation = await in_worker(arrivals, explained)
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if why:
         message += why

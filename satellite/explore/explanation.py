@@ -63,7 +63,9 @@ class Explanation(msgspec.Struct, frozen=True):
     held: int
     """Spans of the project, within the bounds or not."""
     evicted: int
-    """Spans that the project held once, of those after the mark: they had to make room for others, or it was reset."""
+    """Spans that the project held once, of those after the mark: they had to make room for others."""
+    reset: int
+    """The same, but they went when the project was reset last, or before."""
     services: list[Suggestion]
     """Where those came from; the largest NEAREST."""
     terms: list[Step]
@@ -105,6 +107,7 @@ def explain(
     found: Evidence | None = None,
     wrong: str = "",
     evicted: int = 0,
+    reset: int = 0,
 ) -> Explanation:
     """What was seen of this plan.
 
@@ -116,7 +119,8 @@ def explain(
         refused: reports that were refused lately, in words.
         found: what came to the ports for reports.
         wrong: a trace that is not as it was wanted, to be shown; "": the one that comes nearest.
-        evicted: spans that the project held once, of those after the mark.
+        evicted: spans that the project held once, of those after the mark, and that had to make room.
+        reset: the same, of a reset.
     """
     everything, *left = source.funnel(project, plan)
     held = everything or source.count(project, ALL)
@@ -145,6 +149,7 @@ def explain(
         arrived=everything,
         held=held,
         evicted=evicted,
+        reset=reset,
         services=services,
         terms=steps,
         failing=failing,
@@ -255,7 +260,9 @@ def _before(source: Questions, project: str, plan: Plan, matching: int) -> Itera
 
 def _lines(found: Explanation, plan: Plan, wrong: str) -> Iterator[str]:
     if found.evicted:
-        yield f"{_spans(found.evicted)} gone: others needed the room (bytes_per_project), or the project was reset"
+        yield f"{_spans(found.evicted)} gone: others needed the room (bytes_per_project)"
+    if found.reset:
+        yield f"{_spans(found.reset)} gone: the project was reset, as pytest's fixture does before each example of Hypothesis"
     since = f"since mark {plan.since}" if plan.since else "so far"
     if not found.arrived:
         if found.held and plan.since == 0:

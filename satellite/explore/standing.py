@@ -108,8 +108,7 @@ class Standing:
 
     def _count(self) -> int:
         source, project = self._crowd.source, self._crowd.project
-        if self._crowd.evicted is None:
-            self._crowd.evicted = evicted(source, project)
+        self._crowd.look()
         mark = source.mark(project)
         self.count = count = source.count(project, replace(self._plan, until=mark))
         self._none_until = self._plan.since if count else max(self._plan.since, mark)
@@ -119,7 +118,7 @@ class Standing:
     async def some_were_evicted(self) -> bool:
         """Whether spans of the project have had to make room since somebody began to wait; not after a reset."""
         crowd = self._crowd
-        if crowd.watch.emptied:
+        if crowd.watch.emptied != crowd.emptied:
             return False
         now = await in_worker(crowd.arrivals, lambda: evicted(crowd.source, crowd.project))
         return now > (crowd.evicted or 0)
@@ -201,7 +200,9 @@ class _Crowd:
         """Matching, or resting from it."""
         self._again = False
         self.evicted: int | None = None
-        """How many spans had left the project when the first began to wait."""
+        """How many spans had left the project when the first began to wait, or it was emptied since."""
+        self.emptied = 0
+        """How often it had been emptied by then."""
         self._entered = arrivals.watch(project, told=self._told)
         self.watch = self._entered.__enter__()
 
@@ -210,7 +211,7 @@ class _Crowd:
 
         While one match goes on, and for a rest after it, what arrives waits for the next.
         """
-        if watch.dropped or watch.closed or watch.refusal:
+        if watch.dropped or watch.closed or watch.refused:
             self._in_loop(_tell, list(self.standings.values()))
         with self._lock:
             self._again = self.busy
@@ -224,9 +225,17 @@ class _Crowd:
         with suppress(RuntimeError):  # it is closed: nobody waits any more
             self._loop.call_soon_threadsafe(call, *arguments)
 
+    def look(self) -> None:
+        """Learn how many spans have left the project; who joins later is not told of those. Called in a worker."""
+        emptied = self.watch.emptied
+        if self.evicted is None or emptied != self.emptied:
+            self.evicted = evicted(self.source, self.project)
+            self.emptied = emptied
+
     def match(self, standings: Iterable[Standing]) -> list[Standing]:
         """Take in what arrived; for whom there was anything. Called in a worker."""
         with self._matching:
+            self.look()
             mark = self.source.mark(self.project)
             return [standing for standing in standings if standing.match(mark)]
 

@@ -22,10 +22,12 @@ class Watch:
         """The project was dropped since the watch began; nothing more will come."""
         self.closed = False
         """The satellite stops; nothing more will come."""
-        self.emptied = False
-        """Somebody removed all spans of the project since the watch began; what arrives counts from then on."""
+        self.emptied = 0
+        """How often somebody removed all spans of the project since the watch began; what arrives counts from then on."""
+        self.refused = 0
+        """Reports of the project that were refused for good since the watch began."""
         self.refusal = ""
-        """Why a report of the project was refused for good since the watch began; the first one. "" when none was."""
+        """Why the latest of them was; "" without any."""
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
@@ -61,6 +63,7 @@ class Arrivals:
         self._lock = threading.Lock()
         self._watches: dict[str, set[Watch]] = {}
         self._latest: dict[str, None] = {}
+        self._emptied: dict[str, int] = {}
         self._closed = False
 
     @contextmanager
@@ -112,19 +115,26 @@ class Arrivals:
         with self._lock:
             watches = list(self._watches.get(project, ()))
         for watch in watches:
-            watch.refusal = watch.refusal or reason
+            watch.refused, watch.refusal = watch.refused + 1, reason
             watch.wake()
 
-    def emptied(self, project: str) -> None:
-        """All spans of the project were removed; whoever waits for it waits on."""
+    def emptied(self, project: str, mark: int) -> None:
+        """All spans of the project up to this mark were removed; whoever waits for it waits on."""
         with self._lock:
+            self._emptied[project] = mark
             for watch in self._watches.get(project, ()):
-                watch.emptied = True
+                watch.emptied += 1
         self.notify(project)
+
+    def emptied_at(self, project: str) -> int:
+        """Up to which mark all its spans were removed last; 0 before the first time."""
+        with self._lock:
+            return self._emptied.get(project, 0)
 
     def dropped(self, project: str) -> None:
         """The project is gone; whoever waits for it stops waiting."""
         with self._lock:
+            self._emptied.pop(project, None)
             self._latest.pop(project, None)
             watches = list(self._watches.get(project, ()))
         for watch in watches:

@@ -242,10 +242,11 @@ class ExplainRequest(_message.Message):
     def __init__(self, project: _Optional[str] = ..., snapshot: _Optional[str] = ..., query: _Optional[str] = ..., oldest_us: _Optional[int] = ..., youngest_us: _Optional[int] = ..., min_latency_us: _Optional[int] = ..., max_latency_us: _Optional[int] = ..., percentile: _Optional[str] = ..., since: _Optional[int] = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("arrived", "held", "evicted", "services", "terms", "failing", "nearest", "nearest_among", "nearest_keys", "refused", "other_projects", "evidence", "findings", "traces", "nearest_trace", "tree", "explorer", "lines", "notes")
+    __slots__ = ("arrived", "held", "evicted", "reset", "services", "terms", "failing", "nearest", "nearest_among", "nearest_keys", "refused", "other_projects", "evidence", "findings", "traces", "nearest_trace", "tree", "explorer", "lines", "notes")
     ARRIVED_FIELD_NUMBER: _ClassVar[int]
     HELD_FIELD_NUMBER: _ClassVar[int]
     EVICTED_FIELD_NUMBER: _ClassVar[int]
+    RESET_FIELD_NUMBER: _ClassVar[int]
     SERVICES_FIELD_NUMBER: _ClassVar[int]
     TERMS_FIELD_NUMBER: _ClassVar[int]
     FAILING_FIELD_NUMBER: _ClassVar[int]
@@ -265,6 +266,7 @@ class Explanation(_message.Message):
     arrived: int
     held: int
     evicted: int
+    reset: int
     services: _containers.RepeatedCompositeFieldContainer[Suggestion]
     terms: _containers.RepeatedCompositeFieldContainer[Step]
     failing: int
@@ -281,7 +283,7 @@ class Explanation(_message.Message):
     explorer: str
     lines: _containers.RepeatedScalarFieldContainer[str]
     notes: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., evicted: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_among: _Optional[int] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., traces: _Optional[int] = ..., nearest_trace: _Optional[str] = ..., tree: _Optional[_Iterable[str]] = ..., explorer: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, arrived: _Optional[int] = ..., held: _Optional[int] = ..., evicted: _Optional[int] = ..., reset: _Optional[int] = ..., services: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., terms: _Optional[_Iterable[_Union[Step, _Mapping]]] = ..., failing: _Optional[int] = ..., nearest: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., nearest_among: _Optional[int] = ..., nearest_keys: _Optional[_Iterable[_Union[Suggestion, _Mapping]]] = ..., refused: _Optional[_Iterable[str]] = ..., other_projects: _Optional[_Iterable[str]] = ..., evidence: _Optional[_Union[Evidence, _Mapping]] = ..., findings: _Optional[_Iterable[_Union[Finding, _Mapping]]] = ..., traces: _Optional[int] = ..., nearest_trace: _Optional[str] = ..., tree: _Optional[_Iterable[str]] = ..., explorer: _Optional[str] = ..., lines: _Optional[_Iterable[str]] = ..., notes: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ChecksRequest(_message.Message):
     __slots__ = ("project", "snapshot", "query", "oldest_us", "youngest_us", "min_latency_us", "max_latency_us", "percentile", "since")

@@ -209,6 +209,27 @@ def test_a_report_that_was_refused_for_good_ends_the_wait_at_once(scene: Scene) 
     asyncio.run(play())
 
 
+def test_a_refusal_before_a_wait_is_not_its_own(scene: Scene) -> None:
+    async def play() -> None:
+        scene.arrive(1)
+        others = asyncio.create_task(scene.expect(quiet_ms=LONG_MS))  # has its spans, and waits on
+        await scene.arrivals.awaited.wait()
+        scene.arrivals.refused("q", "not a report")
+        await asyncio.sleep(0)
+        wait = asyncio.create_task(scene.expect('operation IN ("never")', timeout_ms=1))
+        with pytest.raises(NotMet, match=r"within 0\.001 s"):
+            await wait
+        refused = asyncio.create_task(scene.expect('operation IN ("never")'))
+        while not refused.done():  # from its beginning on
+            scene.arrivals.refused("q", "nor is this")
+            await asyncio.sleep(0)
+        with pytest.raises(NotMet, match="refused for good: nor is this"):
+            await refused
+        others.cancel()
+
+    asyncio.run(play())
+
+
 class TestTraces:
     def test_complete_and_through_a_path(self, scene: Scene) -> None:
         scene.arrive(2)

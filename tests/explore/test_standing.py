@@ -237,7 +237,7 @@ def test_what_left_meanwhile_is_noticed_in_the_end() -> None:
             arrivals.notify("q")
             await until(lambda: store.counted[-1][1] == 3)
             store.reset("q")
-            arrivals.emptied("q")
+            arrivals.emptied("q", 3)
             store.write("q", some(1, 3), arrived_ns=1)
             arrivals.notify("q")
             await until(lambda: store.found)
@@ -247,4 +247,29 @@ def test_what_left_meanwhile_is_noticed_in_the_end() -> None:
         return wait.result()
 
     assert asyncio.run(play()).total == 5
+    store.close()
+
+
+def test_an_emptied_project_s_later_evictions_are_told() -> None:
+    store, arrivals = Counting(), Arrivals()
+
+    async def play() -> None:
+        wait = asyncio.create_task(
+            expect(store, arrivals, "q", Expectation(count=Range(5), timeout_ms=60_000))
+        )
+        await until(lambda: store.counted)
+        store.write("q", some(0, 3), arrived_ns=1)
+        store.reset("q")
+        arrivals.emptied("q", 3)
+        await until(lambda: store.counted[-1][1] == 3)
+        store.write("q", some(1, 3), arrived_ns=1)
+        arrivals.notify("q")
+        await until(lambda: store.counted[-1][1] == 6)
+        store.reset("q")  # counts as evicted, as if memory were short
+        store.write("q", some(2, 3), arrived_ns=1)
+        arrivals.notify("q")
+        with pytest.raises(NotMet, match="evicted before the last"):
+            await wait
+
+    asyncio.run(play())
     store.close()

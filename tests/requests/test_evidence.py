@@ -160,12 +160,18 @@ def test_spans_that_a_fault_dropped(satellite: Satellite) -> None:
 
 def test_spans_that_were_there_once(satellite: Satellite) -> None:
     project = satellite.client.project("p")
+    assert satellite._app is not None
+    engine = satellite._app._store
     post(satellite, report(project, spans=2))
     project.reset()
-    assert (
-        "2 spans are gone: others needed the room (bytes_per_project), or the project was reset"
-        in failure(project)
-    )
+    assert "2 spans are gone: the project was reset, as " in failure(project)
+    engine.reset("p")
+    assert "needed the room" not in failure(project)
+    post(satellite, report(project, spans=3, first=10))
+    engine.reset("p")  # counts as evicted, as if memory were short
+    text = failure(project)
+    assert "3 spans are gone: others needed the room (bytes_per_project)" in text
+    assert "2 spans are gone: the project was reset, as " in text
 
 
 def test_spans_that_were_gone_before_the_mark_are_no_clue(satellite: Satellite) -> None:
