@@ -29,6 +29,7 @@ from satellite.faults.decision import Decision
 from satellite.faults.scope import Request
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
+from satellite.protocols.files.binary_stream import JAEGER_AGENT
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.readers.compression import ENCODINGS, encoding_of
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
@@ -286,7 +287,7 @@ class ReportsApp:
     def _explained(self, request: ReportRequest, data: bytes, receipt: Receipt) -> str:
         """What to tell the sender of a body that came to nothing because it is of another protocol than its path's, or form; else ""."""
         refused = receipt.refusal is not None
-        if request.protocol.name not in _EXPLAINED and not (refused and data[:1] in (b"{", b"[")):
+        if request.protocol.name not in _EXPLAINED and not (refused and data[:1] in _OTHERS_BEGIN):
             return ""
         if (found := recognised(data)) is None:
             return ""
@@ -404,7 +405,14 @@ _EXPLAINED = frozenset(
 )
 """Protocols whose empty or refused bodies are looked at; reports of others are often empty, or hold no spans."""
 
-_RIGHT = {"logs": "POST /v1/logs", "metrics": "POST /v1/metrics"}
+_OTHERS_BEGIN = (b"{", b"[", b"\x80", b"\x82", b"\0")
+"""And what is refused and begins so, by whichever: JSON, a call in Thrift."""
+
+_RIGHT = {
+    "logs": "POST /v1/logs",
+    "metrics": "POST /v1/metrics",
+    JAEGER_AGENT.title: "the client's HTTP sender (JAEGER_ENDPOINT, HttpSender) sends it as POST /api/traces",
+}
 
 
 def _route(reader: WireProtocol) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import struct
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -227,3 +228,22 @@ def test_the_sender_is_told_what_the_body_may_be(
     headers = {"content-type": content_type} if content_type else {}
     reply = http.post(path, content=case(sent), headers=headers)
     assert said in reply.content.decode("latin-1")
+
+
+NAME = b"emitBatch"
+AGENT_CALLS = {
+    "strict": b"\x80\1\0\4" + struct.pack(">i", len(NAME)) + NAME + bytes(4),
+    "without a version": struct.pack(">i", len(NAME)) + NAME + b"\4" + bytes(4),
+    "compact": b"\x82\x81\0" + bytes([len(NAME)]) + NAME,
+}
+"""How a client's message to Jaeger's agent begins, before the struct of its arguments."""
+
+
+@pytest.mark.parametrize("form", AGENT_CALLS)
+@pytest.mark.parametrize("path", ["/api/traces", "/api/v1/spans", "/_rpc/v1/reports/binary"])
+def test_what_is_meant_for_jaeger_s_agent(http: httpx.Client, form: str, path: str) -> None:
+    body = AGENT_CALLS[form] + b"\x0c\0\1" + CODECS["jaeger_thrift"].good + b"\0"
+    reply = http.post(path, content=body, headers={"content-type": "application/x-thrift"})
+    said = "the body may be a batch for Jaeger's agent (emitBatch): the client's HTTP sender"
+    assert said in reply.content.decode("latin-1")
+    assert reply.status_code == 400

@@ -7,6 +7,7 @@ behind the five bytes of gRPC. Which one it is shows in whether the first messag
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -47,6 +48,9 @@ LOGS, METRICS = Kind("logs", "", None), Kind("metrics", "", None)
 ZIPKIN_THRIFT = Kind("Zipkin's Thrift", "", zipkin.PROTOCOL)
 JAEGER_THRIFT = Kind("Jaeger's Thrift", "", jaeger.THRIFT_PROTOCOL)
 LIGHTSTEP_THRIFT = Kind("LightStep's Thrift", "", lightstep_thrift.PROTOCOL)
+JAEGER_AGENT = Kind("a batch for Jaeger's agent (emitBatch)", "", None)
+_FOR_AN_AGENT = re.compile(rb"(?:\x80\x01.{6}|\x82.{2,6}|\0{3}.)emit(?:Zipkin)?Batch", re.DOTALL)
+"""The beginning of a call in Thrift's three forms: strict, compact, without a version."""
 DATADOG = Kind("Datadog's MessagePack", "", datadog.PROTOCOL)
 
 Frame = Callable[[bytes | bytearray, int], tuple[int, int] | None]
@@ -130,6 +134,8 @@ def recognised(text: bytearray) -> Kind:
 
 
 def _recognised(text: bytearray) -> tuple[Kind, Frame | None]:
+    if _FOR_AN_AGENT.match(text):
+        return JAEGER_AGENT, None
     for magic, kind in (
         (b"\x0c\x00\x01", JAEGER_THRIFT),  # a struct's first field: the process
         (b"\x0c\x00", ZIPKIN_THRIFT),  # a list of structs
