@@ -167,7 +167,7 @@ def test_healthcheck_without_an_admin_port() -> None:
 
 
 def test_the_screen_shows_where_everything_is(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    loaded = load({"cert_dir": tmp_path}, {})
+    loaded = load({"cert_dir": Path("certs")}, {})
     app = App(loaded)
     app.listeners = [
         Listener("grpc_secure_port", "reports over gRPC", "0.0.0.0:9292", 9292, tls=True),
@@ -175,6 +175,7 @@ def test_the_screen_shows_where_everything_is(capsys: pytest.CaptureFixture[str]
     ]
     show(app, loaded.settings)
     screen = capsys.readouterr().out
+    assert max(map(len, screen.splitlines())) <= 80
     for text in (
         "localhost:9292",
         "TLS",

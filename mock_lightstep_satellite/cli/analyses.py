@@ -133,7 +133,7 @@ def groups(
     table = Table((*keys, "spans>", "errors>", "average>", "p50>", "p95>", "p99>"))
     for row in found:
         table.add(
-            *("(none)" if value is None else value for value in row["values"]),
+            *map(_value, row["values"]),
             str(row["count"]),
             share(row["error_ratio"]),
             *(latency(row[name]) for name in ("avg_latency_us", "p50_us", "p95_us", "p99_us")),
@@ -184,7 +184,7 @@ def correlations(
     table = Table(("score>", "what", "where", "inside>", "others>", "same traces"))
     for row in found["correlations"]:
         what = (
-            f"{row['key']} = {row['value']}"
+            f"{row['key']} = {_value(row['value'])}"
             if row["kind"] != "operation"
             else f"{row['key']}: {row['value']}"
         )
@@ -194,7 +194,7 @@ def correlations(
             {"operation": "critical path", "result": "matching spans", "trace": "other spans"}[row["kind"]],
             share(row["in_share"]),
             share(row["out_share"]),
-            ", ".join(f"{one['key']} = {one['value']}" for one in row["same"]),
+            ", ".join(f"{one['key']} = {_value(one['value'])}" for one in row["same"]),
         )
     table.print()
     remark(f"{counted(found['in_traces'], 'trace')} inside, {found['out_traces']} others")
@@ -354,6 +354,11 @@ def _show_line(span: TracedSpan | Missed, format_: Format) -> None:
     else:
         cells = clock(span.start_us), span.service, span.operation, latency(span.exact_duration_us)
         line(*cells, span.trace_id, style="red" if span.error else "")
+
+
+def _value(value: str | None) -> str:
+    """A tag's value; `""` for the empty one, `(none)` where there is none."""
+    return "(none)" if value is None else value or '""'
 
 
 def _of(asked: Project, query: str, snapshot: str | None) -> str | None:

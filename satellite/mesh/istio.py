@@ -136,9 +136,10 @@ def banner(*, address: str, token: str = TOKEN, cert_options: str = "") -> str:
     options = f"{cert_options} " if cert_options else ""
     return "\n".join(
         (
-            f"Istio 1.1 to 1.14 (native tracer): address {address}, access token {token},",
-            f"  CA {CA_FILE}, sampling 100. Everything written out: satellite istio --version 1.14",
-            "  CA for the proxies, in each namespace with workloads and for gateways in istio-system:",
+            "Istio 1.1 to 1.14 (native tracer); all of it: satellite istio --version 1.14",
+            f"  address {address}",
+            f"  access token {token}, CA {CA_FILE}, sampling 100",
+            "  CA for the proxies, in each namespace with workloads, and in istio-system:",
             f"    satellite cert secret {options}--namespace default | kubectl apply -f -",
         )
     )

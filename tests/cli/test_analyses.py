@@ -18,6 +18,7 @@ from satellite.intake.arrivals import Arrivals
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
 from tests.serving import api_of, serving
+from tests.store.rows import batch_of
 
 
 def run(*arguments: str) -> Result:
@@ -72,6 +73,28 @@ def test_correlations() -> None:
     assert rows[5][1] == "istio.canonical_revision = v3"
     assert "no contrast" in run("correlations", bookinfo.Q10.text).stderr
     assert json.loads(run("correlations", "--of", "errors", "--format", "json").stdout)["in_traces"] == 1
+
+
+def test_an_empty_value_is_seen(served: SimpleNamespace) -> None:
+    batches = [
+        batch_of(
+            [
+                {"trace_low": number, "span_id": number, "duration_ns": duration_ns, "tags": tags}
+                for number in range(first, first + 10)
+            ]
+        )
+        for first, duration_ns, tags in (
+            (1, 1_000_000, []),
+            (11, 1_000_000_000, [("zone", ""), ("area", "")]),
+        )
+    ]
+    for batch in batches:
+        served.store.write("zones", batch, arrived_ns=1)
+    at = ("--project", "zones")
+    _, *rows = fields(run("correlations", "--from", "500ms", *at))
+    assert 'zone = ""' in {cell for row in rows for cell in (row[1], *row[5].split(", "))}
+    _, *rows = fields(run("groups", "zone", *at))
+    assert [row[0] for row in rows] == ['""', "(none)"]
 
 
 def test_diagram(tmp_path: Path) -> None:
