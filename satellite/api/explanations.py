@@ -11,7 +11,7 @@ from satellite.api.routes import Routes, json
 from satellite.explore.asked import Sources
 from satellite.explore.evidence import evidence
 from satellite.explore.explanation import Explanation, explain
-from satellite.explore.standing import evicted
+from satellite.explore.standing import Gone, gone
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.intake.writer import Writer
@@ -41,10 +41,8 @@ class Explanations:
         )
         found = evidence(self.log, project, plan.since)
         live = source is self.store  # a snapshot keeps what it has
-        gone = evicted(self.store, project, plan.since) if live else 0
-        return explain(
-            source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found, evicted=gone
-        )
+        left = gone(self.store, self.arrivals, project, plan.since) if live else Gone()
+        return explain(source, project, plan, self.arrivals.latest(), list(told)[:REFUSALS], found, left=left)
 
 
 def routes(sources: Sources, explanations: Explanations) -> Routes:

@@ -9,10 +9,10 @@ import msgspec
 
 from satellite.errors import BadRequest, Exceeded, NotFound, NotMet, SatelliteError, StoreFailed
 from satellite.explore.evidence import evidence
-from satellite.explore.explanation import Explanation, explain
+from satellite.explore.explanation import explain
 from satellite.explore.fence import Fence, Fences, Whose
 from satellite.explore.shape import Shape, lacking
-from satellite.explore.standing import evicted, in_worker, standing
+from satellite.explore.standing import gone, in_worker, standing
 from satellite.explore.window import plan_of
 from satellite.intake.arrivals import Arrivals
 from satellite.model.span import Span
@@ -122,10 +122,10 @@ async def expect(
                 if high is not None and page.total > high:
                     await _fail(Exceeded, store, arrivals, log, project, plan, wanted, page.total)
                 if page.total < low <= count and await asked.some_were_evicted():
-                    gone = (
+                    said = (
                         ": enough came, but some were evicted before the last was there (bytes_per_project)"
                     )
-                    await _fail(NotMet, store, arrivals, log, project, plan, wanted, page.total, gone)
+                    await _fail(NotMet, store, arrivals, log, project, plan, wanted, page.total, said)
                 if page.total != count and (quiet_s or page.total < low):
                     continue  # some have left, or more have come: judge again
                 lacks, wrong = await _lacking(store, arrivals, project, page, wanted.trace)
@@ -193,22 +193,18 @@ async def _fail(
     explanation = None
     if wanted.explain:
         found = evidence(log, project, wanted.since)
-
-        def explained() -> Explanation:
-            left = evicted(store, project, plan.since)
-            since_reset = evicted(store, project, max(plan.since, arrivals.emptied_at(project)))
-            return explain(
+        explanation = await in_worker(
+            arrivals,
+            lambda: explain(
                 store,
                 project,
                 plan,
                 arrivals.latest(),
                 found=found,
                 wrong=wrong,
-                evicted=since_reset,
-                reset=left - since_reset,
-            )
-
-        explanation = await in_worker(arrivals, explained)
+                left=gone(store, arrivals, project, plan.since),
+            ),
+        )
     message = f"expected {_in_words(wanted.count)}, got {count}"
     if why:
         message += why

@@ -16,6 +16,7 @@ from satellite.checks.spans import findings
 from satellite.errors import SatelliteError
 from satellite.explore.drawn_trace import drawn
 from satellite.explore.evidence import Evidence, nothing_arrived, refusal
+from satellite.explore.standing import Gone
 from satellite.explore.suggest import suggest
 from satellite.explore.whole_trace import WholeTrace, whole_trace
 from satellite.model.span import counted
@@ -106,8 +107,7 @@ def explain(
     refused: Sequence[str] = (),
     found: Evidence | None = None,
     wrong: str = "",
-    evicted: int = 0,
-    reset: int = 0,
+    left: Gone = Gone(),  # noqa: B008 - a tuple
 ) -> Explanation:
     """What was seen of this plan.
 
@@ -119,10 +119,9 @@ def explain(
         refused: reports that were refused lately, in words.
         found: what came to the ports for reports.
         wrong: a trace that is not as it was wanted, to be shown; "": the one that comes nearest.
-        evicted: spans that the project held once, of those after the mark, and that had to make room.
-        reset: the same, of a reset.
+        left: spans that the project held once, of those after the mark.
     """
-    everything, *left = source.funnel(project, plan)
+    everything, *leaving = source.funnel(project, plan)
     held = everything or source.count(project, ALL)
     steps = [
         Step(
@@ -130,9 +129,9 @@ def explain(
             spans,
             source.count(project, replace(plan, terms=(term,))) if i and everything else spans,
         )
-        for i, (term, spans) in enumerate(zip(plan.terms, left, strict=True))
+        for i, (term, spans) in enumerate(zip(plan.terms, leaving, strict=True))
     ]
-    failing = next((i for i, spans in enumerate(left) if spans == 0), None) if everything else None
+    failing = next((i for i, spans in enumerate(leaving) if spans == 0), None) if everything else None
     reaching = plan if failing is None else replace(plan, terms=plan.terms[:failing])
     page = source.find(project, reaching, order="-start", limit=1) if everything else None
     near = _NOTHING_NEAR
@@ -148,8 +147,8 @@ def explain(
     made = Explanation(
         arrived=everything,
         held=held,
-        evicted=evicted,
-        reset=reset,
+        evicted=left.evicted,
+        reset=left.reset,
         services=services,
         terms=steps,
         failing=failing,
@@ -166,7 +165,7 @@ def explain(
         explorer=f"/{quote(project)}/explorer?{urlencode({'query': canonical(replace(plan, since=0))})}",
         lines=[],
     )
-    lines = [*_before(source, project, plan, (everything, *left)[-1]), *_lines(made, plan, wrong)]
+    lines = [*_before(source, project, plan, (everything, *leaving)[-1]), *_lines(made, plan, wrong)]
     lines += [f"note: {note}" for note in notes_on(plan)]
     return msgspec.structs.replace(made, lines=lines)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from satellite.intake.arrivals import Arrivals, Watch
@@ -59,6 +59,22 @@ def evicted(source: Store, project: str, since: int = 0) -> int:
         return left
     arrived = source.mark(project) - since
     return max(0, min(left, arrived - source.count(project, Plan(since=since))))
+
+
+class Gone(NamedTuple):
+    """Spans that a project held once."""
+
+    evicted: int = 0
+    """They had to make room."""
+    reset: int = 0
+    """They went when the project was reset last, or before."""
+
+
+def gone(source: Store, arrivals: Arrivals, project: str, since: int) -> Gone:
+    """What became of spans that arrived after a mark and are there no more."""
+    left = evicted(source, project, since)
+    since_reset = evicted(source, project, max(since, arrivals.emptied_at(project)))
+    return Gone(since_reset, left - since_reset)
 
 
 class Standing:

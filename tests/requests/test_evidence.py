@@ -167,6 +167,7 @@ def test_spans_that_were_there_once(satellite: Satellite) -> None:
     assert "2 spans are gone: the project was reset, as " in failure(project)
     engine.reset("p")
     assert "needed the room" not in failure(project)
+    assert "needed the room" not in str(project.explain("")["lines"])
     post(satellite, report(project, spans=3, first=10))
     engine.reset("p")  # counts as evicted, as if memory were short
     text = failure(project)
