@@ -135,7 +135,7 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
             "reporters",
             "reporter",
             hits,
-            lambda entry: _clean_reporter(decode_reporter(entry)).encode(),
+            lambda entry: _clean_reporter(decode_reporter(entry)).encoded,
         )
     if len(hits := _holding(batch.names)):
         batch = _recoded(batch, "names", "name", hits, _clean_bytes)

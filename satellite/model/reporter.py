@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
 
 import msgspec
@@ -14,7 +14,7 @@ from satellite.model.tag import element_texts, encode_tag, text_of
 UNKNOWN_SERVICE = "unknown_service"
 
 
-class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True):
+class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True, dict=True):
     """The process that sends (an OTLP resource); each span of a batch names one."""
 
     protocol: str
@@ -60,20 +60,21 @@ class Reporter(msgspec.Struct, frozen=True, omit_defaults=True, array_like=True)
             and all(here[key] == there[key] for key in here.keys() & there.keys())
         )
 
-    def encode(self) -> bytes:
+    @cached_property
+    def encoded(self) -> bytes:
         """The entry of `SpanBatch.reporters`; equal reporters have equal bytes."""
         return _ENCODER.encode(self)
 
 
 def distinct_reporters(reporters: Iterable[Reporter]) -> tuple[list[int], list[bytes]]:
-    """(position of each among the distinct ones, their entries of `SpanBatch.reporters`); one object is encoded once."""
+    """(position of each among the distinct ones, their entries of `SpanBatch.reporters`)."""
     distinct: dict[bytes, int] = {}
     known: dict[int, int] = {}
     places: list[int] = []
     for reporter in reporters:
         place = known.get(id(reporter), -1)
         if place < 0:
-            place = known[id(reporter)] = distinct.setdefault(reporter.encode(), len(distinct))
+            place = known[id(reporter)] = distinct.setdefault(reporter.encoded, len(distinct))
         places.append(place)
     return places, list(distinct)
 

@@ -109,7 +109,7 @@ class SpanBatch:
     names: pa.BinaryArray
     """Distinct operations, UTF-8."""
     reporters: pa.BinaryArray
-    """Distinct `Reporter.encode()`."""
+    """Distinct `Reporter.encoded`."""
     extras: pa.BinaryArray
     """Distinct MessagePack maps of what few spans have (`extra` of Span); b"" for none."""
 
@@ -406,7 +406,7 @@ class SpanBuilder:
             "start_ns": start_ns,
             "duration_ns": duration_ns,
             "name": self._code("names", operation.encode("utf-8", "replace")),
-            "reporter": self._code("reporters", reporter.encode()),
+            "reporter": self._code("reporters", reporter.encoded),
             "extra": self._code("extras", msgspec.msgpack.encode(extra) if extra else b""),
             "kind": kind,
             "status": status,

@@ -127,7 +127,7 @@ class Rows:
 
     def reporter(self, reporter: Reporter) -> int:
         """The code of a reporter, for `add`."""
-        return self._reporters.setdefault(reporter.encode(), len(self._reporters))
+        return self._reporters.setdefault(reporter.encoded, len(self._reporters))
 
     def tags(self, sent: Mapping[Any, Any]) -> list[int]:
         """The codes of tags as JSON and MessagePack may bring them, for `add`; keys that are no text become text."""

@@ -127,6 +127,6 @@ def numbered(count: int) -> SpanBatch:
         rows=pa.RecordBatch.from_arrays([arrays[name] for name in SCHEMA.names], schema=SCHEMA),
         tags=pa.array(tags, pa.binary()),
         names=pa.array([b"count"], pa.binary()),
-        reporters=pa.array([REPORTER.encode()], pa.binary()),
+        reporters=pa.array([REPORTER.encoded], pa.binary()),
         extras=pa.array([b""], pa.binary()),
     )

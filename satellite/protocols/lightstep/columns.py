@@ -20,6 +20,7 @@ from satellite.model.tag import MALFORMED_KEY, text_of
 from satellite.model.tags import normalise
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.meanings import meaningful, meanings
+from satellite.protocols.readers.columns import lengths_of
 from satellite.protocols.values import STATUS_TAG
 
 OFFSET_LIMIT_US = 86_400_000_000
@@ -49,8 +50,8 @@ class SpanColumns:
     def batch(self) -> SpanBatch:
         """The kept spans; says in each report which rows are its own and what was dropped."""
         lists = self.columns.column("spans")
-        counts = np.diff(lists.offsets.to_numpy()).astype(np.int64)
-        spans = lists.flatten()
+        counts = lengths_of(lists)
+        spans = lists.values
         body = np.repeat(np.arange(len(counts)), counts)
         context = spans.field("span_context")
         trace, span_id = _numbers(context, "trace_id"), _numbers(context, "span_id")
@@ -143,16 +144,16 @@ class SpanColumns:
     ) -> tuple[Any, pa.ListArray]:
         """(parent of each span or 0, the references that are more than just a parent)."""
         lists = spans.field("references")
-        flat = lists.flatten()
+        flat = lists.values
         parent = np.zeros(len(spans), np.uint64)
         if not len(flat):
             return parent, _no_references(len(spans))
-        counts = np.diff(lists.offsets.to_numpy())
+        counts = lengths_of(lists)
         row = np.repeat(np.arange(len(counts)), counts)
         context = flat.field("span_context")
         ref_trace, ref_span = _numbers(context, "trace_id"), _numbers(context, "span_id")
         child_of = np.asarray(flat.field("relationship")) == 0
-        baggage = np.diff(context.field("baggage").offsets.to_numpy()) > 0
+        baggage = lengths_of(context.field("baggage")) > 0
         usable = ref_span != 0
         same = usable & (ref_span != span_id[row]) & ((ref_trace == 0) | (ref_trace == trace[row]))
         just_a_parent = same & child_of & ~baggage
@@ -185,10 +186,9 @@ class SpanColumns:
         """(distinct tags, their positions per span, kind, status); fills in parents that only a tag names."""
         lists = spans.field("tags")
         offsets = lists.offsets.to_numpy()
-        offsets = offsets - offsets[:1]
-        encoded = lists.flatten().dictionary_encode()
+        encoded = lists.values.dictionary_encode()
         codes = encoded.indices.to_numpy()
-        row = np.repeat(np.arange(len(spans)), np.diff(offsets))
+        row = np.repeat(np.arange(len(spans)), lengths_of(lists))
         clean = normalise(encoded.dictionary, shallow.KeyValue.FromString)
         if len(clean.repaired):
             broken = np.isin(codes, clean.repaired)
@@ -245,9 +245,7 @@ class SpanColumns:
         per_body = [{"offset_us": offset // 1000} if offset else {} for offset in offsets.tolist()]
         packed = [msgspec.msgpack.encode(extra) if extra else b"" for extra in per_body]
         baggage = context.field("baggage")
-        with_baggage = (
-            np.flatnonzero(np.diff(baggage.offsets.to_numpy())) if len(context) else np.empty(0, np.int64)
-        )
+        with_baggage = np.flatnonzero(lengths_of(baggage)) if len(context) else np.empty(0, np.int64)
         if not len(with_baggage):
             distinct = pa.array(packed, pa.binary()).dictionary_encode()
             return pa.array(distinct.indices.to_numpy()[body]), distinct.dictionary

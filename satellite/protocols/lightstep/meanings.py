@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -40,10 +41,21 @@ def meaningful(tags: pa.BinaryArray, codes: Codes) -> dict[str, Places]:
 def meanings(key: str, tags: pa.BinaryArray, codes: Codes) -> npt.NDArray[np.uint64]:
     """What the values of these tags mean, which all have this key; each distinct one is read once."""
     meaning = np.zeros(len(tags), np.uint64)
-    read = _READ[key]
     for code in np.bincount(codes).nonzero()[0].tolist():
-        meaning[code] = read(decode_tag(tags[code].as_py())[1])
+        tag = tags[code].as_py()
+        meaning[code] = _known(key, tag) if len(tag) <= _CACHED_BYTES else _meaning(key, tag)
     return meaning[codes]
+
+
+_CACHED_BYTES = 64
+"""What is longer is read again each time, so that the cache is bounded in bytes."""
+
+
+def _meaning(key: str, tag: bytes) -> int:
+    return _READ[key](decode_tag(tag)[1])
+
+
+_known = lru_cache(maxsize=1024)(_meaning)
 
 
 def _kind(value: TagValue) -> int:

@@ -81,7 +81,7 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
     if not is_small and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
         raise _too_many()
     columns = _READER.read(bodies)
-    spans = columns.column("spans").flatten()
+    spans = columns.column("spans").values
     messages = len(spans) + len(spans.field("references").values)
     if is_small and messages > FREE and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
         raise _too_many()
@@ -92,9 +92,10 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
         or len(spans.field("logs").values) > MOMENTS_FREE + size_bytes // MOMENT_BYTES_MIN
     ):
         raise TooLarge("more tags or logs than a report of this size can hold")
-    if are_too_different(spans.field("tags").flatten(), size_bytes):
+    tags = spans.field("tags").values
+    if are_too_different(tags, size_bytes):
         raise TooLarge("more different tags than a report of this size can hold")
-    check_broken(spans.field("tags").flatten(), size_bytes)
+    check_broken(tags, size_bytes)
     return columns
 
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from satellite.model.span import TagValue
 from satellite.model.tags import Codes, layout
 from satellite.protocols.otlp.tags import Ints, Mask
+from satellite.protocols.readers.columns import lengths_of
 
 Numbers = npt.NDArray[np.uint64]
 Extra = dict[str, TagValue]
@@ -21,15 +22,14 @@ Extra = dict[str, TagValue]
 
 def parents(lists: pa.ListArray) -> Ints:
     """For each element of all lists the position of its list."""
-    counts = np.diff(lists.offsets.to_numpy())
+    counts = lengths_of(lists)
     return np.repeat(np.arange(len(counts)), counts)
 
 
 def offsets_of(lists: pa.ListArray) -> Ints:
-    """Where each list begins in the flattened array, and the end; from 0."""
-    offsets = lists.offsets.to_numpy().astype(np.int64) if len(lists) else np.zeros(1, np.int64)
-    from_zero: Ints = offsets - offsets[0]
-    return from_zero
+    """Where each list begins in their values, and the end; from 0."""
+    offsets: Ints = lists.offsets.to_numpy().astype(np.int64) if len(lists) else np.zeros(1, np.int64)
+    return offsets
 
 
 def joined(lists: pa.ListArray) -> pa.BinaryArray:

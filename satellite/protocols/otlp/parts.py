@@ -125,8 +125,6 @@ class Resource:
     """A resource, read."""
 
     reporter: Reporter
-    encoded: bytes
-    """`Reporter.encode()`."""
     broken: bool
 
 
@@ -167,7 +165,7 @@ def read_resource(encoded: bytes, schema_url: bytes) -> Resource:
         attributes=tuple(attributes),
         detail=detail,
     )
-    return Resource(reporter, reporter.encode(), bool(broken))
+    return Resource(reporter, bool(broken))
 
 
 def _entity(ref: Any, broken: list[bytes]) -> Extra:
@@ -217,8 +215,8 @@ def mesh_services(
         service = _mesh_service(*found[::-1])
         if service:
             reporter = msgspec.structs.replace(known[by_code[number]], service=service)
-            renamed[i] = distinct.setdefault(reporter.encode(), len(distinct))
-            known[reporter.encode()] = reporter
+            renamed[i] = distinct.setdefault(reporter.encoded, len(distinct))
+            known[reporter.encoded] = reporter
     new = renamed[encoded.indices.to_numpy()]
     return np.where(new >= 0, new, codes)
 

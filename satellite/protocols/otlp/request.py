@@ -25,6 +25,7 @@ from satellite.protocols.readers.columns import (
     check_broken,
     crowded_values,
     hold_more,
+    lengths_of,
     messages_in,
 )
 
@@ -149,7 +150,7 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         return [False] * len(bodies)
     scopes_of = _within(resources, scopes)
     spans_of = _within(resources, scopes, spans)
-    messages_of = np.diff(resources.offsets.to_numpy()) + scopes_of + spans_of
+    messages_of = lengths_of(resources) + scopes_of + spans_of
     elements_of = sum(
         (_within(resources, scopes, spans, one) for one in lists), np.zeros(len(bodies), np.int64)
     )

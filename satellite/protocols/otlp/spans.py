@@ -48,6 +48,7 @@ from satellite.protocols.otlp.parts import (
 )
 from satellite.protocols.otlp.tags import Ints, Mask, Occurrences, occurrences, text, to_tags
 from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, View, Views, is_true
+from satellite.protocols.readers.columns import lengths_of
 from satellite.protocols.values import STATUS_TAG, says_error
 
 _LIMIT = np.uint64(2**63 - 1)
@@ -70,13 +71,13 @@ class TraceColumns:
         """The kept spans; says in each report which rows are its own and what was dropped."""
         resources = self.columns.column("resource_spans")
         body_of_resource = parents(resources)
-        resource = resources.flatten()
+        resource = resources.values
         scopes = resource.field("scope_spans")
         resource_of_scope = parents(scopes)
-        scope = scopes.flatten()
+        scope = scopes.values
         spans = scope.field("spans")
         scope_of_span = parents(spans)
-        spans = spans.flatten()
+        spans = spans.values
 
         trace, trace_ok = ids_of(spans.field("trace_id"), 16)
         span_id, span_ok = ids_of(spans.field("span_id"), 8)
@@ -241,10 +242,10 @@ class TraceColumns:
         """(distinct tags, the positions of each span's tags, the same with their rows)."""
         column = spans.field("attributes")
         offsets = offsets_of(column)
-        encoded = column.flatten().dictionary_encode()
+        encoded = column.values.dictionary_encode()
         codes = encoded.indices.to_numpy()
         clean = to_tags(encoded.dictionary)
-        row = np.repeat(np.arange(len(spans)), np.diff(offsets))
+        row = np.repeat(np.arange(len(spans)), lengths_of(column))
         if len(clean.repaired):
             broken = row[np.isin(codes, clean.repaired)]
             self._mark_rows(broken, Marks.BAD_UTF8)
@@ -293,10 +294,10 @@ class TraceColumns:
         for i, found in zip(body_of_resource.tolist()[::-1], read[::-1], strict=True):
             self.reports[i].reporter = found.reporter  # the first one stays
         distinct: dict[bytes, int] = {}
-        codes = [distinct.setdefault(found.encoded, len(distinct)) for found in read]
+        codes = [distinct.setdefault(found.reporter.encoded, len(distinct)) for found in read]
         result = np.array(codes, np.int64)[resource_of_span]
         self._mark_broken(resource_of_span, [found.broken for found in read])
-        known = {found.encoded: found.reporter for found in read}
+        known = {found.reporter.encoded: found.reporter for found in read}
         untold = [known[encoded].service in UNTOLD_SERVICES for encoded in distinct]
         if any(untold):
             result = mesh_services(result, np.array(untold)[result], known, distinct, tags, lists)
@@ -310,8 +311,8 @@ class TraceColumns:
         offsets = offsets_of(column)
         if offsets[-1] == 0:
             return list_array(offsets, pa.array([], pa.binary()))
-        logs, broken = logs_of(column.flatten())
-        self._mark_rows(np.repeat(np.arange(len(spans)), np.diff(offsets))[broken], Marks.BAD_UTF8)
+        logs, broken = logs_of(column.values)
+        self._mark_rows(np.repeat(np.arange(len(spans)), lengths_of(column))[broken], Marks.BAD_UTF8)
         return list_array(offsets, logs)
 
     def _references(self, spans: pa.StructArray, parent: Numbers) -> pa.ListArray:
@@ -320,7 +321,7 @@ class TraceColumns:
         offsets = offsets_of(column)
         if offsets[-1] == 0:
             return list_array(offsets, pa.array([], pa.binary()))
-        counts = np.diff(offsets)
+        counts = lengths_of(column)
         kept: list[list[bytes]] = [[] for _ in range(len(counts))]
         for i in np.flatnonzero(counts).tolist():
             broken: list[bytes] = []

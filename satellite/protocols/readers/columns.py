@@ -13,6 +13,7 @@ from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
+import numpy.typing as npt
 import ptars
 import pyarrow as pa
 from google.protobuf.message import DecodeError, Message
@@ -71,7 +72,11 @@ class ColumnReader:
         self._name = name
 
     def read(self, bodies: Sequence[bytes]) -> pa.RecordBatch:
-        """A row for each. Raises BadReport when one is no such message."""
+        """A row for each. Raises BadReport when one is no such message.
+
+        No list of it is null or begins beyond 0, so that what all of them hold is their `values`: Arrow's `flatten` is the same
+        and costs 4 µs more, and 10 for each field that is then asked for.
+        """
         try:
             limit = _groups_max()
             for body in bodies:
@@ -194,6 +199,13 @@ def crowded_values(parts: pa.BinaryArray) -> bool:
         return False
     start, end, _ = layout(parts)
     return any(is_crowded(parts[i].as_py()) for i in np.flatnonzero(end - start > PART_BYTES).tolist())
+
+
+def lengths_of(lists: pa.ListArray) -> npt.NDArray[np.int64]:
+    """How many elements each list has."""
+    offsets = lists.offsets.to_numpy().astype(np.int64)
+    lengths: npt.NDArray[np.int64] = offsets[1:] - offsets[:-1]
+    return lengths
 
 
 def joined_bytes_of_each(lists: pa.ListArray) -> list[bytes]:
