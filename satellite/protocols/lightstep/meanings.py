@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from satellite.model.few_keys import FewKeys
 from satellite.model.span import META_EVENT_TAG, PARENT_TAG, TagValue
 from satellite.model.spans import Kind, Status
-from satellite.model.tag import decode_tag, key_prefix, text_of
-from satellite.model.tags import layout
+from satellite.model.tag import decode_tag, text_of
 from satellite.protocols.values import STATUS_TAG, says_error
 
 Places = npt.NDArray[np.int64]
@@ -21,21 +21,10 @@ Codes = npt.NDArray[np.int32]
 
 def meaningful(tags: pa.BinaryArray, codes: Codes) -> dict[str, Places]:
     """Where in `codes` (positions in `tags`, which are canonical and distinct) such tags are, by key; only keys that are there."""
-    start, _, data = layout(tags)
-    if not len(start):
-        return {}
-    # Canonical tags begin with a mark and the key's length; few have those and the first letter of one of ours.
-    last = len(data) - 1
-    likely = _BEGINS[data[np.minimum(start + 1, last)], data[np.minimum(start + 2, last)]]
-    key_of = np.full(len(tags), -1, np.int8)
-    for i in np.bincount(likely)[1:].nonzero()[0].tolist():
-        some = (likely == i + 1).nonzero()[0]
-        letters = data[np.minimum(start[some, None] + np.arange(len(_PREFIXES[i])), last)]
-        key_of[some[(letters == _PREFIXES[i]).all(axis=1)]] = i
-    found = key_of[codes]
+    found = _KEYS.places(tags)[codes]
     hits = (found >= 0).nonzero()[0]
     which = found[hits]
-    return {_KEYS[i]: hits[which == i] for i in np.bincount(which).nonzero()[0].tolist()}
+    return {_KEYS.keys[i]: hits[which == i] for i in np.bincount(which).nonzero()[0].tolist()}
 
 
 def meanings(key: str, tags: pa.BinaryArray, codes: Codes) -> npt.NDArray[np.uint64]:
@@ -84,9 +73,4 @@ _READ: dict[str, Callable[[TagValue], int]] = {
     META_EVENT_TAG: _is_true,
     PARENT_TAG: hex_id,
 }
-_KEYS = list(_READ)
-"""No two have the same length and first letter, and all are shorter than 128 bytes."""
-_PREFIXES = [np.frombuffer(key_prefix(key), np.uint8) for key in _KEYS]
-_BEGINS = np.zeros((256, 256), np.uint8)
-"""Length and first letter of a key → 1 + its place in _KEYS; 0: none begins so."""
-_BEGINS[[len(key) for key in _KEYS], [ord(key[0]) for key in _KEYS]] = np.arange(1, len(_KEYS) + 1)
+_KEYS = FewKeys(list(_READ))

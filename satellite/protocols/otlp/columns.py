@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import pyarrow as pa
 
 from satellite.model.span import TagValue
 from satellite.model.tags import Codes, layout
-from satellite.protocols.otlp.tags import Ints, Mask
+from satellite.protocols.otlp.tags import NOWHERE, Ints, Mask, Occurrences
 from satellite.protocols.readers.columns import lengths_of
 
 Numbers = npt.NDArray[np.uint64]
@@ -69,6 +70,12 @@ class FlatTags:
     """The span each belongs to."""
     offsets: Ints
     """Where each span's begin, and the end."""
+    known: Mapping[str, Occurrences]
+    """Those whose keys mean something to this codec, by key."""
+
+    def of(self, key: str) -> Occurrences:
+        """Those with one of these keys."""
+        return self.known.get(key, NOWHERE)
 
 
 class Extras:

@@ -20,8 +20,8 @@ from satellite.model.spans import Status
 from satellite.model.tag import decode_tag, text_of
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp.columns import Extra, FlatTags
-from satellite.protocols.otlp.tags import Ints, Mask, occurrences, read_pair, text
-from satellite.protocols.otlp.views import View, scope_view, status_view
+from satellite.protocols.otlp.tags import Ints, Mask, read_pair, text
+from satellite.protocols.otlp.views import ViewTags, scope_view, status_view, tags_of
 
 PROTOCOL = "otlp"
 """`Reporter.protocol`, whatever the transport and the encoding."""
@@ -38,7 +38,7 @@ class Part:
     """A status or a scope, read."""
 
     extra: Extra
-    view: View
+    view: ViewTags
     broken: bool
     status: Status = Status.UNSET
 
@@ -73,7 +73,8 @@ def read_status(encoded: bytes) -> Part:
         code = Status.UNSET
     if message.message:
         extra["status_message"] = text(message.message, broken)
-    return Part(extra, status_view(code, extra.get("status_message", "")), bool(broken), Status(code))
+    view = tags_of(status_view(code, extra.get("status_message", "")))
+    return Part(extra, view, bool(broken), Status(code))
 
 
 def cached_scope(encoded: bytes, schema_url: bytes) -> Part:
@@ -106,7 +107,7 @@ def read_scope(encoded: bytes, schema_url: bytes) -> Part:
         scope["dropped_attributes_count"] = message.dropped_attributes_count
     if schema_url:
         scope["schema_url"] = text(schema_url, broken)
-    return Part({"scope": scope} if scope else {}, scope_view(scope), bool(broken))
+    return Part({"scope": scope} if scope else {}, tags_of(scope_view(scope)), bool(broken))
 
 
 def _pairs(encoded: Sequence[bytes], broken: list[bytes]) -> list[list[TagValue]]:
@@ -186,18 +187,21 @@ def _reporter_id(instance: str) -> int:
     return int.from_bytes(hashlib.blake2b(instance.encode(), digest_size=8).digest(), "big")
 
 
+MESH_KEYS = ("istio.canonical_service", "istio.namespace", "node_id")
+"""Tags of Istio's that say whose span it is."""
+
+
 def mesh_services(
     codes: Ints,
     untold: Mask,
     known: dict[bytes, Reporter],
     distinct: dict[bytes, int],
-    tags: pa.BinaryArray,
     lists: FlatTags,
 ) -> Ints:
     """Positions of reporters, with those whose service is untold replaced by one named by Istio's tags."""
     combined, values = codes.copy(), []
-    for key in ("istio.canonical_service", "istio.namespace", "node_id"):
-        hits = occurrences(tags, lists.codes, key)
+    for key in MESH_KEYS:
+        hits = lists.of(key)
         which = np.zeros(len(codes), np.int64)
         which[lists.row[hits.slots]] = hits.which + 1
         values.append(["", *(text_of(decode_tag(tag)[1]) for tag in hits.tags)])

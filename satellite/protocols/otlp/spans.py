@@ -23,8 +23,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from satellite.model.few_keys import FewKeys
 from satellite.model.logs import begin_with_logs
 from satellite.model.report import Report
+from satellite.model.span import META_EVENT_TAG
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_reference
 from satellite.model.tag import decode_tag
 from satellite.model.tags import layout
@@ -40,6 +42,7 @@ from satellite.protocols.otlp.columns import (
 )
 from satellite.protocols.otlp.events import logs_of, read_link
 from satellite.protocols.otlp.parts import (
+    MESH_KEYS,
     UNTOLD_SERVICES,
     cached_resource,
     cached_scope,
@@ -47,12 +50,15 @@ from satellite.protocols.otlp.parts import (
     mesh_services,
 )
 from satellite.protocols.otlp.tags import Ints, Mask, Occurrences, occurrences, text, to_tags
-from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, View, Views, is_true
+from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, VIEW_KEYS, Views, ViewTags, is_true
 from satellite.protocols.readers.columns import lengths_of
 from satellite.protocols.values import STATUS_TAG, says_error
 
 _LIMIT = np.uint64(2**63 - 1)
 _FUTURE_NS = 86_400_000_000_000
+
+_KEYS = FewKeys((META_EVENT_TAG, *VIEW_KEYS, *MESH_KEYS))
+"""STATUS_TAG and `error` are among the views' keys."""
 
 
 @dataclass
@@ -106,7 +112,7 @@ class TraceColumns:
         self.extras.number("flags", np.asarray(spans.field("flags")))
         self._trace_states(spans)
         tags, tag_lists, lists = self._tags(spans, body)
-        errors = self._errors(tags, lists, status)
+        errors = self._errors(lists, status)
         views = Views(
             [
                 (kind.astype(np.int64), KIND_VIEWS),
@@ -115,7 +121,7 @@ class TraceColumns:
             ]
         )
         reporter, reporters = self._reporters(
-            resource, resource_of_scope[scope_of_span], body_of_resource, tags, lists
+            resource, resource_of_scope[scope_of_span], body_of_resource, lists
         )
         tags, tag_lists, own = views.added(tags, lists, tag_lists)
         if own.any():
@@ -199,7 +205,7 @@ class TraceColumns:
             self.extras.add_some(odd, texts)
         return np.ascontiguousarray(parent[:, 0])
 
-    def _statuses(self, spans: pa.StructArray) -> tuple[npt.NDArray[np.uint8], Ints, list[View]]:
+    def _statuses(self, spans: pa.StructArray) -> tuple[npt.NDArray[np.uint8], Ints, list[ViewTags]]:
         """(Status of each span, which of the views it has, the distinct views)."""
         encoded = joined(spans.field("status")).dictionary_encode()
         read = [cached_status(value) for value in encoded.dictionary.to_pylist()]
@@ -226,7 +232,7 @@ class TraceColumns:
             self.extras.add(codes, [{"trace_state": state} if state else {} for state in states])
             self._mark_broken(codes, [bool(bad) for bad in broken])
 
-    def _scopes(self, scope: pa.StructArray, scope_of_span: Ints) -> tuple[Ints, list[View]]:
+    def _scopes(self, scope: pa.StructArray, scope_of_span: Ints) -> tuple[Ints, list[ViewTags]]:
         """(which of the views each span has, the distinct views)."""
         heads = joined(scope.field("scope")).to_pylist()
         urls = scope.field("schema_url").to_pylist()
@@ -252,22 +258,22 @@ class TraceColumns:
             self._warn(body[broken], "attributes held invalid UTF-8; it was replaced by U+FFFD")
         if clean.mapping is not None:
             codes = clean.mapping[codes]
-        hits = occurrences(clean.tags, codes, "lightstep.meta_event")
-        self._mark_rows(row[_slots_saying_yes(hits)], Marks.META_EVENT)
-        return clean.tags, list_array(offsets, codes), FlatTags(codes, row, offsets)
+        lists = FlatTags(codes, row, offsets, occurrences(clean.tags, codes, _KEYS))
+        self._mark_rows(row[_slots_saying_yes(lists.of(META_EVENT_TAG))], Marks.META_EVENT)
+        return clean.tags, list_array(offsets, codes), lists
 
     def _mark_rows(self, rows: Ints, mark: Marks) -> None:
         self.marks[rows] |= np.uint16(mark)
 
-    def _errors(self, tags: pa.BinaryArray, lists: FlatTags, status: npt.NDArray[np.uint8]) -> Mask:
+    def _errors(self, lists: FlatTags, status: npt.NDArray[np.uint8]) -> Mask:
         """Which spans are errors only by a tag: `error`, or without it and without a status `otel.status_code`."""
         errors, told = np.zeros((2, len(status)), np.bool_)
-        hits = occurrences(tags, lists.codes, "error")
+        hits = lists.of("error")
         if len(hits.slots):
             meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags])
             errors[lists.row[hits.slots]] = meaning[hits.which]  # of several the last counts
             told[lists.row[hits.slots]] = True
-        hits = occurrences(tags, lists.codes, STATUS_TAG)
+        hits = lists.of(STATUS_TAG)
         if len(hits.slots):
             meaning = np.array([says_error(decode_tag(tag)[1]) for tag in hits.tags])
             said = np.zeros(len(status), np.bool_)
@@ -284,7 +290,6 @@ class TraceColumns:
         resource: pa.StructArray,
         resource_of_span: Ints,
         body_of_resource: Ints,
-        tags: pa.BinaryArray,
         lists: FlatTags,
     ) -> tuple[Ints, pa.BinaryArray]:
         """(position of each span's reporter, distinct reporters); tells each report its own."""
@@ -300,7 +305,7 @@ class TraceColumns:
         known = {found.reporter.encoded: found.reporter for found in read}
         untold = [known[encoded].service in UNTOLD_SERVICES for encoded in distinct]
         if any(untold):
-            result = mesh_services(result, np.array(untold)[result], known, distinct, tags, lists)
+            result = mesh_services(result, np.array(untold)[result], known, distinct, lists)
             for report in self.reports:
                 if report.rows.stop > report.rows.start and report.reporter.service in UNTOLD_SERVICES:
                     report.reporter = known[list(distinct)[result[report.rows.start]]]

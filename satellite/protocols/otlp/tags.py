@@ -8,7 +8,6 @@ unusual spellings and broken UTF-8 are read one by one. All of it works on *dist
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,8 +16,9 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from satellite.model import compute as pc
+from satellite.model.few_keys import FewKeys
 from satellite.model.span import TagValue
-from satellite.model.tag import MALFORMED_KEY, encode_tag, key_prefix
+from satellite.model.tag import MALFORMED_KEY, encode_tag
 from satellite.model.tags import Codes, gather, layout
 from satellite.pb import otlp_shallow_pb2 as shallow
 
@@ -296,21 +296,20 @@ class Occurrences(NamedTuple):
     """Which of `tags` stands there."""
 
 
-_FEW = 200
-_NOWHERE = Occurrences((), *[np.empty(0, np.int64)] * 3)
-_prefix = lru_cache(maxsize=64)(key_prefix)  # of the few keys that codecs ask for
+NOWHERE = Occurrences((), *[np.empty(0, np.int64)] * 3)
 
 
-def occurrences(tags: pa.BinaryArray, codes: Codes, key: str) -> Occurrences:
-    """Where tags with this key occur in `codes`, the flat list of dictionary positions."""
-    prefix = _prefix(key)
-    if len(tags) <= _FEW and prefix not in layout(tags)[2].tobytes():  # in a tenth of the time
-        return _NOWHERE
-    positions = np.flatnonzero(np.asarray(pc.starts_with(tags, pattern=prefix)))
-    if not len(positions):
-        return Occurrences((), positions, positions, positions)
-    index = np.full(len(tags), -1, np.int64)
-    index[positions] = np.arange(len(positions))
-    which = index[codes]
-    slots = np.flatnonzero(which >= 0)
-    return Occurrences(tags.take(pa.array(positions)).to_pylist(), positions, slots, which[slots])
+def occurrences(tags: pa.BinaryArray, codes: Codes, keys: FewKeys) -> dict[str, Occurrences]:
+    """Where tags with these keys occur in `codes`, the flat list of dictionary positions; only keys that do."""
+    places = keys.places(tags)
+    slots = (places[codes] >= 0).nonzero()[0] if (places >= 0).any() else NOWHERE.slots
+    if not len(slots):
+        return {}
+    found = places[codes[slots]]
+    every: dict[str, Occurrences] = {}
+    for place in np.bincount(found).nonzero()[0].tolist():
+        positions, mine = (places == place).nonzero()[0], slots[found == place]
+        which = np.searchsorted(positions, codes[mine])
+        texts = tags.take(pa.array(positions)).to_pylist()
+        every[keys.keys[place]] = Occurrences(texts, positions, mine, which)
+    return every

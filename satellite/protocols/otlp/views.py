@@ -12,7 +12,7 @@ from satellite.model.spans import Kind, Status
 from satellite.model.tag import encode_tag
 from satellite.model.tags import Codes
 from satellite.protocols.otlp.columns import Extra, FlatTags, list_array
-from satellite.protocols.otlp.tags import Ints, occurrences
+from satellite.protocols.otlp.tags import Ints
 
 VIEW_KEYS = (
     "span.kind",
@@ -27,14 +27,42 @@ status ERROR; "OK" for status OK; the status message of an ERROR; name and versi
 
 View = dict[str, TagValue]
 
-KIND_VIEWS: list[View] = [{"span.kind": kind.name.lower()} if kind else {} for kind in Kind]
+ViewTags = dict[str, bytes]
+"""A view as canonical tags, by their keys."""
+
+
+def kind_view(kind: int) -> View:
+    """The tag that names a kind."""
+    return {"span.kind": Kind(kind).name.lower()} if kind else {}
+
+
+def status_view(code: int, message: str) -> View:
+    """The tags that say how a span ended."""
+    if code == Status.OK:
+        return {"otel.status_code": "OK"}
+    if code != Status.ERROR:
+        return {}
+    return {"error": True, "otel.status_description": message} if message else {"error": True}
+
+
+def scope_view(scope: Extra) -> View:
+    """The tags that name a scope, `scope` as in `extra`."""
+    return {f"otel.scope.{key}": scope[key] for key in ("name", "version") if scope.get(key)}
+
+
+def tags_of(view: View) -> ViewTags:
+    """The tags of a view."""
+    return {key: encode_tag(key, value) for key, value in view.items()}
+
+
+KIND_VIEWS = [tags_of(kind_view(kind)) for kind in Kind]
 
 
 @dataclass(frozen=True, slots=True)
 class Views:
     """Tags to add: columns that each say which of a few views a span has; no key is in two columns."""
 
-    parts: list[tuple[Ints, list[View]]]
+    parts: list[tuple[Ints, list[ViewTags]]]
 
     def added(
         self, tags: pa.BinaryArray, lists: FlatTags, tag_lists: pa.ListArray
@@ -50,12 +78,11 @@ class Views:
             )
             if codes is None or views is None:
                 continue
-            sent = occurrences(tags, lists.codes, key)
+            sent = lists.of(key)
             known = dict(zip(sent.tags, sent.positions.tolist(), strict=True))
             places = np.full(len(views), -1, np.int32)
             for i, view in enumerate(views):
-                if key in view:
-                    tag = encode_tag(key, view[key])
+                if (tag := view.get(key)) is not None:
                     if tag not in known:
                         known[tag] = len(tags) + len(new)
                         new.append(tag)
@@ -84,26 +111,6 @@ OWN_EXTRAS: list[Extra] = [
     {"own": [key for bit, key in enumerate(VIEW_KEYS) if bits >> bit & 1]} if bits else {}
     for bits in range(1 << len(VIEW_KEYS))
 ]
-
-
-def status_view(code: int, message: str) -> View:
-    """The tags that say how a span ended."""
-    if code == Status.OK:
-        return {"otel.status_code": "OK"}
-    if code != Status.ERROR:
-        return {}
-    return {"error": True, "otel.status_description": message} if message else {"error": True}
-
-
-def scope_view(scope: Extra) -> View:
-    """The tags that name a scope, `scope` as in `extra`."""
-    return {f"otel.scope.{key}": scope[key] for key in ("name", "version") if scope.get(key)}
-
-
-def kind_view(kind: int) -> View:
-    """The tag that names a kind."""
-    view: View = KIND_VIEWS[kind]
-    return view
 
 
 def is_true(value: TagValue) -> bool:
