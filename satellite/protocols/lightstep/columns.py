@@ -20,7 +20,7 @@ from satellite.model.tag import MALFORMED_KEY, text_of
 from satellite.model.tags import normalise
 from satellite.pb import lightstep_shallow_pb2 as shallow
 from satellite.protocols.lightstep.meanings import meaningful, meanings
-from satellite.protocols.readers.columns import lengths_of
+from satellite.protocols.readers.columns import lengths_of, readable
 from satellite.protocols.values import STATUS_TAG
 
 OFFSET_LIMIT_US = 86_400_000_000
@@ -77,6 +77,9 @@ class SpanColumns:
         parent, references = self._references(spans, trace, span_id)
         tags, tag_lists, kind, status = self._tags(spans, body, parent)
         names = spans.field("operation_name").dictionary_encode()
+        operations, broken = readable(names)
+        if broken:
+            self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
         extra, extras = self._extras(context, body, offsets)
         reporter_of, reporters = distinct_reporters(report.reporter for report in self.reports)
         columns = [
@@ -97,7 +100,7 @@ class SpanColumns:
             references,
         ]
         rows = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)  # casts what is of another type
-        return SpanBatch(rows, tags, self._names(names), pa.array(reporters, pa.binary()), extras)
+        return SpanBatch(rows, tags, operations, pa.array(reporters, pa.binary()), extras)
 
     def _offsets(self) -> Ints:
         """The clock correction of each report in ns; 0 where it is absurd."""
@@ -223,20 +226,6 @@ class SpanColumns:
 
     def _mark_rows(self, rows: Ints, mark: Marks) -> None:
         self.marks[rows] |= np.uint16(mark)
-
-    def _names(self, names: pa.DictionaryArray) -> pa.BinaryArray:
-        """The distinct operations; invalid UTF-8 becomes U+FFFD (two of them may then read the same: harmless)."""
-        data = names.dictionary.buffers()[2]
-        if data is None or not data.size or np.frombuffer(data, np.uint8).max() < 0x80:
-            return names.dictionary
-        try:
-            names.dictionary.cast(pa.string())
-        except pa.ArrowInvalid:
-            texts = [name.decode("utf-8", "replace").encode() for name in names.dictionary.to_pylist()]
-            broken = [i for i, text in enumerate(texts) if text != names.dictionary[i].as_py()]
-            self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
-            return pa.array(texts, pa.binary())
-        return names.dictionary
 
     def _extras(self, context: pa.StructArray, body: Ints, offsets: Ints) -> tuple[pa.Array, pa.BinaryArray]:
         """(position per span, distinct extras): the clock correction and the baggage, where there are any."""

@@ -51,11 +51,13 @@ from satellite.protocols.otlp.parts import (
 )
 from satellite.protocols.otlp.tags import Ints, Mask, Occurrences, occurrences, text, to_tags
 from satellite.protocols.otlp.views import KIND_VIEWS, OWN_EXTRAS, VIEW_KEYS, Views, ViewTags, is_true
-from satellite.protocols.readers.columns import lengths_of
+from satellite.protocols.readers.columns import lengths_of, readable
 from satellite.protocols.values import STATUS_TAG, says_error
 
 _LIMIT = np.uint64(2**63 - 1)
 _FUTURE_NS = 86_400_000_000_000
+
+_KIND_MAX = max(Kind)
 
 _KEYS = FewKeys((META_EVENT_TAG, *VIEW_KEYS, *MESH_KEYS))
 """STATUS_TAG and `error` are among the views' keys."""
@@ -104,7 +106,7 @@ class TraceColumns:
         logs = self._logs(spans)
         start_ns, duration_ns = self._times(spans, logs)
         sent_kind = np.asarray(spans.field("kind"))
-        kind = np.where((sent_kind >= 0) & (sent_kind <= max(Kind)), sent_kind, 0).astype(np.uint8)
+        kind = np.where((sent_kind >= 0) & (sent_kind <= _KIND_MAX), sent_kind, 0).astype(np.uint8)
         self.extras.number("kind", np.where(kind == sent_kind, 0, sent_kind))
         status, status_codes, status_views = self._statuses(spans)
         for name in ("attributes", "events", "links"):
@@ -127,6 +129,9 @@ class TraceColumns:
         if own.any():
             self.extras.add(own, OWN_EXTRAS)
         names = spans.field("name").dictionary_encode()
+        operations, broken = readable(names)
+        if broken:
+            self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
         extra, extras = self.extras.encoded()
         columns = [
             pa.array(np.ascontiguousarray(trace[:, 0])),
@@ -145,7 +150,6 @@ class TraceColumns:
             logs,
             self._references(spans, parent),
         ]
-        operations = self._names(names)
         columns[SCHEMA.get_field_index("marks")] = pa.array(self.marks)
         rows = pa.RecordBatch.from_arrays(
             [c if c.type == f.type else c.cast(f.type) for c, f in zip(columns, SCHEMA, strict=True)],
@@ -338,20 +342,6 @@ class TraceColumns:
             if broken:
                 self.marks[i] |= np.uint16(Marks.BAD_UTF8)
         return pa.array(kept, pa.list_(pa.binary()))
-
-    def _names(self, names: pa.DictionaryArray) -> pa.BinaryArray:
-        """The distinct operations; invalid UTF-8 becomes U+FFFD (two of them may then read the same: harmless)."""
-        try:
-            names.dictionary.cast(pa.string())
-        except pa.ArrowInvalid:
-            broken: list[list[bytes]] = [[] for _ in range(len(names.dictionary))]
-            texts = [
-                text(name, bad).encode()
-                for name, bad in zip(names.dictionary.to_pylist(), broken, strict=True)
-            ]
-            self._mark_broken(names.indices.to_numpy(), [bool(bad) for bad in broken])
-            return pa.array(texts, pa.binary())
-        return names.dictionary
 
 
 def _slots_saying_yes(hits: Occurrences) -> Ints:

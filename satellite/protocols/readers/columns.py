@@ -208,6 +208,24 @@ def lengths_of(lists: pa.ListArray) -> npt.NDArray[np.int64]:
     return lengths
 
 
+def readable(names: pa.DictionaryArray) -> tuple[pa.BinaryArray, list[int]]:
+    """The distinct names as UTF-8, with U+FFFD for what was none; the places of those that held such.
+
+    Two that differed only there then read the same, which harms nobody.
+    """
+    distinct = names.dictionary
+    data = distinct.buffers()[2]
+    if data is None or not data.size or np.frombuffer(data, np.uint8).max() < 0x80:
+        return distinct, []
+    try:
+        distinct.cast(pa.string())
+    except pa.ArrowInvalid:
+        sent = distinct.to_pylist()
+        texts = [name.decode("utf-8", "replace").encode() for name in sent]
+        return pa.array(texts, pa.binary()), [i for i, text in enumerate(texts) if text != sent[i]]
+    return distinct, []
+
+
 def joined_bytes_of_each(lists: pa.ListArray) -> list[bytes]:
     """The values of each list in a row, which is how protobuf merges the occurrences of a message; they lie so already."""
     _, offsets, data = lists.values.buffers()
