@@ -57,6 +57,18 @@ def test_text_is_for_people() -> None:
     assert not stream.getvalue().startswith("{")
 
 
+@pytest.mark.parametrize("odd", ["two\nlines", "\x1b[2J", "\u202egnihsif", "\x9b31m"])
+def test_what_a_stranger_sends_begins_no_line_and_moves_no_cursor(odd: str) -> None:
+    stream = io.StringIO()
+    with logs_to(stream, format="text"):
+        get_logger().warning("request.refused", path=f"/{odd}", parts=[odd])
+        logging.getLogger("uvicorn.error").warning("of another: %s", odd)
+    written = stream.getvalue()
+    assert written.count("\n") == 2
+    assert all(character.isprintable() for character in written.replace("\n", ""))
+    assert "/" in written
+
+
 def test_tokens_are_hidden_and_counts_are_not() -> None:
     stream = io.StringIO()
     secret = "s3cret"

@@ -51,7 +51,8 @@ class _Event:
     @property
     def told(self) -> str:
         return " ".join(
-            f"{key}={value if isinstance(value, str) else repr(value)}" for key, value in self.keys.items()
+            f"{key}={value if isinstance(value, str) and value.isprintable() else repr(value)}"
+            for key, value in self.keys.items()
         )
 
 
@@ -135,6 +136,11 @@ class _Json(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+def _escaped(text: str) -> str:
+    """Without what begins another line or moves the cursor: strangers' words are in it."""
+    return text if text.isprintable() else repr(text)[1:-1]
+
+
 _COLOURS = {"debug": 32, "info": 32, "warning": 33, "error": 31, "critical": 31}
 
 
@@ -149,9 +155,11 @@ class _Text(logging.Formatter):
         event, level = _event(record), record.levelname.lower()
         line = (
             f"{self._in(2, _timestamp(record))} [{self._in(_COLOURS.get(level, 1), f'{level:<9}')}] "
-            f"{self._in(1, f'{event.name:<30}')} [{self._in(34, record.name)}] {event.told}"
+            f"{self._in(1, f'{_escaped(event.name):<30}')} [{self._in(34, record.name)}] {event.told}"
         ).rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        return "\n".join([line, *map(_escaped, self.formatException(record.exc_info).split("\n"))])
 
     def _in(self, colour: int, text: str) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
