@@ -27,6 +27,8 @@ PYTHON := $(shell for python in python3.14 python3.13 python3.12 python3.11 pyth
 	done)
 endif
 
+# Each process of the tests has files of its own, whose fixtures it makes once; who is done first takes over from the other.
+SPREAD := -n $(WORKERS) --dist worksteal
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 INTEROP := $(patsubst tests/interop/%.lock,.interop/%/.installed,$(wildcard tests/interop/*.lock)) \
 	$(patsubst tests/interop/%/package-lock.json,.interop/%/.installed,$(wildcard tests/interop/*/package-lock.json)) \
@@ -62,7 +64,7 @@ test: lint types check-generated ## everything that CI runs
 	$(MAKE) --no-print-directory interop
 
 unit: $(INSTALLED) ## the fast tests: no other client, no real process
-	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m "not interop and not thorough" -n $(WORKERS) -q $(ARGS)
+	EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest -m "not interop and not thorough" $(SPREAD) -q $(ARGS)
 
 web: ## types and unit tests of the pages; needs npm
 	@if ! npm --version >/dev/null 2>&1; then echo "There is no npm, so the pages are not tested." >&2; \
@@ -70,13 +72,13 @@ web: ## types and unit tests of the pages; needs npm
 		npm --prefix web run --silent check && npm --prefix web run --silent test; fi
 
 interop: $(INSTALLED) $(INTEROP) pages ## the tests with real clients and processes, and the thorough ones
-	$(BIN)/python -m pytest -m "interop or thorough" -n $(WORKERS) -q $(ARGS)
+	$(BIN)/python -m pytest -m "interop or thorough" $(SPREAD) -q $(ARGS)
 
 crash: $(INSTALLED) ## a satellite under load is killed ROUNDS times; nothing acknowledged may be missing
 	CRASH_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/test_crash.py -q $(ARGS)
 
 clickhouse: $(INSTALLED) .interop/clickhouse/.installed ## all of the conformance suite on ClickHouse; `make interop` runs a part
-	CLICKHOUSE_WHOLE=1 EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/store/clickhouse -n $(WORKERS) -q $(ARGS)
+	CLICKHOUSE_WHOLE=1 EXAMPLES=$(EXAMPLES) $(BIN)/python -m pytest tests/store/clickhouse $(SPREAD) -q $(ARGS)
 
 fuzz: $(INSTALLED) .fuzz/.installed ## a coverage-guided fuzzer on every decoder; findings become payload files of the tests
 	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) --target "$(TARGET)"

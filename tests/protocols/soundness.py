@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -57,6 +58,7 @@ _FIELD_BYTES_MAX = 2**16
 _STORE = RecallStore()
 
 
+@cache
 def payload(path: Path) -> bytes:
     """The bytes that a payload file stands for."""
     content = path.read_bytes()
@@ -69,6 +71,7 @@ def payload(path: Path) -> bytes:
     return content
 
 
+@cache
 def payload_files(folder: str) -> list[Path]:
     """Those of one folder, by name."""
     return sorted((DATA / folder).iterdir())
@@ -111,6 +114,44 @@ class Codec:
         if decoded.batch:
             _reshape(decoded.batch)
             _write_out(decoded.batch)
+
+    def check_all(self, bodies: Iterable[bytes]) -> None:
+        """The same of many bodies: each decoded alone; those that are reports, and those that are none, decoded together between good ones; what
+        came of the reports stored, written out and so on in one go."""
+        for some in _portions(bodies, 40):
+            try:
+                self._check_together(some)
+            except AssertionError:
+                for body in some:
+                    self.check(body)
+                raise
+
+    def _check_together(self, bodies: Sequence[bytes]) -> None:
+        alone = []
+        for body in bodies:
+            decoded = self.protocol.decode([body], NOW_NS)
+            [said] = _outcomes(decoded)
+            _answer(self.protocol, decoded.reports[0])
+            alone.append((body, said))
+        good, good_outcome = self.good, _good_outcome(self.protocol, self.good)
+        for some in (
+            [one for one in alone if isinstance(one[1], _Said)],
+            [one for one in alone if not isinstance(one[1], _Said)],
+        ):
+            decoded = self.protocol.decode([good, *(body for body, _ in some), good], NOW_NS)
+            first, *found, last = _outcomes(decoded)
+            assert first == last == good_outcome, "a neighbour was harmed"
+            assert found == [said for _, said in some], "a neighbour changed what a body means"
+            _store(decoded)
+            if decoded.batch:
+                _reshape(decoded.batch)
+                _write_out(decoded.batch)
+
+
+def _portions(bodies: Iterable[bytes], most: int) -> Iterator[list[bytes]]:
+    rest = iter(bodies)
+    while some := list(islice(rest, most)):
+        yield some
 
 
 class _Said(msgspec.Struct, frozen=True):

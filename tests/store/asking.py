@@ -103,7 +103,7 @@ def answers(store: Store, project: str, plan: Plan) -> dict[str, Any]:
     found: dict[str, Any] = {"count": store.count(project, plan), "funnel": store.funnel(project, plan)}
     by_value = (ByValue("tag"), ByValue("tag", descending=True), ByValue("service"))
     for order in (*ORDERS, *by_value):
-        spans = paged(store, project, plan, order, limit=max(7, found["count"] // 6))
+        spans = paged(store, project, plan, order, limit=max(7, found["count"] // 3))
         found[f"find {order}"] = [msgspec.structs.replace(span, mark=0) for span in spans]
     found["histogram"] = store.histogram(project, plan)
     for by in (["service"], ["service", "operation"], ["tag"], ["host"], ["service", "tag"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     return memory if request.param == "memory" else disk
 
 
+@cache
 def mixed(number: int, *, size: int = 500, quiet: int = 5, errors: int = 0) -> SpanBatch:
     """Mostly loud spans, some quiet ones, some errors of the loud one; span ids go on from number * size."""
     rows: list[Row] = [

@@ -136,13 +136,13 @@ class FileReader:
         start, self._start = self._start, b""
         if not start.strip():
             return
-        if start[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        if _is_utf16(start):
             self._decoded = _utf8_from_utf16()
             start = self._decoded(start)
-        start = start.removeprefix(b"\xef\xbb\xbf")
-        if _is_text(start):
+        text = start.removeprefix(b"\xef\xbb\xbf")
+        if _is_text(text):
             self._json = JsonStream()
-            yield from self._documents(self._json.feed(start))
+            yield from self._documents(self._json.feed(text))
         else:
             self._binary = BinaryStream()
             yield from self._messages(self._binary.feed(start))
@@ -220,6 +220,17 @@ def _is_text(start: bytes) -> bool:
 
 def _has_controls(head: bytes) -> bool:
     return any(byte < 0x20 and byte not in b"\t\r\n\x1b" for byte in head)
+
+
+def _is_utf16(start: bytes) -> bool:
+    """Whether it begins with that form's mark, and then with text: every other byte is 0 where letters are Latin ones, most of them here.
+
+    The mark alone may be the length of a report.
+    """
+    if start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        return False
+    upper = start[3 if start[:1] == b"\xff" else 2 : _HEAD_BYTES : 2]
+    return upper.count(0) * 2 > len(upper)
 
 
 def _utf8_from_utf16() -> Callable[[bytes], bytes]:

@@ -18,6 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.model.span import Span
+from satellite.pb.lightstep_collector_pb2 import ReportRequest
 from satellite.protocols.files import binary_stream, reading
 from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.files.inflating import Inflated
@@ -147,6 +148,21 @@ def test_lightstep_as_json(document: Any) -> None:
 def test_how_a_file_may_be_wrapped(convert: Callable[[bytes], bytes], portion: int) -> None:
     spans, reader = read(convert(case("collector-file.jsonl")), portion)
     assert [span.service for span in spans] == ["shop-frontend", "shop-basket", "shop-stock"]
+    assert not reader.faults
+
+
+@pytest.mark.parametrize("mark", [b"\xff\xfe\x01", b"\xfe\xff\x01", b"\xef\xbb\xbf\x01"], ids=bytes.hex)
+def test_a_length_that_looks_like_the_mark_of_a_text(mark: bytes) -> None:
+    size = sum((byte & 0x7F) << 7 * place for place, byte in enumerate(mark))
+    report = ReportRequest()
+    span = report.spans.add()
+    span.span_context.trace_id = span.span_context.span_id = 7
+    span.operation_name = "x" * (size - 100)
+    span.operation_name += "x" * (size - report.ByteSize())
+    content = mark + report.SerializeToString()
+    assert len(content) == size + len(mark)
+    [found], reader = read(content)
+    assert found.span_id == "0000000000000007"
     assert not reader.faults
 
 

@@ -14,12 +14,12 @@ from tests.store.rows import NOW_NS, Row, batch_of, mixed, numbered
 
 class Load:
     def test_the_size_of_batches_does_not_matter(self, store: Store) -> None:
-        whole = SpanBatch.concat([bookinfo.batch(), mixed(130)])
+        whole = SpanBatch.concat([bookinfo.batch(), mixed(70)])
         store.write("large", whole, arrived_ns=NOW_NS)
         for i in range(len(whole)):
             store.write("tiny", whole.slice(i, i + 1), arrived_ns=NOW_NS + i)
-        for i in range(0, len(whole), 90):
-            store.write("middling", whole.slice(i, min(i + 90, len(whole))), arrived_ns=NOW_NS + i)
+        for i in range(0, len(whole), 60):
+            store.write("middling", whole.slice(i, min(i + 60, len(whole))), arrived_ns=NOW_NS + i)
         for plan in (
             ALL,
             bookinfo.Q4.plan,
