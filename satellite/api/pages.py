@@ -50,6 +50,8 @@ SAFE: Mapping[str, str] = {
 """On every answer that is a page or a part of one."""
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
+_JAEGERS_TRACE = re.compile(r"/trace/[0-9a-fA-F]{1,32}")
+"""With `/search` what Kiali and Grafana link to when they are told that this is Jaeger; the browser leads on."""
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _COMPRESSED_FROM_BYTES = 1024
 
@@ -141,6 +143,8 @@ class Pages:
 
 
 def _is_page(path: str) -> bool:
+    if path == "/search" or _JAEGERS_TRACE.fullmatch(path):
+        return True
     segments = path.strip("/").split("/")
     if len(segments) == 1:
         return segments[0] == ""

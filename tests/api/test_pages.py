@@ -65,6 +65,8 @@ def get(folder: Path, path: str, *, prefix: str = "", method: str = "GET", **hea
         "/shop/trace/0000000b00c00025",
         "/a%20b/streams/x/y",
         "/t0k3n/trace?span_guid=1",
+        "/trace/3abad6f90441a7ed",
+        "/search?service=productpage.default",
     ]
     + [f"/p/{page}" for page in ("service-directory/shop/deployments", "operation/7", "developer-mode")],
 )

@@ -234,6 +234,11 @@ TRACE_URL = re.compile(r"/fixture/trace/00000000b00c0002\?span=0000000b00c00025"
     [
         (f"/fixture/trace?span_guid={SPAN}", TRACE_URL),
         (f"/some-access-token/trace?span_guid={SPAN}&at_micros=1700000002010000", TRACE_URL),
+        ("/trace/b00c0002", re.compile(r"/fixture/trace/00000000b00c0002$")),
+        (
+            "/search?service=ratings.default&tags=%7B%22error%22%3A%22true%22%7D&minDuration=1ms&lookback=1h",
+            re.compile(r"^http://[^/]+/(?!-/)[^/]+/explorer\?query=service\+IN.*ratings.*error.*&range=1000-"),
+        ),
         (f"/-/trace?at_micros=1700000002010000&selected_span_guid={SPAN}&trace_handle=opaque", TRACE_URL),
         (
             "/fixture/explorer?selected_node_id=ratings.default",
@@ -253,6 +258,29 @@ def test_addresses_that_others_print(open_page: Open, path: str, url: re.Pattern
     page = open_page(path)
     expect(page).to_have_url(url)
     expect(page.locator("h1").first).to_be_attached()
+
+
+def test_what_other_tools_have_fields_for_can_be_typed(open_page: Open) -> None:
+    page = open_page("/fixture/explorer")
+    bar = page.get_by_role("combobox", name="Add a term")
+
+    def enter(text: str) -> None:
+        bar.fill(text)
+        bar.press("Enter")
+
+    enter("duration >= 100ms")
+    expect(page.locator(".chip.range")).to_contain_text("100\u202fms –")
+    expect(page.locator(".chip.range")).to_contain_text("12 spans")
+    enter("span.kind=server error=true")
+    counted(page, "1")
+    expect(page.get_by_role("search").get_by_role("group")).to_have_count(3)  # two chips, and how it is written
+    expect(bar).to_be_focused()
+    expect(page.get_by_role("listbox")).to_have_count(0)  # the result is seen, and its rows can be clicked
+    enter(SPAN)
+    expect(page).to_have_url(TRACE_URL)
+    page.go_back()
+    enter("00000000b00c0002")
+    expect(page).to_have_url(re.compile("/fixture/trace/00000000b00c0002$"))
 
 
 def test_a_link_shows_the_very_screen(open_page: Open) -> None:
@@ -277,14 +305,14 @@ def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Op
     evil = '<script>window.hacked=1</script><img src=x onerror="window.hacked=1">\u202egnp.exe\x07'
     builder = SpanBuilder()
     builder.add(
-        reporter=Reporter(protocol="otlp", service=evil, id=7, attributes=()),
+        reporter=Reporter(protocol="otlp", service=evil, id=7, attributes=(("service.name", evil),)),
         operation=evil,
         trace_low=77,
         span_id=78,
         parent_id=0,
         start_ns=bookinfo.START_US * 1000,
         duration_ns=5_000_000,
-        tags={**{f"key.{n}": "v" for n in range(500)}, evil: evil, "large": "x" * 1_000_000}.items(),
+        tags={"component": "proxy", **{f"key.{n}": "v" for n in range(500)}, evil: evil, "large": "x" * 1_000_000}.items(),
     )
     served.client.project("evil").import_(encode_request(builder.build()), format="otlp-protobuf")
     page = open_page("/evil/explorer")
@@ -295,3 +323,4 @@ def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Op
     )
     expect(page.get_by_role("button", name=re.compile("Show all 1.00"))).to_be_attached()
     assert page.evaluate("window.hacked") is None
+    expect(page.locator(".waterfall .who bdi")).to_have_text(evil)  # by itself: it turns no word of ours

@@ -1,6 +1,7 @@
-/* The addresses that LightStep's tools, webhooks and tracers print, and where they lead here. */
+/* The addresses that LightStep's tools, webhooks and tracers print, and those of Jaeger's pages; where they lead here. */
 
-import { quoted } from "./query/terms.ts";
+import { latencies } from "./query/typed.ts";
+import { predicate, quoted, term, type Term } from "./query/terms.ts";
 import type { Place } from "./router.svelte.ts";
 
 /** Where an address leads on to; null when it is a page of ours already. */
@@ -37,7 +38,36 @@ export function entry(place: Place): Place | null {
       return to("trace", { span_guid: span, selected_span_guid: null }, rest);
     }
     default:
-      return project === "diagnostics" && !page ? { project: "-", page: "status", rest: [], params } : null;
+      if (project === "diagnostics" && !page) return { project: "-", page: "status", rest: [], params };
+      if (project === "search" && !page) return jaegerSearch(params);
+      if (project === "trace" && /^[0-9a-f]{1,32}$/i.test(page)) return { project: "-", page: "trace", rest: [page], params };
+      return null;
+  }
+}
+
+/** `/search?service=…&tags={"error":"true"}&minDuration=100ms`, as Kiali and Grafana link to Jaeger. */
+function jaegerSearch(said: URLSearchParams): Place {
+  const terms: Term[] = [];
+  for (const key of ["service", "operation"]) {
+    const value = said.get(key);
+    if (value && value !== "all") terms.push(term(key, value));
+  }
+  for (const [key, value] of Object.entries(tagsOf(said.get("tags")))) terms.push(term(key, String(value), false, false));
+  const params = new URLSearchParams({ query: predicate(terms) });
+  const [from, to] = [latencies(`min duration=${said.get("minDuration")}`)?.from ?? null, latencies(`max duration=${said.get("maxDuration")}`)?.to ?? null];
+  if (from !== null || to !== null) params.set("range", `${from ?? 0}-${to ?? 3600e6}`);
+  const [start, end] = [said.get("start"), said.get("end")];
+  if (start && said.get("lookback") === "custom") params.set("oldest", start);
+  if (end && said.get("lookback") === "custom") params.set("youngest", end);
+  return { project: "-", page: "explorer", rest: [], params };
+}
+
+function tagsOf(written: string | null): object {
+  try {
+    const tags: unknown = JSON.parse(written ?? "");
+    return typeof tags === "object" && tags !== null ? tags : {};
+  } catch {
+    return {};
   }
 }
 

@@ -60,6 +60,9 @@ export function countShort(n: number): string {
   return String(n);
 }
 
+/** A name in a sentence where no `<bdi>` can be: what is written from right to left stays by itself. */
+export const isolated = (name: string): string => `\u2068${name}\u2069`;
+
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`;
 
 /** A share: one decimal below 10 and from 99.5 on, else none; never 100 % of what is not all. */

@@ -5,7 +5,7 @@ import { entry } from "../src/entry.ts";
 import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, toldApart, type Row } from "../src/pages/trace/rows.ts";
 import { merged } from "../src/pages/trace/tree.ts";
 import { added, predicate, term, termsOf } from "../src/query/terms.ts";
-import { typed } from "../src/query/suggestions.ts";
+import { latencies, pairs, typed } from "../src/query/typed.ts";
 
 describe("the latency axis", () => {
   test("buckets are those of the satellite", () => {
@@ -127,6 +127,14 @@ describe("terms", () => {
   ])("%s is typed", (input, what) => expect(typed(input)).toEqual(what));
 });
 
+test("what other tools have fields for can be typed", () => {
+  expect(["duration>100ms", "latency >= 1.5 s", "minDuration=250us", "duration<20ms", "max latency: 2m"].map(latencies)).toEqual([{ from: 100_000, to: null }, { from: 1_500_000, to: null }, { from: 250, to: null }, { from: null, to: 20_000 }, { from: null, to: 120_000_000 }]);
+  expect(["duration", "duration=100ms", "duration>", "duration>5", "http.duration>5ms", "minDuration=x"].map(latencies)).toEqual([null, null, null, null, null, null]);
+});
+test("tags in a row are as many terms", () => {
+  expect(pairs('error=true http.status_code=503 -component="a proxy"')).toEqual([term("error", "true"), term("http.status_code", "503"), term("service", "a proxy", true)]);
+  expect(["error=true", "user_agent=Mozilla/5.0 (X11; Linux)", "message=a = b", "a=b c"].map(pairs)).toEqual([[], [], [], []]);
+});
 test("LightStep's addresses lead on", () => {
   const led = (page: string, search: string, rest: string[] = []): string => {
     const to = entry({ project: "p", page, rest, params: new URLSearchParams(search) });
@@ -137,5 +145,13 @@ test("LightStep's addresses lead on", () => {
   expect(led("operation", "filter_percentile=90.0", ["id"])).toBe("streams/id?filter_percentile=90.0");
   expect(led("explorer", "snapshot_id=a&selected_node_id=s")).toBe("explorer?snapshot_id=a&node=s&tab=diagram");
   expect(led("trace", "selected_span_guid=1&trace_handle=h")).toBe("trace?trace_handle=h&span_guid=1");
+  const jaeger = (project: string, page: string, search = ""): string => {
+    const to = entry({ project, page, rest: [], params: new URLSearchParams(search) });
+    return to ? `${[to.project, to.page, ...to.rest].join("/")}?${to.params}` : "";
+  };
+  expect(jaeger("trace", "3abad6f90441a7ed")).toBe("-/trace/3abad6f90441a7ed?");
+  expect(jaeger("trace", "live")).toBe("");
+  const search = new URLSearchParams({ service: "a", operation: "all", tags: '{"error":"true"}', minDuration: "100ms", lookback: "custom", start: "1", end: "2", limit: "20" });
+  expect(jaeger("search", "", search.toString())).toBe(`-/explorer?${new URLSearchParams({ query: 'service IN ("a") AND "error" IN ("true")', range: "100000-3600000000", oldest: "1", youngest: "2" })}`);
   expect(led("notebooks", "query=x&start_micros=1&end_micros=2")).toBe("explorer?query=x&oldest=1&youngest=2");
 });

@@ -1,7 +1,10 @@
 /* What the query bar offers: names among the spans that match the other terms. */
 
 import { get } from "../api/client.ts";
-import { predicate, type Term } from "./terms.ts";
+import { duration, NARROW } from "../format.ts";
+import { href } from "../router.svelte.ts";
+import { predicate, term, type Term } from "./terms.ts";
+import { latencies, type Latencies, type Typed } from "./typed.ts";
 
 export interface Option {
   /** The key that a choice adds a value to; null for a tag key, which goes on to its values. */
@@ -14,6 +17,8 @@ export interface Option {
   readonly distinct: number | null;
   /** Of the most frequent, for its bar. */
   readonly share: number;
+  /** What is no term of a query: a trace to open, latencies to select. */
+  readonly does?: { readonly opens: string } | { readonly selects: Latencies };
 }
 /** What is offered, and for what that was typed. */
 export interface Offer {
@@ -24,20 +29,6 @@ export interface Section {
   readonly title: string;
   readonly options: readonly Option[];
 }
-/** What was typed: a key with the beginning of a value, or the beginning of anything. */
-export interface Typed {
-  readonly key: string | null;
-  readonly negated: boolean;
-  readonly text: string;
-}
-
-/** `-key=val`, `key:val`, or free text. Inside a value anything may stand. */
-export function typed(input: string): Typed {
-  const found = /^(-?)\s*(?:tag:)?"?([^=:"\s]+(?:[^=:"]*[^=:"\s])?)"?\s*([=:])\s*"?(.*?)"?$/.exec(input);
-  if (!found?.[2]) return { key: null, negated: false, text: input.trim() };
-  return { key: found[2] === "component" ? "service" : found[2], negated: found[1] === "-", text: found[4] ?? "" };
-}
-
 /** Of which start times values are offered. */
 export interface Times {
   readonly oldest_us?: number;
@@ -45,6 +36,26 @@ export interface Times {
 }
 type Suggested = { readonly value: string; readonly spans: number; readonly errors?: number; readonly distinct?: number | null };
 
+/** When what was typed is no beginning of a name: latencies, or the id of a trace or a span. */
+export async function shortcuts(project: string, input: string, terms: readonly Term[], times: Times, signal: AbortSignal): Promise<Section[]> {
+  const section = async (title: string, value: string, asked: object, does: NonNullable<Option["does"]>): Promise<Section[]> => {
+    const { total } = await get("/api/v1/projects/{project}/spans", { project }, { ...asked, limit: 1 }, signal);
+    return total ? [{ title, options: [{ key: null, builtIn: true, value, spans: total, errors: 0, distinct: null, share: 1, does }] }] : [];
+  };
+  const range = latencies(input);
+  if (range) {
+    const [sign, us] = range.from === null ? ["<", range.to ?? 0] : ["≥", range.from];
+    const bounds = range.from === null ? { max_latency_us: us } : { min_latency_us: us };
+    return section("Latencies", `${sign}${NARROW}${duration(us)}`, { query: predicate(terms), ...times, ...bounds }, { selects: range });
+  }
+  const id = input.trim().toLowerCase();
+  if (!/^([0-9a-f]{16}){1,2}$/.test(id)) return [];
+  const traces = section("Open the trace", id, { query: predicate([term("lightstep.trace_id", id)]) }, { opens: href(project, "trace", {}, [id]) });
+  const spans = id.length > 16 ? [] : section("Open the trace of this span", id, { query: predicate([term("lightstep.span_id", id)]) }, { opens: href(project, "trace", { span_guid: id }) });
+  return (await Promise.all([traces, spans])).flat();
+}
+
+/** Values of the key that was typed; without one all that begins so, where the other terms match. */
 export async function suggestions(project: string, what: Typed, terms: readonly Term[], times: Times, signal: AbortSignal): Promise<Section[]> {
   const ask = async (kind: "service" | "operation" | "key" | "value", key: string, others: readonly Term[]): Promise<readonly Suggested[]> => {
     const query = predicate(others.filter((one) => !(one.key === key && one.builtIn === (kind !== "value"))));

@@ -245,6 +245,19 @@ export class TraceState {
     const line = spans(to, Math.sign(by)) ?? spans(to, -Math.sign(by));
     if (line) this.select(line.at, true);
   }
+  /** Collapses the selected line; one with nothing open below it leads to its parent. */
+  out(): void {
+    const line = this.lines[this.line];
+    const parent = this.rows[line?.at ?? -1]?.parent ?? -1;
+    if (line?.children && !line.collapsed) this.toggle(line.at, false);
+    else if (parent >= 0) this.select(parent, true);
+  }
+  /** Expands the selected line; one that is open leads to the first below it. */
+  into(): void {
+    const line = this.lines[this.line];
+    if (line?.collapsed) this.toggle(line.at, true);
+    else if (line?.children) this.step(1);
+  }
   /** Whether what is shown is a kept copy. */
   get kept(): boolean {
     return router.params.has("snapshot_id");
