@@ -237,7 +237,9 @@ TRACE_URL = re.compile(r"/fixture/trace/00000000b00c0002\?span=0000000b00c00025"
         ("/trace/b00c0002", re.compile(r"/fixture/trace/00000000b00c0002$")),
         (
             "/search?service=ratings.default&tags=%7B%22error%22%3A%22true%22%7D&minDuration=1ms&lookback=1h",
-            re.compile(r"^http://[^/]+/(?!-/)[^/]+/explorer\?query=service\+IN.*ratings.*error.*&range=1000-"),
+            re.compile(
+                r"^http://[^/]+/(?!-/)[^/]+/explorer\?query=service\+IN.*ratings.*error.*&range=1000-"
+            ),
         ),
         (f"/-/trace?at_micros=1700000002010000&selected_span_guid={SPAN}&trace_handle=opaque", TRACE_URL),
         (
@@ -273,7 +275,7 @@ def test_what_other_tools_have_fields_for_can_be_typed(open_page: Open) -> None:
     expect(page.locator(".chip.range")).to_contain_text("12 spans")
     enter("span.kind=server error=true")
     counted(page, "1")
-    expect(page.get_by_role("search").get_by_role("group")).to_have_count(3)  # two chips, and how it is written
+    expect(page.locator(".chips .chip")).to_have_count(2)
     expect(bar).to_be_focused()
     expect(page.get_by_role("listbox")).to_have_count(0)  # the result is seen, and its rows can be clicked
     enter(SPAN)
@@ -312,7 +314,12 @@ def test_markup_and_bidirectional_text_are_text(served: Satellite, open_page: Op
         parent_id=0,
         start_ns=bookinfo.START_US * 1000,
         duration_ns=5_000_000,
-        tags={"component": "proxy", **{f"key.{n}": "v" for n in range(500)}, evil: evil, "large": "x" * 1_000_000}.items(),
+        tags={
+            "component": "proxy",
+            **{f"key.{n}": "v" for n in range(500)},
+            evil: evil,
+            "large": "x" * 1_000_000,
+        }.items(),
     )
     served.client.project("evil").import_(encode_request(builder.build()), format="otlp-protobuf")
     page = open_page("/evil/explorer")
