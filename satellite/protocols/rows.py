@@ -10,7 +10,6 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from itertools import chain
 from typing import Any
 
 import msgspec
@@ -20,12 +19,13 @@ import pyarrow as pa
 
 from satellite.errors import BadReport, SatelliteError, TooLarge
 from satellite.model.access_tokens import without_tokens
+from satellite.model.few_keys import FewKeys
 from satellite.model.logs import first_time_ns
 from satellite.model.report import Decoded, Report
 from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
-from satellite.model.tag import encode_tag
+from satellite.model.tag import decode_tag, encode_tag
 from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
 from satellite.protocols.readers.json_document import BROKEN_FREE, REPLACED, TOO_BROKEN, broken_max
 from satellite.protocols.values import FUTURE_NS, TELLING, SpanId, Times, plain_value, sound_text
@@ -40,6 +40,8 @@ SPAN_BYTES_MAX = 4 * 2**20
 
 _TAGS_KNOWN, _KNOWN_CHARACTERS = 2**14, 200
 """As they were sent, so that repeated ones need not be encoded again; long ones rarely repeat."""
+
+_TELLING = FewKeys(sorted(TELLING))
 
 _LIMIT_NS = 2**63 - 1
 _NO_MARKS = Marks(0)
@@ -193,6 +195,20 @@ class Rows:
             codes.append(code)
         return codes
 
+    def canonical_tags(self, tags: pa.BinaryArray) -> list[int]:
+        """The codes of different tags in canonical form, of sound text, for `add_columns`."""
+        known = self._tags
+        encoded: list[bytes] = tags.to_pylist()
+        codes = [known.setdefault(tag, len(known)) for tag in encoded]
+        for place in (_TELLING.places(tags) >= 0).nonzero()[0].tolist():
+            self._telling[codes[place]] = decode_tag(encoded[place])
+        return codes
+
+    def telling(self, codes: Sequence[int]) -> list[tuple[int, tuple[str, TagValue]]]:
+        """Place, key and value of those among these tags whose key is TELLING."""
+        known = self._telling
+        return [(place, known[code]) for place, code in enumerate(codes) if code in known]
+
     def told(self, codes: Iterable[int]) -> list[tuple[str, TagValue]]:
         """Key and value of those among these tags whose key is TELLING, in order."""
         telling = self._telling
@@ -297,7 +313,7 @@ class Rows:
             parent,
             times.start_ns,
             times.duration_ns,
-            self._names.setdefault(operation, len(self._names)),
+            self.name(operation),
             reporter,
             self.packed(extra),
             kind,
@@ -313,34 +329,27 @@ class Rows:
         return True
 
     def add_columns(
-        self,
-        numbers: Mapping[str, npt.ArrayLike],
-        *,
-        operations: Iterable[str],
-        extras: Iterable[dict[str, TagValue] | None],
-        tags: Sequence[Sequence[int]],
-        logs: Sequence[Sequence[bytes]],
+        self, numbers: Mapping[str, npt.ArrayLike], *, tags: Iterable[int], logs: Iterable[bytes]
     ) -> None:
         """Add many spans of sound text, each with ids and times as `add` keeps them; see there.
 
         Args:
-            numbers: columns under the names of SCHEMA; a reporter is as `reporter` gave it. Without references.
-            operations: of each span, as are all that follow.
-            extras: what only its protocol has.
-            tags: as `tag` gave them.
-            logs: as `log` gives them.
+            numbers: columns under the names of SCHEMA; reporter, name and extra as `reporter`, `name` and `packed` gave them, of tags
+                and logs how many each span has. Without references.
+            tags: of all spans, as `tag` gave them.
+            logs: of all spans, as `log` gives them.
         """
-        names = self._names
-        added = np.zeros(len(tags), _ROW)
+        self._check_different()
+        added = np.zeros(len(np.asarray(numbers["span_id"])), _ROW)
         for name, column in numbers.items():
             added[name] = column
-        added["name"] = [names.setdefault(operation, len(names)) for operation in operations]
-        added["extra"] = [self.packed(extra) for extra in extras]
-        for name, lists in (("tags", tags), ("logs", logs)):
-            added[name] = [*map(len, lists)]
         self._rows += added.tobytes()
-        self._codes.extend(chain.from_iterable(tags))
-        self._logs += chain.from_iterable(logs)
+        self._codes.extend(tags)
+        self._logs += logs
+
+    def name(self, operation: str) -> int:
+        """The code of an operation."""
+        return self._names.setdefault(operation, len(self._names))
 
     def packed(self, extra: dict[str, TagValue] | None) -> int:
         """The code of what only a protocol has."""

@@ -13,11 +13,18 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
 from satellite.errors import SatelliteError
 from satellite.model.report import Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import PARENT_TAG, TagValue
 from satellite.model.tag import text_of
+from satellite.model.tags import layout
+from satellite.protocols.lightstep import plain_records
+from satellite.protocols.lightstep.plain_records import PlainRecords
 from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text
@@ -67,7 +74,7 @@ METRICS_SAMPLE = {1: Field("name", STRING), 2: Field("int64_value", I64), 3: Fie
 METRICS = {1: Field("counts", LIST, METRICS_SAMPLE), 2: Field("gauges", LIST, METRICS_SAMPLE)}
 REPORT_REQUEST = {
     1: Field("runtime", STRUCT, RUNTIME),
-    3: Field("span_records", LIST, SPAN_RECORD),
+    3: Field("span_records", LIST, SPAN_RECORD, at_once=plain_records.find),
     4: Field("log_records", LIST, LOG_RECORD),
     5: Field("timestamp_offset_micros", I64),
     7: Field("oldest_micros", I64),
@@ -119,7 +126,11 @@ def read(
     malformed = nameless = 0
     records = request.get("span_records")
     for record in records if isinstance(records, Elements) else _list(records):
-        if not isinstance(record, dict):
+        if isinstance(record, PlainRecords):
+            if loose or not _add_plain(record, writer, own_guid):
+                for sent in record.records():
+                    nameless += not _span(thrift.read_struct(sent, SPAN_RECORD), writer, own_guid, loose)
+        elif not isinstance(record, dict):
             malformed += 1
         elif not _span(record, writer, own_guid, loose):
             nameless += 1
@@ -218,6 +229,51 @@ def _span(
     return True
 
 
+def _add_plain(records: PlainRecords, writer: SpanWriter, own_guid: str) -> bool:
+    """Add records that were found together; False, and none is added, when one is odd after all."""
+    rows = writer.rows
+    trace_ids, span_ids = (
+        _hex_numbers(records.picked(guids)) for guids in (records.trace_guids, records.span_guids)
+    )
+    if trace_ids is None or span_ids is None or not ((trace_ids != 0) & (span_ids != 0)).all():
+        return False
+    if not {b"", encode_text(own_guid)}.issuperset(
+        records.picked(records.runtime_guids).unique().to_pylist()
+    ):
+        return False
+    names = records.picked(records.names).dictionary_encode()
+    pairs = records.picked(records.attributes.structs).dictionary_encode()
+    tags = plain_records.tags_of(pairs.dictionary)
+    sent_fields = [*map(thrift.read_texts, records.picked(records.log_fields.structs).to_pylist())]
+    fields = [field for field in sent_fields if field is not None]
+    try:
+        operations = [name.decode() for name in names.dictionary.to_pylist()]
+    except UnicodeDecodeError:
+        return False
+    if tags is None or len(fields) < len(sent_fields):
+        return False
+    ends = np.cumsum(records.log_fields.counts).tolist()
+    logs = [
+        rows.log(time_us * 1000, fields[start:end])
+        for time_us, start, end in zip(records.log_times_us.tolist(), [0, *ends], ends, strict=False)
+    ]
+    return writer.add_columns(
+        operations=[operations[place] for place in names.indices.to_pylist()],
+        trace_ids=trace_ids,
+        span_ids=span_ids,
+        start_us=records.oldest_us,
+        end_us=records.youngest_us,
+        failed=records.failed,
+        distinct=rows.canonical_tags(tags),
+        tags=pairs.indices.to_numpy(),
+        tag_counts=records.attributes.counts,
+        logs=logs,
+        log_counts=records.logs.counts,
+        number=lambda value: guid_number(_text(value)),
+        extras=({}, {"error_flag": True}),
+    )
+
+
 def _tags(entries: Any, rows: Rows) -> list[int]:
     """The codes of attributes: structs as they came in Thrift's binary form, or objects."""
     if isinstance(entries, list) and entries and type(entries[0]) is bytes:
@@ -303,6 +359,24 @@ def runtime_number(text: str) -> int:
     if _DECIMAL.fullmatch(text) and int(text) <= MASK:
         return int(text)
     return guid_number(text)
+
+
+_DIGITS = np.full(256, 16, np.uint8)
+"""What a hex digit is worth; 16: it is none."""
+_DIGITS[[*b"0123456789abcdef"]] = _DIGITS[[*b"0123456789ABCDEF"]] = np.arange(16)
+
+
+def _hex_numbers(texts: pa.BinaryArray) -> npt.NDArray[np.uint64] | None:
+    """The numbers that all of these are in 1 to 16 hex digits; None when one is not."""
+    start, end, data = layout(texts)
+    if not ((end > start) & (end <= start + 16)).all():
+        return None
+    places = end[:, None] + np.arange(-16, 0)
+    digits = np.where(places >= start[:, None], _DIGITS[data[np.maximum(places, 0)]], 0)
+    if (digits > 15).any():
+        return None
+    octets = (digits[:, 0::2] << 4 | digits[:, 1::2]).astype(np.uint8)
+    return np.ascontiguousarray(octets).view(">u8").ravel().astype(np.uint64)
 
 
 @lru_cache(maxsize=16384)

@@ -8,8 +8,8 @@ type, are skipped.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol
 
 from satellite.errors import BadReport, TooLarge
 
@@ -43,6 +43,28 @@ _DOUBLE = struct.Struct(">d")
 _NUMBERS = {I8: _I8, I16: _I16, I32: _I32, I64: _I64, DOUBLE: _DOUBLE}
 
 
+class Several(Protocol):
+    """Structs of a list that were read together."""
+
+    def __len__(self) -> int:
+        """How many."""
+        ...
+
+    @property
+    def elements(self) -> int:
+        """How many structs are in the lists of these."""
+        ...
+
+    @property
+    def nbytes(self) -> int:
+        """How long they are."""
+        ...
+
+
+AtOnce = Callable[[bytes, int, int], Several | None]
+"""(body, where the next struct begins, how many there are at most) → the first of them, None: it can none."""
+
+
 class Field(NamedTuple):
     """One field of a struct, of those that are read."""
 
@@ -56,6 +78,8 @@ class Field(NamedTuple):
     """Strings as bytes; else as text, in which bytes that are no UTF-8 became surrogates (`surrogateescape`)."""
     encoded: bool = False
     """LIST and SET of structs: each as its bytes, for who meets the same ones often and reads them once."""
+    at_once: AtOnce | None = None
+    """LIST of structs: reads as many as it can at a time; they stand in the list as one, before those read one by one."""
 
 
 Schema = dict[int, Field]
@@ -200,11 +224,15 @@ class _Reader:
         start = at
         at += 5
         if isinstance(of, dict) and kind == STRUCT:
-            return (
-                self._encoded(at, depth + 1, count)
-                if field.encoded
-                else self._structs(of, at, depth + 1, count)
-            )
+            if field.encoded:
+                return self._encoded(at, depth + 1, count)
+            together: list[Any] = []
+            while field.at_once and (several := field.at_once(self._data, at, count)):
+                self._take(several.elements)
+                together.append(several)
+                at, count = at + several.nbytes, count - len(several)
+            structs, at = self._structs(of, at, depth + 1, count)
+            return together + structs, at
         if kind != of:
             return [], self._skip_elements(start, depth)
         if kind == STRING:
@@ -290,10 +318,13 @@ class _Reader:
         if count < 0 or count * least > self._end - at - 4:
             raise _impossible(count)
         if not all(kind in _FIXED_BYTES for kind in kinds):
-            self._left -= count
-            if self._left < 0:
-                raise TooLarge(f"Thrift lists hold more than {self._most} elements together")
+            self._take(count)
         return count
+
+    def _take(self, elements: int) -> None:
+        self._left -= elements
+        if self._left < 0:
+            raise TooLarge(f"Thrift lists hold more than {self._most} elements together")
 
     def _string(self, at: int) -> tuple[bytes, int]:
         end = self._within(at + 4, _I32.unpack_from(self._data, at)[0])

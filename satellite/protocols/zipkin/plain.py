@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -71,14 +72,16 @@ def add_plain(body: bytes, rows: Rows, writer: SpanWriter, received_ns: int) -> 
             "start_ns": np.array(starts_us) * 1000,
             "duration_ns": np.array(durations_us) * 1000,
             "reporter": reporters,
+            "name": [*map(rows.name, operations)],
+            "extra": [*map(rows.packed, extras)],
             "kind": kinds,
             "status": statuses,
             "marks": marks,
+            "tags": [*map(len, tags)],
+            "logs": [*map(len, logs)],
         },
-        operations=operations,
-        extras=extras,
-        tags=tags,
-        logs=logs,
+        tags=chain.from_iterable(tags),
+        logs=chain.from_iterable(logs),
     )
     return True
 
