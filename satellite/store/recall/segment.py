@@ -18,6 +18,7 @@ from satellite.model.tags import texts_of
 from satellite.store.distinct import distinct
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import RowFields, row_fields
+from satellite.store.recall.satisfied import Satisfied
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
 
 if TYPE_CHECKING:
@@ -308,6 +309,11 @@ class Segment:
     def tallies(self) -> dict[tuple[str, ...], Any]:
         """Its groups by some keys, see tally.py; filled there."""
         return {}
+
+    @cached_property
+    def satisfied(self) -> Satisfied:
+        """What it was asked for last; filled by `terms`."""
+        return Satisfied()
 
     @property
     def bounded_by_nothing(self) -> bool:

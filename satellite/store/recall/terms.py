@@ -11,11 +11,14 @@ from satellite.model.ids import hashed
 from satellite.model.tags import texts_of
 from satellite.query.plan import Field, Plan, Term
 from satellite.store.recall.segment import Mask, Segment
-from satellite.store.recall.tag_index import Rows, one_of
+from satellite.store.recall.tag_index import Rows, few, one_of
 from satellite.store.recall.values import attributes_matching, matching, names_matching, tags_matching
 
 FULL_TRACE_TAGS = ("otlp.trace_id", "otel.trace_id")
 """Where LightStep kept the 32 digits of a trace id that it had cut to 16: its API, and its late satellites (and our export)."""
+
+_REMEMBERING = 2048
+"""A segment of fewer rows is soon looked through again, and soon merged."""
 
 
 def lacks(segment: Segment, plan: Plan) -> bool:
@@ -38,10 +41,20 @@ def lacks(segment: Segment, plan: Plan) -> bool:
 def match(segment: Segment, plan: Plan) -> Mask | None:
     """Which live rows match; None: all rows do and none is dead."""
     mask = bounded(segment, plan)
-    for term in plan.terms:
-        hit = satisfies(segment, term)
-        mask = hit if mask is None else mask & hit
+    for term in sorted(plan.terms, key=_comes_late):
+        if mask is not None and (coded := _coded(segment, term)) is not None and few(mask):
+            rows = np.flatnonzero(mask)
+            wanted, codes = coded
+            mask = _of_rows(rows[wanted[codes[rows]] != term.negated], len(segment))
+        else:
+            hit = satisfies(segment, term)
+            mask = hit if mask is None else mask & hit
     return mask
+
+
+def _comes_late(term: Term) -> bool:
+    """Whether a term is better looked at for the rows alone that others leave."""
+    return term.field is not Field.TAG
 
 
 def bounded(segment: Segment, plan: Plan) -> Mask | None:
@@ -73,27 +86,42 @@ def bounded(segment: Segment, plan: Plan) -> Mask | None:
 
 def satisfies(segment: Segment, term: Term) -> Mask:
     """Which rows, dead or not, satisfy one term."""
-    hit = _positive(segment, term)
-    return ~hit if term.negated else hit
+    remembers = len(segment) >= _REMEMBERING
+    if remembers and (known := segment.satisfied.rows(term, len(segment))) is not None:
+        return known
+    positive = _positive(segment, term)
+    hit = ~positive if term.negated else positive
+    if remembers and not (segment.sealed and few(positive)):  # as quickly found by their postings
+        segment.satisfied.remember(term, hit)
+    return hit
 
 
 def _positive(segment: Segment, term: Term) -> Mask:
+    if (coded := _coded(segment, term)) is not None:
+        wanted, codes = coded
+        return one_of(codes, np.flatnonzero(wanted), len(wanted))
     match term.field:
-        case Field.SERVICE:
-            names, of_reporter = segment.services
-            wanted = names_matching(names, term)[of_reporter]
-            return _picked(wanted, segment.batch.column("reporter"))
-        case Field.OPERATION:
-            return _picked(matching(segment.operations, term), segment.batch.column("name"))
-        case Field.TRACER_ID:
-            ids = [_id_text(reporter.id) for reporter in segment.reporters]
-            return _picked(names_matching(ids, term), segment.batch.column("reporter"))
         case Field.SPAN_ID:
             return _has_id(segment, term, "span_id")
         case Field.TRACE_ID:
             return _has_id(segment, term, "trace_low", "trace_high")
-        case Field.TAG:
+        case _:
             return _has_tag(segment, term)
+
+
+def _coded(segment: Segment, term: Term) -> tuple[Mask, npt.NDArray[np.int32]] | None:
+    """(whether each code satisfies the term, negation aside; the code of each row), where each row has one; else None."""
+    match term.field:
+        case Field.SERVICE:
+            names, of_reporter = segment.services
+            return names_matching(names, term)[of_reporter], segment.batch.column("reporter")
+        case Field.OPERATION:
+            return matching(segment.operations, term), segment.batch.column("name")
+        case Field.TRACER_ID:
+            ids = [_id_text(reporter.id) for reporter in segment.reporters]
+            return names_matching(ids, term), segment.batch.column("reporter")
+        case _:
+            return None
 
 
 def _has_id(segment: Segment, term: Term, column: str, upper: str | None = None) -> Mask:
@@ -132,7 +160,9 @@ def _has_tag(segment: Segment, term: Term) -> Mask:
         by_reporter = attributes_matching(segment.reporters, term)
         if by_reporter.any():
             lacking = ~_of_rows(index.occurrences(term.key)[0], len(segment))
-            hit |= lacking & _picked(by_reporter, segment.batch.column("reporter"))
+            hit |= lacking & one_of(
+                segment.batch.column("reporter"), np.flatnonzero(by_reporter), len(by_reporter)
+            )
     if term.asks_for_errors:
         hit |= segment.is_error
     if term.log_key is not None:
@@ -149,11 +179,6 @@ def _of_rows(rows: Rows, size: int) -> Mask:
     mask = np.zeros(size, np.bool_)
     mask[rows.astype(np.intp)] = True  # numpy takes three times as long to do this itself
     return mask
-
-
-def _picked(wanted: Mask, codes: npt.NDArray[np.int32]) -> Mask:
-    """Per row whether its code is wanted."""
-    return one_of(codes, np.flatnonzero(wanted), len(wanted))
 
 
 def _id_text(number: int) -> str:
