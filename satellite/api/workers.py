@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from time import monotonic
 from typing import Any
-
-from anyio import CapacityLimiter, to_thread
 
 from satellite.api.turns import Turns
 from satellite.query.limit import limited
@@ -27,7 +25,7 @@ class Workers:
         self._turns = Turns(
             "questions", per_project=PER_PROJECT, in_all=AT_ONCE, patience_seconds=seconds_max
         )
-        self._threads: CapacityLimiter | None = None
+        self._threads = ThreadPoolExecutor(AT_ONCE, "question")
 
     async def answer(self, project: str, question: Callable[[], Any]) -> Any:
         """What the question returns; cancelled, it leaves its turn to the next as soon as its thread has noticed.
@@ -35,23 +33,13 @@ class Workers:
         Raises Overloaded when its turn does not come, TookTooLong when it takes too long.
         """
         async with self._turns.turn(project):
-            if self._threads is None:
-                self._threads = CapacityLimiter(AT_ONCE)
             with limited(self._seconds_max, monotonic) as limit:
-                begun, ended = threading.Event(), asyncio.Event()
-                over = partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set)
-
-                def work() -> Any:
-                    begun.set()
-                    try:
-                        return question()
-                    finally:
-                        over()
-
-                try:
-                    return await to_thread.run_sync(work, limiter=self._threads)
-                except asyncio.CancelledError:
-                    limit.give_up()
-                    if begun.is_set():
-                        await ended.wait()
-                    raise
+                answering = self._threads.submit(copy_context().run, question)
+            awaited = asyncio.wrap_future(answering)
+            try:
+                return await asyncio.shield(awaited)
+            except asyncio.CancelledError:
+                limit.give_up()
+                if not answering.cancel():
+                    await asyncio.wait([awaited])
+                raise

@@ -65,7 +65,11 @@ def trace_batch(
     parts = [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
     if len(parts) == 1:  # as of most traces: nothing needs to be put together
         [(segment, mine)] = parts
-        return segment.batch.take(mine), segment.marks_of(mine)
+        first, last = int(mine[0]), int(mine[-1])
+        is_run = last - first + 1 == len(mine)  # which came in one report, as most do
+        return segment.batch.slice(first, last + 1) if is_run else segment.batch.take(mine), segment.marks_of(
+            mine
+        )
     batches, marks = _gathered_rows(parts)
     return joined(batches), marks
 
