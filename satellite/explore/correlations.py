@@ -17,6 +17,7 @@ from satellite.explore.operations import operations_of, reporters_of
 from satellite.model.span import PARENT_TAG
 from satellite.model.spans import Status
 from satellite.model.tags import order_by_key, texts_of
+from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store import Questions
 from satellite.store.assembled import TRACES_MAX, Assembled, Ints, Mask, Weights, mixed
@@ -362,6 +363,7 @@ def _by_key(
     keys, starts, order = order_by_key(tags)
     used = np.add.reduceat(times[order], starts[:-1]) if keys else times
     for i, key in enumerate(keys):
+        check()
         if used[i] >= min_support and _is_told(key):
             here = order[starts[i] : starts[i + 1]]
             texts = texts_of(tags.take(pa.array(here)), key).dictionary_encode()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from satellite.model.spans import Marks, SpanBatch
 from satellite.pb import satellite_model_pb2 as pb
+from satellite.query.limit import check
 from satellite.store.assembled import Ids, Ints
 
 Mask = npt.NDArray[np.bool_]
@@ -36,8 +37,9 @@ class Forest:
         The server half of an id that Zipkin's client and server share stands below the client's half and above the
         children. Of several spans with the parent's id the parent is one of the child's own reporter, then the last
         that began before the child. A cycle is cut at its weakest link: one that only follows, else the one of its
-        latest start.
+        latest start. Raises TookTooLong when the question's time is up.
         """
+        check()
         parent, missing = _Links(batch, trace).laid()
         return Forest(parent, missing)
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from satellite.model.spans import SpanBatch
+from satellite.query.limit import check
 from satellite.query.plan import Plan
 from satellite.store.assembled import (
     SPANS_MAX,
@@ -92,6 +93,7 @@ def _strata(segment: Segment, rows: Mask | Ints | None) -> Strata:
 
 def _rows(segment: Segment, low: Ids, plan: Plan) -> Ints:
     """The live rows of these traces (ids ascending), ascending; meta events only if the plan asks for them."""
+    check()
     if segment.sealed:
         ids, number = segment.trace_numbers
         wanted = np.zeros(len(ids), np.bool_)
