@@ -121,11 +121,11 @@ def _first_places(
     candidates: list[tuple[npt.NDArray[Any], ...]] = []
     least = {number: sorting.least(segment) for number, (segment, _) in enumerate(parts)}
     first = np.empty(0, np.int64)
-    """The least primary keys so far behind `after`, `most` of them at most."""
+    """The least primary keys so far behind `after`, ascending, `most` of them at most."""
     for number in sorted(least, key=lambda number: least[number] or 0):
         segment, mask = parts[number]
         begins = least[number]
-        if begins is not None and len(first) == most and begins > first.max():
+        if begins is not None and len(first) == most and begins > first[-1]:
             break
         rows = np.arange(len(segment)) if mask is None else np.flatnonzero(mask)
         primary = sorting.primary(segment, rows)
@@ -134,6 +134,9 @@ def _first_places(
             later = primary >= after[0]
             rows, primary = rows[later], primary[later]
             equal = int(np.count_nonzero(primary == after[0]))
+        if len(first) == most:
+            near = primary <= first[-1]
+            rows, primary = rows[near], primary[near]
         # Of each part only what could be among the first: everything up to its own `most`-th key, ties included.
         bound = most + equal
         if len(rows) > bound:

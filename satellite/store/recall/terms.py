@@ -89,9 +89,10 @@ def satisfies(segment: Segment, term: Term) -> Mask:
     remembers = len(segment) >= _REMEMBERING
     if remembers and (known := segment.satisfied.rows(term, len(segment))) is not None:
         return known
-    positive = _positive(segment, term)
-    hit = ~positive if term.negated else positive
-    if remembers and not (segment.sealed and few(positive)):  # as quickly found by their postings
+    hit = _positive(segment, term)
+    if term.negated:
+        hit = ~hit
+    if remembers:
         segment.satisfied.remember(term, hit)
     return hit
 
