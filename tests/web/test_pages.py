@@ -97,6 +97,15 @@ def test_a_theme_is_that_of_all_tabs(open_page: Callable[..., Page]) -> None:
     expect(other.locator("html")).to_have_attribute("data-theme", "dark")
 
 
+def test_nothing_moves_for_who_wants_it_so(open_page: Callable[..., Page]) -> None:
+    moving = "() => document.getAnimations().length"
+    page = open_page("/nobody/explorer")
+    expect(page.get_by_role("heading", name="Waiting for the first span")).to_be_visible()
+    assert page.evaluate(moving)
+    page.emulate_media(reduced_motion="reduce")
+    assert page.evaluate(moving) == 0
+
+
 def test_every_width_between(open_page: Callable[..., Page]) -> None:
     page = open_page(f"/pages/explorer?{QUERY}&columns=http.status_code,istio.canonical_revision")
     first = page.get_by_role("region", name="Spans", exact=True).locator("tbody tr").first
