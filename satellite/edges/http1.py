@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -117,9 +118,9 @@ class Http1Connection(HttpToolsProtocol):
         """The last request whose body is complete."""
         self._write_paused_at = 0.0
         self._host = ""
-        self._came = b""
+        self._came: deque[bytes] = deque()
         self._at = 0
-        """What came, and from where on it waits, for a turn of the loop or for the application."""
+        """What came, and from where on the first of it waits, for a turn of the loop or for the application."""
         self._put_off = False
         """Whether it waits for a turn."""
         self._pace = Pace(loop.time)
@@ -136,7 +137,7 @@ class Http1Connection(HttpToolsProtocol):
         """It is over; a body in hand may yet become complete, if it was not refused."""
         while self._came and self._is_in_body() and not self._lingers:
             self._feed(self._next_piece())
-        self._came = b""
+        self._came.clear()
         super().connection_lost(exc)
         self._listener.connection_closed(self._peer())
 
@@ -149,7 +150,7 @@ class Http1Connection(HttpToolsProtocol):
             self._began += data[:_FIRST_LINE_BYTES]
         if b"pgrade:" in data and not self._is_in_body():
             data = _without_upgrade(data)
-        self._came, self._at = self._came[self._at :] + data if self._came else data, 0
+        self._came.append(data)
         allowance = self._listener.turns.came(self._host, len(data))
         if not self._put_off:
             self._read(allowance)
@@ -200,10 +201,11 @@ class Http1Connection(HttpToolsProtocol):
     def _next_piece(self) -> bytes | memoryview:
         """Large pieces of bodies; little where thousands of requests could be."""
         size = _BODY_PIECE_BYTES if self._is_in_body() else HEAD_PIECE_BYTES
-        came, at = self._came, self._at
+        came, at = self._came[0], self._at
         self._at += size
         if self._at >= len(came):
-            self._came, self._at = b"", 0
+            self._came.popleft()
+            self._at = 0
         return memoryview(came)[at : at + size] if at or len(came) > size else came
 
     def _feed(self, data: bytes | memoryview) -> None:

@@ -62,7 +62,7 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
     parts: list[pa.BinaryArray] = []
     repaired: list[int] = []
     changed = False
-    for first, end in _ranges(tags):
+    for first, end in portions(tags):
         part = tags.slice(first, end - first)
         touched = _out_of_the_ordinary(part)
         if touched:
@@ -83,8 +83,8 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
     return Normalised(encoded.chunk(0).dictionary, mapping.astype(np.int32), np.array(repaired, np.int32))
 
 
-def _ranges(tags: pa.BinaryArray) -> Iterator[tuple[int, int]]:
-    """Parts of an array, within _TAGS_AT_ONCE and _BYTES_AT_ONCE."""
+def portions(tags: pa.BinaryArray) -> Iterator[tuple[int, int]]:
+    """Where the parts of an array begin and end that are looked at together: within _TAGS_AT_ONCE and _BYTES_AT_ONCE."""
     starts, ends, _ = layout(tags)
     first = 0
     while first < len(tags):

@@ -92,6 +92,26 @@ class RequestShape(_message.Message):
     resource_spans: ResourceShape
     def __init__(self, resource_spans: _Optional[_Union[ResourceShape, _Mapping]] = ...) -> None: ...
 
+class ScopeOutline(_message.Message):
+    __slots__ = ("spans",)
+    SPANS_FIELD_NUMBER: _ClassVar[int]
+    spans: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, spans: _Optional[_Iterable[bytes]] = ...) -> None: ...
+
+class ResourceOutline(_message.Message):
+    __slots__ = ("scope_spans", "instrumentation_library_spans")
+    SCOPE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    INSTRUMENTATION_LIBRARY_SPANS_FIELD_NUMBER: _ClassVar[int]
+    scope_spans: _containers.RepeatedCompositeFieldContainer[ScopeOutline]
+    instrumentation_library_spans: _containers.RepeatedCompositeFieldContainer[ScopeOutline]
+    def __init__(self, scope_spans: _Optional[_Iterable[_Union[ScopeOutline, _Mapping]]] = ..., instrumentation_library_spans: _Optional[_Iterable[_Union[ScopeOutline, _Mapping]]] = ...) -> None: ...
+
+class RequestOutline(_message.Message):
+    __slots__ = ("resource_spans",)
+    RESOURCE_SPANS_FIELD_NUMBER: _ClassVar[int]
+    resource_spans: _containers.RepeatedCompositeFieldContainer[ResourceOutline]
+    def __init__(self, resource_spans: _Optional[_Iterable[_Union[ResourceOutline, _Mapping]]] = ...) -> None: ...
+
 class OldResourceSpans(_message.Message):
     __slots__ = ("resource", "scope_spans", "schema_url", "instrumentation_library_spans")
     RESOURCE_FIELD_NUMBER: _ClassVar[int]

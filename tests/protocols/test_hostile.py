@@ -122,26 +122,73 @@ def test_a_body_that_is_hardly_any_text_at_all(case: str) -> None:
     assert isinstance(kept, Report)
 
 
-@pytest.mark.parametrize(
-    ("name", "numbers", "value"),
-    [
-        ("lightstep", (3, 6), lambda text: field(2, text)),
-        ("otlp", (1, 2, 2, 9), lambda text: field(2, field(1, text))),
-    ],
-)
-def test_tags_of_protobuf_that_are_hardly_any_text(
-    name: str, numbers: tuple[int, ...], value: Callable[[bytes], bytes]
-) -> None:
+def _pair(text: bytes) -> bytes:
+    return field(1, b"k") + field(2, text)
+
+
+def _attribute(text: bytes) -> bytes:
+    return field(1, b"k") + field(2, field(1, text))
+
+
+TEXTS: dict[str, tuple[str, tuple[int, ...], Callable[[bytes], bytes]]] = {
+    "lightstep tag": ("lightstep", (3, 6), _pair),
+    "lightstep operation": ("lightstep", (3,), lambda text: field(2, text)),
+    "lightstep log": ("lightstep", (3, 7, 2), _pair),
+    "lightstep baggage": ("lightstep", (3, 1, 3), _pair),
+    "lightstep reporter": ("lightstep", (1, 4), _pair),
+    "otlp attribute": ("otlp", (1, 2, 2, 9), _attribute),
+    "otlp key": ("otlp", (1, 2, 2, 9), lambda text: field(1, text)),
+    "otlp list": ("otlp", (1, 2, 2), lambda text: _many(9, 5, text)),
+    "otlp map": ("otlp", (1, 2, 2), lambda text: _many(9, 6, text)),
+    "otlp name": ("otlp", (1, 2, 2), lambda text: field(5, text)),
+    "otlp trace state": ("otlp", (1, 2, 2), lambda text: field(3, text)),
+    "otlp status": ("otlp", (1, 2, 2, 15), lambda text: field(2, text)),
+    "otlp event": ("otlp", (1, 2, 2, 11), lambda text: field(2, text)),
+    "otlp event's attribute": ("otlp", (1, 2, 2, 11, 3), _attribute),
+    "otlp link's state": ("otlp", (1, 2, 2, 13), lambda text: field(3, text)),
+    "otlp link's attribute": ("otlp", (1, 2, 2, 13, 4), _attribute),
+    "otlp scope": ("otlp", (1, 2, 1), lambda text: field(1, text)),
+    "otlp scope's attribute": ("otlp", (1, 2, 1, 3), _attribute),
+    "otlp scope's schema": ("otlp", (1, 2), lambda text: field(3, text)),
+    "otlp resource": ("otlp", (1, 1, 1), _attribute),
+    "otlp resource's schema": ("otlp", (1,), lambda text: field(3, text)),
+}
+"""Wherever a text may be: protocol, the field numbers on the way to it, what it stands in there."""
+
+
+def _many(number: int, kind: int, text: bytes) -> bytes:
+    """Lists or maps that are small enough to be taken apart."""
+    parts = (text[at : at + 99_000] for at in range(0, len(text), 99_000))
+    elements = [(b"" if kind == 5 else field(1, b"k") + b"\x12", field(1, part)) for part in parts]
+    values = [field(1, head + varint(len(value)) + value if head else value) for head, value in elements]
+    return b"".join(field(number, field(1, b"k") + field(2, field(kind, value))) for value in values)
+
+
+@pytest.mark.parametrize("case", TEXTS)
+def test_texts_of_protobuf_that_are_hardly_any(case: str) -> None:
+    name, numbers, value = TEXTS[case]
     bodies = [
-        within(*numbers, content=field(1, b"k") + value(text))
-        for text in (b"\xff" * 1_300_000, b"x" * 1_300_000 + b"\xff" * 100_000, "€".encode() * 500_000)
+        within(*numbers, content=value(text))
+        for text in (
+            b"\xff" * 1_300_000,
+            b"x" * 1_300_000 + b"\xff" * 100_000,
+            "€".encode() * 500_000,
+            "�".encode() * 500_000,
+        )
     ]
     refusal, *kept = CODECS[name].protocol.decode(bodies, NOW_NS).reports
     assert isinstance(refusal, TooLarge)
-    assert all(isinstance(one, Report) for one in kept)
+    assert all(isinstance(one, Report) for one in kept), kept
 
 
-def test_bytes_need_be_no_text() -> None:
-    value = field(1, b"k") + field(2, field(7, b"\xff" * 1_300_000))
-    [kept] = CODECS["otlp"].protocol.decode([within(1, 2, 2, 9, content=value)], NOW_NS).reports
+@pytest.mark.parametrize(
+    ("numbers", "content"),
+    [
+        ((1, 2, 2, 9), field(1, b"k") + field(2, field(7, b"\xff" * 1_300_000))),
+        ((1, 2, 2), field(13, field(1, b"\xff" * 16) + field(2, b"\xff" * 8) + field(3, b"x" * 40)) * 20_000),
+    ],
+    ids=["bytes", "ids of links"],
+)
+def test_bytes_need_be_no_text(numbers: tuple[int, ...], content: bytes) -> None:
+    [kept] = CODECS["otlp"].protocol.decode([within(*numbers, content=content)], NOW_NS).reports
     assert isinstance(kept, Report)

@@ -31,6 +31,7 @@ from satellite.protocols.readers.columns import (
     SMALL_BYTES,
     ColumnReader,
     Range,
+    TextColumn,
     are_too_different,
     check_broken,
     hold_more,
@@ -95,8 +96,19 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
     tags = spans.field("tags").values
     if are_too_different(tags, size_bytes):
         raise TooLarge("more different tags than a report of this size can hold")
-    check_broken(tags, size_bytes)
+    check_broken(size_bytes, _texts(columns, spans))
     return columns
+
+
+def _texts(columns: pa.RecordBatch, spans: pa.StructArray) -> list[TextColumn]:
+    """All that may hold some; what else is in their messages is next to nothing."""
+    return [
+        TextColumn(columns.column("reporter").values),
+        TextColumn(spans.field("operation_name")),
+        TextColumn(spans.field("span_context").field("baggage").values),
+        TextColumn(spans.field("tags").values),
+        TextColumn(spans.field("logs").values),
+    ]
 
 
 def _too_many() -> TooLarge:

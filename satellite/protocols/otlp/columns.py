@@ -108,15 +108,24 @@ class Extras:
         if not self._parts:
             return np.zeros(self._rows, np.int32), pa.array([b""] if self._rows else [], pa.binary())
         combined = np.zeros(self._rows, np.int64)
-        dense: list[tuple[Ints, list[Extra]]] = []
         for codes, maps in self._parts:
             # Brought back to few numbers each time, so that the products stay far from 2^63.
-            encoded = pa.array(combined * len(maps) + codes).dictionary_encode()
-            dense.append((encoded.dictionary.to_numpy(), maps))
-            combined = encoded.indices.to_numpy().astype(np.int64)
-        merged: list[Extra] = [{}]
-        for numbers, maps in dense:
-            merged = [merged[number // len(maps)] | maps[number % len(maps)] for number in numbers.tolist()]
-        packed = [msgspec.msgpack.encode(extra) if extra else b"" for extra in merged]
-        distinct = pa.array(packed, pa.binary()).dictionary_encode()
+            combined = pa.array(combined * len(maps) + codes).dictionary_encode().indices.to_numpy()
+            combined = combined.astype(np.int64)
+        rows = np.empty(combined.max(initial=-1) + 1, np.int64)
+        rows[combined[::-1]] = np.arange(self._rows)[::-1]  # the first that has each
+        packed = [self._packed(rows[at : at + _AT_ONCE]) for at in range(0, len(rows), _AT_ONCE)]
+        distinct = pa.concat_arrays(packed or [pa.array([], pa.binary())]).dictionary_encode()
         return distinct.indices.to_numpy()[combined], distinct.dictionary
+
+    def _packed(self, rows: Ints) -> pa.BinaryArray:
+        """The maps of these spans as MessagePack."""
+        merged: list[Extra] = [{} for _ in range(len(rows))]
+        for codes, maps in self._parts:
+            for extra, code in zip(merged, codes[rows].tolist(), strict=True):
+                extra.update(maps[code])
+        return pa.array([msgspec.msgpack.encode(extra) if extra else b"" for extra in merged], pa.binary())
+
+
+_AT_ONCE = 2**14
+"""So many maps are put together at a time, whatever a body holds."""

@@ -19,14 +19,25 @@ REF_TYPE = "opentracing.ref_type"
 
 _LIMIT = np.uint64(2**63 - 1)
 
+_AT_ONCE = 2**14
+"""So many events are read at a time, whatever a body holds."""
+
 
 def logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
     """(satellite.model.Log of each event, which of them held invalid UTF-8).
 
     Every event has a time of its own, most share the rest with others: what follows the time is read once for each
-    distinct text of it.
+    distinct text of it among those that are read together.
     """
+    read = [_logs_of(events[at : at + _AT_ONCE]) for at in range(0, len(events), _AT_ONCE)]
+    logs, broken = zip(*read, strict=True)
+    return pa.concat_arrays(logs), np.concatenate([found + _AT_ONCE * i for i, found in enumerate(broken)])
+
+
+def _logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
     start, end, data = layout(events)
+    base = start[0]
+    start, end, data = start - base, end - base, data[base : end[-1]]
     padded = np.concatenate([data, np.zeros(9, np.uint8)])
     places = start[:, None] + np.arange(1, 9)
     times = np.frombuffer(padded[places].tobytes(), "<u8")
@@ -36,8 +47,6 @@ def logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
     picks = np.ones(len(data), np.bool_)
     for i in range(9):
         picks[start[usual] + i] = False
-    outside = np.concatenate([np.arange(start[0]), np.arange(end[-1], len(data))])
-    picks[outside] = False
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(data[picks])]
     rests = pa.Array.from_buffers(pa.binary(), len(events), buffers).dictionary_encode()
     codes = rests.indices.to_numpy()

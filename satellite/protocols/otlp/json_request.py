@@ -29,7 +29,6 @@ MENDED_BYTES_MAX = 2**20
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_FINITE = re.compile(rb"[:\[,]\s*(?:NaN|-?Infinity)\s*[,}\]]")
-_CAMEL = re.compile("_([a-z0-9])")
 _NEVER = re.compile(rb"(?!)")
 _SNAKE_REQUEST = re.compile(rb'"resource_spans"|_time_unixnano"')
 
@@ -162,8 +161,10 @@ def read_request(body: bytes) -> tuple[Request, list[str]]:
     if not body.strip():
         raise BadReport("not an OTLP request in JSON: the body is empty")
     body, warnings = sound(body)
+    if _SNAKE_REQUEST.search(body):
+        body = odd_json.in_camel_case(body)
     notes = Notes()
-    request = decoded(_REQUEST, body, _SNAKE_REQUEST, notes)
+    request = decoded(_REQUEST, body, _NEVER, notes)
     _check_count(request, body)
     return request, [*warnings, *notes.texts(), *_misplaced(request, body)]
 
@@ -238,7 +239,7 @@ def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[s
         repaired = text.encode()
         warnings.append("the body held invalid UTF-8; it was replaced by U+FFFD")
     if _SURROGATE.search(repaired):
-        whole = _ESCAPES.sub(_paired, repaired)
+        whole = _paired(repaired)
         if whole != repaired:
             warnings.append("the body held halves of surrogate pairs; they were replaced by U+FFFD")
         repaired = whole
@@ -246,14 +247,18 @@ def sound(body: bytes, bytes_each: int = VALUE_BYTES_MIN) -> tuple[bytes, list[s
 
 
 _ESCAPES = re.compile(
-    rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[dD][89a-fA-F][0-9a-fA-F]{2}|\\[^u]|\\u"
+    rb"\\(?:\\|u[dD](?:[89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<half>[89a-fA-F][0-9a-fA-F]{2})))"
 )
-"""A surrogate pair, half of one, or any other escape (so that `\\\\ud800` is none)."""
+"""A backslash (so that `\\\\ud800` is none), a surrogate pair, or half of one."""
 
 
-def _paired(match: re.Match[bytes]) -> bytes:
-    found = match.group()
-    return rb"\ufffd" if len(found) == 6 else found
+def _paired(body: bytes) -> bytes:
+    """With U+FFFD for halves of surrogate pairs, in place: it is as long."""
+    whole = bytearray(body)
+    for match in _ESCAPES.finditer(body):
+        if match["half"] is not None:
+            whole[match.start() : match.end()] = rb"\ufffd"
+    return bytes(whole)
 
 
 def decoded(
@@ -265,7 +270,7 @@ def decoded(
     """
     try:
         if snake.search(body):
-            body = msgspec.json.encode(_camel_keys(msgspec.json.decode(body)))
+            body = odd_json.in_camel_case(body)
         return decoder.decode(body)
     except msgspec.ValidationError as error:
         if notes is not None and len(body) <= MENDED_BYTES_MAX:
@@ -274,11 +279,8 @@ def decoded(
                 return decoded(decoder, msgspec.json.encode(mended), snake)
         raise BadReport(f"not an OTLP request in JSON: {error}") from error
     except msgspec.DecodeError as error:
-        if not _NOT_FINITE.search(body):
-            raise BadReport(f"not an OTLP request in JSON: {error}") from error
-        try:
-            finite = odd_json.finite(body)
-        except (ValueError, RecursionError, TypeError):
+        finite = odd_json.finite(body) if _NOT_FINITE.search(body) else body
+        if finite == body:
             raise BadReport(f"not an OTLP request in JSON: {error}") from error
         return decoded(decoder, finite, snake, notes)
     except (RecursionError, UnicodeDecodeError, OverflowError) as error:
@@ -293,23 +295,3 @@ def read_span(raw: msgspec.Raw, notes: Notes) -> Span | None:
     except (msgspec.MsgspecError, RecursionError, OverflowError):
         span = decoded(_SPAN, bytes(raw), _NEVER, notes)
     return span
-
-
-def _camel_keys(value: Any) -> Any:
-    match value:
-        case dict():
-            camel = {
-                _CAMEL.sub(lambda match: match[1].upper(), key): _camel_keys(inner)
-                for key, inner in value.items()
-            }
-            if twice := [key for key, snake in _LISTS.items() if key in value and snake in value]:
-                raise BadReport(
-                    f"not JSON: the key {twice[0]!r} stands twice in one object, in two spellings"
-                )
-            return camel
-        case list():
-            return [_camel_keys(inner) for inner in value]
-        case int() if value.bit_length() > 64:
-            return str(value)
-        case _:
-            return value

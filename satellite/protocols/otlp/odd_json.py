@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 import re
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -123,23 +123,33 @@ def bytes_of(value: str) -> bytes:
         raise ValueError("not base64") from error
 
 
+_TEXT = rb'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"?'
+"""Also one that does not end: otherwise each quote in it would be tried for the beginning of another."""
+_NUMBERS_OR_TEXT = re.compile(_TEXT + rb"|(?P<found>NaN|-?Infinity)")
+_KEYS_OR_TEXT = re.compile(rb"(?P<found>" + _TEXT + rb")\s*+:|" + _TEXT)
+_SNAKE = re.compile(rb"_([a-z0-9])")
+
+
 def finite(body: bytes) -> bytes:
-    """JSON with texts in place of NaN and infinities, which Python's json module writes. Raises ValueError."""
-    return msgspec.json.encode(_named(json.loads(body)))
+    """JSON with texts in place of NaN and infinities, which Python's json module writes."""
+    return _rewritten(body, _NUMBERS_OR_TEXT, lambda number: b'"%b"' % number)
 
 
-def _named(value: Any) -> Any:
-    match value:
-        case float() if not math.isfinite(value):
-            return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        case dict():
-            return {key: _named(inner) for key, inner in value.items()}
-        case list():
-            return [_named(inner) for inner in value]
-        case int() if value.bit_length() > 64:
-            return str(value)
-        case _:
-            return value
+def in_camel_case(body: bytes) -> bytes:
+    """JSON with all keys that are in snake_case in camelCase."""
+    return _rewritten(body, _KEYS_OR_TEXT, lambda key: _SNAKE.sub(lambda match: match[1].upper(), key))
+
+
+def _rewritten(body: bytes, pattern: re.Pattern[bytes], replaced: Callable[[bytes], bytes]) -> bytes:
+    """With something else for what is `found`: piece by piece, since a large body's values as objects take twenty times its size."""
+    written, taken = bytearray(), 0
+    for match in pattern.finditer(body):
+        if (found := match["found"]) and (new := replaced(found)) != found:
+            written += body[taken : match.start("found")]
+            written += new
+            taken = match.end("found")
+    written += body[taken:]
+    return bytes(written)
 
 
 def mended(value: Any, notes: Notes) -> Any:

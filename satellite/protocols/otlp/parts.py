@@ -30,6 +30,9 @@ UNTOLD_SERVICES = ("unknown_service:envoy", UNKNOWN_SERVICE)
 """Service names that give way to Istio's tags."""
 
 
+MESH_SERVICES_MAX = 2**12
+"""Among more values of one of Istio's tags in one call no service is looked for: each that is found is an object. Ours."""
+
 _POD = re.compile(r"-[0-9a-z]{5,10}-[0-9a-z]{5}$")
 
 
@@ -202,6 +205,8 @@ def mesh_services(
     combined, values = codes.copy(), []
     for key in MESH_KEYS:
         hits = lists.of(key)
+        if len(hits.tags) > MESH_SERVICES_MAX:
+            return codes
         which = np.zeros(len(codes), np.int64)
         which[lists.row[hits.slots]] = hits.which + 1
         values.append(["", *(text_of(decode_tag(tag)[1]) for tag in hits.tags)])

@@ -13,7 +13,10 @@ import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from satellite.errors import BadReport, TooLarge
+from satellite.model.tags import layout
 from satellite.pb import otlp_shallow_pb2 as shallow
+from satellite.protocols.otlp import texts
+from satellite.protocols.otlp.tags import count_odd
 from satellite.protocols.readers.columns import (
     FREE,
     MOMENT_BYTES_MIN,
@@ -21,6 +24,7 @@ from satellite.protocols.readers.columns import (
     SMALL_BYTES,
     ColumnReader,
     Range,
+    TextColumn,
     are_too_different,
     check_broken,
     crowded_values,
@@ -35,6 +39,12 @@ CALL_BYTES = 4 * 2**20
 SPAN_BYTES_MIN, EVENT_BYTES_MIN, ELEMENT_BYTES_MIN = 48, 24, 8
 """A body may hold one resource, scope or span for each 48 of its bytes (the ids, times and name of a span take 54), one event
 or link for each 24 (time and name of one take 20), and one attribute for each 8 (of one letter and a number it takes 11)."""
+
+PARTS_FREE, PART_BYTES_MIN, HEAD_ATTRIBUTE_BYTES_MIN, ODD_BYTES_MIN = 2**14, 256, 32, 128
+"""For each 256 bytes one resource or scope, for each 32 one attribute of these, for each 128 one thing that few spans have and no other
+has the same (a trace state, the text of a status); so many more of each are free."""
+
+_ENTITIES = (3,)
 
 _READER = ColumnReader(shallow.Request, shape=shallow.RequestShape, name="an ExportTraceServiceRequest")
 
@@ -82,7 +92,7 @@ def _groups(bodies: Sequence[bytes]) -> Iterable[list[bytes]]:
 
 def _read(bodies: list[bytes]) -> Requests:
     try:
-        if sum(map(len, bodies)) > SMALL_BYTES and hold_more(bodies, SPAN_BYTES_MIN, (1, 2), _messages):
+        if sum(map(len, bodies)) > SMALL_BYTES and _hold_too_many(bodies):
             raise too_many()
         columns = _parse(bodies)
         crowded = _crowded(columns, bodies)
@@ -133,18 +143,17 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     spans = scope.field("spans")
     span = spans.values
     lists = [span.field(name) for name in ("attributes", "events", "links", "status")]
-    if any(
-        map(
-            crowded_values,
-            (
-                resource.field("resource").values,
-                scope.field("scope").values,
-                *(span.field(name).values for name in ("events", "links", "status")),
-            ),
-        )
-    ):
+    heads = resource.field("resource").values
+    parts = (
+        scope.field("scope").values,
+        *(span.field(name).values for name in ("events", "links", "status")),
+    )
+    if crowded_values(heads, _ENTITIES) or any(map(crowded_values, parts)):
         raise too_many()
-    check_broken(span.field("attributes").values, sum(map(len, bodies)), _is_text)
+    size_bytes = sum(map(len, bodies))
+    if _hold_many_attributes(resource, scope, span, size_bytes):
+        raise too_many()
+    check_broken(size_bytes, _texts(columns))
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
@@ -162,17 +171,78 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
         | (events_of > MOMENTS_FREE + sizes // MOMENT_BYTES_MIN)
         | (elements_of > FREE + sizes // ELEMENT_BYTES_MIN)
     )
-    if not crowded.any() and are_too_different(span.field("attributes").values, int(sizes.sum())):
+    if len(resource) + len(scope) > PARTS_FREE + size_bytes // PART_BYTES_MIN or _are_odd(span, size_bytes):
+        raise too_many()
+    if not crowded.any() and are_too_different(span.field("attributes").values, size_bytes, count_odd):
         raise too_many()
     return list(crowded.tolist())
 
 
-def _is_text(attribute: bytes) -> bool:
-    """Whether an attribute may hold texts."""
-    try:
-        return bool(shallow.KeyValue.FromString(attribute).value.WhichOneof("value") != "bytes_value")
-    except DecodeError:
+def _are_odd(span: pa.StructArray, size_bytes: int) -> bool:
+    """Whether there is more that few spans have than bodies of this size have a use for: each such thing becomes an object."""
+    limit = PARTS_FREE + size_bytes // ODD_BYTES_MIN
+    if len(span) <= limit:
         return False
+    start, end, _ = layout(span.field("parent_span_id"))
+    odd = int(np.count_nonzero((end - start != 8) & (end > start)))
+    first, last = (np.asarray(span.field(f"{name}_time_unix_nano")) for name in ("start", "end"))
+    odd += int(np.count_nonzero((first == 0) | (last == 0) | (first >> 63 | last >> 63).astype(np.bool_)))
+    columns = [span.field(name) for name in _FEW_HAVE]
+    return odd + sum(len(column.unique()) for column in (*columns, span.field("status").values)) > limit
+
+
+_FEW_HAVE = (
+    "trace_state",
+    "kind",
+    "flags",
+    "dropped_attributes_count",
+    "dropped_events_count",
+    "dropped_links_count",
+)
+
+
+def _hold_many_attributes(
+    resource: pa.StructArray, scope: pa.StructArray, span: pa.StructArray, size_bytes: int
+) -> bool:
+    """Whether what is no span has more attributes than it may; each becomes an object."""
+    heads = [(resource.field("resource").values, 1), (scope.field("scope").values, 3)]
+    moments = [(span.field("events").values, 3), (span.field("links").values, 4)]
+    return _hold_more(heads, PARTS_FREE + size_bytes // HEAD_ATTRIBUTE_BYTES_MIN) or _hold_more(
+        moments, FREE + size_bytes // ELEMENT_BYTES_MIN
+    )
+
+
+def _hold_more(messages: Sequence[tuple[pa.BinaryArray, int]], limit: int) -> bool:
+    """Whether the messages have more than so many submessages, each column's with a field number of its own."""
+    possible = 0
+    for values, number in messages:
+        start, end, data = layout(values)
+        if len(start):
+            possible += int(np.count_nonzero(data[start[0] : end[-1]] == number << 3 | 2))
+    if possible <= limit:
+        return False
+    encoded = ((value.as_py(), number) for values, number in messages for value in values)
+    found = (one for part, number in encoded for one in messages_in(part, (0, len(part)), (number,)))
+    return any(seen >= limit for seen, _ in enumerate(found))
+
+
+def _texts(columns: pa.RecordBatch) -> list[TextColumn]:
+    """All that may hold some."""
+    resource = columns.column("resource_spans").values
+    scope = resource.field("scope_spans").values
+    span = scope.field("spans").values
+    return [
+        TextColumn(resource.field("resource").values, texts.of_resource),
+        TextColumn(resource.field("schema_url")),
+        TextColumn(scope.field("scope").values, texts.of_scope),
+        TextColumn(scope.field("schema_url")),
+        TextColumn(span.field("name")),
+        TextColumn(span.field("trace_state")),
+        TextColumn(span.field("status").values, texts.of_status),
+        TextColumn(span.field("attributes").values, texts.of_attribute),
+        TextColumn(span.field("events").values, texts.of_event),
+        TextColumn(span.field("links").values, texts.of_link),
+    ]
 
 
 def _within(*levels: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
@@ -181,6 +251,34 @@ def _within(*levels: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]
     for level in levels[1:]:
         ends = np.asarray(level.offsets)[ends] if len(level) else np.zeros(len(ends), np.int32)
     return np.diff(ends).astype(np.int64)
+
+
+COUNTED_BYTES = 2**16
+"""Of so many bytes upb counts the messages in a tenth of the time; of more it would take too much memory. Ours."""
+
+
+def _hold_too_many(bodies: Sequence[bytes]) -> bool:
+    large = [body for body in bodies if len(body) > COUNTED_BYTES]
+    return any(
+        _count(body) > FREE + len(body) // SPAN_BYTES_MIN
+        for body in bodies
+        if 2 * FREE < len(body) <= COUNTED_BYTES
+    ) or hold_more(large, SPAN_BYTES_MIN, (1, 2), _messages)
+
+
+def _count(body: bytes) -> int:
+    """How many resources, scopes and spans there are; 0 when it is no request, which is told later."""
+    try:
+        resources = shallow.RequestOutline.FromString(body).resource_spans
+    except DecodeError:
+        return 0
+    scopes = [
+        scope
+        for one in resources
+        for scopes in (one.scope_spans, one.instrumentation_library_spans)
+        for scope in scopes
+    ]
+    return len(resources) + len(scopes) + sum(len(scope.spans) for scope in scopes)
 
 
 def too_many() -> TooLarge:

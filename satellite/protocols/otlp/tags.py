@@ -19,14 +19,11 @@ from satellite.model import compute as pc
 from satellite.model.few_keys import FewKeys
 from satellite.model.span import TagValue
 from satellite.model.tag import MALFORMED_KEY, encode_tag
-from satellite.model.tags import Codes, gather, layout
+from satellite.model.tags import Codes, gather, layout, portions
 from satellite.pb import otlp_shallow_pb2 as shallow
 
-STRUCTURE_BYTES_MAX = 262_144
+STRUCTURE_BYTES_MAX = 131_072
 """Arrays and maps beyond this stay bytes, under the key MALFORMED_KEY: taken apart, they could grow a hundredfold (ours)."""
-
-_AT_ONCE = 2**14
-"""So many attributes are looked at, or become Python objects, at a time, whatever a body holds."""
 
 _PADDING = 16
 
@@ -50,18 +47,36 @@ def to_tags(attributes: pa.BinaryArray) -> Attributes:
     """Canonical tags of distinct serialised KeyValues; never raises for what they hold."""
     if not len(attributes):
         return Attributes(attributes, None, np.empty(0, np.int32))
-    starts = range(0, len(attributes), _AT_ONCE)
-    parts = [_tags_of(attributes[start : start + _AT_ONCE]) for start in starts]
+    ranges = list(portions(attributes))
+    parts = [_tags_of(attributes[start:end]) for start, end in ranges]
     if len(parts) == 1:
         tags, repaired, moved = parts[0]
     else:
         tags = pa.concat_arrays([part.tags for part in parts])
-        repaired = np.concatenate([part.repaired + start for part, start in zip(parts, starts, strict=True)])
+        moves = zip(parts, ranges, strict=True)
+        repaired = np.concatenate([part.repaired + start for part, (start, _) in moves])
         moved = any(part.moved for part in parts)
+    del parts
     if not moved:
         return Attributes(tags, None, np.empty(0, np.int32))
     encoded = tags.dictionary_encode()  # several spellings of one attribute are one tag
     return Attributes(encoded.dictionary, encoded.indices.to_numpy(), repaired.astype(np.int32))
+
+
+def count_odd(attributes: pa.BinaryArray) -> int:
+    """How many serialised KeyValues have to be read one by one."""
+    return sum(
+        len(part) - int(np.count_nonzero(_found_in(part)[0].regular))
+        for part in (attributes[start:end] for start, end in portions(attributes))
+    )
+
+
+def _found_in(attributes: pa.BinaryArray) -> tuple[_Found, Ints, Ints, Data]:
+    """(what is where, where each attribute starts and ends, their joint bytes)."""
+    start, end, data = layout(attributes)
+    base = start[0]
+    start, end, data = start - base, end - base, data[base : end[-1]]
+    return _classify(start, end, np.concatenate([data, np.zeros(_PADDING, np.uint8)])), start, end, data
 
 
 class _Part(NamedTuple):
@@ -74,10 +89,7 @@ class _Part(NamedTuple):
 
 
 def _tags_of(attributes: pa.BinaryArray) -> _Part:
-    start, end, data = layout(attributes)
-    base = start[0]
-    start, end, data = start - base, end - base, data[base : end[-1]]
-    found = _classify(start, end, np.concatenate([data, np.zeros(_PADDING, np.uint8)]))
+    found, start, end, data = _found_in(attributes)
     broken = _not_utf8(data, found, end, np.flatnonzero(found.dubious & found.regular))
     tags = _unwrapped(data, start, end, found)
     odd = ~found.regular
@@ -238,7 +250,7 @@ def read_pair(encoded: bytes) -> tuple[str, TagValue, bool]:
     protobuf refuses nesting beyond 100 messages, that is arrays of arrays 49 deep: so far recursion goes.
     """
     try:
-        if len(encoded) > STRUCTURE_BYTES_MAX and _is_structure(encoded):
+        if is_kept_whole(encoded):
             return MALFORMED_KEY, encoded, False
         message = shallow.KeyValue.FromString(encoded)
     except DecodeError:
@@ -248,8 +260,10 @@ def read_pair(encoded: bytes) -> tuple[str, TagValue, bool]:
     return key, _value(message.value, broken), bool(broken)
 
 
-def _is_structure(encoded: bytes) -> bool:
-    """Whether the value is an array or a map."""
+def is_kept_whole(encoded: bytes) -> bool:
+    """Whether the value is an array or a map too large to be taken apart. Raises DecodeError for what is no KeyValue."""
+    if len(encoded) <= STRUCTURE_BYTES_MAX:
+        return False
     value = b"".join(shallow.Outline.FromString(encoded).value)
     structure = shallow.Structure.FromString(value)
     return bool(structure.array_value or structure.kvlist_value)

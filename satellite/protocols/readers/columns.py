@@ -9,8 +9,9 @@ many messages it may hold (`hold_more`). Both begin with bytes that there must b
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Container, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from itertools import chain, pairwise
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from google.protobuf.message import DecodeError, Message
 
 from satellite.errors import BadReport, TooLarge
 from satellite.model.tags import layout
-from satellite.protocols.readers.json_document import REPLACED, TOO_BROKEN, broken_max
+from satellite.protocols.readers.json_document import TOO_BROKEN, broken_max, broken_places
 
 GROUP_STACK_BYTES = 128
 """What a group within a group takes of the stack, rounded up (70 measured on x86-64); of the body it takes at least one
@@ -130,52 +131,80 @@ def hold_more(
     )
 
 
-DIFFERENT_FREE, DIFFERENT_BYTES_MIN = 2**16, 24
-"""A body may hold so many different tags, and one more for each 24 bytes: each takes about 200 in memory while it is read, one that is
+DIFFERENT_FREE, DIFFERENT_BYTES_MIN = 2**16, 56
+"""A body may hold so many different tags, and one more for each 56 bytes: each takes about 200 in memory while it is read, one that is
 repeated takes 10. Ours."""
+
+ODD_FREE, ODD_BYTES_MIN = 2**15, 96
+"""The same of tags that are no plain value in the usual form, each of which becomes an object: 600 in memory. Ours."""
 
 MOMENTS_FREE, MOMENT_BYTES_MIN = 2**15, 56
 """The same of logs, events and links, whether different or not: each takes 400. Ours."""
 
 
-def are_too_different(values: pa.BinaryArray, size_bytes: int) -> bool:
-    """Whether more of the tags of bodies of this size are different than those can have a use for."""
-    limit = DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
-    return len(values) > limit and len(values.unique()) > limit
+def are_too_different(
+    values: pa.BinaryArray, size_bytes: int, odd: Callable[[pa.BinaryArray], int] = lambda _: 0
+) -> bool:
+    """Whether more of the tags of bodies of this size are different, or odd, than those can have a use for.
+
+    `odd` says how many of different tags are.
+    """
+    limit, odd_limit = (
+        free + size_bytes // bytes_each
+        for free, bytes_each in ((DIFFERENT_FREE, DIFFERENT_BYTES_MIN), (ODD_FREE, ODD_BYTES_MIN))
+    )
+    if len(values) <= odd_limit:
+        return False
+    different = values[:0]
+    for first in range(0, len(values), limit + 1):  # in steps: a table of all might take more than is allowed
+        part = values[first : first + limit + 1].unique()
+        different = pa.concat_arrays([different, part]).unique() if len(different) else part
+        if len(different) > limit:
+            return True
+    return len(different) > odd_limit and odd(different) > odd_limit
 
 
 BROKEN_UNCOUNTED_BYTES = 2**20
-"""Bodies of so many bytes together may hold whatever is no UTF-8: at worst they take 20 MiB. Ours."""
+"""Bodies of so many bytes together may hold whatever is no UTF-8: at worst they take 30 MiB. Ours."""
+
+_PART_BYTES = 2**20
+"""Looked at together: as texts they take four times that."""
 
 
-def check_broken(
-    values: pa.BinaryArray, size_bytes: int, is_text: Callable[[bytes], bool] = lambda _: True
-) -> None:
-    """Make sure that no more of the tags of bodies of this size is no UTF-8 than `broken_max` allows. Raises TooLarge.
+class TextColumn(NamedTuple):
+    """Where texts are in columns."""
 
-    Args:
-        values: the tags as they came.
-        size_bytes: of the bodies.
-        is_text: of a tag, unless all are; asked only where very many bytes are no UTF-8.
-    """
-    if size_bytes <= BROKEN_UNCOUNTED_BYTES or not len(values):
+    values: pa.BinaryArray
+    texts: Callable[[bytes], Iterable[bytes]] = lambda value: (value,)
+    """Those of a value; what else is in it may be any bytes. Asked only where very many are no UTF-8."""
+
+
+def check_broken(size_bytes: int, columns: Sequence[TextColumn]) -> None:
+    """Make sure that no more of the texts in bodies of this size is no UTF-8 than `broken_max` allows. Raises TooLarge."""
+    if size_bytes <= BROKEN_UNCOUNTED_BYTES:
         return
     most = broken_max(size_bytes)
-    start, end, data = layout(values)
-    sent = data[start[0] : end[-1]]
+    sent = [data for values, _ in columns for data in _data_of(values)]
     # At a stroke first, which takes for broken what else stands between the texts, but no text that is sound.
     if (
-        np.count_nonzero(sent & 0x80) <= most
-        or sent.tobytes().decode("utf-8", "replace").count(REPLACED) <= most
+        sum(int(np.count_nonzero(data & 0x80)) for data in sent) <= most
+        or sum(broken_places(data.tobytes()) for data in sent) <= most
     ):
         return
     found = 0
-    for value in values:
-        tag = value.as_py()
-        if is_text(tag):
-            found += tag.decode("utf-8", "replace").count(REPLACED)
+    for values, texts in columns:
+        for value in values:
+            found += sum(map(broken_places, texts(value.as_py())))
             if found > most:
                 raise TooLarge(TOO_BROKEN)
+
+
+def _data_of(values: pa.BinaryArray) -> Iterator[npt.NDArray[np.uint8]]:
+    """The bytes of all values in a row, in parts."""
+    start, end, data = layout(values)
+    if len(start):
+        for first in range(start[0], end[-1], _PART_BYTES):
+            yield data[first : min(first + _PART_BYTES, end[-1])]
 
 
 PART_BYTES = 2**16
@@ -184,21 +213,24 @@ FIELDS_MAX = 2**12
 becomes an object. Ours."""
 
 
-def is_crowded(part: bytes) -> bool:
-    """Whether a message is better not read as an object: it is large and consists of very many fields."""
+def is_crowded(part: bytes, nested: Container[int] = ()) -> bool:
+    """Whether a message, with those of the `nested` fields in it, is better not read as an object: it is large and consists of very many fields."""
     if len(part) <= PART_BYTES:
         return False
-    fields = messages_in(part, (0, len(part)), range(1, 2**29))
+    whole, every = (0, len(part)), range(1, 2**29)
+    within = (messages_in(part, one, every) for one in messages_in(part, whole, nested))
+    fields = chain(messages_in(part, whole, every), chain.from_iterable(within))
     return any(seen >= FIELDS_MAX for seen, _ in enumerate(fields))
 
 
-def crowded_values(parts: pa.BinaryArray) -> bool:
+def crowded_values(parts: pa.BinaryArray, nested: Container[int] = ()) -> bool:
     """The same of all of them."""
     data = parts.buffers()[2]
     if data is None or data.size <= PART_BYTES:
         return False
     start, end, _ = layout(parts)
-    return any(is_crowded(parts[i].as_py()) for i in np.flatnonzero(end - start > PART_BYTES).tolist())
+    large = np.flatnonzero(end - start > PART_BYTES).tolist()
+    return any(is_crowded(parts[i].as_py(), nested) for i in large)
 
 
 def lengths_of(lists: pa.ListArray) -> npt.NDArray[np.int64]:

@@ -122,6 +122,7 @@ def clean_text(text: str) -> str:
 
 
 REPLACED = "\ufffd"
+_REPLACED_BYTES = REPLACED.encode()
 BROKEN_FREE, BROKEN_SHARE = 2**17, 8
 """So many places of a body may be no UTF-8, and one more for each so many bytes: each takes three times its byte, several times over. Ours."""
 TOO_BROKEN = "more of it is no UTF-8 than a report of this size may hold"
@@ -130,6 +131,13 @@ TOO_BROKEN = "more of it is no UTF-8 than a report of this size may hold"
 def broken_max(size_bytes: int) -> int:
     """How many places of a body may be no UTF-8."""
     return BROKEN_FREE + size_bytes // BROKEN_SHARE
+
+
+def broken_places(text: bytes) -> int:
+    """How many of a text are no UTF-8: so many times U+FFFD is put in."""
+    if text.isascii():
+        return 0
+    return text.decode("utf-8", "replace").count(REPLACED) - text.count(_REPLACED_BYTES)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
