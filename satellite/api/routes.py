@@ -16,6 +16,7 @@ import msgspec
 from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
@@ -83,7 +84,10 @@ class Endpoint:
                 found[name] = kind.validate_python(request.path_params[name])
             name = "query"
             if asked is not None:
-                found["asked"] = asked.model_validate(dict(request.query_params))
+                given = dict(request.query_params)
+                if len(given) < len(request.query_params.multi_items()):
+                    raise _given_twice(request.query_params)
+                found["asked"] = asked.model_validate(given)
         except ValidationError as error:
             raise _refusal(error.errors()[0], name, {} if asked is None else asked.model_fields) from None
         return found
@@ -96,6 +100,16 @@ class Endpoint:
         asked = kinds.pop("asked", None)
         takes_request = kinds.pop("request", None) is not None
         return {name: TypeAdapter(kind) for name, kind in kinds.items()}, asked, takes_request
+
+
+def _given_twice(given: QueryParams) -> BadRequest:
+    names = [name for name, _ in given.multi_items()]
+    name = next(name for name in names if names.count(name) > 1)
+    return BadRequest(
+        f"{name} is given more than once",
+        hint="give it once; terms of a query are joined by AND",
+        parameter=name,
+    )
 
 
 def _refusal(problem: ErrorDetails, name: str, fields: Mapping[str, FieldInfo]) -> BadRequest:

@@ -137,6 +137,8 @@ _NEXT = re.compile(rf"[{QUOTES}][^{QUOTES}]*+[{QUOTES}]?|[=!<>~|&]+|[^\s(),{QUOT
 _COMPARED = re.compile(
     rf"(?:[{QUOTES}](?P<quoted>[^{QUOTES}]*)[{QUOTES}]|(?P<bare>[^\s(),=!<>~{QUOTES}]+))\s*(?P<sign>[=!<>~]+)"
 )
+_KEY_AND_VALUE = re.compile(rf"(-?)(?!tag:)([\w.][\w./-]*):([^\s(),={QUOTES}]+)")
+"""A text that is one chip of a key that no chip has."""
 _PATTERNS = frozenset({"LIKE", "ILIKE", "CONTAINS", "STARTSWITH", "REGEX", "REGEXP", "MATCHES", "RLIKE"})
 
 
@@ -157,6 +159,10 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
         return complaint(text, at, "an empty value list", _EMPTY)
     what = f"expected {_listed(expected)}, found {shown(found) if found else 'the end'}"
     hint = _hint(found, expected)
+    if (chip := _KEY_AND_VALUE.fullmatch(text.strip())) is not None:
+        negated, key, value = chip.groups()
+        field = FIELDS.get(key) or field_named(key)
+        hint = f"write {negated}{field.value}:{value}" if field else f"write {negated}tag:{key}={value}"
     if is_trace_id(text):
         hint = f"the spans of a trace are {Field.TRACE_ID.value} IN ({quoted(text.strip())})"
     return complaint(text, at, what, hint)
@@ -198,11 +204,11 @@ def _hint(found: str, expected: AbstractSet[str]) -> str | None:
             return _OR
         case "AND" | "&&" if "FIELD" in expected:
             return _CHIPS
-        case word if word in _PATTERNS and expected >= {"IN", "NOT"}:
+        case word if "REGEXP" in expected or (word in _PATTERNS and "MATCHES" in expected):
             return _PATTERN
         case "NOT" if "KEY" in expected:
             return _NEGATED
-        case _ if expected >= {"IN", "NOT"}:
+        case _ if expected >= {"IN", "MATCHES"}:
             return _TERM
         case _ if found not in {"", ")"} and "_AND" in expected:
             return _TERMS

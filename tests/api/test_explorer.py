@@ -316,6 +316,12 @@ def test_expect_in_vain(api: Api) -> None:
     assert (error["count"], error["explanation"]) == (2, None)
 
 
+def test_a_parameter_that_is_given_twice_is_refused(api: Api) -> None:
+    twice = [("query", "service:a"), ("limit", "3"), ("query", "operation:b")]
+    error = api.refusal("GET", f"{PROJECT}/spans", 400, params=twice)
+    assert (error["message"], error["parameter"]) == ("query is given more than once", "query")
+
+
 def test_an_unknown_parameter_is_told_those_that_there_are(api: Api) -> None:
     error = api.refusal("GET", f"{PROJECT}/traces", 400, params={"oder": "start"})
     assert (error["message"], error["parameter"]) == ("there is no parameter oder", "oder")
