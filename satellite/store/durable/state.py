@@ -55,7 +55,7 @@ class State:
         """Open or make the file; None: in memory.
 
         Raises:
-            BadDataDirectory: the file is of a newer satellite.
+            BadDataDirectory: the file is of a newer satellite, or the disk does not take it now.
             sqlite3.DatabaseError: it is damaged.
         """
         self._lock = threading.Lock()
@@ -64,11 +64,21 @@ class State:
         self._wake = threading.Condition()
         self._closed = False
         self._writer: threading.Thread | None = None
+        self.damage: list[Damage] = []
+        """Values that could not be read; they are left out."""
+        try:
+            self._open(path)
+        except (
+            sqlite3.OperationalError
+        ) as error:  # of the disk: what is wrong with the file is another DatabaseError
+            raise BadDataDirectory(
+                f"{path} cannot be opened: {error}", hint="it must be writable, on a disk with room"
+            ) from error
+
+    def _open(self, path: Path | None) -> None:
         self._connection = sqlite3.connect(
             path or ":memory:", check_same_thread=False, isolation_level=None, timeout=10
         )
-        self.damage: list[Damage] = []
-        """Values that could not be read; they are left out."""
         try:
             (version,) = self._connection.execute("PRAGMA user_version").fetchone()
             if version > VERSION:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from satellite.errors import StoreFailed
+from satellite.settings import Settings
+from satellite.storage import open_recall
 from satellite.store.durable import directory, manifest
 from satellite.store.durable.directory import BadDataDirectory, Directory
 from satellite.store.durable.manifest import FileEntry, Manifest, ProjectEntry, Unreadable
@@ -136,6 +139,21 @@ def test_state_of_a_newer_satellite_is_refused(tmp_path: Path) -> None:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(BadDataDirectory, match="has format 99"):
         State(path)
+
+
+def test_state_that_the_disk_does_not_take_is_no_damage(tmp_path: Path) -> None:
+    mine = Directory(tmp_path / "data")
+    with closing(State(mine.state)) as state:
+        state.write("stream", "p", {"a": b"1"})
+    mine.close()
+    beside = mine.state.with_name("state.sqlite-wal")
+    beside.mkdir()  # as little to be opened as on a full disk
+    with pytest.raises(BadDataDirectory, match="cannot be opened"):
+        open_recall(Settings(data_dir=mine.path), time.monotonic)
+    beside.rmdir()
+    assert not any(mine.damaged.iterdir())
+    with closing(State(mine.state)) as state:
+        assert state.read("stream", "p") == {"a": b"1"}
 
 
 def test_state_that_cannot_be_written(tmp_path: Path) -> None:
