@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import logging
 import queue
+import re
 import secrets
 import warnings
 from collections.abc import Callable, Iterator
@@ -338,7 +339,7 @@ def _of_the_folder(folder: Path) -> str:
 
 
 def _of_the_network(error: BaseException) -> str:
-    """What the operating system said, without the address, which may be long."""
+    """What the operating system said, without the address, which may be long; or that somebody else answers."""
     seen: BaseException | None = error
     found = ""
     while seen is not None:
@@ -346,4 +347,7 @@ def _of_the_network(error: BaseException) -> str:
             found = seen.strerror
         following = seen.__cause__ or seen.__context__ or getattr(seen, "reason", None)
         seen = following if isinstance(following, BaseException) else None
-    return found or type(error.__cause__ or error).__name__
+    if not found and error.__cause__ is None:
+        status = re.search(r"HTTP status (\d+)", str(error))
+        return f"what answers there is not ClickHouse{f' (HTTP {status[1]})' if status else ''}"
+    return found or type(error.__cause__).__name__

@@ -8,15 +8,18 @@ from typing import NamedTuple
 from satellite.model.ids import hashed
 from satellite.model.spans import Marks, Status
 from satellite.model.tag import encode_tag, key_prefix
-from satellite.query.plan import Field, Plan, Term
+from satellite.query.plan import LOG_PREFIX, Field, Plan, Term
 from satellite.store.clickhouse.columns import entry
 from satellite.store.clickhouse.literal import text, texts
 from satellite.store.recall.terms import FULL_TRACE_TAGS
 
 IS_ERROR = f"(status = {int(Status.ERROR)})"
 
-MICROSECONDS = "(intDiv(duration_ns, 1000) - (duration_ns < 0 AND duration_ns % 1000 != 0))"
-"""Rounded down, as Span.duration_us."""
+
+def microseconds(ns: str) -> str:
+    """Nanoseconds rounded down, as Span.duration_us."""
+    return f"(intDiv({ns}, 1000) - ({ns} < 0 AND {ns} % 1000 != 0))"
+
 
 _META = f"(bitAnd(marks, {int(Marks.META_EVENT)}) != 0)"
 
@@ -113,7 +116,7 @@ def _positive(project: int, term: Term) -> str:
         case Field.SPAN_ID:
             return _span_id(term)
         case Field.TRACE_ID:
-            return _trace_id(term)
+            return _trace_id(project, term)
         case Field.TAG:
             return _tag(project, term)
 
@@ -135,12 +138,12 @@ def _tag(project: int, term: Term) -> str:
             f"{_has_rare(project, term.key)} AND {rare}",
         ]
     else:
-        rare = _rare(
-            project, term.key, _has_one_of("tags", [encode_tag(term.key, one) for one in term.values])
-        )
+        said = _has_one_of("answers", [entry(term.key, one) for one in term.values])
+        tags = _has_one_of("tags", [encode_tag(term.key, one) for one in term.values])
+        rare = f"{_has_rare(project, term.key)} AND ({tags})"
         found = [
-            _has_one_of("answers", [entry(term.key, one) for one in term.values]),
-            f"(SELECT count() > 0 {rare}) AND mark GLOBAL IN (SELECT mark {rare})",
+            f"{_some(project, said)} AND ({said})",
+            f"{_some(project, rare)} AND mark GLOBAL IN (SELECT mark FROM spans WHERE project = {project} AND {rare})",
         ]
     return _any([*found, IS_ERROR] if term.asks_for_errors else found)
 
@@ -156,18 +159,21 @@ def _has_one_of(column: str, entries: list[bytes]) -> str:
     return _any(f"has({column}, {text(one)})" for one in entries)
 
 
-# Values that are in `tags` alone. Most keys have none: that is asked first, and the rest then left out before anything is read.
+# A value is among the answers or, of few spans, in `tags` alone. Which of both it is, or that there is none, is asked first: what no span has is
+# a constant then, so that the other condition stands alone and an index finds its rows, or nothing is read.
 
 
-def _rare(project: int, key: str, which: str = "1") -> str:
-    return f"FROM spans WHERE project = {project} AND has(rare_keys, {text(key)}) AND ({which})"
+def _some(project: int, condition: str) -> str:
+    """Whether any span of a project fulfils a condition."""
+    return (
+        f"(SELECT count() > 0 FROM (SELECT 1 FROM spans WHERE project = {project} AND ({condition}) LIMIT 1))"
+    )
 
 
 def _has_rare(project: int, key: str) -> str:
-    """Whether a span has a rare value of this key."""
-    return (
-        f"(SELECT count() > 0 FROM (SELECT 1 {_rare(project, key)} LIMIT 1)) AND has(rare_keys, {text(key)})"
-    )
+    """Whether a span has a rare value of this key; most keys have none, which ClickHouse remembers of each part."""
+    has = f"has(rare_keys, {text(key)})"
+    return f"{_some(project, has)} AND {has}"
 
 
 def _rare_text(tag: str, key: str) -> str:
@@ -186,7 +192,7 @@ def _span_id(term: Term) -> str:
     return f"span_id IN ({', '.join(map(str, numbers))})" if numbers else "0"
 
 
-def _trace_id(term: Term) -> str:
+def _trace_id(project: int, term: Term) -> str:
     if term.patterns:
         both = (
             f"if(trace_high = 0, {_hex('trace_low')}, concat({_hex('trace_high')}, {_hex_16('trace_low')}))"
@@ -202,7 +208,8 @@ def _trace_id(term: Term) -> str:
         prefix = key_prefix(key)
         cut = f"trim(LEADING '0' FROM lowerUTF8(substring(a, {len(prefix) + 1})))"
         said = f"startsWith(a, {text(prefix)}) AND {cut} IN ({texts(term.values)})"
-        found.append(f"has(keys, {text(key)}) AND arrayExists(a -> {said}, {own})")
+        has = f"has(keys, {text(key)})"
+        found.append(f"{_some(project, has)} AND {has} AND arrayExists(a -> {said}, {own})")
     return _any(found)
 
 
@@ -238,7 +245,9 @@ def value(project: int, key: str) -> str:
     if key == "operation":
         return "name"
     prefix = text(key_prefix(key))
-    first = f"arrayFirst(a -> startsWith(a, {prefix}), arraySlice(answers, 1, valued))"
+    # Elements of lists stand behind the value that has them; a field of logs may have no value before it.
+    answers = "arraySlice(answers, 1, valued)" if key.startswith(LOG_PREFIX) else "answers"
+    first = f"arrayFirst(a -> startsWith(a, {prefix}), {answers})"
     said = f"substring(nullIf({first}, ''), {len(key_prefix(key)) + 1})"
     rare = _rare_text(f"arrayFirst(t -> startsWith(t, {prefix}), tags)", key)
     return f"if({_has_rare(project, key)}, {rare}, {said})"

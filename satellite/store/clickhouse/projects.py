@@ -1,7 +1,7 @@
 """The projects in the tables, as one satellite knows them: how each stands, and what it decides by.
 
 A satellite with a folder of chDB is alone: it reads how all projects stand once. In a pool the commits are asked each time; a
-`Project` is made when something first comes for it, and forgotten with the seat whose marks it gave.
+`Project` is made when something first comes for it or it is looked at for twins, and forgotten with the seat whose marks it gave.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ MOST_PROJECTS = 10_000
 """As of the engine in memory."""
 
 LOOK_SECONDS = 0.1
-"""After an insert into a pool it is looked what others took at the same moment (ours)."""
+"""After an insert into a pool it is looked what others took at the same moment, and at the start at one project after another (ours)."""
 
 
 class Projects:
@@ -49,11 +49,13 @@ class Projects:
         self.holdings = Holdings(connection)
         self._window_ns, self._clock_seconds = window_ns, clock_seconds
         self.known: dict[str, Project] = {}
-        """By name; of a pool's only those to which this satellite wrote."""
+        """By name; of a pool's only those that this satellite wrote to or looked at for twins."""
         self._unsettled: dict[str, float] = {}
         """When to look whether others took the same, by name."""
         if seat is None:
             self._read()
+        else:
+            self._begin()
 
     @property
     def seat_number(self) -> int:
@@ -93,14 +95,23 @@ class Projects:
         """Begin anew with what the tables have, after something failed: with another seat, or without what was not committed."""
         if self.seat is not None:
             self.seat.take()
-            self.known = {}
+            self._begin()
         else:
             self._read()
 
     def keep_seat(self) -> None:
         """Say that we are there; with another seat nothing is known of any project."""
         if self.seat is not None and self.seat.keep():
-            self.known = {}
+            self._begin()
+
+    def _begin(self) -> None:
+        """With a new seat. What several satellites wrote to is looked at, one project after another: nobody else may know of twins there."""
+        self.known = {}
+        if self._window_ns:
+            now = self._clock_seconds()
+            shared = [one.name for one in self.standings().values() if len(one.moment.seen) > 1]
+            for place, name in enumerate(shared, 1):
+                self._unsettled.setdefault(name, now + LOOK_SECONDS * place)
 
     def _read(self) -> None:
         self.known = {one.name: self._home(one) for one in standings(self.connection, pooled=False)}

@@ -49,10 +49,10 @@ from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.orders import sorting
 from satellite.store.clickhouse.predicates import (
     IS_ERROR,
-    MICROSECONDS,
     Moment,
     bounds,
     counted,
+    microseconds,
     terms,
     value,
     where,
@@ -72,7 +72,8 @@ _A_HAIR = 1e-13
 
 _LEVELS = {name: f"{percent / 100 - _A_HAIR:.15f}" for name, percent in PERCENTILES.items()}
 
-_RANKS = f"quantilesExact({', '.join(_LEVELS.values())})({MICROSECONDS})"
+_RANKS = f"arrayMap(ns -> {microseconds('ns')}, quantilesExact({', '.join(_LEVELS.values())})(duration_ns))"
+"""Microseconds; the order is the same as in nanoseconds."""
 _PLACE = f"toUInt16(bucket * 2 + {IS_ERROR})"
 _COUNT_PLACES = f"countResample(0, {2 * (len(EDGES_US) + 1)}, 1)"
 _COUNTED = f"{_COUNT_PLACES}({_PLACE})"
@@ -303,7 +304,7 @@ class ClickHouseQuestions(ABC):
         condition = where(moment, plan)
         found = self.connection.ask(
             f"SELECT * EXCEPT places, arrayReduce('{_COUNT_PLACES}', places) AS cells FROM ("
-            f"SELECT {values}count() AS count, countIf({IS_ERROR}) AS errors, sum({MICROSECONDS}) AS sum_us,"
+            f"SELECT {values}count() AS count, countIf({IS_ERROR}) AS errors, sum({microseconds('duration_ns')}) AS sum_us,"
             f" {_RANKS} AS ranks, ranks[1] AS p50_us, ranks[2] AS p95_us, ranks[3] AS p99_us,"
             f" sum_us / count AS avg_latency_us, errors / count AS error_ratio, {_TRACES} AS traces, groupArray({_PLACE}) AS places,"
             f" bitNot(groupArraySorted({_EXEMPLARS})(bitNot(duration_ns))[-1]) AS slow_ns, count() OVER () AS total"

@@ -111,6 +111,21 @@ def test_a_version_replaced_meanwhile_is_still_on_the_pages_that_began_before(st
 # Values that hardly any span has
 
 
+def test_a_value_of_one_span_is_found_without_reading_others(store: ClickHouseStore) -> None:
+    for i in range(3):
+        spans = numbered(3_000).slice(i * 1_000, i * 1_000 + 1_000)
+        with_id = spans.slice(7, 8).with_tags({"id": f"only {i}"})
+        store.write(
+            "p", SpanBatch.concat([spans.slice(0, 7), with_id, spans.slice(8, 1_000)]), arrived_ns=NOW_NS
+        )
+    asked = tag("id", "only 1")
+    assert store.histogram("p", asked).count == 1
+    statement = statement_of(lambda questions: questions.histogram("p", asked))
+    explained = store.connection.ask(f"EXPLAIN indexes = 1 {statement}")["explain"].to_pylist()
+    read = [line.split()[-1] for line in map(bytes.decode, explained) if "Granules:" in line]
+    assert read[0] == "1", "\n".join(map(bytes.decode, explained))
+
+
 def test_a_rare_value_is_kept_once_and_found_in_every_way(store: ClickHouseStore) -> None:
     texts = ["x" * length for length in (0, 1, 127, 128, 16_383, 16_384)]
     spans = numbered(200)

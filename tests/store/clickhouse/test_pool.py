@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from typer.testing import CliRunner
@@ -204,6 +205,19 @@ def test_twins_are_found_though_all_satellites_took_other_seats(
         assert fates(store.write("p", numbered(20), arrived_ns=NOW_NS)) == (0, 20, 0, 0)
 
 
+def test_twins_that_nobody_knows_of_are_found_by_who_starts(
+    clickhouse: ClickHouse,
+    twins: tuple[ClickHouseStore, ClickHouseStore],
+    monkeypatch: pytest.MonkeyPatch,
+    a_minute_later: Callable[[], None],
+) -> None:
+    monkeypatch.setattr(projects, "LOOK_SECONDS", 0.0)
+    a_minute_later()
+    with closing(joined(clickhouse)) as third:  # nothing comes to it
+        third._errand(third._tend)
+        assert_each_once(third)
+
+
 def test_who_never_rests_keeps_his_seat(clickhouse: ClickHouse) -> None:
     with closing(joined(clickhouse)) as store:
         seat = store._projects.seat
@@ -301,6 +315,33 @@ def test_a_server_that_does_not_take_us(
         ClickHouseStore(Connection(Server.of(url.format(port=clickhouse.port))), clock_seconds=time.monotonic)
     assert "wr0ng" not in str(refusal.value)
     assert "secret" not in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [(502, b"Bad Gateway", r"not ClickHouse \(HTTP 502\)"), (200, b"<html>", "not ClickHouse")],
+)
+def test_something_else_that_answers_is_called_so(packages: str, status: int, body: bytes, said: str) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing is said."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            with pytest.raises(BadDataDirectory, match=said):
+                Connection(Server.of(f"http://writer:secret@127.0.0.1:{server.server_port}/satellite"))
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def test_tables_that_were_changed_are_found(clickhouse: ClickHouse) -> None:
