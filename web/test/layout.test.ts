@@ -4,7 +4,7 @@ import { layout } from "../src/charts/layers.ts";
 import { entry } from "../src/entry.ts";
 import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, toldApart, type Row } from "../src/pages/trace/rows.ts";
 import { merged } from "../src/pages/trace/tree.ts";
-import { added, predicate, term, termsOf } from "../src/query/terms.ts";
+import { absent, added, failed, narrowed, predicate, term, termsOf } from "../src/query/terms.ts";
 import { latencies, pairs, typed } from "../src/query/typed.ts";
 
 describe("the latency axis", () => {
@@ -117,6 +117,15 @@ describe("terms", () => {
     expect(termsOf(predicate(terms))).toEqual(terms);
     expect(termsOf("")).toEqual([]);
     expect([termsOf("service in (a)"), termsOf('service IN ("a") OR x')]).toEqual([null, null]);
+  });
+  test("are added to a query that has the key, which stays one that can be asked", () => {
+    expect(narrowed("", term("k", "a"))).toBe('"k" IN ("a")');
+    expect(narrowed('service IN ("s") AND "k" IN ("a")', term("k", "b"))).toBe('service IN ("s") AND "k" IN ("a", "b")');
+    expect(narrowed('"k" IN ("a")', term("k", "a", true))).toBe('"k" NOT IN ("a")');
+  });
+  test("with errors only are one of that key", () => {
+    expect(["", '"k" IN ("a")', '"error" IN ("true", "x")', '"error" NOT IN ("x")'].map(failed)).toEqual(['"error" IN ("true")', '"k" IN ("a") AND "error" IN ("true")', '"error" IN ("true")', '"error" IN ("true")']);
+    for (const other of ['"error" IN ("false")', '"error" NOT IN ("true")', predicate([absent("error")])]) expect(failed(other)).toBe('"error" MATCHES REGEXP ("[^\\\\s\\\\S]")');
   });
   test("the new one stands when both cannot", () => expect(predicate(added([term("k", "a")], term("k", "a", true)))).toBe('"k" NOT IN ("a")'));
   test.each([

@@ -59,6 +59,22 @@ export function added(terms: readonly Term[], more: Term): readonly Term[] {
   return [...terms, more];
 }
 
+/** A query as the satellite writes it, with one more value; a key has one term in it. */
+export function narrowed(query: string, more: Term): string {
+  const terms = termsOf(query);
+  return terms ? predicate(added(terms, more)) : predicate([more]);
+}
+
+/** Of what a filter leaves those with errors; none, when it wants another value of that very key. */
+export function failed(filter: string): string {
+  const [error, terms] = [term("error", "true"), termsOf(filter)];
+  if (!terms) return `${filter} AND ${termText(error)}`;
+  const own = terms.find((one) => one.key === error.key);
+  if (!own) return predicate([...terms, error]);
+  const some = own.regexp ? !own.negated : own.values.includes("true") !== own.negated;
+  return predicate(terms.map((one) => (one !== own ? one : some ? error : { ...error, regexp: true, values: ["[^\\s\\S]"] })));
+}
+
 /** How a chip reads aloud. */
 export const spoken = (one: Term): string => `${one.key} ${operatorWords(one) || "is"} ${one.values.join(" or ")}`;
 

@@ -7,7 +7,7 @@ import { bucketOf, edgeUs, type Range } from "../../charts/latency.ts";
 import { rememberQuery } from "../../query/history.ts";
 import { rememberLast } from "../../query/last.ts";
 import { read, type Query } from "../../query/read.ts";
-import { absent, added, isBuiltIn, predicate, quoted, term, type Term } from "../../query/terms.ts";
+import { absent, added, failed, isBuiltIn, predicate, quoted, term, type Term } from "../../query/terms.ts";
 import { WINDOWS } from "../../query/windows.ts";
 import { router } from "../../router.svelte.ts";
 import { session } from "../../session.svelte.ts";
@@ -227,7 +227,7 @@ export class ExplorerState {
   readonly table: (Asked & { readonly filter?: string; readonly whole?: boolean }) | null = $derived.by(() => {
     const ranged = this.ranged;
     if (!ranged) return null;
-    const filter = [this.filter, this.onlyErrors ? predicate([term("error", "true")]) : ""].filter(Boolean).join(" AND ");
+    const filter = this.onlyErrors ? failed(this.filter) : this.filter;
     return { ...ranged, ...(filter ? { filter } : {}), ...(this.whole ? { whole: true } : {}) };
   });
   /** How many spans are in the range, by the histogram's buckets. */
