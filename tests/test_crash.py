@@ -97,10 +97,10 @@ def test_kill_9_under_load(tmp_path: Path) -> None:
     again: dict[int, list[int]] = {}
     following = {number: number * 10_000_000 for number in range(SENDERS)}
     marks = dict.fromkeys(PROJECTS, 0)
-    for _ in range(ROUNDS):
+    for turn in range(ROUNDS):
         with Process(data_dir=tmp_path / "data") as satellite:
             assert not [line for line in satellite.log if line["event"] == "data.damaged"]
-            check(satellite, acknowledged, marks)
+            check(satellite, acknowledged, marks, read_all=turn % 5 == 1)
             senders = {
                 number: Sender(
                     satellite.url("http_plain_port"),
@@ -123,21 +123,26 @@ def test_kill_9_under_load(tmp_path: Path) -> None:
     assert sum(map(len, acknowledged.values())) > ROUNDS
 
 
-def check(satellite: Process, acknowledged: dict[str, set[int]], marks: dict[str, int]) -> None:
-    """Everything acknowledged is there, once, and the books are right."""
+def check(
+    satellite: Process, acknowledged: dict[str, set[int]], marks: dict[str, int], *, read_all: bool = True
+) -> None:
+    """Everything acknowledged is there, once, and the books are right; what is gone stays gone, so that not each round must read all."""
     url = satellite.url("explorer_port")
     with Client(url) as client:
         found = {one["project"]: one for one in client.projects()}
     for project, numbers in acknowledged.items():
         if not numbers:
             continue
+        mark, ledger = found[project]["mark"], found[project]["ledger"]
+        assert mark >= marks[project]
+        marks[project] = mark
+        assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
+        assert ledger["stored"] >= SPANS * len(numbers)
+        if not read_all:
+            continue
         held = _held(url, project)
         missing = [number for number in numbers if held[number] < SPANS]
         doubled = [number for number, spans in held.items() if spans > SPANS]
         assert not missing, f"acknowledged and gone in {project}: {missing[:5]}"
         assert not doubled, f"doubled in {project}: {doubled[:5]}"
-        mark, ledger = found[project]["mark"], found[project]["ledger"]
-        assert mark >= marks[project]
-        marks[project] = mark
-        assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
         assert ledger["stored"] == sum(held.values())

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import math
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mock_lightstep_satellite import calls
 from mock_lightstep_satellite.async_client import AsyncClient
 from mock_lightstep_satellite.calls import Count, count_range
 from mock_lightstep_satellite.client import Client, Project
@@ -53,6 +55,22 @@ def client(served: Served) -> Iterator[Client]:
 @pytest.fixture
 def project(client: Client) -> Project:
     return client.project("p")
+
+
+@pytest.mark.parametrize("kind", [Client, AsyncClient])
+def test_who_asks_this_machine_in_plain_text_reads_no_authorities(
+    served: Served, kind: type[Client | AsyncClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes longer than most questions, and `async_spans` has a client for each."""
+    read = ssl.SSLContext.load_verify_locations
+    monkeypatch.setattr(
+        ssl.SSLContext, "load_verify_locations", lambda *_, **__: pytest.fail("they were read")
+    )
+    for url in (served.url, served.url.replace("127.0.0.1", "localhost")):
+        kind(url)
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", read)
+    context = calls.options("http://satellite.example:8000", None).get("verify", True)
+    assert context is True  # a proxy may be in between
 
 
 def test_projects(client: Client) -> None:

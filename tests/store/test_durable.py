@@ -183,15 +183,15 @@ def test_a_drop_lasts_and_the_name_starts_anew(tmp_path: Path) -> None:
 def test_spans_beyond_the_memory_s_budget_are_in_files_and_answer_alike(tmp_path: Path) -> None:
     with (
         closing(RecallStore(segment_spans=50)) as expected,
-        closing(opened(tmp_path, segment_spans=50, bytes_per_project=100_000)) as store,
+        closing(opened(tmp_path, segment_spans=50, bytes_per_project=50_000)) as store,
     ):
-        for i in range(40):
+        for i in range(20):
             for each in (expected, store):
                 each.write("p", some(30, 1 + 30 * i), arrived_ns=NOW_NS + i)
         store.settle()
         found = stats(store)
-        assert found.spans == 1200
-        assert found.bytes <= 100_000 < found.disk_bytes
+        assert found.spans == 600
+        assert found.bytes <= 50_000 < found.disk_bytes
         assert answers(store, "p", ALL) == answers(expected, "p", ALL)
 
 

@@ -50,7 +50,6 @@ PAGES = {
     "status": "status",
 }
 LOOKS: dict[str, dict[str, Any]] = {
-    "light": {},
     "dark": {"color_scheme": "dark"},
     "390": {"viewport": {"width": 390, "height": 844}},
 }
@@ -65,6 +64,12 @@ def test_a_page(open_page: Callable[..., Page], name: str, look: str) -> None:
     picture(page, f"{name}-{look}")
     page.wait_for_function(FITS)
     serious(page)
+    if look == "dark":  # and light, when the system turns so
+        page.emulate_media(color_scheme="light")
+        expect(page.get_by_role("button", name="Use the dark theme")).to_be_visible()
+        settled(page)
+        picture(page, f"{name}-light")
+        serious(page)
 
 
 def test_menus_and_sheets_too(open_page: Callable[..., Page]) -> None:
