@@ -52,7 +52,7 @@ def served() -> Iterator[Satellite]:
         yield satellite
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # and no longer: its event loop would be in the way of other tests
 def browser() -> Iterator[Browser]:
     executable = installed_browser()
     with sync_playwright() as playwright:
