@@ -77,7 +77,7 @@ def histogram(
         if format_ is Format.JSON:
             write_json(found)
         elif not found["count"]:
-            explained(asked, query)
+            explained(asked, query, since)
         else:
             _draw(found)
 
@@ -127,7 +127,7 @@ def groups(
             write_json({"groups": found})
             return
         if not found:
-            explained(asked, query)
+            explained(asked, query, since)
             return
     keys = [key.strip() for key in by.split(",")]
     table = Table((*keys, "spans>", "errors>", "average>", "p50>", "p95>", "p99>"))
@@ -176,7 +176,7 @@ def correlations(
             write_json(found)
             return
         if not found["traces"]:
-            explained(asked, query)
+            explained(asked, query, since)
             return
     if found["reason"]:
         remark(f"no contrast: {found['in_traces']} traces are inside, {found['out_traces']} are not")
@@ -233,7 +233,7 @@ def diagram(
             sys.stdout.write(text)
             return
         if not found["nodes"]:
-            explained(asked, query)
+            explained(asked, query, since)
             return
     _show_diagram(found)
 

@@ -115,7 +115,7 @@ def spans(
             oldest_us=oldest_us(since),
         )
         if not found and format_ is SpanFormat.TABLE:
-            explained(asked, query)
+            explained(asked, query, since)
             return
     _show_spans(found, Format(format_), rows=limit)
     if len(found) == limit and format_ is SpanFormat.TABLE:
@@ -243,9 +243,9 @@ def write_json(answer: Any) -> None:
     sys.stdout.flush()
 
 
-def explained(asked: Project, query: str) -> None:
+def explained(asked: Project, query: str, since: str | None) -> None:
     """Say why nothing matches."""
-    for line in asked.explain(canonical(asked, query))["lines"]:
+    for line in asked.explain(canonical(asked, query), oldest_us=oldest_us(since))["lines"]:
         remark(line)
 
 

@@ -52,6 +52,12 @@ def test_histogram() -> None:
     assert "12 spans, 0 errors; p50 10.3 ms, p95 905.3 ms" in run("histogram", bookinfo.Q2.text).stderr
 
 
+@pytest.mark.parametrize("command", ["spans", "histogram", "groups service", "correlations", "diagram"])
+def test_nothing_within_the_last_minutes_is_told_as_that(command: str) -> None:
+    said = run(*command.split(), "--since", "5m").stderr
+    assert said == "88 spans are held, but none within these bounds of time and latency\n"
+
+
 def test_groups() -> None:
     head, *rows = fields(run("groups", "istio.canonical_revision", bookinfo.Q1.text, "--whole"))
     assert head[:3] == ["istio.canonical_revision", "spans", "errors"]
