@@ -112,6 +112,21 @@ def test_a_shared_snapshot_survives_eviction(served: Satellite, open_page: Open)
     colleague.get_by_role("button", name="Export", exact=True).click()
     file = colleague.get_by_role("menuitem", name="OTLP JSON")
     expect(file).to_have_attribute("href", re.compile("snapshot="))  # not what is held meanwhile
+    colleague.keyboard.press("Escape")
+    rows_of(colleague).first.click()
+    expect(colleague.get_by_role("treegrid")).to_be_visible()
+
+
+def test_traces_are_listed_one_row_each(open_page: Open) -> None:
+    page = open_page("/fixture/explorer?query=" + quote('service IN ("ratings.default")'))
+    page.get_by_role("tab", name="Traces").click()
+    traces = rows_of(page, "Traces")
+    expect(traces).to_have_count(8)
+    page.get_by_role("columnheader", name="Duration").get_by_role("button").click()
+    expect(page.get_by_role("columnheader", name="Duration")).to_have_attribute("aria-sort", "descending")
+    expect(traces.first).to_contain_text("913")
+    page.get_by_role("link").filter(has_text="productpage.default.svc").first.click()
+    expect(page).to_have_url(re.compile("/fixture/trace/00000000b00c000b"))
 
 
 def test_istios_own_story(served: Satellite, open_page: Open) -> None:

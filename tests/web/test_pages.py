@@ -38,6 +38,7 @@ PAGES = {
     "groups": f"explorer?{QUERY}&group_by=operation&whole=1",
     "diagram": f"explorer?{QUERY}&tab=diagram&node=ratings.default",
     "over-time": "explorer?tab=time",
+    "traces": "explorer?tab=traces",
     "empty": "explorer?query=service%20IN%20(%22nobody%22)",
     "trace": TRACE,
     "trace-folded": f"{TRACE}&pairs=folded",

@@ -12,7 +12,7 @@ import { WINDOWS } from "../../query/windows.ts";
 import { router } from "../../router.svelte.ts";
 import { session } from "../../session.svelte.ts";
 
-const TABS = ["analysis", "diagram", "time", "correlations"] as const;
+const TABS = ["analysis", "traces", "diagram", "time", "correlations"] as const;
 export type Tab = (typeof TABS)[number];
 export const PRESETS = ["p50", "p95", "p99", "p99.9"] as const;
 export type Preset = (typeof PRESETS)[number];
