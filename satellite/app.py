@@ -52,7 +52,7 @@ from satellite.telemetry.witness import Witness
 from satellite.upkeep import Upkeep
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from satellite.api.explorer import Api
 
 log = get_logger(__name__)
 
@@ -157,7 +157,7 @@ class App:
         """The listener of a port setting; None when it is off."""
         return next((one for one in self.listeners if one.setting == setting), None)
 
-    def _make_api(self) -> ASGIApp:
+    def _make_api(self) -> Api:
         # What the first report and the first query would wait for otherwise.
         import pyarrow.compute  # noqa: F401
 
@@ -271,6 +271,7 @@ class App:
         self._traps = Traps(self._clock_ns)
         diagnostics = self._diagnostics()
         self._api = Later(self._make_api)
+        opened.callback(self._api.close)
         self._spans = self._make_span_ports(diagnostics.notes.append)
         opened.push_async_callback(self._spans.close)
         self._spans.open()

@@ -64,6 +64,7 @@ class Api(Starlette):
         """Args: `version` of the satellite, for the description."""
         self._resources = resources
         self._version = version
+        self.close = workers.close
         for one in resources:
             one.workers = workers
         served = [endpoint.route(workers) for one in resources for endpoint in one.endpoints]

@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import Receive, Scope, Send
+
+    from satellite.api.explorer import Api
 
 
 class Later:
@@ -16,9 +18,9 @@ class Later:
     Its imports take a fifth of the start.
     """
 
-    def __init__(self, factory: Callable[[], ASGIApp]) -> None:
+    def __init__(self, factory: Callable[[], Api]) -> None:
         self._factory = factory
-        self._made: asyncio.Future[ASGIApp] = asyncio.get_running_loop().create_future()
+        self._made: asyncio.Future[Api] = asyncio.get_running_loop().create_future()
 
     async def make(self) -> None:
         """Make it, in a thread."""
@@ -28,3 +30,8 @@ class Later:
         """Answer a request."""
         application = await asyncio.shield(self._made)
         await application(scope, receive, send)
+
+    def close(self) -> None:
+        """Nobody asks it any more."""
+        if self._made.done():
+            self._made.result().close()

@@ -43,3 +43,7 @@ class Workers:
                 if not answering.cancel():
                     await asyncio.wait([awaited])
                 raise
+
+    def close(self) -> None:
+        """End the threads, each as soon as its question is answered."""
+        self._threads.shutdown(wait=False)
