@@ -63,6 +63,12 @@ class ReportIntake(Protocol):
         """Take one report; the receipt says what became of it."""
         ...
 
+    def busy_for(
+        self, protocol: WireProtocol, size_bytes: int, *, header_token: str = "", peer: str = ""
+    ) -> Overloaded | None:
+        """Why a body that is yet to be read would not be taken, as far as that is known."""
+        ...
+
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         """Count a report that this edge had to refuse before it was one."""
         ...
@@ -312,10 +318,17 @@ class ReportsApp:
 
         Raises:
             TooLarge: over the limit; before anything is read when its length was announced.
-            Overloaded: the bodies being read exceed their bound together.
+            Overloaded: the bodies being read exceed their bound together; before anything is read when a body of this length
+                would wait for too long.
         """
         if request.length > self._body_bytes_max:
             raise self._too_large()
+        if request.length:
+            busy = self._intake.busy_for(
+                request.protocol, request.length, header_token=request.token, peer=request.peer
+            )
+            if busy is not None:
+                raise busy
         loop = asyncio.get_running_loop()
         whole_until = 0.0
         while True:

@@ -196,6 +196,21 @@ class Intake:
         """Remember a report that an edge had to refuse before it was one (too large, wrong content type)."""
         self._destination.refused(protocol, error, size_bytes=size_bytes, peer=peer, project="")
 
+    def busy_for(
+        self, protocol: WireProtocol, size_bytes: int, *, header_token: str = "", peer: str = ""
+    ) -> Overloaded | None:
+        """Why a body of which only the head has come will not be let in: it would wait too long. None: it may come.
+
+        Said only where reports are refused already, so that what is not taken need not be read.
+        """
+        if not self._full:
+            return None
+        sender = self._sender(Delivery(protocol, b"", header_token, peer))
+        with self._lock:
+            queue = (self._large if size_bytes > LARGE_BYTES else self._small).queue
+            waits = queue.wait_seconds_of(sender, queue.seconds_of(protocol.name, size_bytes))
+        return _waits_too_long() if waits > WAIT_SECONDS_MAX else None
+
     def _refuse_full(self, item: Waiting, queue: Queue, *, short: bool) -> Overloaded | None:
         """Why it cannot wait here. `short`: memory is, for all that came with it, though perhaps not for it alone."""
         if not self._open:
@@ -215,10 +230,7 @@ class Intake:
             return Overloaded("too many reports are waiting; send again later", hint="retry with back-off")
         if queue.wait_seconds_of(item.sender, queue.seconds(item)) > WAIT_SECONDS_MAX:
             self._full = True
-            return Overloaded(
-                f"reports wait longer than {WAIT_SECONDS_MAX:g} s; send again later",
-                hint="retry with back-off",
-            )
+            return _waits_too_long()
         return None
 
     def _refused(self, item: Waiting, refusal: SatelliteError) -> Receipt:
@@ -295,6 +307,12 @@ class Intake:
             return
         parcel = Parcel(protocol.name, arrived_ns, [item.origin for item in items], decoded)
         self._destination.write(parcel, answer)
+
+
+def _waits_too_long() -> Overloaded:
+    return Overloaded(
+        f"reports wait longer than {WAIT_SECONDS_MAX:g} s; send again later", hint="retry with back-off"
+    )
 
 
 def _start(work: Callable[[], None], name: str) -> threading.Thread:

@@ -99,7 +99,11 @@ class Queue:
 
     def seconds(self, item: Waiting) -> float:
         """How long its decoding and writing will take, going by the latest of its protocol."""
-        return _cost(item) * self._pace.get(item.protocol.name, SECONDS_PER_BYTE)
+        return self.seconds_of(item.protocol.name, len(item.body))
+
+    def seconds_of(self, protocol: str, size_bytes: int) -> float:
+        """The same of a body of this protocol and size."""
+        return (size_bytes + REPORT_BYTES) * self._pace.get(protocol, SECONDS_PER_BYTE)
 
     @property
     def wait_seconds(self) -> float:
@@ -154,9 +158,6 @@ class Queue:
         """Items of one protocol, taken together, took so long."""
         name = items[0].protocol.name
         before = self._pace.get(name, SECONDS_PER_BYTE)
-        pace = min(seconds / max(1, sum(map(_cost, items))), before * _LEAP)
+        cost = sum(len(item.body) + REPORT_BYTES for item in items)
+        pace = min(seconds / max(1, cost), before * _LEAP)
         self._pace[name] = pace * _NEWEST + before * (1 - _NEWEST)
-
-
-def _cost(item: Waiting) -> int:
-    return len(item.body) + REPORT_BYTES

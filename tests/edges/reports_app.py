@@ -11,7 +11,7 @@ from satellite.edges.budget import ReadingBudget
 from satellite.edges.http import ReportsApp
 from satellite.edges.http1 import UNREAD
 from satellite.edges.pace import PACE, Pace
-from satellite.errors import SatelliteError
+from satellite.errors import Overloaded, SatelliteError
 from satellite.faults.book import Faults
 from satellite.intake.head import NOWHERE, Head
 from satellite.model.report import Receipt
@@ -29,6 +29,8 @@ class FakeIntake:
     """Remembers what came, answers as told."""
 
     refusal: SatelliteError | None = None
+    bytes_max: int = 10 * LIMIT
+    """Of one body, while the intake is busy."""
     came: list[tuple[bytes, str, str]] = field(default_factory=list)
     refused: list[tuple[str, SatelliteError, str]] = field(default_factory=list)
 
@@ -44,6 +46,11 @@ class FakeIntake:
     ) -> Receipt:
         self.came.append((body, header_token, peer))
         return Receipt(NOW_NS, NOW_NS + 1000, refusal=self.refusal)
+
+    def busy_for(
+        self, protocol: WireProtocol, size_bytes: int, *, header_token: str = "", peer: str = ""
+    ) -> Overloaded | None:
+        return Overloaded("busy") if size_bytes > self.bytes_max else None
 
     def refuse(self, protocol: str, error: SatelliteError, *, size_bytes: int = 0, peer: str = "") -> None:
         self.refused.append((protocol, error, peer))

@@ -97,6 +97,17 @@ class TestTooLarge:
         assert str(LIMIT) in answer.response().errors[0]
         assert "connection" not in answer.headers
 
+    def test_for_a_busy_intake_nothing_is_read(self) -> None:
+        edge = Edge(FakeIntake(bytes_max=LIMIT // 2))
+        headers = {"Content-Length": str(LIMIT // 2 + 1)}
+        answer = edge.must_ask(b"x", headers=headers)
+        assert (answer.status, edge.refusals(), edge.read) == (503, ["overloaded"], 0)
+        assert (answer.headers["retry-after"], "connection" in answer.headers) == ("1", False)
+        assert (
+            edge.must_ask(b"x", headers=headers | {"Expect": "100-continue"}).headers["connection"] == "close"
+        )
+        assert edge.must_ask(b"x" * 10, headers={"Content-Length": "10"}).status == 200
+
     def test_a_client_that_waits_for_100_is_told_that_the_connection_ends(self) -> None:
         answer = Edge().must_ask(b"x", headers={"Content-Length": str(LIMIT + 1), "Expect": "100-continue"})
         assert (answer.status, answer.headers["connection"]) == (413, "close")

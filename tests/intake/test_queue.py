@@ -151,6 +151,7 @@ def test_what_would_wait_too_long_is_refused_at_once() -> None:
         made = intake()
         first = asyncio.ensure_future(made.submit(protocol, b"1"))
         await asyncio.to_thread(entered.wait)
+        assert made.busy_for(protocol, 1000, header_token="token") is None
         item = waiting(asyncio.get_running_loop(), "", 0, protocol)
         for _ in range(60):
             made._small.queue.measured([item], WAIT_SECONDS_MAX)  # so long takes each report
@@ -162,6 +163,8 @@ def test_what_would_wait_too_long_is_refused_at_once() -> None:
         assert len(refused) == 2
         assert all(isinstance(refusal, Overloaded) for refusal in refused)
         assert not made.ready
+        assert isinstance(made.busy_for(protocol, 1000, header_token="token"), Overloaded)
+        assert made.busy_for(protocol, 0, header_token="other") is None  # whose turn comes before
         gate.set()
         await first
         assert [(await future).refusal is None for future in futures] == [True, True, False, False]

@@ -18,6 +18,7 @@ from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.protocols.otlp import texts
 from satellite.protocols.otlp.tags import count_odd
 from satellite.protocols.readers.columns import (
+    BROKEN_UNCOUNTED_BYTES,
     FREE,
     MOMENT_BYTES_MIN,
     MOMENTS_FREE,
@@ -151,9 +152,10 @@ def _crowded(columns: pa.RecordBatch, bodies: Sequence[bytes]) -> list[bool]:
     if crowded_values(heads, _ENTITIES) or any(map(crowded_values, parts)):
         raise too_many()
     size_bytes = sum(map(len, bodies))
-    if _hold_many_attributes(resource, scope, span, size_bytes):
+    if size_bytes > COUNTED_BYTES and _hold_many_attributes(resource, scope, span, size_bytes):
         raise too_many()
-    check_broken(size_bytes, _texts(columns))
+    if size_bytes > BROKEN_UNCOUNTED_BYTES:
+        check_broken(size_bytes, _texts(columns))
     messages, elements = len(resource) + len(scope) + len(span), sum(len(one.values) for one in lists)
     if messages <= FREE and elements <= FREE:
         return [False] * len(bodies)
@@ -254,7 +256,8 @@ def _within(*levels: pa.ListArray) -> np.ndarray[tuple[int], np.dtype[np.int64]]
 
 
 COUNTED_BYTES = 2**16
-"""Of so many bytes upb counts the messages in a tenth of the time; of more it would take too much memory. Ours."""
+"""Of so many bytes upb counts the messages in a tenth of the time; of more it would take too much memory. Bodies of so many bytes
+together may have what attributes they like: at worst they take 8 MiB. Ours."""
 
 
 def _hold_too_many(bodies: Sequence[bytes]) -> bool:

@@ -180,9 +180,10 @@ class TextColumn(NamedTuple):
 
 
 def check_broken(size_bytes: int, columns: Sequence[TextColumn]) -> None:
-    """Make sure that no more of the texts in bodies of this size is no UTF-8 than `broken_max` allows. Raises TooLarge."""
-    if size_bytes <= BROKEN_UNCOUNTED_BYTES:
-        return
+    """Make sure that no more of the texts in bodies of this size, over BROKEN_UNCOUNTED_BYTES, is no UTF-8 than `broken_max` allows.
+
+    Raises TooLarge.
+    """
     most = broken_max(size_bytes)
     sent = [data for values, _ in columns for data in _data_of(values)]
     # At a stroke first, which takes for broken what else stands between the texts, but no text that is sound.
