@@ -23,8 +23,8 @@ from satellite.store.recall.suggestions import log_values, shown_texts
 
 _COUNTS = f"count() AS spans, countIf({IS_ERROR}) AS errors"
 
-_ENOUGH = 4 * DISTINCT_MAX
-"""So many tags of a key have DISTINCT_MAX different texts, unless they are lists or numbers in several types."""
+_ENTRIES_MAX = 50_000
+"""Different values of all keys that are looked at together; where small inserts have many ids there are more (ours)."""
 
 
 def suggestions(
@@ -101,33 +101,66 @@ class _Asked:
         wanted = [key for key in keys if not key.startswith(LOG_PREFIX)]
         if not wanted:
             return {}
-        # Where no key is repeated, keys and tags stand beside each other.
+        said, all_said = self._said()
         found = self._connection.ask(
-            f"SELECT pair.1 AS key, groupUniqArray({_ENOUGH})(pair.2) AS tags FROM"
-            f" (SELECT arrayJoin(arrayZip(keys, tags)) AS pair FROM spans WHERE {self._condition} AND length(keys) = length(tags))"
-            f" WHERE key IN ({literal.texts(wanted)}) GROUP BY key"
+            f"SELECT DISTINCT arrayJoin(rare_keys) AS key FROM spans WHERE {self._condition}"
         )
-        tags = {row["key"].decode("utf-8", "surrogatepass"): row["tags"] for row in found.to_pylist()}
-        for key, repeated in self._of_repeated(wanted).items():
-            tags[key] = [*tags.get(key, []), *repeated]
+        rare = set(found["key"].to_pylist())
         counts = {}
-        for key, own in tags.items():
-            count = len(pc.unique(shown_texts(pa.array(own, pa.binary()), key)[0]))
-            if len(own) >= _ENOUGH and count < DISTINCT_MAX:  # lists, for example
+        for key in wanted:
+            encoded = key.encode("utf-8", "surrogatepass")
+            texts = said.get(encoded, set())
+            # Of a list each element is a value.
+            if any(text.startswith(b"[") for text in texts) or not (all_said or len(texts) >= DISTINCT_MAX):
                 count = len(pc.unique(self.values(key)["value"]))
+            else:
+                count = len(texts)
+                if encoded in rare and count < DISTINCT_MAX:
+                    count = len(texts.union(self._rare_texts(key)))
             counts[key] = min(count, DISTINCT_MAX)
         return counts
 
-    def _of_repeated(self, keys: Sequence[str]) -> dict[str, list[bytes]]:
-        """Tags of these keys on spans that repeat a key, of which the last counts."""
-        columns = ", ".join(
-            f"groupUniqArrayIf({_ENOUGH})({_last(key)}, has(keys, {literal.text(key)})) AS t{i}"
-            for i, key in enumerate(keys)
+    def _said(self) -> tuple[dict[bytes, set[bytes]], bool]:
+        """The texts of each key that are among the answers, and whether these are all, or DISTINCT_MAX at least of their key.
+
+        To read the tags would cost three times as much.
+        """
+        said: dict[bytes, set[bytes]] = {}
+        while True:
+            enough = [key for key, texts in said.items() if len(texts) >= DISTINCT_MAX]
+            prefixes = (literal.text(key_prefix(key.decode("utf-8", "surrogatepass"))) for key in enough)
+            others = " AND ".join(["1", *(f"NOT startsWith(entry, {prefix})" for prefix in prefixes)])
+            found = self._connection.ask(
+                "SELECT entry FROM (SELECT entry FROM"
+                " (SELECT arrayJoin(arraySlice(answers, 1, length(keys) - length(rare_keys))) AS entry"
+                f" FROM spans WHERE {self._condition}) WHERE {others} GROUP BY entry"
+                f" SETTINGS max_rows_to_group_by = {_ENTRIES_MAX}, group_by_overflow_mode = 'any')"
+            )
+            for entry in found["entry"].to_pylist():
+                key, text = _parted(entry)
+                said.setdefault(key, set()).add(text)
+            if found.num_rows < _ENTRIES_MAX:
+                return said, True
+            if sum(len(texts) >= DISTINCT_MAX for texts in said.values()) == len(enough):
+                return said, False
+
+    def _rare_texts(self, key: str) -> list[bytes]:
+        """Of the values of a key that are in `tags` alone, DISTINCT_MAX at most."""
+        found = self._connection.ask(
+            f"SELECT DISTINCT {_last(key)} AS tag FROM spans"
+            f" WHERE {self._condition} AND has(rare_keys, {literal.text(key)}) LIMIT {DISTINCT_MAX}"
         )
-        (row,) = self._connection.ask(
-            f"SELECT {columns} FROM spans WHERE {self._condition} AND length(keys) != length(tags)"
-        ).to_pylist()
-        return {key: row[f"t{i}"] for i, key in enumerate(keys) if row[f"t{i}"]}
+        texts: list[bytes] = shown_texts(column_of(found, "tag"), key)[0].cast(pa.binary()).to_pylist()
+        return texts
+
+
+def _parted(entry: bytes) -> tuple[bytes, bytes]:
+    """Key and text of an entry of the answers; before the key stand a byte and its length, seven bits a byte."""
+    size, start = entry[1] & 0x7F, 2
+    while entry[start - 1] & 0x80:
+        size |= (entry[start] & 0x7F) << 7 * (start - 1)
+        start += 1
+    return entry[start : start + size], entry[start + size :]
 
 
 def _last(key: str) -> str:

@@ -14,10 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from satellite.errors import StoreFailed, TookTooLong
+from satellite.model.span import TagValue
 from satellite.model.spans import SpanBatch
 from satellite.query.limit import limited
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse import columns
+from satellite.store.clickhouse import columns, suggestions
 from satellite.store.clickhouse.columns import batch_of as batch_of_rows
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.engine import ClickHouseStore
@@ -109,6 +110,35 @@ def test_a_version_replaced_meanwhile_is_still_on_the_pages_that_began_before(st
 
 
 # Values that hardly any span has
+
+
+@pytest.mark.parametrize("rare_from_spans", [1, 2**62])
+def test_values_of_keys_are_counted_wherever_they_are(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, rare_from_spans: int
+) -> None:
+    monkeypatch.setattr(columns, "RARE_FROM_SPANS", rare_from_spans)
+    spans, oracle = numbered(150), NaiveStore()
+    parts = []
+    for i in range(150):
+        tags: dict[str, TagValue] = {
+            "id": f"i{i}",
+            "few": f"f{i % 90}",
+            "some rare": "often" if i % 3 else f"r{i}",
+            "list": ["a", f"e{i % 7}"] if i % 2 else "[]",
+            "k" * 127: i % 2,
+            "k" * 128: i % 3,
+            "k" * 16_383: i % 4,
+            "k" * 16_384: i % 5,
+        }
+        parts.append(spans.slice(i, i + 1).with_tags(tags))
+    oracle.write("p", SpanBatch.concat(parts), arrived_ns=NOW_NS)
+    store.write("p", SpanBatch.concat(parts), arrived_ns=NOW_NS)
+    assert store.suggest("p", "key", ALL) == oracle.suggest("p", "key", ALL)
+    asked = tag("k" * 127, "1")
+    assert store.suggest("p", "key", asked) == oracle.suggest("p", "key", asked)
+    for entries_max in (60, 200):
+        monkeypatch.setattr(suggestions, "_ENTRIES_MAX", entries_max)
+        assert store.suggest("p", "key", ALL) == oracle.suggest("p", "key", ALL)
 
 
 def test_a_value_of_one_span_is_found_without_reading_others(store: ClickHouseStore) -> None:
