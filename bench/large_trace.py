@@ -17,8 +17,9 @@ def bring(server: Server) -> None:
     """Into a project of its own."""
     builder = SpanBuilder()
     for n in range(SPANS):
+        service = f"service {n % 12}"
         builder.add(
-            reporter=Reporter(protocol="otlp", service=f"service {n % 12}", id=1 + n % 12, attributes=()),
+            reporter=Reporter("otlp", service, 1 + n % 12, (("service.name", service),)),
             operation="import" if n == 0 else f"row {n % 40}",
             trace_low=int(TRACE_ID, 16),
             span_id=n + 1,
