@@ -89,6 +89,20 @@ def test_more_messages_than_bytes_for_them(bomb: bytes) -> None:
     assert isinstance(outcome, TooLarge)
 
 
+@pytest.mark.parametrize(
+    ("name", "numbers", "content"),
+    [
+        ("zipkin", (1,), field(10, b"") * 50_000),
+        ("jaeger", (1, 1), field(9, b"") * 50_000),
+        ("jaeger", (1, 1), field(4, b"") * 50_000),
+        ("jaeger", (1, 1, 9), field(2, b"") * 50_000),
+    ],
+)
+def test_more_of_a_span_than_bytes_for_it(name: str, numbers: tuple[int, ...], content: bytes) -> None:
+    (outcome,) = CODECS[name].protocol.decode([within(*numbers, content=content)], NOW_NS).reports
+    assert isinstance(outcome, TooLarge)
+
+
 def test_messages_that_come_before_the_bytes_for_them_are_not_counted_to_the_end() -> None:
     asked = 0
 

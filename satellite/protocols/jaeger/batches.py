@@ -5,7 +5,7 @@ Facts: the wire reference, section 8; what a span means is `jaeger_model`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -15,6 +15,7 @@ from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.pb import jaeger_pb2 as pb
 from satellite.protocols.jaeger.model import NAME, JaegerSpan, Process, SpanWriter
+from satellite.protocols.readers.columns import EVENT_BYTES_MIN, Range, hold_more, messages_in
 from satellite.protocols.readers.submessages import read_submessages
 from satellite.protocols.readers.thrift import (
     BOOL,
@@ -49,9 +50,12 @@ def decode_thrift(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 
 def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
-    batch = read_submessages(b"".join(read_submessages(body, {1})[1]), {1, 2})
+    content = b"".join(read_submessages(body, {1})[1])
+    batch = read_submessages(content, {1, 2})
     spans = batch[1]
     check_spans(len(spans), len(body))
+    if hold_more([content], EVENT_BYTES_MIN, (2, 4, 9), _references_and_logs):
+        raise TooLarge("more references, logs or fields of logs than a report of this size can hold")
     try:
         process = _process(batch[2])
     except DecodeError as error:
@@ -72,6 +76,14 @@ def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
     if malformed and malformed == len(spans):
         raise BadReport("not a PostSpansRequest: none of its spans can be read")
     return writer.report(malformed, too_large)
+
+
+def _references_and_logs(batch: bytes) -> Iterator[Range]:
+    for span in messages_in(batch, (0, len(batch)), (1,)):
+        yield from messages_in(batch, span, (4,))
+        for log in messages_in(batch, span, (9,)):
+            yield log
+            yield from messages_in(batch, log, (2,))
 
 
 def _process(parts: Iterable[bytes]) -> Process:

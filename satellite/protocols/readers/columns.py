@@ -23,6 +23,9 @@ from satellite.errors import BadReport, TooLarge
 from satellite.model.tags import layout
 from satellite.protocols.readers.json_document import TOO_BROKEN, broken_max, broken_places
 
+EVENT_BYTES_MIN = 24
+"""A body may hold one event, link or log for each 24 of its bytes (time and name of one take 20). Ours."""
+
 GROUP_STACK_BYTES = 128
 """What a group within a group takes of the stack, rounded up (70 measured on x86-64); of the body it takes at least one
 byte. Where a body may have more groups than the stack holds, upb reads it first, which gives up at 100 levels."""

@@ -13,10 +13,11 @@ from typing import Any
 import msgspec
 from google.protobuf.message import DecodeError
 
-from satellite.errors import BadReport
+from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
+from satellite.protocols.readers.columns import EVENT_BYTES_MIN, Range, hold_more, messages_in
 from satellite.protocols.readers.json_document import VALUE_BYTES_MIN, check_values
 from satellite.protocols.readers.json_parts import PART_VALUE_BYTES_MIN, read_elements
 from satellite.protocols.readers.submessages import read_submessages
@@ -150,6 +151,8 @@ def _in_camel(value: Any) -> Any:
 def _read_protobuf(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
     encoded = read_submessages(body, {1})[1]
     check_spans(len(encoded), len(body))
+    if hold_more([body], EVENT_BYTES_MIN, (10,), _annotations):
+        raise TooLarge("more annotations than a report of this size can hold")
     lost |= {"malformed": 0, "span_too_large": 0}
     for one in encoded:
         if len(one) > SPAN_BYTES_MAX:
@@ -163,6 +166,11 @@ def _read_protobuf(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
             yield span
     if lost["malformed"] and lost["malformed"] + lost["span_too_large"] == len(encoded):
         raise BadReport("not a ListOfSpans: none of its spans can be read")
+
+
+def _annotations(body: bytes) -> Iterator[Range]:
+    for span in messages_in(body, (0, len(body)), (1,)):
+        yield from messages_in(body, span, (10,))
 
 
 def _from_protobuf(span: Any) -> ZipkinSpan:
