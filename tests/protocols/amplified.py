@@ -124,6 +124,9 @@ CASES: dict[str, Callable[[], bytes]] = {
     "lightstep different tags": lambda: field(
         3, _filled(lambda i: field(6, field(1, b"k") + field(2, _text(i, 17))))
     ),
+    "lightstep baggage": lambda: field(
+        3, field(1, _filled(lambda i: field(3, field(1, _text(i)) + field(2, b"v"))))
+    ),
 }
 """By protocol and what there is too much of."""
 

@@ -50,7 +50,7 @@ _CACHED_BYTES = 4096
 """Larger reporters and tokens are read again each time, so that the cache is bounded in bytes."""
 
 MESSAGE_BYTES_MIN, ELEMENT_BYTES_MIN = 32, 8
-"""A body may hold one span or reference for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
+"""A body may hold one span, reference or entry of baggage for each 32 of its bytes (the ids and the start of one take 40, and become 250 in
 memory), and one tag or log for each 8. Ours."""
 
 _READER = ColumnReader(shallow.Report, shape=shallow.ReportShape, name="a ReportRequest")
@@ -92,6 +92,7 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
     if (
         elements > FREE + size_bytes // ELEMENT_BYTES_MIN
         or len(spans.field("logs").values) > MOMENTS_FREE + size_bytes // MOMENT_BYTES_MIN
+        or len(baggage.values) > MOMENTS_FREE + size_bytes // MESSAGE_BYTES_MIN
     ):
         raise TooLarge("more tags or logs than a report of this size can hold")
     tags = spans.field("tags").values
