@@ -201,6 +201,7 @@ class ClickHouseQuestions(ABC):
         moment = self.moment(project) or Moment(0, 0, 0, replaced=False)
         hits = self.connection.ask(
             f"SELECT trace_high, trace_low, span_id, bucket, {IS_ERROR} AS error FROM spans WHERE {where(moment, plan)}"
+            " ORDER BY mark"  # of spans with the same id the first to arrive is chosen
         )
         low, high = numbers_of(hits, "trace_low"), numbers_of(hits, "trace_high")
         stratum = strata(numbers_of(hits, "bucket"), numbers_of(hits, "error") > 0)
