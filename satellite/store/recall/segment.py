@@ -17,6 +17,7 @@ from satellite.model.spans import Marks, SpanBatch, Status, decode_names
 from satellite.model.tags import texts_of
 from satellite.store.distinct import distinct
 from satellite.store.latency import bucket_of
+from satellite.store.recall import own_pages
 from satellite.store.recall.log_fields import RowFields, row_fields
 from satellite.store.recall.satisfied import Satisfied
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
@@ -78,9 +79,12 @@ class Segment:
         batch = SpanBatch.concat([part.batch for part in parts])
         bases = np.cumsum([0, *(len(part.batch) for part in parts[:-1])])
         dead = np.concatenate([part.dead + base for part, base in zip(parts, bases, strict=True)])
-        index: TagIndex = ScanIndex(batch)
+        index: TagIndex
         if sealed:
             batch, index = PostingIndex.seal(batch)
+        else:
+            batch = own_pages.moved(batch)
+            index = ScanIndex(batch)
         first, last = parts[0], parts[-1]
         steps = None
         if last.last_mark - first.first_mark >= len(batch):

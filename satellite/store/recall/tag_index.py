@@ -17,6 +17,7 @@ from satellite.model.spans import SpanBatch
 from satellite.model.tag import key_prefix
 from satellite.model.tags import order_by_key
 from satellite.store.distinct import distinct
+from satellite.store.recall import own_pages
 from satellite.store.recall.fingerprints import (
     Fingerprints,
     by_fingerprint,
@@ -292,9 +293,8 @@ class PostingIndex:
         codes = pa.array(rank[flat_codes(batch)], pa.int32())
         column = pa.ListArray.from_arrays(pa.array(offsets - offsets[0], pa.int32()), codes)
         rows = batch.rows.set_column(batch.rows.schema.get_field_index("tags"), "tags", column)
-        ordered = SpanBatch(
-            rows, batch.tags.take(pa.array(order)), batch.names, batch.reporters, batch.extras
-        )
+        tags = batch.tags.take(pa.array(order))
+        ordered = own_pages.moved(SpanBatch(rows, tags, batch.names, batch.reporters, batch.extras))
         return ordered, PostingIndex(ordered, names, starts)
 
     @property
