@@ -22,7 +22,7 @@ from satellite.settings import Loaded
 BASE_BYTES = 190 * 2**20
 """What the process takes before the first span, its API made; measured at 150 to 180 MiB."""
 OVERHEAD = 1.3
-"""What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 0.9 to 1.6, 1.4 in the middle, with budgets of 66 MB, where it shows most."""
+"""What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 1.0 to 1.47, 1.29 in the middle, with budgets of 66 MB, where it shows most."""
 RECEIVER_BYTES = 140 * 2**20
 """What a receiver takes, its own buffers included; measured at 100 to 140 MiB."""
 DECODING = 8

@@ -209,7 +209,7 @@ def mesh_services(
             return codes
         which = np.zeros(len(codes), np.int64)
         which[lists.row[hits.slots]] = hits.which + 1
-        values.append(["", *(text_of(decode_tag(tag)[1]) for tag in hits.tags)])
+        values.append(["", *(text_of(decode_tag(tag)[1]) for tag in hits.tags.to_pylist())])
         combined = combined * len(values[-1]) + which
     encoded = pa.array(np.where(untold, combined, -1)).dictionary_encode()
     by_code = list(distinct)

@@ -274,12 +274,12 @@ class TraceColumns:
         errors, told = np.zeros((2, len(status)), np.bool_)
         hits = lists.of("error")
         if len(hits.slots):
-            meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags])
+            meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags.to_pylist()])
             errors[lists.row[hits.slots]] = meaning[hits.which]  # of several the last counts
             told[lists.row[hits.slots]] = True
         hits = lists.of(STATUS_TAG)
         if len(hits.slots):
-            meaning = np.array([says_error(decode_tag(tag)[1]) for tag in hits.tags])
+            meaning = np.array([says_error(decode_tag(tag)[1]) for tag in hits.tags.to_pylist()])
             said = np.zeros(len(status), np.bool_)
             said[lists.row[hits.slots]] = meaning[hits.which]
             errors |= said & ~told & (status == Status.UNSET)
@@ -346,5 +346,5 @@ class TraceColumns:
 
 def _slots_saying_yes(hits: Occurrences) -> Ints:
     """The slots whose tag says yes."""
-    meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags], np.bool_)
+    meaning = np.array([is_true(decode_tag(tag)[1]) for tag in hits.tags.to_pylist()], np.bool_)
     return hits.slots[meaning[hits.which]] if len(hits.slots) else hits.slots

@@ -7,7 +7,6 @@ unusual spellings and broken UTF-8 are read one by one. All of it works on *dist
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -300,7 +299,7 @@ def _value(message: Any, broken: list[bytes]) -> TagValue:
 class Occurrences(NamedTuple):
     """The tags with one key among those of many spans."""
 
-    tags: Sequence[bytes]
+    tags: pa.BinaryArray
     """The distinct ones, canonical."""
     positions: Ints
     """Their positions in the dictionary."""
@@ -310,7 +309,7 @@ class Occurrences(NamedTuple):
     """Which of `tags` stands there."""
 
 
-NOWHERE = Occurrences((), *[np.empty(0, np.int64)] * 3)
+NOWHERE = Occurrences(pa.array([], pa.binary()), *[np.empty(0, np.int64)] * 3)
 
 
 def occurrences(tags: pa.BinaryArray, codes: Codes, keys: FewKeys) -> dict[str, Occurrences]:
@@ -324,6 +323,5 @@ def occurrences(tags: pa.BinaryArray, codes: Codes, keys: FewKeys) -> dict[str, 
     for place in np.bincount(found).nonzero()[0].tolist():
         positions, mine = (places == place).nonzero()[0], slots[found == place]
         which = np.searchsorted(positions, codes[mine])
-        texts = tags.take(pa.array(positions)).to_pylist()
-        every[keys.keys[place]] = Occurrences(texts, positions, mine, which)
+        every[keys.keys[place]] = Occurrences(tags.take(pa.array(positions)), positions, mine, which)
     return every

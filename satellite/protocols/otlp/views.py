@@ -79,7 +79,7 @@ class Views:
             if codes is None or views is None:
                 continue
             sent = lists.of(key)
-            known = dict(zip(sent.tags, sent.positions.tolist(), strict=True))
+            known = dict(zip(sent.tags.to_pylist(), sent.positions.tolist(), strict=True))
             places = np.full(len(views), -1, np.int32)
             for i, view in enumerate(views):
                 if (tag := view.get(key)) is not None:

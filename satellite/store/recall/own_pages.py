@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -21,20 +22,29 @@ def moved(batch: SpanBatch) -> SpanBatch:
     if batch.nbytes < LEAST_BYTES:
         return batch
     dictionaries = [pa.record_batch([getattr(batch, name)], names=[name]) for name in _DICTIONARIES]
-    rows, *kept = _copied([batch.rows, *dictionaries])
+    try:
+        rows, *kept = _copied([batch.rows, *dictionaries])
+    except OSError:  # a process may have so many mappings only
+        return batch
     return SpanBatch(rows, *(one.column(0) for one in kept))
 
 
 def _copied(tables: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:
     counted = pa.MockOutputStream()
     ends = [0, *(_write(counted, table) for table in tables)]
-    pages = pa.py_buffer(mmap.mmap(-1, ends[-1]))
+    pages = pa.py_buffer(_mapping(ends[-1]))
     sink = pa.FixedSizeBufferWriter(pages)
     for table in tables:
         _write(sink, table)
     return [
         pa.ipc.open_stream(pages.slice(start, end - start)).read_next_batch() for start, end in pairwise(ends)
     ]
+
+
+def _mapping(size_bytes: int) -> mmap.mmap:
+    if sys.platform == "win32":
+        return mmap.mmap(-1, size_bytes)
+    return mmap.mmap(-1, size_bytes, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
 
 
 def _write(sink: pa.NativeFile, table: pa.RecordBatch) -> int:
