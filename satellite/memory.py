@@ -22,7 +22,7 @@ from satellite.settings import Loaded
 BASE_BYTES = 190 * 2**20
 """What the process takes before the first span, its API made; measured at 150 to 180 MiB."""
 OVERHEAD = 1.3
-"""What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 1.0 to 1.47, 1.29 in the middle, with budgets of 66 MB, where it shows most."""
+"""What spans take, beside their own bytes, in an allocator that gives back what it can; measured at 1.0 to 1.47, 1.30 in the middle, with budgets of 66 MB, where it shows most."""
 RECEIVER_BYTES = 140 * 2**20
 """What a receiver takes, its own buffers included; measured at 100 to 140 MiB."""
 DECODING = 8
@@ -41,11 +41,9 @@ LOOK_SECONDS = 0.01
 """For so long a look at what is taken holds, less what was let in since: asked for several times in a turn of the loop. Ours."""
 
 _MMAP_THRESHOLD, _TRIM_THRESHOLD, _ARENA_MAX = -3, -1, -8  # of mallopt(3)
-_MAPPED_BYTES = 2**20
-"""What is larger has pages of its own, which go back with it. From 128 KiB on it would take a sixth less memory, and a report of a
-thousand spans two fifths more of the processor, for pages that the kernel fills with zeros."""
-_KEPT_BYTES = 4 * 2**20
-"""So much that is free at the heap's end stays with the process."""
+_LARGE_BYTES = 4 * 2**20
+"""What is larger has pages of its own, and so much that is free stays with the process. From 128 KiB on decoding would cost two fifths
+more of the processor, for pages that the kernel fills with zeros; what stays long lies elsewhere (`store/recall/own_pages.py`)."""
 
 
 # What is taken
@@ -108,8 +106,8 @@ def tune_allocator() -> None:
     libc = _libc()
     if libc is not None:
         libc.mallopt(_ARENA_MAX, 2)
-        libc.mallopt(_MMAP_THRESHOLD, _MAPPED_BYTES)
-        libc.mallopt(_TRIM_THRESHOLD, _KEPT_BYTES)
+        libc.mallopt(_MMAP_THRESHOLD, _LARGE_BYTES)
+        libc.mallopt(_TRIM_THRESHOLD, _LARGE_BYTES)
 
 
 def keep_for_good() -> None:
