@@ -26,6 +26,8 @@ Place = Annotated[
 ]
 ProjectName = Annotated[str, typer.Option("--project", "-p", help="The project.")]
 
+_CHDB = "chdb://"
+
 EVER_SECONDS = 100 * 365 * 86_400
 """How long after its arrival a span is known when it is imported again."""
 
@@ -72,9 +74,6 @@ def _opened(
     finally:
         state.close()
         store.close()
-
-
-_CHDB = "chdb://"
 
 
 def _is_server(place: str) -> bool:

@@ -103,9 +103,7 @@ async def expect(
         standing(store, arrivals, project, plan, spans_max=SPANS_MAX) as asked,
         standing(store, arrivals, project, news, spans_max=SPANS_MAX) as heard,
     ):
-        refused_before = (
-            asked.watch.refused
-        )  # the watch is that of all who wait, and may be older than this wait
+        refused_before = asked.watch.refused  # of all who wait, perhaps for longer
         count = await asked.begin(None if quiet_s else low)
         if heard is not asked:
             await heard.begin()

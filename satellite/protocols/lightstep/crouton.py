@@ -6,24 +6,26 @@ so that what they mean is said once. Field numbers are those of the generated co
 
 from __future__ import annotations
 
-import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from satellite.errors import SatelliteError
 from satellite.model.report import Receipt, Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import PARENT_TAG, TagValue
 from satellite.model.tag import text_of
-from satellite.model.tags import layout
 from satellite.protocols.lightstep import plain_records
+from satellite.protocols.lightstep.guids import (
+    early_number,
+    guid_number,
+    hex_numbers,
+    is_plain,
+    runtime_number,
+)
 from satellite.protocols.lightstep.plain_records import PlainRecords
 from satellite.protocols.lightstep.report import SpanWriter, clean, plain
 from satellite.protocols.readers import thrift
@@ -31,7 +33,7 @@ from satellite.protocols.readers.json_document import clean_text, encode_text
 from satellite.protocols.readers.json_parts import Elements
 from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
 from satellite.protocols.rows import Rows
-from satellite.protocols.values import MASK, SERVICE_TAG
+from satellite.protocols.values import SERVICE_TAG
 
 KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
 TRACE_JOIN_ID = {1: Field("TraceKey", STRING), 2: Field("Value", STRING)}
@@ -94,9 +96,6 @@ REPORT_RESPONSE = {
 RESULT: thrift.Schema = {0: Field("success", STRUCT, REPORT_RESPONSE)}
 
 _JOIN = "join:"
-_HEX = re.compile("[0-9a-fA-F]{1,32}")
-_UUID = re.compile("[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_DECIMAL = re.compile("[0-9]{17,20}")
 _NUMBER = re.compile(r"[+-]?\d{1,40}(\.\d{0,40})?", re.ASCII)
 
 _NUMBER_MAX = 2**70
@@ -182,7 +181,7 @@ def _span(
     if not trace_text:
         # The first tracers (PyPI's 1.0, npm's 0.5) had no such field; Python's ids are decimal.
         trace_text = next((_text(value) for key, value in join_ids if key == "trace_guid"), "")
-        number = _early_number
+        number = early_number
     trace_id, span_id = number(trace_text), number(span_text)
     if not trace_id and not span_id:
         return False
@@ -197,7 +196,7 @@ def _span(
         tags.extend(rows.tag(_JOIN + key.removeprefix(_JOIN), plain(value)) for key, value in join_ids)
         extra["join_ids"] = [[clean_text(key), clean(value)] for key, value in join_ids]
     for name, text in (("trace_guid", trace_text), ("span_guid", span_text)):
-        if len(text) > 16 or not _is_plain(text):
+        if len(text) > 16 or not is_plain(text):
             extra[name] = clean_text(text)
     guid = record.get("runtime_guid")
     if guid and guid != own_guid:
@@ -233,7 +232,7 @@ def _add_plain(records: PlainRecords, writer: SpanWriter, own_guid: str) -> bool
     """Add records that were found together; False, and none is added, when one is odd after all."""
     rows = writer.rows
     trace_ids, span_ids = (
-        _hex_numbers(records.picked(guids)) for guids in (records.trace_guids, records.span_guids)
+        hex_numbers(records.picked(guids)) for guids in (records.trace_guids, records.span_guids)
     )
     if trace_ids is None or span_ids is None or not ((trace_ids != 0) & (span_ids != 0)).all():
         return False
@@ -328,61 +327,6 @@ def _add(counters: dict[str, float], name: Any, value: Any) -> None:
     # PHP's name for what all others call spans.dropped.
     name = "spans.dropped" if name == "dropped_spans" else clean_text(name)
     counters[name] = counters.get(name, 0) + number
-
-
-# Ids
-
-
-@lru_cache(maxsize=16384)
-def guid_number(text: str) -> int:
-    """The id, 64 bits, that a text stands for; 0 for "" and for zeros.
-
-    Up to 16 hex digits are the number; of up to 32 and of a UUID the lower half; anything else (decimal digits look
-    like hex ones, base 36 does not) is hashed, so that equal texts meet.
-    """
-    if _HEX.fullmatch(text):
-        return int(text, 16) & MASK
-    if _UUID.fullmatch(text):
-        return int(text[-17:].replace("-", ""), 16)
-    if not text:
-        return 0
-    return int.from_bytes(hashlib.blake2b(encode_text(text), digest_size=8).digest(), "big") or 1
-
-
-def _early_number(text: str) -> int:
-    """An id of the first tracers: longer than 16 digits it is decimal, shorter as `guid_number` says."""
-    return runtime_number(text) if len(text) > 16 else guid_number(text)
-
-
-def runtime_number(text: str) -> int:
-    """The reporter id of a runtime guid: as `guid_number`, but that Go writes it in decimal digits."""
-    if _DECIMAL.fullmatch(text) and int(text) <= MASK:
-        return int(text)
-    return guid_number(text)
-
-
-_DIGITS = np.full(256, 16, np.uint8)
-"""What a hex digit is worth; 16: it is none."""
-_DIGITS[[*b"0123456789abcdef"]] = _DIGITS[[*b"0123456789ABCDEF"]] = np.arange(16)
-
-
-def _hex_numbers(texts: pa.BinaryArray) -> npt.NDArray[np.uint64] | None:
-    """The numbers that all of these are in 1 to 16 hex digits; None when one is not."""
-    start, end, data = layout(texts)
-    if not ((end > start) & (end <= start + 16)).all():
-        return None
-    places = end[:, None] + np.arange(-16, 0)
-    digits = np.where(places >= start[:, None], _DIGITS[data[np.maximum(places, 0)]], 0)
-    if (digits > 15).any():
-        return None
-    octets = (digits[:, 0::2] << 4 | digits[:, 1::2]).astype(np.uint8)
-    return np.ascontiguousarray(octets).view(">u8").ravel().astype(np.uint64)
-
-
-@lru_cache(maxsize=16384)
-def _is_plain(text: str) -> bool:
-    """Whether an id of at most 16 characters can be written again from its number, but for case and padding."""
-    return not text or _HEX.fullmatch(text) is not None
 
 
 # Values as JSON may bring them

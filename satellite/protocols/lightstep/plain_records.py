@@ -50,11 +50,6 @@ class Lists(NamedTuple):
     counts: Ints
     structs: Texts
 
-    def part(self, first: int, last: int) -> Texts:
-        """Those of the records first … last - 1."""
-        start, end = (int(self.counts[:place].sum()) for place in (first, last))
-        return Texts(self.structs.at[start:end], self.structs.length[start:end])
-
 
 @dataclass(frozen=True, slots=True)
 class PlainRecords:

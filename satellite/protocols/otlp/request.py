@@ -39,7 +39,8 @@ CALL_BYTES = 4 * 2**20
 """What one call of ptars reads, but for a body that is longer: an empty span of 2 bytes becomes 100 (ours)."""
 
 SPAN_BYTES_MIN, ELEMENT_BYTES_MIN = 48, 8
-"""A body may hold one resource, scope or span for each 48 of its bytes (the ids, times and name of a span take 54), and one attribute for each 8 (of one letter and a number it takes 11)."""
+"""A body may hold one resource, scope or span for each 48 of its bytes (the ids, times and name of a span take 54), and one
+attribute for each 8 (of one letter and a number it takes 11)."""
 
 PARTS_FREE, PART_BYTES_MIN, HEAD_ATTRIBUTE_BYTES_MIN, ODD_BYTES_MIN = 2**14, 256, 32, 128
 """For each 256 bytes one resource or scope, for each 32 one attribute of these, for each 128 one thing that few spans have and no other

@@ -26,7 +26,7 @@ def moved(batch: SpanBatch) -> SpanBatch:
         rows, *kept = _copied([batch.rows, *dictionaries])
     except OSError:  # a process may have so many mappings only
         return batch
-    return SpanBatch(rows, *(one.column(0) for one in kept))
+    return SpanBatch(rows, **{one.schema.names[0]: one.column(0) for one in kept})
 
 
 def _copied(tables: Sequence[pa.RecordBatch]) -> list[pa.RecordBatch]:

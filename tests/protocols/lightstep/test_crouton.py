@@ -9,7 +9,8 @@ import pytest
 from satellite.errors import AccessDenied
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import Span
-from satellite.protocols.lightstep.crouton import guid_number, read, response, runtime_number
+from satellite.protocols.lightstep.crouton import read, response
+from satellite.protocols.lightstep.guids import guid_number, runtime_number
 from satellite.protocols.rows import Rows, decode_rows
 
 NOW_NS = 1_700_000_001_000_000_000
