@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 import numpy as np
@@ -20,6 +20,7 @@ from satellite.explore.trace_path import TracePath, trace_path
 from satellite.explore.trace_tree import ROWS_MAX, TraceTree, Tree, trace_tree, until_of
 from satellite.explore.whole_trace import WholeTrace, longest_id, rows_of_trace, whole_trace
 from satellite.model.span import Span
+from satellite.model.span_json import span_jsons
 from satellite.model.spans import SpanBatch
 from satellite.store.assembled import Ints
 
@@ -167,4 +168,5 @@ def _spans(batch: SpanBatch, marks: Ints, asked: TraceAsked) -> Trace:
     more = first + len(rows) < len(order)
     following = f"{first + len(rows)}.{int(marks.max())}" if more else None
     trace_id = longest_id(batch.column("trace_high"), batch.column("trace_low"))
-    return Trace(trace_id, batch.spans(rows, marks=marks[rows].tolist()), len(order), following)
+    spans = span_jsons(batch, rows, marks[rows].tolist())
+    return Trace(trace_id, cast("list[Span]", spans), len(order), following)

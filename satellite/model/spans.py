@@ -225,7 +225,7 @@ class SpanBatch:
         tags = dict(columns["tags"][i])
         if parent:
             tags.pop(PARENT_TAG, None)
-        references = [_reference(encoded, high, low) for encoded in columns["references"][i]]
+        references = [read_reference(encoded, high, low) for encoded in columns["references"][i]]
         if parent and not references:
             references = [Reference("child_of", trace_text(high, low), id_text(parent))]
         kind, duration_ns = Kind(columns["kind"][i]), columns["duration_ns"][i]
@@ -240,13 +240,13 @@ class SpanBatch:
             duration_us=duration_ns // 1000,
             error=columns["status"][i] == Status.ERROR,
             tags=tags,
-            logs=[_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
+            logs=[read_log(encoded, extra.get("offset_us", 0)) for encoded in columns["logs"][i]],
             references=references,
-            reporter=ReporterView(id_text(reporter.id), _shown(reporter.attributes)),
+            reporter=ReporterView(id_text(reporter.id), shown_items(reporter.attributes)),
             protocol=reporter.protocol,
             mark=mark,
-            marks=list(_mark_names(columns["marks"][i])),
-            extra=_shown(extra.items()),
+            marks=list(mark_names(columns["marks"][i])),
+            extra=shown_items(extra.items()),
             duration_ns=duration_ns if duration_ns % 1000 else None,
         )
 
@@ -296,29 +296,33 @@ _CACHED_BYTES = 512
 """What is longer is decoded each time, so that the caches are bounded in bytes."""
 
 
-def _shown_tag(encoded: bytes) -> tuple[str, TagValue]:
+def shown_tag(encoded: bytes) -> tuple[str, TagValue]:
+    """Key and value of a canonical tag, as spans show it."""
     key, value = decode_tag(encoded)
-    return key, shown(value)
+    return key, value if type(value) is str else shown(value)
 
 
-_cached_tag = lru_cache(maxsize=16384)(_shown_tag)
+_cached_tag = lru_cache(maxsize=16384)(shown_tag)
 
 
 def _decode_tag(encoded: bytes) -> tuple[str, TagValue]:
-    return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else _shown_tag(encoded)
+    return _cached_tag(encoded) if len(encoded) <= _CACHED_BYTES else shown_tag(encoded)
 
 
-def _shown(values: Iterable[tuple[str, TagValue]]) -> dict[str, TagValue]:
+def shown_items(values: Iterable[tuple[str, TagValue]]) -> dict[str, TagValue]:
+    """The same as spans show them; of a repeated key the last."""
     return {key: value if type(value) is str else shown(value) for key, value in values}
 
 
-def _log(encoded: bytes, offset_us: int) -> Log:
+def read_log(encoded: bytes, offset_us: int) -> Log:
+    """One entry of the `logs` column, at its time with the clock correction."""
     log = decode_log(encoded, offset_us)
-    return Log(log.time_us, _shown(log.fields.items()))
+    return Log(log.time_us, shown_items(log.fields.items()))
 
 
 @lru_cache(maxsize=1024)
-def _mark_names(marks: int) -> tuple[str, ...]:
+def mark_names(marks: int) -> tuple[str, ...]:
+    """The names of these `Marks`."""
     return tuple(flag.name.lower() for flag in Marks(marks) if flag.name)
 
 
@@ -334,13 +338,14 @@ def _decode_extra(encoded: bytes) -> dict[str, TagValue]:
 _cached_extra = lru_cache(maxsize=1024)(_decode_extra)
 
 
-def _reference(encoded: bytes, high: int, low: int) -> Reference:
+def read_reference(encoded: bytes, high: int, low: int) -> Reference:
+    """One entry of the `references` column, of a span of this trace."""
     reference = pb.Reference.FromString(encoded)
     context = reference.span_context
     if context.trace_id or context.trace_id_high:
         high, low = context.trace_id_high, context.trace_id
     kind = "follows_from" if reference.relationship else "child_of"
-    attributes = dict(map(_shown_tag, reference.attributes))
+    attributes = dict(map(shown_tag, reference.attributes))
     return Reference(kind, trace_text(high, low), id_text(context.span_id), attributes)
 
 
