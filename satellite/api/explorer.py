@@ -7,7 +7,8 @@ others.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -16,7 +17,8 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Match, Route
+from starlette.types import Receive, Scope, Send
 
 from satellite.api import (
     ROOT,
@@ -43,9 +45,10 @@ from satellite.api import (
     traces,
 )
 from satellite.api.document import document
-from satellite.api.refusals import HANDLERS
+from satellite.api.refusals import HANDLERS, failure, refusal
 from satellite.api.routes import Routes
 from satellite.api.workers import Workers
+from satellite.errors import SatelliteError
 from satellite.explore.asked import Sources
 from satellite.explore.slots import Slots
 from satellite.explore.streams import Streams
@@ -57,20 +60,37 @@ from satellite.requests.decoded import Inflate
 from satellite.requests.log import RequestLog
 
 
-class Api(Starlette):
-    """The application; its own description of itself is made when it is first asked for."""
+class Api:
+    """The application; its own description of itself is made when it is first asked for.
+
+    What an endpoint answers goes to it at once. Starlette, whose layers cost the event loop more than a small question does,
+    has the rest: paths and methods that there are not, and the description.
+    """
 
     def __init__(self, resources: Sequence[Routes], workers: Workers, version: str) -> None:
         """Args: `version` of the satellite, for the description."""
         self._resources = resources
         self._version = version
         self.close = workers.close
+        self._routes: defaultdict[str, list[Route]] = defaultdict(list)
+        """In the order in which they are tried, by the resource that their paths name."""
         for one in resources:
             one.workers = workers
-        served = [endpoint.route(workers) for one in resources for endpoint in one.endpoints]
-        super().__init__(
-            routes=[*served, Route(f"{ROOT}/openapi.json", self._described)], exception_handlers=HANDLERS
-        )
+            for endpoint in one.endpoints:
+                route = endpoint.route(workers)
+                self._routes[_resource(route.path)].append(route)
+        served = [route for routes in self._routes.values() for route in routes]
+        described = Route(f"{ROOT}/openapi.json", self._described)
+        self._others = Starlette(routes=[*served, described], exception_handlers=HANDLERS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        for route in self._routes.get(_resource(scope["path"]), ()):
+            match, found = route.matches(scope)
+            if match is Match.FULL:
+                await _answer(route.endpoint, {**scope, **found}, receive, send)
+                return
+        await self._others(scope, receive, send)
 
     @cached_property
     def _document(self) -> dict[str, Any]:
@@ -83,6 +103,25 @@ class Api(Starlette):
     async def _described(self, _: Request) -> Response:
         body = await run_in_threadpool(lambda: msgspec.json.encode(self.openapi()))
         return Response(body, media_type="application/json")
+
+
+async def _answer(
+    endpoint: Callable[[Request], Awaitable[Response]], scope: Scope, receive: Receive, send: Send
+) -> None:
+    try:
+        response = await endpoint(Request(scope, receive, send))
+    except SatelliteError as error:
+        response = refusal(error)
+    except Exception:
+        await failure()(scope, receive, send)
+        raise
+    await response(scope, receive, send)
+
+
+def _resource(path: str) -> str:
+    """What a path below ROOT is about: the name behind `/projects/{project}/` if it has one, else the first."""
+    _, _, _, first, *more = (*path.split("/", 6), "", "", "")
+    return more[1] or first if first == "projects" else first
 
 
 def create_api(
@@ -107,7 +146,6 @@ def create_api(
     """
     why = explanations.Explanations(sources.store, arrivals, writer, log)
     resources = [
-        # Routes are tried in order; many ask this one at once.
         expect.routes(sources.store, arrivals, writer, log),
         projects.routes(sources.store, [sources.snapshots, slots, saved, book, log], arrivals, writer, log),
         queries.routes(),

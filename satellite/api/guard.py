@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -74,11 +75,8 @@ class Guard:
     def _is_ours(self, name: str) -> bool:
         if ANY_HOST in self._allowed or name == "localhost" or name.endswith(".localhost"):
             return True
-        try:
-            ipaddress.ip_address(name)
-        except ValueError:
-            return any(_fits(name, known) for known in (*self._allowed, *self._names()))
-        return True  # no page can make a name of its own out of an address
+        # No page can make a name of its own out of an address.
+        return _is_address(name) or any(_fits(name, known) for known in (*self._allowed, *self._names()))
 
     def _cross_site(self, scope: Scope, headers: dict[bytes, bytes], host: str) -> tuple[str, str] | None:
         """What is wrong with a request that may change something, and what would be right; None when nothing is."""
@@ -95,6 +93,15 @@ class Guard:
                 "add the header content-type: application/json (or application/octet-stream)",
             )
         return None
+
+
+@lru_cache(maxsize=64)
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _fits(name: str, known: str) -> bool:

@@ -16,8 +16,8 @@ import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Mount, Route
-from starlette.types import ASGIApp
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from satellite.api.traps import Traps
 from satellite.store import ProjectStats
@@ -168,7 +168,7 @@ def create_admin(diagnostics: Diagnostics, exposition: Callable[[str], tuple[byt
     return Starlette(routes=[*health(diagnostics), Route("/metrics", metrics)])
 
 
-def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[], bytes | None]) -> Starlette:
+def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[], bytes | None]) -> ASGIApp:
     """Behind the pages at the Explorer's port: health, diagnostics and CA beside the API."""
     threads = ThreadPoolExecutor(1, "diagnostics")
 
@@ -182,6 +182,10 @@ def create_explorer(diagnostics: Diagnostics, api: ASGIApp, ca_pem: Callable[[],
             return PlainTextResponse("there is no CA to offer\n", 404)
         return Response(pem, media_type="application/x-pem-file")
 
-    return Starlette(
-        routes=[*health(diagnostics), Route("/diagnostics", show), Route("/ca.pem", ca), Mount("", api)]
-    )
+    beside = Starlette(routes=[*health(diagnostics), Route("/diagnostics", show), Route("/ca.pem", ca)])
+    paths = frozenset(route.path for route in beside.routes if isinstance(route, Route))
+
+    async def explorer(scope: Scope, receive: Receive, send: Send) -> None:
+        await (beside if scope["path"] in paths else api)(scope, receive, send)
+
+    return explorer

@@ -49,6 +49,9 @@ SAFE: Mapping[str, str] = {
 }
 """On every answer that is a page or a part of one."""
 
+_API = "/api/"
+"""No page's address begins so."""
+
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
 _JAEGERS_TRACE = re.compile(r"/trace/[0-9a-fA-F]{1,32}")
 """With `/search` what Kiali and Grafana link to when they are told that this is Jaeger; the browser leads on."""
@@ -106,16 +109,15 @@ class Pages:
         if scope["type"] != "http":
             await self._behind(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        prefix = self._prefix or _forwarded_prefix(headers)
+        prefix = self._prefix or _forwarded_prefix(scope)
         path = scope["path"]
         if prefix and (path == prefix or path.startswith(f"{prefix}/")):
             path = path[len(prefix) :] or "/"
             scope = {**scope, "path": path, "raw_path": path.encode()}
-        if scope["method"] in ("GET", "HEAD") and (answer := self._answer(path, headers, prefix)) is not None:
-            await answer(scope, receive, send)
-        else:
-            await self._behind(scope, receive, send)
+        answer = None
+        if scope["method"] in ("GET", "HEAD") and not path.startswith(_API):
+            answer = self._answer(path, Headers(scope=scope), prefix)
+        await (answer or self._behind)(scope, receive, send)
 
     def _answer(self, path: str, headers: Headers, prefix: str) -> Response | None:
         if (file := self._assets.get(path)) is not None:
@@ -127,7 +129,7 @@ class Pages:
         wants_page = "text/html" in headers.get("accept", "")
         if path == "/diagnostics" and wants_page:
             return self._page(prefix)
-        served = path in (*READY_PATHS, *LIVE_PATHS) or path.startswith(("/api/", "/assets/", "/public/"))
+        served = path in (*READY_PATHS, *LIVE_PATHS) or path.startswith(("/assets/", "/public/"))
         if wants_page and not served and "." not in path:
             return self._page(prefix, status=404)
         return None
@@ -151,9 +153,10 @@ def _is_page(path: str) -> bool:
     return segments[0] != "api" and segments[1] in PAGES | LIGHTSTEPS_PAGES
 
 
-def _forwarded_prefix(headers: Headers) -> str:
+def _forwarded_prefix(scope: Scope) -> str:
     """What a proxy says it took away from the path; nothing that could not be one."""
-    said = headers.get("x-forwarded-prefix", "").partition(",")[0].strip().rstrip("/")
+    header = next((value for name, value in scope["headers"] if name == b"x-forwarded-prefix"), b"")
+    said = header.decode("latin-1").partition(",")[0].strip().rstrip("/")
     return said if _PREFIX.fullmatch(said) and "/." not in said else ""
 
 

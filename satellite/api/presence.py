@@ -13,14 +13,24 @@ T = TypeVar("T")
 LEFT = 499
 """In logs, for an answer that nobody reads; the number that nginx made usual."""
 
+_SOON_SECONDS = 0.02
+"""An answer that comes so soon is given also to who has left: to look out for that would cost most of them more (ours)."""
+
 
 async def while_there(request: Request, answer: Coroutine[Any, Any, T]) -> T | None:
     """The answer; None when who asked has left before, and the work on it is cancelled. Raises as it does."""
     try:
         async with asyncio.timeout(None) as there, asyncio.TaskGroup() as tasks:
-            leaving = tasks.create_task(_left(request, there))
-            outcome = await answer
-            leaving.cancel()
+            watched: list[asyncio.Task[None]] = []
+            later = asyncio.get_running_loop().call_later(
+                _SOON_SECONDS, lambda: watched.append(tasks.create_task(_left(request, there)))
+            )
+            try:
+                outcome = await answer
+            finally:
+                later.cancel()
+            for leaving in watched:
+                leaving.cancel()
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from None
     except TimeoutError:

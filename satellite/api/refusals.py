@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -30,15 +28,16 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
     error: ErrorBody
 
 
-def _refusal(error: SatelliteError, headers: Any = None) -> Response:
+def refusal(error: SatelliteError) -> Response:
+    """The answer to what is refused."""
+    headers = {"retry-after": "1"} if isinstance(error, errors.Overloaded) else None
     body = _ENCODER.encode(error.as_json())
     return Response(body, error.http_status, headers=headers, media_type="application/json")
 
 
 async def _ours(_: Request, error: Exception) -> Response:
     assert isinstance(error, SatelliteError)
-    headers = {"retry-after": "1"} if isinstance(error, errors.Overloaded) else None
-    return _refusal(error, headers)
+    return refusal(error)
 
 
 async def _routing(request: Request, error: Exception) -> Response:
@@ -53,9 +52,13 @@ async def _routing(request: Request, error: Exception) -> Response:
     return Response(_ENCODER.encode(body), error.status_code, error.headers, "application/json")
 
 
+def failure() -> Response:
+    """The answer where the satellite failed. The server logs the exception; what it holds is not for whoever asked."""
+    return refusal(SatelliteError("the satellite failed to answer", hint="its log says why"))
+
+
 async def _unforeseen(_: Request, __: Exception) -> Response:
-    # The server logs the exception; what it holds is not for whoever asked.
-    return _refusal(SatelliteError("the satellite failed to answer", hint="its log says why"))
+    return failure()
 
 
 HANDLERS = {SatelliteError: _ours, HTTPException: _routing, Exception: _unforeseen}

@@ -58,10 +58,11 @@ class Endpoint:
 
     def route(self, workers: Workers) -> Route:
         """What serves it."""
+        is_coroutine = iscoroutinefunction(self.function)
 
         async def answer(request: Request) -> Response:
             arguments = self._arguments(request)
-            if iscoroutinefunction(self.function):
+            if is_coroutine:
                 answered = self.function(**arguments)
             else:
                 project, queries = str(arguments.get("project", "")), _queries(arguments.get("asked"))
@@ -84,9 +85,10 @@ class Endpoint:
                 found[name] = kind.validate_python(request.path_params[name])
             name = "query"
             if asked is not None:
-                given = dict(request.query_params)
-                if len(given) < len(request.query_params.multi_items()):
-                    raise _given_twice(request.query_params)
+                asks = request.query_params
+                given = dict(asks)
+                if len(given) < len(asks.multi_items()):
+                    raise _given_twice(asks)
                 found["asked"] = asked.model_validate(given)
         except ValidationError as error:
             raise _refusal(error.errors()[0], name, {} if asked is None else asked.model_fields) from None
@@ -123,7 +125,7 @@ def _refusal(problem: ErrorDetails, name: str, fields: Mapping[str, FieldInfo]) 
 
 
 def _queries(asked: Any) -> list[str]:
-    return [text for name in _QUERIES if (text := getattr(asked, name, None))]
+    return [] if asked is None else [text for name, text in asked if text and name in _QUERIES]
 
 
 class Routes:

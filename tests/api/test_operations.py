@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from satellite.api.operations import (
     Diagnostics,
@@ -105,7 +106,7 @@ def admin(**changes: Any) -> Starlette:
     return create_admin(diagnostics(**changes), lambda accept: (f"for {accept}".encode(), "text/x-metrics"))
 
 
-def explorer(**changes: Any) -> Starlette:
+def explorer(**changes: Any) -> ASGIApp:
     async def projects(_: Request) -> PlainTextResponse:
         return PlainTextResponse("the API")
 

@@ -14,6 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
 
 from mock_lightstep_satellite.spans import Spans, token_of
 from satellite import Satellite
@@ -39,9 +40,11 @@ class Elsewhere:
     def application(self) -> Starlette:
         """Its API and its diagnostics."""
         api = api_of(self.store, self.arrivals)
-        api.add_route("/diagnostics", self.diagnostics)
-        api.add_route("/ca.pem", lambda _: Response("the CA"))
-        return api
+        beside = [
+            Route("/diagnostics", self.diagnostics),
+            Route("/ca.pem", lambda _: Response("the CA")),
+        ]
+        return Starlette(routes=[*beside, Mount("", api)])
 
     def diagnostics(self, _: Request) -> Response:
         ports = [{"setting": setting, "port": port} for setting, port in self.ports.items()]
