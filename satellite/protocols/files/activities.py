@@ -14,10 +14,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from satellite.protocols.files.console import Json, attributes_of, grouped, id_of, time_ns
-
-HELD_MAX, HELD_BYTES_MAX = 1000, 1 << 20
-"""Spans of one request, and bytes of their lines; an activity that has more alone is over. Ours."""
+from satellite.protocols.files.console import Json, attributes_of, id_of, time_ns
+from satellite.protocols.files.held import Held
 
 _FIELD = re.compile(r"(?:Activity\.)?([A-Za-z]+) ?: *(.*)", re.DOTALL)
 _BEGINS = ("Activity.TraceId:", "Activity.Id:")
@@ -43,9 +41,7 @@ class Activities:
 
     def __init__(self) -> None:
         """No line came yet."""
-        self._held: list[Json] = []
-        self._bytes = 0
-        """Of the lines since the last request."""
+        self._held = Held()
         self._fields: dict[str, str] = {}
         self._parts: dict[str, Any] = {}
         self._section = ""
@@ -55,11 +51,11 @@ class Activities:
         if line.startswith(_BEGINS):
             self._end()
             self._parts = {"tags": {}, "events": [], "links": [], "scope": {}, "resource": {}}
-        elif self._bytes > HELD_BYTES_MAX:
+        elif self._held.full:
             self._end()
         if not self._parts:
             return False
-        self._bytes += len(line)
+        self._held.count(line)
         if line in _SECTIONS:
             self._section = _SECTIONS[line]
         elif (found := _FIELD.match(line)) and (line.startswith("Activity.") or found[1] in _FIELDS):
@@ -75,10 +71,7 @@ class Activities:
         """An OTLP request of the spans that are complete, once there are many; `last`: of all. b"" for none."""
         if last:
             self._end()
-        if not self._held or not (last or len(self._held) >= HELD_MAX or self._bytes > HELD_BYTES_MAX):
-            return b""
-        held, self._held, self._bytes = self._held, [], 0
-        return grouped((one["resource"], one["scope"], one["span"]) for one in held)
+        return self._held.request(last=last)
 
     def _add(self, line: str) -> None:
         section: Any = self._parts.get(self._section)
@@ -96,7 +89,7 @@ class Activities:
 
     def _end(self) -> None:
         if self._parts:
-            self._held.append(_converted(self._fields, self._parts))
+            self._held.add(*_converted(self._fields, self._parts))
         self._fields, self._parts, self._section = {}, {}, ""
 
 
@@ -112,7 +105,7 @@ def _joined(values: dict[str, list[str]]) -> Json:
     return {key: "\n".join(lines) for key, lines in values.items()}
 
 
-def _converted(fields: dict[str, str], parts: dict[str, Any]) -> Json:
+def _converted(fields: dict[str, str], parts: dict[str, Any]) -> tuple[Json, Json, Json]:
     own, parent = _W3C.match(fields.get("Id", "")), _W3C.match(fields.get("ParentId", ""))
     start = time_ns(fields.get("StartTime"))
     scope = _joined(parts["scope"])
@@ -138,11 +131,11 @@ def _converted(fields: dict[str, str], parts: dict[str, Any]) -> Json:
         "links": parts["links"],
     }
     name = scope.get("Name") or fields.get("ActivitySourceName")
-    return {
-        "resource": {"resource": {"attributes": attributes_of(_joined(parts["resource"]))}},
-        "scope": {"scope": {"name": name, "version": scope.get("Version")}} if name else {},
-        "span": span,
-    }
+    return (
+        {"resource": {"attributes": attributes_of(_joined(parts["resource"]))}},
+        {"scope": {"name": name, "version": scope.get("Version")}} if name else {},
+        span,
+    )
 
 
 def _moment(text: str) -> str:

@@ -1,7 +1,7 @@
 """What OpenTelemetry's console exporters print as JSON, turned into OTLP's own JSON.
 
-Python prints `ReadableSpan.to_json`, Go's `stdouttrace` its `SpanStub`; JavaScript's prints objects of which people make JSON.
-Python's leaves out the scope; nothing else is lost.
+Python prints `ReadableSpan.to_json`, Go's `stdouttrace` its `SpanStub`, PHP its friendly form; JavaScript's prints objects of which
+people make JSON. Python's and PHP's leave out the scope; nothing else is lost.
 """
 
 from __future__ import annotations
@@ -33,6 +33,11 @@ def from_go(texts: Sequence[bytes]) -> list[bytes]:
 def from_javascript(texts: Sequence[bytes]) -> list[bytes]:
     """One request with these spans, as JavaScript's ConsoleSpanExporter has them (times in µs)."""
     return [_request(objects(texts), _javascript_resource, _javascript_scope, _javascript_span)]
+
+
+def from_php(texts: Sequence[bytes]) -> list[bytes]:
+    """One request with these spans, printed by PHP's ConsoleSpanExporter."""
+    return [_request(objects(texts), _php_resource, lambda _: {}, _php_span)]
 
 
 def objects(texts: Sequence[bytes]) -> Iterable[Json]:
@@ -252,6 +257,52 @@ def _javascript_span(span: Json) -> Json:
             for link in dicts(span.get("links"))
         ],
     }
+
+
+# PHP
+
+
+def _php_resource(span: Json) -> Json:
+    return {"resource": {"attributes": attributes_of(_dict(span.get("resource")))}}
+
+
+def _php_span(span: Json) -> Json:
+    context, status = _dict(span.get("context")), _dict(span.get("status"))
+    return {
+        "traceId": id_of(context.get("trace_id")),
+        "spanId": id_of(context.get("span_id")),
+        "traceState": context.get("trace_state"),
+        "parentSpanId": id_of(span.get("parent_span_id")),
+        "name": span.get("name"),
+        "kind": str(span.get("kind") or "").removeprefix("KIND_"),
+        "startTimeUnixNano": _nanoseconds(span.get("start")),
+        "endTimeUnixNano": _nanoseconds(span.get("end")),
+        "status": {"code": status.get("code") or "Unset", "message": status.get("description")},
+        "attributes": attributes_of(_dict(span.get("attributes"))),
+        "events": [
+            {
+                "name": event.get("name"),
+                "timeUnixNano": _nanoseconds(event.get("timestamp")),
+                "attributes": attributes_of(_dict(event.get("attributes"))),
+            }
+            for event in dicts(span.get("events"))
+        ],
+        "links": [
+            {
+                "traceId": id_of(_dict(link.get("context")).get("trace_id")),
+                "spanId": id_of(_dict(link.get("context")).get("span_id")),
+                "attributes": attributes_of(_dict(link.get("attributes"))),
+            }
+            for link in dicts(span.get("links"))
+        ],
+    }
+
+
+def _nanoseconds(value: Any) -> str:
+    return str(value) if isinstance(value, int) and value >= 0 else "0"
+
+
+# JavaScript's times
 
 
 def _microseconds_ns(value: Any) -> int:

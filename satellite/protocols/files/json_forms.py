@@ -16,7 +16,7 @@ import msgspec
 
 from satellite.errors import BadReport, SatelliteError
 from satellite.protocols.datadog import traces as datadog
-from satellite.protocols.files import console, grafana, inspected, jaeger_messages
+from satellite.protocols.files import console, grafana, inspected, jaeger_messages, ostream, stored_traces
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.lightstep import json as lightstep_json
@@ -27,8 +27,9 @@ from satellite.protocols.zipkin import v2 as zipkin
 
 TAKEN = (
     'taken are OTLP ({"resourceSpans": …}, also Tempo\'s {"batches": …}), Jaeger ({"data": [{"spans", "processes"}]}), '
-    "Zipkin ([{…}, …]), LightStep reports and what OpenTelemetry's console exporters print in Python, Go, JavaScript and .NET: as JSON, "
-    "JSON lines or lists, plain or compressed; and protobuf of OTLP, Zipkin and LightStep"
+    "Zipkin ([{…}, …]), LightStep reports and stored traces, and what OpenTelemetry's console exporters print in Python, Go, JavaScript, "
+    "PHP, C++ and .NET, and the Collector's debug exporter in detail: as JSON, JSON lines or lists, plain or compressed; and protobuf of "
+    "OTLP, Zipkin and LightStep"
 )
 """The hint with every file of which nothing could be taken."""
 
@@ -101,6 +102,11 @@ JAVASCRIPT = Form(
     console.from_javascript,
 )
 DOTNET = Form("output of OpenTelemetry .NET's console exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
+PHP = Form(
+    "output of OpenTelemetry PHP's console exporter", "otlp-json", otlp.JSON_PROTOCOL, console.from_php
+)
+CPP = Form("output of OpenTelemetry C++'s ostream exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
+COLLECTOR = Form("output of the Collector's debug exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
 JAEGER = Form("Jaeger's JSON", "jaeger-json", jaeger_json.PROTOCOL, _framed(b'{"data":[', b"]}"))
 JAEGER_SPAN = Form(
     "Jaeger's JSON of single spans",
@@ -114,6 +120,8 @@ ZIPKIN = Form("Zipkin's JSON", "zipkin-json", zipkin.PROTOCOL, _framed(b"[", b"]
 DATADOG = Form("Datadog's traces as JSON", "", datadog.PROTOCOL, _framed(b"[[", b"]]"))
 LIGHTSTEP = Form("LightStep's reports as JSON", "", lightstep_json.PROTOCOL, list)
 LIGHTSTEP_SPAN = Form("LightStep's spans as JSON", "", lightstep_json.PROTOCOL, _framed(b'{"spans":[', b"]}"))
+STORED = Form("LightStep's stored traces", "", otlp.JSON_PROTOCOL, stored_traces.from_traces)
+STORED_SPAN = Form("spans of LightStep's stored traces", "", otlp.JSON_PROTOCOL, stored_traces.from_spans)
 LIGHTSTEP_THRIFT = Form("LightStep's Thrift reports as JSON", "", lightstep_thrift_json.PROTOCOL, list)
 
 _SIGNALS = {
@@ -149,7 +157,10 @@ _BY_KEYS: tuple[tuple[frozenset[str], Form], ...] = tuple(
         ("spans auth", LIGHTSTEP),
         ("reporter auth", LIGHTSTEP),
         ("spanContext operationName", LIGHTSTEP_SPAN),
+        ("type attributes relationships", STORED),
+        ("span-id trace-id", STORED_SPAN),
         ("context name start_time", PYTHON),
+        ("context name start end", PHP),
         ("Name SpanContext", GO),
     )
 )
@@ -192,6 +203,9 @@ def _units(text: bytes, depth: int) -> Iterator[Unit]:
                 else:
                     yield None, b"", "", f"{_shown(element)} stands where a span should"
         else:
+            if ostream.is_printed(text):
+                yield CPP, ostream.to_otlp(text), "", ""
+                return
             if inspected.is_inspected(text):
                 text = inspected.to_json(text)
             yield from _object(text, _members(text), depth)

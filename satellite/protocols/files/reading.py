@@ -14,6 +14,7 @@ from satellite.errors import BadReport, SatelliteError
 from satellite.protocols.files import json_forms
 from satellite.protocols.files.activities import Activities
 from satellite.protocols.files.binary_stream import BinaryStream
+from satellite.protocols.files.collector import CollectorLines
 from satellite.protocols.files.inflating import Inflated
 from satellite.protocols.files.json_stream import JsonStream, Piece
 from satellite.protocols.wire import WireProtocol
@@ -25,6 +26,8 @@ _HEAD_BYTES = 64
 """Behind white space, enough to tell text from what is none."""
 _BLANK = b" \t\r\n\x1e"
 _TEXT_SHOWN = 40
+_LINE_BYTES_MAX = 1 << 20
+"""Of a line of printed spans (ours)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ class FileReader:
         self._json: JsonStream | None = None
         self._binary: BinaryStream | None = None
         self._start = b""
-        self._activities = Activities()
+        self._printers = ((Activities(), json_forms.DOTNET), (CollectorLines(), json_forms.COLLECTOR))
         self._number = 0
         self.titles: Counter[str] = Counter()
         """What was found: documents (messages, lines) by form."""
@@ -150,14 +153,16 @@ class FileReader:
     def _documents(self, pieces: Iterable[Piece]) -> Iterator[Body]:
         for piece in pieces:
             place = f"line {piece.line}"
-            if not piece.is_json and self._activities.take(piece.text.decode("utf-8", "replace")):
-                yield from self._printed()
-                continue
             found = json_forms.parts(piece.text) if piece.is_json else []
-            if not any(part.form or part.other for part in found) and not piece.text.startswith(b"{"):
-                found = _behind_prefix(piece.text) or found
+            if not any(part.form or part.other for part in found):
+                if self._is_printed(piece.text):
+                    yield from self._printed()
+                    continue
+                if not piece.text.startswith(b"{"):
+                    found = _behind_prefix(piece.text) or found
             if not found:
-                self.fault(place, f"not JSON: {_shown(piece.text)}")
+                what = "JSON that holds no spans" if piece.is_json else "not JSON"
+                self.fault(place, f"{what}: {_shown(piece.text)}")
             for part in found:
                 if part.fault:
                     self.fault(place, part.fault, part.count)
@@ -168,11 +173,18 @@ class FileReader:
                     for body in part.bodies:
                         yield Body(part.form.reader, body, place, part.form.format)
 
+    def _is_printed(self, text: bytes) -> bool:
+        """Whether it belongs to spans that are printed line by line."""
+        if len(text) > _LINE_BYTES_MAX:
+            return False
+        line = text.decode("utf-8", "replace")
+        return any(printer.take(line) for printer, _ in self._printers)
+
     def _printed(self, *, last: bool = False) -> Iterator[Body]:
-        """The spans that .NET printed, once they are complete and enough."""
-        if body := self._activities.request(last=last):
-            form = json_forms.DOTNET
-            if self._is_wanted("", form.title, form.format):
+        """The spans that were printed line by line, once they are complete and enough."""
+        for printer, form in self._printers:
+            body = printer.request(last=last)
+            if body and self._is_wanted("", form.title, form.format):
                 self.titles[form.title] += 1
                 yield Body(form.reader, body, "", form.format)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -201,6 +202,200 @@ def test_what_dotnet_prints(portion: int) -> None:
     assert other.duration_us == 500_000
     assert len(reader.faults) == 3  # the lines of the log
     assert reader.found == "output of OpenTelemetry .NET's console exporter"
+
+
+COLLECTOR = Path(__file__).with_name("collector.txt").read_text()
+
+
+@pytest.mark.parametrize(
+    "before", ["", "collector-1  | ", "2026-11-10T08:40:02.5Z ", "otel | 2026-11-10T08:40:02Z stdout F "]
+)
+@pytest.mark.parametrize("portion", [7, 1 << 20])
+def test_what_the_collector_prints(before: str, portion: int) -> None:
+    [span, root], reader = read(
+        "".join(before + line for line in COLLECTOR.splitlines(keepends=True)), portion
+    )
+    assert reader.faults == []
+    assert reader.found == "output of the Collector's debug exporter"
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, "a1b2c3d4e5f60002", root.span_id)
+    assert (span.service, span.operation, span.kind) == ("shop-basket", "GET /basket", "server")
+    assert (span.start_us, span.duration_us, span.error) == (START_US + 1000, 5123, True)
+    expected = {
+        "http.status_code": 500,
+        "guid:x-request-id": "a: b(c)",
+        "ok": True,
+        "f": 1.5,
+        "list": ["a", "b"],
+    }
+    assert (expected | {"empty": "", "otel.scope.name": "shop.manual"}).items() <= span.tags.items()
+    assert span.reporter.attributes["host.cpus"] == 4
+    [log] = span.logs
+    assert (log.time_us, log.fields["exception.type"]) == (START_US + 2000, "OutOfStock")
+    assert log.fields["exception.stacktrace"].split()[-2:] == ["at", "Shop.main(Shop.java:3)"]
+    assert span.references[-1].span_id == "a1b2c3d4e5f60009"
+    assert (root.operation, root.parent_span_id, root.duration_us, root.error) == (
+        "root",
+        None,
+        1_000_000,
+        False,
+    )
+
+
+COLLECTOR_OLD = """Resource labels:
+      -> service.name: STRING(productpage.default)
+InstrumentationLibrarySpans #0
+InstrumentationLibrary
+Span #0
+    Trace ID       : 7c1e5a90b3d24f6886f0c2d4e6a81b35
+    Parent ID      : a1b2c3d4e5f60001
+    ID             : a1b2c3d4e5f60002
+    Name           : egress reviews:9080
+    Kind           : SPAN_KIND_CLIENT
+    Start time     : 2026-11-10 08:40:00.001 +0000 UTC
+    End time       : 2026-11-10 08:40:00.002 +0000 UTC
+    Status code    : STATUS_CODE_UNSET
+    Status message :
+Attributes:
+      -> zone: STRING()
+      -> upstream_cluster: STRING(outbound|9080||reviews.default.svc.cluster.local)
+...
+"""
+
+
+def test_what_older_collectors_printed() -> None:
+    """As Istio's guide to Bookinfo shows it."""
+    [span], reader = read(COLLECTOR_OLD)
+    assert (span.service, span.operation, span.kind) == (
+        "productpage.default",
+        "egress reviews:9080",
+        "client",
+    )
+    assert span.tags["upstream_cluster"] == "outbound|9080||reviews.default.svc.cluster.local"
+    assert len(reader.faults) == 1
+
+
+def test_a_span_of_the_collectors_without_its_resource() -> None:
+    [span], _ = read(COLLECTOR_OLD[COLLECTOR_OLD.index("Span #0") :])
+    assert (span.service, span.operation) == ("unknown_service", "egress reviews:9080")
+
+
+def test_lines_that_only_look_like_the_collectors_are_none() -> None:
+    spans, reader = read("Attributes:\n  -> a: Str(b)\nEvents:\nName : x\n" + "-> a: Str(" * 3 + "\n")
+    assert not spans
+    assert reader.faulty == 5
+
+
+OSTREAM = Path(__file__).with_name("ostream.txt").read_text()
+
+
+@pytest.mark.parametrize("portion", [7, 1 << 20])
+def test_what_cpp_prints(portion: int) -> None:
+    spans, reader = read(OSTREAM * 2, portion)
+    assert (len(spans), reader.faults) == (2, [])
+    span = spans[0]
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, "a1b2c3d4e5f60002", None)
+    assert (span.service, span.operation, span.kind) == ("shop-basket", "GET /basket", "server")
+    assert (span.start_us, span.duration_us, span.error) == (START_US, 5000, True)
+    expected = {
+        "http.status_code": "500",
+        "name": "x",
+        "http.url": "http://shop/",
+        "otel.scope.name": "shop-cc",
+    }
+    assert expected.items() <= span.tags.items()
+    [log] = span.logs
+    assert (log.time_us, log.fields) == (
+        START_US + 1000,
+        {"event": "exception", "exception.stacktrace": "OutOfStock\nat Shop.cc:7"},
+    )
+    assert span.references[-1].span_id == "a1b2c3d4e5f60009"
+
+
+@pytest.mark.parametrize("start", ["soon", "9" * 50, "-1"])
+def test_a_time_of_cpp_that_is_none_is_said(start: str) -> None:
+    spans, reader = read(OSTREAM.replace("1794300000000000000", start))
+    assert not spans
+    assert "stands where a time should" in reader.faults[0]
+
+
+PHP = {
+    "name": "GET /basket",
+    "context": {"trace_id": TRACE, "span_id": "a1b2c3d4e5f60002", "trace_state": "", "trace_flags": 1},
+    "resource": {"service.name": "shop-php", "process.pid": 7},
+    "parent_span_id": "a1b2c3d4e5f60001",
+    "kind": "KIND_SERVER",
+    "start": START_US * 1000,
+    "end": START_US * 1000 + 5_000_000,
+    "attributes": {"http.status_code": 500},
+    "status": {"code": "Error", "description": "no stock"},
+    "events": [{"name": "e", "timestamp": START_US * 1000 + 1000, "attributes": []}],
+    "links": [{"context": {"trace_id": TRACE, "span_id": "a1b2c3d4e5f60009"}, "attributes": {}}],
+    "schema_url": "",
+}
+
+
+def test_what_php_prints() -> None:
+    [span, other], reader = read(
+        json.dumps([PHP], indent=4) + "\n" + json.dumps([PHP | {"attributes": []}], indent=4)
+    )
+    assert reader.found == "2 documents of output of OpenTelemetry PHP's console exporter"
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60002",
+        "a1b2c3d4e5f60001",
+    )
+    assert (span.service, span.operation, span.kind) == ("shop-php", "GET /basket", "server")
+    assert (span.start_us, span.duration_us, span.error) == (START_US, 5000, True)
+    assert (span.tags["http.status_code"], span.reporter.attributes["process.pid"]) == (500, 7)
+    assert (span.logs[0].time_us, span.logs[0].fields["event"]) == (START_US + 1, "e")
+    assert span.references[-1].span_id == "a1b2c3d4e5f60009"
+    assert "http.status_code" not in other.tags
+
+
+def stored(**more: Any) -> dict[str, Any]:
+    span = {
+        "span-name": "GET /basket",
+        "span-id": "a1b2c3d4e5f60002",
+        "is-error": True,
+        "start-time-micros": START_US,
+        "end-time-micros": START_US + 5000,
+        "trace-id": TRACE[16:],
+        "reporter-id": "05",
+        "tags": {"http.status_code": "500", "otlp.trace_id": TRACE, "parent_span_guid": "a1b2c3d4e5f60001"}
+        | {"span.kind": "client", "instrumentation.name": "shop.manual"},
+    }
+    return span | more
+
+
+def stored_trace(*spans: Any) -> dict[str, Any]:
+    reporters = [{"reporter-id": "05", "attributes": {"lightstep.component_name": "shop", "host": "a"}}]
+    trace = {"type": "stored-traces", "id": "a1b2c3d4e5f60002", "attributes": {"spans": [*spans]}}
+    return {"data": [trace | {"relationships": {"reporters": reporters}}], "links": {"self": "/"}}
+
+
+def test_traces_from_lightsteps_own_api() -> None:
+    bare = stored(tags=None, **{"span-id": "a1b2c3d4e5f60003", "is-error": False, "reporter-id": "06"})
+    [span, other], reader = read(json.dumps(stored_trace(stored(), bare)))
+    assert reader.found == "LightStep's stored traces"
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (
+        TRACE,
+        "a1b2c3d4e5f60002",
+        "a1b2c3d4e5f60001",
+    )
+    assert (span.service, span.operation, span.kind) == ("shop", "GET /basket", "client")
+    assert (span.start_us, span.duration_us, span.error) == (START_US, 5000, True)
+    assert (span.tags["http.status_code"], span.tags["otel.scope.name"]) == ("500", "shop.manual")
+    assert span.reporter.attributes["host"] == "a"
+    assert (other.trace_id, other.service, other.error) == (TRACE[16:], "unknown_service", False)
+
+
+def test_an_answer_of_lightsteps_api_about_something_else_is_said() -> None:
+    snapshot = {"type": "snapshot", "id": "x", "attributes": {}, "relationships": {}}
+    spans, reader = read(json.dumps({"data": [snapshot]}))
+    assert not spans
+    assert "LightStep's API without spans" in reader.faults[0]
+    [span], _ = read(json.dumps([stored(service="shop")]))  # as an answer to a query lists them
+    assert (span.service, span.operation) == ("shop", "GET /basket")
 
 
 def frame(**more: Any) -> dict[str, Any]:

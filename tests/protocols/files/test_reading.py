@@ -492,3 +492,13 @@ def test_a_message_of_91_bytes_is_no_list() -> None:
     """Its length reads `[`, the first field's tag is a line's end: a LightStep file may begin so."""
     assert not reading._is_text(b'[\nJ\x08\xa1\x01"#\n\x19lightstep.tracer_platform\x12\x06python')
     assert reading._is_text(b'[\n {"a": 1}]')
+
+
+@pytest.mark.parametrize(
+    "document", [[], {"data": []}, {"data": None, "total": 0}, {"type": "t", "spans": []}, [[], []]]
+)
+def test_documents_without_a_span_are_not_called_broken(document: Any) -> None:
+    reader = FileReader()
+    sent = json.dumps(document).encode()
+    assert [*reader.feed(sent), *reader.finish()] == []
+    assert reader.faults == [f"line 1: JSON that holds no spans: {json.dumps(document)!r}"]
