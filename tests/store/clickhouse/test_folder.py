@@ -126,7 +126,7 @@ def test_tables_of_an_older_satellite_are_brought_up_to_date(
     store.close()
     again = opened_at(tmp_path)
     try:
-        assert schema.version_of(again.connection) == 3
+        assert schema.version_of(again.connection) == schema.files()[-1][0]
         assert (again.histogram("p", asked), again.groups("p", ALL, ["http.status_code"])) == expected
         assert expected[0].count > 0
         monkeypatch.setattr(columns, "RARE_FROM_SPANS", 1)
