@@ -1,4 +1,8 @@
-"""Distinct numbers. numpy's own `unique` hashes from 2.3 on, which takes twenty times as long as sorting does."""
+"""Distinct numbers, and numbers in order, in what costs least of numpy.
+
+Its own `unique` hashes from 2.3 on, which takes twenty times as long as sorting does; it sorts numbers of 16 bits by their
+digits, which takes a fifth of what comparing them does.
+"""
 
 from __future__ import annotations
 
@@ -34,3 +38,12 @@ def distinct_below(numbers: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.
     seen = np.zeros(most, np.bool_)
     seen[numbers] = True
     return np.flatnonzero(seen)
+
+
+def order_below(numbers: npt.NDArray[np.int32], most: int) -> npt.NDArray[np.int64]:
+    """What puts numbers that are below `most`, none of them negative, in order; equal ones stay as they stand."""
+    order: npt.NDArray[np.int64] = np.argsort(numbers.astype(np.uint16), kind="stable")
+    if most > 1 << 16:
+        upper = (numbers >> 16).astype(np.uint16)[order]
+        order = order[np.argsort(upper, kind="stable")]
+    return order

@@ -14,8 +14,9 @@ from satellite.model.span import TagValue
 from satellite.model.spans import SpanBatch
 from satellite.model.tag import encode_tag, text_of
 from satellite.query.plan import Field, Term
+from satellite.store.recall import tag_index
 from satellite.store.recall.fingerprints import fingerprints
-from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex
+from satellite.store.recall.tag_index import PostingIndex, ScanIndex, TagIndex, flat_codes
 from satellite.store.recall.values import tags_matching
 from tests.store.rows import tagged
 from tests.store.strategies import TEXTS, VALUES
@@ -91,3 +92,22 @@ def test_nan_is_found_however_it_is_written(bits: int) -> None:
             assert sorted(batch.tags_at(hits).to_pylist()) == sorted(
                 [encode_tag("k", nan), encode_tag("k", "NaN")]
             )
+
+
+@pytest.mark.parametrize("keys", [3, 300])
+def test_keys_that_a_span_repeats_are_known_however_many_there_are(
+    keys: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tag_index, "_TABLE_MAX", 2000)
+    spans: list[dict[str, TagValue]] = [{f"key{number}": row for number in range(keys)} for row in range(20)]
+    once = tagged(*spans)
+    codes = flat_codes(once).copy()
+    codes[1] = codes[0]  # the first span has its first tag twice, and not its second
+    column = pa.ListArray.from_arrays(once.array("tags").offsets, pa.array(codes))
+    place = once.rows.schema.get_field_index("tags")
+    twice = SpanBatch(
+        once.rows.set_column(place, "tags", column), once.tags, once.names, once.reporters, once.extras
+    )
+    for batch, repeated in ((once, set()), (twice, {"key0"})):
+        for index in (ScanIndex(batch), PostingIndex.seal(batch)[1]):
+            assert index.repeated == repeated

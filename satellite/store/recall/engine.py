@@ -8,7 +8,6 @@ segments as it is and never wait; writers of one project take turns.
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -32,6 +31,10 @@ from satellite.store.recall.tally import prepare
 
 MOST_LOOSE = 256
 """Unsealed segments of a project beyond which its writer merges too, so that the merging thread cannot fall behind."""
+
+MERGE_PAUSE_SECONDS = 0.05
+"""From the first batches that wait to be merged until they are: what comes meanwhile moves with them, so that under load
+spans move once where they moved twice. Only while nobody asks, whom many small segments cost (ours)."""
 
 MOST_PROJECTS = 10_000
 """In open mode any token makes a project, and each holds some kilobytes whatever its budget (ours)."""
@@ -90,10 +93,13 @@ class RecallStore(RecallQuestions):
             lose=self.lose,
         )
         self._lock = threading.Lock()
-        self._todo: deque[Project] = deque()
+        self._todo: dict[Project, None] = {}
+        """Where something is to be merged, in the order in which it was noticed."""
         self._busy = False
         self._closed = False
         self._wake = threading.Condition()
+        self._asked = threading.Event()
+        """Somebody asked since the last merge: there is no pause before the next."""
         self._merger = threading.Thread(target=self._merge_forever, name="recall-merge", daemon=True)
         if disk is not None and self._keeper is not None:
             self._recover(disk, self._keeper)
@@ -123,9 +129,9 @@ class RecallStore(RecallQuestions):
         """Keep a batch, see Store."""
         home, written = self._keep(project, batch, arrived_ns, dropped or {})
         if len(batch):
-            if row.loose(home.segments) > MOST_LOOSE:
+            if row.loose_are_more(home.segments, MOST_LOOSE):
                 self._merge(home)
-            if self._merge_step(home) is not None:  # nearly always none: nobody is woken for nothing
+            if home not in self._todo and self._merge_step(home) is not None:  # nobody is woken for nothing
                 self._schedule(home)
             self._eviction.unload(home)
             self._eviction.evict(home)
@@ -188,8 +194,7 @@ class RecallStore(RecallQuestions):
 
     def _schedule(self, home: Project) -> None:
         with self._wake:
-            if home not in self._todo:
-                self._todo.append(home)
+            self._todo[home] = None
             self._wake.notify_all()
 
     def _merge_forever(self) -> None:
@@ -198,16 +203,21 @@ class RecallStore(RecallQuestions):
                 self._busy = False
                 self._wake.notify_all()
                 self._wake.wait_for(lambda: self._todo or self._closed)
-                if self._closed:
-                    return
-                home = self._todo.popleft()
                 self._busy = True
-            try:
-                self._merge(home)
-                self._eviction.evict(home)  # what is sealed takes a little more
-                self._eviction.evict_largest()
-            except DamagedFile as damaged:
-                self.lose(home.name, damaged)
+            self._asked.wait(MERGE_PAUSE_SECONDS)
+            self._asked.clear()
+            if self._closed:
+                return
+            with self._wake:
+                todo = list(self._todo)
+                self._todo.clear()
+            for home in todo:
+                try:
+                    self._merge(home)
+                    self._eviction.evict(home)  # what is sealed takes a little more
+                    self._eviction.evict_largest()
+                except DamagedFile as damaged:
+                    self.lose(home.name, damaged)
 
     def _merge(self, home: Project) -> None:
         """Merge what there is to merge in one project."""
@@ -243,6 +253,7 @@ class RecallStore(RecallQuestions):
 
     def settle(self) -> None:
         """Return when there is nothing left to merge."""
+        self._asked.set()
         with self._wake:
             self._wake.wait_for(lambda: not self._todo and not self._busy)
 
@@ -253,6 +264,7 @@ class RecallStore(RecallQuestions):
         home = self._projects.get(project)
         if home is None:
             return (), 0
+        self._asked.set()
         with home.lock:
             return home.segments, home.mark
 
@@ -390,6 +402,7 @@ class RecallStore(RecallQuestions):
         with self._wake:
             self._closed = True
             self._wake.notify_all()
+        self._asked.set()
         self._merger.join()
         if self._keeper is not None:
             self._keeper.turn()

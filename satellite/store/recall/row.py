@@ -25,11 +25,17 @@ def loose(segments: Sequence[Segment]) -> int:
     return sum(1 for _ in takewhile(lambda segment: not segment.sealed, reversed(segments)))
 
 
+def loose_are_more(segments: Sequence[Segment], most: int) -> bool:
+    """Whether more than so many are not sealed."""
+    return len(segments) > most and not segments[-most - 1].sealed
+
+
 def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool] | None:
     """Which of the unsealed segments to merge next: (first, one after the last, whether that seals them).
 
     The oldest are sealed as soon as one more would not fit; before that, MERGE_WIDTH neighbours of one size class,
-    and the smaller ones that came after them, become one. None: leave them.
+    and the smaller ones that came after them, become one, unless that is more than half a full segment, which is
+    sealed from its parts as well. None: leave them.
     """
     total = 0
     for stop, size in enumerate(sizes):
@@ -42,6 +48,8 @@ def merge_step(sizes: Sequence[int], segment_spans: int) -> tuple[int, int, bool
         start = len(sizes)
         while start and _size_class(sizes[start - 1]) <= size_class:
             start -= 1
+        if 2 * sum(sizes[start:]) > segment_spans:
+            return None
         if sum(_size_class(size) == size_class for size in sizes[start:]) >= MERGE_WIDTH:
             return start, len(sizes), False
     return None

@@ -16,7 +16,7 @@ from satellite.model import compute as pc
 from satellite.model.spans import SpanBatch
 from satellite.model.tag import key_prefix
 from satellite.model.tags import order_by_key
-from satellite.store.distinct import distinct
+from satellite.store.distinct import distinct, order_below
 from satellite.store.recall import own_pages
 from satellite.store.recall.fingerprints import (
     Fingerprints,
@@ -254,8 +254,19 @@ def _scan(batch: SpanBatch, codes: Codes) -> tuple[Rows, Codes]:
     return _last_per_row(tag_rows(batch)[places], flat[places])
 
 
+_TABLE_MAX = 1 << 24
+
+
 def _repeated(keys: list[str], key_of: npt.NDArray[np.integer[Any]], rows: Rows) -> frozenset[str]:
-    """The keys that occur twice in a row; `key_of`: number of the key of each tag of each row."""
+    """The keys that occur twice in a row; `key_of`: number of the key of each tag of each row, `rows`: that row, ascending."""
+    width = len(keys)
+    height = int(rows[-1]) + 1 if len(rows) else 0
+    if width * height <= _TABLE_MAX:
+        seen = np.zeros(width * height, np.bool_)
+        seen[rows.astype(np.int64) * width + key_of] = True
+        once = np.count_nonzero(seen.reshape(height, width), axis=0)
+        counts = np.bincount(key_of, minlength=width)
+        return frozenset(keys[i] for i in np.flatnonzero(counts > once).tolist())
     pairs = np.sort((rows.astype(np.uint64) << np.uint64(32)) | key_of.astype(np.uint64))
     again = pairs[1:][pairs[1:] == pairs[:-1]] & np.uint64(0xFFFFFFFF)
     return frozenset(keys[i] for i in np.unique(again).tolist())
@@ -271,9 +282,7 @@ class PostingIndex:
         self._position = {key: i for i, key in enumerate(keys)}
         self._starts = starts
         flat, rows = flat_codes(batch), tag_rows(batch)
-        # Sorting (code, row) as one number groups the rows by tag; numpy sorts such numbers with vector instructions.
-        order = np.sort((flat.astype(np.uint64) << np.uint64(16)) | rows.astype(np.uint64))
-        self._rows = (order & np.uint64(0xFFFF)).astype(np.uint16)
+        self._rows = rows.astype(np.uint16)[order_below(flat, len(batch.tags))]
         self._offsets = np.concatenate([[0], np.cumsum(np.bincount(flat, minlength=len(batch.tags)))]).astype(
             np.int32
         )
