@@ -42,7 +42,7 @@ are those of the original, in its order:
 
 In YAML, keys of several levels join with `_`: `logging: {level: debug}` is `logging_level`. An empty environment
 variable counts as none. Unknown flags and keys of a file are refused; unknown `COLLECTOR_…` variables are logged.
-Ports: `0` or `off` means no listener, `free` any free port.
+Ports: `0` or `off` means no listener, `free` any free port. Bytes may be written as `512Mi` or `1GB`, seconds as `500ms`, `2m` or `1d`.
 """
 
 _NO_EFFECT_INTRODUCTION = """\

@@ -6,6 +6,7 @@ What stands behind them is put together elsewhere; sockets and what is spoken on
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from collections.abc import Callable, Mapping
@@ -113,8 +114,14 @@ def open_ports(
         try:
             bound = bind(setting, port)
         except OSError as error:
+            elsewhere = isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL
             reason = os.strerror(error.errno) if error.errno else str(error)
+            if elsewhere:
+                reason = "no address of this machine"
             message = f"cannot listen at {_address(host, port)} ({setting}): {reason}"
+            if elsewhere:
+                hint = "the setting host takes 0.0.0.0 (all of IPv4), ::, 127.0.0.1, or an address or name of this machine"
+                raise CannotListen(message, hint=hint) from error
             if setting not in NEIGHBOURS_PORTS or loaded.origin[setting] != "default":
                 hint = f"choose another port with --set {setting}=PORT, or turn it off with 0"
                 raise CannotListen(message, hint=hint) from error

@@ -248,6 +248,13 @@ def test_a_port_that_is_taken_is_named_with_its_setting(setting: str) -> None:
         assert running.client.projects() == []
 
 
+@pytest.mark.parametrize("host", ["nowhere.invalid", "192.0.2.1", "300.1.1.1"])
+def test_a_host_that_is_elsewhere_is_told_from_a_port_that_is_taken(host: str) -> None:
+    with pytest.raises(CannotListen, match="no address of this machine") as caught:
+        Satellite(host=host).__enter__()
+    assert "setting host" in str(caught.value.hint)
+
+
 ROUTES = sorted({route for protocol in PROTOCOLS for route in protocol.http_routes})
 METHODS = sorted({method for protocol in PROTOCOLS for method in protocol.grpc_methods})
 

@@ -415,3 +415,33 @@ def test_a_cluster_is_one_of_a_server() -> None:
         load({"store": "clickhouse", "clickhouse_url": "chdb:///x", "clickhouse_cluster": "mesh"}, {})
     with pytest.raises(BadSetting, match="clickhouse-cluster"):
         load({"store": "clickhouse", "clickhouse_url": url, "clickhouse_cluster": "a'b"}, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("512Mi", 2**29), ("1.5 GB", 1_500_000_000), ("2gib", 2**31), ("64k", 64_000), ("7b", 7), ("7", 7)],
+)
+def test_bytes_may_have_a_unit(text: str, value: int) -> None:
+    environ = {
+        "COLLECTOR_BYTES_PER_PROJECT": text,
+        "COLLECTOR_BYTES_PER_PROJECT_OVERRIDES": json.dumps({"a": text}),
+    }
+    settings = load({}, environ).settings
+    assert (settings.bytes_per_project, settings.bytes_per_project_overrides) == (value, {"a": value})
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("2m", 120), ("500ms", 0.5), ("1.5 h", 5400), ("30", 30), ("1D", 86400)]
+)
+def test_seconds_may_have_a_unit(text: str, value: float) -> None:
+    assert load({}, {"COLLECTOR_DUPLICATE_WINDOW_SECONDS": text}).settings.duplicate_window_seconds == value
+
+
+@pytest.mark.parametrize("text", ["1 sack", "GB", "-1k", "1e3k", "0x10", "1_0 k k", "9" * 40 + "k"])
+def test_units_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(BadSetting, match="BYTES_PER_PROJECT"):
+        load({}, {"COLLECTOR_BYTES_PER_PROJECT": text})
+
+
+def test_an_address_may_have_the_brackets_of_a_url() -> None:
+    assert load({}, {"COLLECTOR_HOST": "[::1]"}).settings.host == "::1"

@@ -20,6 +20,7 @@ from satellite.settings.values import (
     ClickHouseUrl,
     Count,
     File,
+    Host,
     Names,
     OptionalFile,
     PathPrefix,
@@ -60,7 +61,7 @@ class Settings(BaseModel):
         validate_default=True,
     )
 
-    host: str = "0.0.0.0"  # noqa: S104 - reporters are other machines and pods
+    host: Host = "0.0.0.0"  # noqa: S104 - reporters are other machines and pods
     """Address that every listener binds: `0.0.0.0` all of IPv4, `::` all, `127.0.0.1` this machine only."""
     grpc_secure_port: Port = 9292
     """gRPC with TLS: what Istio's and Envoy's `lightstep` settings point at."""

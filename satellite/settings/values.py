@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +29,38 @@ def port(value: object) -> object:
         return OFF
     words = {"off": OFF, "free": ANY_FREE_PORT}
     return words.get(value.strip().lower(), value) if isinstance(value, str) else value
+
+
+_TIMES = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"b": 1} | {
+    prefix + binary + byte: base**power
+    for base, binary in ((1000, ""), (1024, "i"))
+    for power, prefix in enumerate("kmgt", 1)
+    for byte in ("", "b")
+}
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?) ?([a-z]+)", re.ASCII)
+
+
+def _size(value: object) -> object:
+    """Bytes for `512Mi`, `1GB`; anything else as it is."""
+    amount = _amount(value, _SIZES)
+    return value if amount is None else round(amount)
+
+
+def _time(value: object) -> object:
+    """Seconds for `30s`, `2m`; anything else as it is."""
+    amount = _amount(value, _TIMES)
+    return value if amount is None else amount
+
+
+def _amount(value: object, units: Mapping[str, float]) -> float | None:
+    found = _AMOUNT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    return float(found[1]) * units[found[2]] if found and found[2] in units else None
+
+
+def _host(value: str) -> str:
+    """Without the brackets that an address of IPv6 has in a URL."""
+    return value[1:-1] if value.startswith("[") and value.endswith("]") else value
 
 
 def _map(value: object) -> object:
@@ -100,10 +133,11 @@ def _home(path: Path | str | None) -> Path | None:
 
 
 Port = Annotated[int, BeforeValidator(port), Field(ge=ANY_FREE_PORT, le=65535)]
-BytesOrNone = Annotated[int, Field(ge=0)]
-Bytes = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Host = Annotated[str, AfterValidator(_host)]
+BytesOrNone = Annotated[int, Field(ge=0), BeforeValidator(_size)]
+Bytes = Annotated[int, Field(ge=1), BeforeValidator(_size)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False), BeforeValidator(_time)]
+SecondsOrNone = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_time)]
 Count = Annotated[int, Field(ge=1)]
 Project = Annotated[str, AfterValidator(_project)]
 BytesByProject = Annotated[dict[Project, Bytes], BeforeValidator(_map)]
