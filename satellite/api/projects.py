@@ -121,7 +121,10 @@ def routes(
         found = [stats for stats in store.projects() if stats.project == project]
         return json(found[0] if found else ProjectStats(project, 0, 0, 0, store.mark(project), Ledger()))
 
-    @routes.post("/projects/{project}/mark", Mark)
+    def mark_at_hand(project: Project) -> Response | None:
+        return mark(project) if store.at_hand(project) else None
+
+    @routes.post("/projects/{project}/mark", Mark, at_once=mark_at_hand)
     def mark(project: Project) -> Response:
         """Where the project stands in its order of arrival; also before its first span."""
         place = store.mark(project)

@@ -55,6 +55,8 @@ class Endpoint:
     function: Callable[..., Any]
     described: dict[str, Any]
     """What the OpenAPI document says beside, in FastAPI's words."""
+    at_once: Callable[..., Response | None] | None = None
+    """Given the same, answers in the event loop what takes no longer there than to begin a thread; None: the function does."""
 
     def route(self, workers: Workers) -> Route:
         """What serves it."""
@@ -62,6 +64,8 @@ class Endpoint:
 
         async def answer(request: Request) -> Response:
             arguments = self._arguments(request)
+            if self.at_once is not None and (found := self.at_once(**arguments)) is not None:
+                return found
             if is_coroutine:
                 answered = self.function(**arguments)
             else:
@@ -139,9 +143,15 @@ class Routes:
         self.structs: list[type[msgspec.Struct]] = []
         """What they answer with and take, for the OpenAPI document."""
 
-    def get(self, path: str, answer: type[msgspec.Struct]) -> Callable[[Function], Function]:
-        """Declare a GET that answers with such a struct."""
-        return self._answering("GET", path, answer)
+    def get(
+        self,
+        path: str,
+        answer: type[msgspec.Struct],
+        *,
+        at_once: Callable[..., Response | None] | None = None,
+    ) -> Callable[[Function], Function]:
+        """Declare a GET that answers with such a struct; `at_once`: see Endpoint."""
+        return self._answering("GET", path, answer, at_once=at_once)
 
     def post(
         self,
@@ -150,9 +160,10 @@ class Routes:
         *,
         takes: type[msgspec.Struct] | None = None,
         fails: dict[int, str] | None = None,
+        at_once: Callable[..., Response | None] | None = None,
     ) -> Callable[[Function], Function]:
-        """Declare a POST; `takes`: the struct of its body; `fails`: what other statuses mean."""
-        return self._answering("POST", path, answer, takes, fails)
+        """Declare a POST; `takes`: the struct of its body; `fails`: what other statuses mean; `at_once`: see Endpoint."""
+        return self._answering("POST", path, answer, takes, fails, at_once)
 
     def put(
         self, path: str, answer: type[msgspec.Struct], *, takes: type[msgspec.Struct]
@@ -171,6 +182,7 @@ class Routes:
         answer: type[msgspec.Struct],
         takes: type[msgspec.Struct] | None = None,
         fails: dict[int, str] | None = None,
+        at_once: Callable[..., Response | None] | None = None,
     ) -> Callable[[Function], Function]:
         self.structs += [answer] if takes is None else [answer, takes]
         responses: dict[int | str, dict[str, Any]] = {200: {"description": "OK", "content": content(answer)}}
@@ -178,11 +190,17 @@ class Routes:
             error = {"application/json": {"schema": {"$ref": "#/components/schemas/ErrorAnswer"}}}
             responses[status] = {"description": meaning, "content": error}
         extra = None if takes is None else {"requestBody": {"content": content(takes)}}
-        return self._declare(method, path, {"responses": responses, "openapi_extra": extra})
+        return self._declare(method, path, {"responses": responses, "openapi_extra": extra}, at_once)
 
-    def _declare(self, method: str, path: str, described: dict[str, Any]) -> Callable[[Function], Function]:
+    def _declare(
+        self,
+        method: str,
+        path: str,
+        described: dict[str, Any],
+        at_once: Callable[..., Response | None] | None = None,
+    ) -> Callable[[Function], Function]:
         def declare(function: Function) -> Function:
-            self.endpoints.append(Endpoint(method, path, function, described))
+            self.endpoints.append(Endpoint(method, path, function, described, at_once))
             return function
 
         return declare

@@ -27,11 +27,18 @@ class SuggestAsked(Bounds):
     q: str = Field("", max_length=1000, description="Only names that contain this, letter case aside.")
 
 
+_ALL_SERVICES = SuggestAsked.model_validate({"kind": "service"})
+
+
 def routes(sources: Sources) -> Routes:
     """Their endpoint."""
     routes = Routes()
 
-    @routes.get("/projects/{project}/suggest", SuggestionList)
+    def all_services(project: Project, asked: SuggestAsked) -> Response | None:
+        is_all = asked == _ALL_SERVICES and sources.store.at_hand(project)
+        return suggestions(project, asked) if is_all else None
+
+    @routes.get("/projects/{project}/suggest", SuggestionList, at_once=all_services)
     def suggestions(project: Project, asked: SuggestAsked) -> Response:
         """At most 100 names for the query bar, among the spans that match the query's other terms."""
         where = asked.asked(sources, project)

@@ -381,6 +381,16 @@ class Store(Questions, Protocol):
         """The mark after the last span that arrived; 0 before the first."""
         ...
 
+    def at_hand(self, project: str) -> bool:
+        """Whether all it holds is in memory, and so little of it that a small question takes less time than to begin a thread."""
+        ...
+
+    def small_trace(
+        self, project: str, trace_ids: Sequence[tuple[int | None, int]], spans_max: int
+    ) -> tuple[SpanBatch, Ints] | None:
+        """`trace_batch`, if the project is at hand and they have no more spans than that."""
+        ...
+
     def projects(self) -> list[ProjectStats]:
         """All projects, by name."""
         ...

@@ -22,6 +22,7 @@ from typing import Any
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
 from satellite.model.spans import SpanBatch
 from satellite.store import ProjectStats, Written
+from satellite.store.assembled import Ints
 from satellite.store.clickhouse import commits, schema
 from satellite.store.clickhouse.commons import ClickHouseCommons
 from satellite.store.clickhouse.connection import Connection
@@ -102,6 +103,19 @@ class ClickHouseStore(ClickHouseQuestions):
         """See Store."""
         moment = self.moment(project)
         return moment.mark if moment is not None else 0
+
+    def at_hand(self, project: str) -> bool:  # noqa: ARG002 - of none
+        """See Store: a server has it, or chDB."""
+        return False
+
+    def small_trace(
+        self,
+        project: str,  # noqa: ARG002 - as above
+        trace_ids: Sequence[tuple[int | None, int]],  # noqa: ARG002
+        spans_max: int,  # noqa: ARG002
+    ) -> tuple[SpanBatch, Ints] | None:
+        """See Store."""
+        return None
 
     @property
     def shared(self) -> bool:

@@ -59,11 +59,26 @@ def trace_batch(
     segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]]
 ) -> tuple[SpanBatch, Ints]:
     """Every span of these traces, and the marks."""
+    return _gathered_trace(_parts_of(segments, trace_ids))
+
+
+def small_trace(
+    segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]], spans_max: int
+) -> tuple[SpanBatch, Ints] | None:
+    """The same, unless there are more spans."""
+    parts = _parts_of(segments, trace_ids)
+    return None if sum(len(rows) for _, rows in parts) > spans_max else _gathered_trace(parts)
+
+
+def _parts_of(segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]]) -> list[_Rows]:
     found = (
         (segment, [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)])
         for segment in segments
     )
-    parts = [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
+    return [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
+
+
+def _gathered_trace(parts: Sequence[_Rows]) -> tuple[SpanBatch, Ints]:
     if len(parts) == 1:  # as of most traces: nothing needs to be put together
         [(segment, mine)] = parts
         first, last = int(mine[0]), int(mine[-1])

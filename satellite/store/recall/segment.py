@@ -151,6 +151,7 @@ class Segment:
             self.trace_uppers,
             self.is_error,
             self.start_bounds_ns,
+            self.service_rows,
         )
 
     @property

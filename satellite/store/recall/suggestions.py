@@ -14,7 +14,7 @@ from satellite.model import compute as pc
 from satellite.model.span import PARENT_TAG
 from satellite.model.spans import SpanBatch
 from satellite.model.tags import elements_of, order_by_key, texts_of
-from satellite.query.plan import LOG_PREFIX, Plan
+from satellite.query.plan import ALL, LOG_PREFIX, Plan
 from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
 from satellite.store.distinct import distinct
 from satellite.store.recall.fingerprints import digests
@@ -43,6 +43,11 @@ def suggest(
         return _suggested_values(found, key, text, limit)
     spans, errors = Counter[str](), Counter[str]()
     for segment, mask in found:
+        if kind == "service" and plan == ALL and segment.meta_events is None:  # all of its live rows
+            for name, counted in segment.service_rows.items():
+                spans[name] += counted.rows
+                errors[name] += counted.rows - counted.plain
+            continue
         for names, counts, failing in _names(segment, mask, kind, text):
             for name, number, wrong in zip(names, counts.tolist(), failing.tolist(), strict=True):
                 if number:
@@ -63,11 +68,7 @@ def _names(
     segment: Segment, mask: Mask | None, kind: SuggestionKind, text: str
 ) -> Iterator[tuple[Sequence[str], Ints, Ints]]:
     """Names of this kind, in how many of the matching rows each occurs, and how many of those fail."""
-    if kind == "service" and mask is None:
-        known = segment.service_rows
-        rows, plain = np.array(list(known.values()), np.int64).reshape(-1, 2).T
-        yield list(known), rows, rows - plain
-    elif kind == "service":
+    if kind == "service":
         names, of_reporter = segment.services
         service = _codes(of_reporter[segment.batch.column("reporter")], len(names))
         yield names, *_both(service, segment, mask)
