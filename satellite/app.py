@@ -36,7 +36,7 @@ from satellite.intake.intake import Intake
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
 from satellite.machine import limit_bytes
-from satellite.memory import MemoryGuard, fitted, keep_for_good, resident_bytes
+from satellite.memory import MemoryGuard, fitted, forget_start, keep_for_good, resident_bytes
 from satellite.page_ports import PagePorts
 from satellite.ports import CannotListen, SpanPorts, certificates_of
 from satellite.protocols.readers.compression import inflate
@@ -130,7 +130,7 @@ class App:
             chores = [tasks.create_task(chore()) for chore in self._upkeep().chores]
             if signals:  # a process of its own
                 self._obey_signals(opened)
-                making.add_done_callback(lambda _: keep_for_good())
+                tasks.create_task(_settle_down(making))
             self._state = ""
             self._announce()
             started()
@@ -435,6 +435,13 @@ class App:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._spans.stop(grace_seconds))
             tasks.create_task(self._pages.stop(grace_seconds))
+
+
+async def _settle_down(making: asyncio.Task[None]) -> None:
+    """The start is over when the API is made."""
+    await making
+    keep_for_good()
+    await asyncio.to_thread(forget_start)
 
 
 def _save(close: Callable[[], None]) -> None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import ctypes
 import gc
 import os
+import re
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import pyarrow as pa
@@ -117,6 +119,33 @@ def keep_for_good() -> None:
     """
     gc.freeze()
     gc.enable()
+
+
+def forget_start() -> None:
+    """Let go of what only the start needed: pages of libraries that nobody changed, half of what a started satellite takes.
+
+    What is needed again comes from the page cache, 16 pages at a time, in a microsecond or two.
+    """
+    give_back()
+    libc = _libc()
+    with suppress(OSError):
+        smaps = Path("/proc/self/smaps").read_text()
+        for begin, size in _untouched(smaps) if libc is not None else ():
+            libc.madvise(ctypes.c_void_p(begin), ctypes.c_size_t(size), _MADV_DONTNEED)
+
+
+def _untouched(smaps: str) -> Iterator[tuple[int, int]]:
+    """(where, how many bytes) of each mapping of a library's code and constants; those of which a page is the process's own are none."""
+    for mapping in _MAPPING.finditer(smaps):
+        begin, end = (int(mapping[name], 16) for name in ("begin", "end"))
+        yield begin, end - begin
+
+
+_MADV_DONTNEED = 4
+_MAPPING = re.compile(
+    r"^(?P<begin>[0-9a-f]+)-(?P<end>[0-9a-f]+) r-[x-]p [^\n]*\.so[0-9.]*\n(?:[A-Z][^\n]*\n)*?Anonymous: +0 kB\n",
+    re.MULTILINE,
+)
 
 
 def give_back() -> None:

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from satellite import memory
@@ -22,10 +23,12 @@ from satellite.memory import (
     TIGHT,
     MemoryGuard,
     fitted,
+    forget_start,
     keep_for_good,
     resident_bytes,
 )
 from satellite.settings import load
+from tests import bookinfo
 from tests.processes import Process
 from tests.processes import resident_bytes as resident_of
 
@@ -85,6 +88,28 @@ class Spans:
     def shrink(self, size_bytes: int) -> None:
         self.asked.append(size_bytes)
         self.taken -= size_bytes
+
+
+def test_pages_of_libraries_go_and_come_back_when_they_are_needed() -> None:
+    batch = bookinfo.batch()
+    spans = batch.spans()
+    before = resident_bytes()
+    forget_start()
+    assert resident_bytes() < before - 10 * MIB
+    assert batch.take(np.arange(len(batch))).compact().spans() == spans
+
+
+def test_only_mappings_without_pages_of_their_own_go() -> None:
+    kinds = (("r-xp", "/lib/libarrow.so.2600", 0), ("r--p", "/lib/_rust.abi3.so", 0))
+    others = (
+        *(("r--p", "/lib/libc.so.6", 16), ("rw-p", "/lib/libc.so.6", 0), ("rw-p", "", 512)),
+        *(("r--s", "/data/1.arrow", 0), ("r-xp", "[vdso]", 0), ("r--p", "/data/1.arrow", 0)),
+    )
+    smaps = "".join(
+        f"{at:x}000-{at + 2:x}000 {perms} 00000000 08:01 7 {name}\nSize: 8 kB\nAnonymous: {anonymous:8} kB\nVmFlags: rd\n"
+        for at, (perms, name, anonymous) in zip(range(0xA0, 0x100, 2), (*kinds, *others), strict=False)
+    )
+    assert [*memory._untouched(smaps)] == [(0xA0000, 0x2000), (0xA2000, 0x2000)]
 
 
 def test_near_the_limit_reports_are_refused_until_spans_have_gone() -> None:

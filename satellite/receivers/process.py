@@ -14,7 +14,7 @@ from satellite.edges.grpc.services import Services
 from satellite.edges.loop import run, share_interpreter
 from satellite.edges.tls import CertificateStore
 from satellite.intake.intake import Intake
-from satellite.memory import keep_for_good, tune_allocator
+from satellite.memory import forget_start, keep_for_good, tune_allocator
 from satellite.ports import SpanPorts, certificates_of
 from satellite.receivers.far import FarApi, FarFaults, FarLog, FarMemory, FarWriter, gone
 from satellite.receivers.lane import Lane
@@ -142,6 +142,7 @@ def main() -> None:
     orders, calls, small, large, page = map(int, sys.argv[1:])
     tune_allocator()
     keep_for_good()
+    forget_start()
     share_interpreter()
     ends = [socket.socket(fileno=at) for at in (orders, calls, small, large)]
     receiver = Receiver(ends[0], Calls(ends[1]), Lane(ends[2]), Lane(ends[3]), Page(page))
