@@ -18,11 +18,14 @@ from mock_lightstep_satellite.cli.durations import seconds
 from mock_lightstep_satellite.cli.query import (
     Format,
     FormatOption,
+    MaxLatency,
+    MinLatency,
     ProjectName,
     Query,
     Since,
     Url,
     asking,
+    bounds_of,
     canonical,
     clock,
     explained,
@@ -68,16 +71,19 @@ def histogram(
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
     since: Since = None,
+    min_latency: MinLatency = None,
+    max_latency: MaxLatency = None,
     snapshot: Snapshot = None,
     format_: FormatOption = Format.TABLE,
 ) -> None:
     """How long the matching spans took: a bar for each of 20 buckets to a power of ten, and exact percentiles."""
     with asking(url, project) as asked:
-        found = asked.histogram(_of(asked, query, snapshot), oldest_us=oldest_us(since), snapshot=snapshot)
+        bounds = bounds_of(since, min_latency, max_latency)
+        found = asked.histogram(_of(asked, query, snapshot), **bounds, snapshot=snapshot)
         if format_ is Format.JSON:
             write_json(found)
         elif not found["count"]:
-            explained(asked, query, since)
+            explained(asked, query, bounds)
         else:
             _draw(found)
 
@@ -106,6 +112,8 @@ def groups(
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
     since: Since = None,
+    min_latency: MinLatency = None,
+    max_latency: MaxLatency = None,
     snapshot: Snapshot = None,
     whole: Annotated[
         bool, typer.Option("--whole", help="All spans in the traces of the matching ones.")
@@ -115,10 +123,11 @@ def groups(
 ) -> None:
     """The matching spans by the values of one or several keys, the slowest on average first."""
     with asking(url, project) as asked:
+        bounds = bounds_of(since, min_latency, max_latency)
         found = asked.groups(
             by,
             _of(asked, query, snapshot),
-            oldest_us=oldest_us(since),
+            **bounds,
             snapshot=snapshot,
             whole=whole,
             limit=limit,
@@ -127,7 +136,7 @@ def groups(
             write_json({"groups": found})
             return
         if not found:
-            explained(asked, query, since)
+            explained(asked, query, bounds)
             return
     keys = [key.strip() for key in by.split(",")]
     table = Table((*keys, "spans>", "errors>", "average>", "p50>", "p95>", "p99>"))
@@ -176,7 +185,7 @@ def correlations(
             write_json(found)
             return
         if not found["traces"]:
-            explained(asked, query, since)
+            explained(asked, query, bounds_of(since))
             return
     if found["reason"]:
         remark(f"no contrast: {found['in_traces']} traces are inside, {found['out_traces']} are not")
@@ -233,7 +242,7 @@ def diagram(
             sys.stdout.write(text)
             return
         if not found["nodes"]:
-            explained(asked, query, since)
+            explained(asked, query, bounds_of(since))
             return
     _show_diagram(found)
 

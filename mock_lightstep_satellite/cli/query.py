@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -58,6 +58,10 @@ FormatOption = Annotated[Format, typer.Option("--format", help="A table to read,
 Since = Annotated[
     str | None, typer.Option("--since", help=f"Only spans that started within this time: {FORMS}.")
 ]
+MinLatency = Annotated[
+    str | None, typer.Option("--min-latency", help="Only spans that took as long: 500us, 100ms, 1.5s.")
+]
+MaxLatency = Annotated[str | None, typer.Option("--max-latency", help="Only spans that took less.")]
 
 
 def services(
@@ -84,6 +88,8 @@ def spans(
     url: Url = DEFAULT_URL,
     project: ProjectName = None,
     since: Since = None,
+    min_latency: MinLatency = None,
+    max_latency: MaxLatency = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Spans at most.")] = 50,
     order: Annotated[
         str | None,
@@ -102,8 +108,9 @@ def spans(
 ) -> None:
     """Spans that match a query; all spans without one."""
     with asking(url, project) as asked:
+        bounds = bounds_of(since, min_latency, max_latency)
         if format_ is SpanFormat.OTLP:
-            for piece in asked.export_stream(canonical(asked, query), oldest_us=oldest_us(since)):
+            for piece in asked.export_stream(canonical(asked, query), format="otlp-json", **bounds):
                 sys.stdout.buffer.write(piece)
             sys.stdout.buffer.write(b"\n")
             return
@@ -112,10 +119,10 @@ def spans(
             order=order or ("-latency" if by is None else "value"),
             by=by,
             limit=limit,
-            oldest_us=oldest_us(since),
+            **bounds,
         )
         if not found and format_ is SpanFormat.TABLE:
-            explained(asked, query, since)
+            explained(asked, query, bounds)
             return
     _show_spans(found, Format(format_), rows=limit)
     if len(found) == limit and format_ is SpanFormat.TABLE:
@@ -193,6 +200,17 @@ def canonical(asked: Project, query: str) -> str:
     return asked.client.canonical(query) if query else ""
 
 
+def bounds_of(
+    since: str | None, min_latency: str | None = None, max_latency: str | None = None
+) -> dict[str, int | None]:
+    """Parameters of a question: what `--since`, `--min-latency` and `--max-latency` mean."""
+    return {"oldest_us": oldest_us(since)} | {
+        name: round(seconds(said) * 1e6)
+        for name, said in (("min_latency_us", min_latency), ("max_latency_us", max_latency))
+        if said is not None
+    }
+
+
 def oldest_us(since: str | None) -> int | None:
     """The start time that `--since` means, in µs since the epoch."""
     return None if since is None else int((time.time() - seconds(since)) * 1e6)
@@ -243,9 +261,9 @@ def write_json(answer: Any) -> None:
     sys.stdout.flush()
 
 
-def explained(asked: Project, query: str, since: str | None) -> None:
-    """Say why nothing matches."""
-    for line in asked.explain(canonical(asked, query), oldest_us=oldest_us(since))["lines"]:
+def explained(asked: Project, query: str, bounds: Mapping[str, int | None]) -> None:
+    """Say why nothing matches within these bounds."""
+    for line in asked.explain(canonical(asked, query), **bounds)["lines"]:
         remark(line)
 
 

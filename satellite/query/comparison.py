@@ -11,7 +11,11 @@ QUOTING = "\"'`\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2039\u203a\u00a
 """What people take for quotes: of other languages, of word processors."""
 
 _VALUE = re.compile(rf"\s*(?:[{QUOTING}](?P<quoted>[^{QUOTING}]*)[{QUOTING}]|(?P<bare>[^\s(),]+))")
-_LATENCY = frozenset({"latency", "duration", "duration_us", "latency_us"})
+_LATENCY = re.compile(r"(min|max)?(?:latency|duration)(us|micros|ms|ns|nano|nanos|s)?")
+"""As `duration`, `minDuration`, `latency_us`, `duration_nano` are without their joints and in lower case."""
+_AMOUNT = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)(ns|µs|us|ms|s|m|h)?", re.ASCII)
+_US = {"ns": 0.001, "µs": 1, "us": 1, "ms": 1000, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
+_US |= {"micros": 1, "nano": 0.001, "nanos": 0.001}
 _NEGATED = frozenset({"!=", "<>", "!==", "!~"})
 
 
@@ -26,14 +30,14 @@ def instead(key: str, bare: str, sign: str, rest: str) -> str:
     """
     found = _VALUE.match(rest)
     value = (found["quoted"] or found["bare"] or "") if found else ""
+    if (latency := latency_bound(key, sign, value)) is not None:
+        return latency
     if "~" in sign:
         return f"write {bare} {'NOT ' * (sign in _NEGATED)}MATCHES REGEXP ({quoted(value or '…')})"
     if not ("<" in sign or ">" in sign) or sign == "<>":
         if (failed := outcome(key, value, negated=sign in _NEGATED)) is not None:
             return f"write {failed}"
         return f"write {bare} {'NOT ' * (sign in _NEGATED)}IN ({quoted(value) if value else '…'})"
-    if key.lower() in _LATENCY:
-        return "bounds of the latency stand beside the query: min_latency_us, max_latency_us"
     if not value.isascii() or not value.isdigit() or len(value) > 18:
         return f"values are texts and are not compared as numbers; write {bare} MATCHES REGEXP (…)"
     number = int(value)
@@ -42,6 +46,21 @@ def instead(key: str, bare: str, sign: str, rest: str) -> str:
     else:
         pattern = at_most(number if "=" in sign else number - 1)
     return f"values are texts; for whole numbers write {bare} MATCHES REGEXP ({quoted_pattern(pattern)})"
+
+
+def latency_bound(key: str, sign: str, value: str) -> str | None:
+    """How the bound of a latency is asked for; None for any other key, or one that is compared as a text."""
+    found = _LATENCY.fullmatch(re.sub("[._ -]", "", key).lower())
+    if found is None or not (found[1] or "<" in sign or ">" in sign) or sign == "<>":
+        return None
+    name = "min" if found[1] == "min" or (not found[1] and ">" in sign) else "max"
+    amount = _AMOUNT.fullmatch(value.lower())
+    unit = _US.get((amount and amount[2]) or found[2] or "")
+    hint = f"bounds of the latency stand beside the query: {name}_latency_us"
+    if amount is None or unit is None:
+        return f"{hint}, in µs"
+    us = round(float(amount[1]) * unit)
+    return f"{hint}={us}, or in `satellite spans` --{name}-latency {us}us"
 
 
 def quoted_pattern(pattern: str) -> str:

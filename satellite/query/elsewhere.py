@@ -15,7 +15,7 @@ _NAMES = {
 }
 """Without what joins words and in lower case, as `_plain` makes them."""
 
-_FAILED = {"error": True, "ok": False, "unset": False}
+_FAILED = {"error": True, "ok": False, "unset": False, "status_code_error": True, "status_code_ok": False}
 _JOINTS = re.compile(r"[._:-]")
 _TRACE_ID = re.compile(r"[0-9a-fA-F]{16}(?:[0-9a-fA-F]{16})?")
 

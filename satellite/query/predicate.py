@@ -10,9 +10,9 @@ from typing import Any, cast
 from lark import Lark, Token, Transformer, UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
 from satellite.errors import BadQuery
-from satellite.query.comparison import instead
+from satellite.query.comparison import instead, latency_bound
 from satellite.query.complaint import complaint, shown
-from satellite.query.elsewhere import field_named, is_trace_id
+from satellite.query.elsewhere import field_named, is_trace_id, outcome
 from satellite.query.forms import quoted
 from satellite.query.plan import Field
 from satellite.query.tree import FIELDS, QUOTES, Tree, TreeTerm, Word
@@ -137,8 +137,10 @@ _NEXT = re.compile(rf"[{QUOTES}][^{QUOTES}]*+[{QUOTES}]?|[=!<>~|&]+|[^\s(),{QUOT
 _COMPARED = re.compile(
     rf"(?:[{QUOTES}](?P<quoted>[^{QUOTES}]*)[{QUOTES}]|(?P<bare>[^\s(),=!<>~{QUOTES}]+))\s*(?P<sign>[=!<>~]+)"
 )
-_KEY_AND_VALUE = re.compile(rf"(-?)(?!tag:)([\w.][\w./-]*):([^\s(),={QUOTES}]+)")
-"""A text that is one chip of a key that no chip has."""
+_KEY_AND_VALUE = re.compile(
+    rf"(-?)(?!tag:)((?:(?:log|guid|join):(?=[^:]+:))?[\w.][\w./-]*):([^\s(),={QUOTES}]+)"
+)
+"""A text that is one chip of a key that no chip has; some keys have a colon themselves."""
 _PATTERNS = frozenset({"LIKE", "ILIKE", "CONTAINS", "STARTSWITH", "REGEX", "REGEXP", "MATCHES", "RLIKE"})
 
 
@@ -163,6 +165,9 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
         negated, key, value = chip.groups()
         field = FIELDS.get(key) or field_named(key)
         hint = f"write {negated}{field.value}:{value}" if field else f"write {negated}tag:{key}={value}"
+        if (failed := outcome(key, value, negated=bool(negated))) is not None:
+            hint = f"write {failed}"
+        hint = latency_bound(key, ":", value) or hint
     if is_trace_id(text):
         hint = f"the spans of a trace are {Field.TRACE_ID.value} IN ({quoted(text.strip())})"
     return complaint(text, at, what, hint)

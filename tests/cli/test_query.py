@@ -51,6 +51,17 @@ def as_json(*arguments: str) -> Any:
     return json.loads(result.stdout)
 
 
+@pytest.mark.parametrize(
+    ("bound", "count"),
+    [("--min-latency=100ms", 12), ("--min-latency=100000us", 12), ("--max-latency=0.1", 50)],
+)
+def test_spans_by_their_latency(bound: str, count: int) -> None:
+    latencies = [span["duration_us"] >= 100_000 for span in as_json("spans", bound)["spans"]]
+    assert (len(latencies), {*latencies}) == (count, {"--min" in bound})
+    spans = json.loads(run("spans", bound, "--format", "otlp").stdout)["resourceSpans"]
+    assert sum(len(scope["spans"]) for one in spans for scope in one["scopeSpans"]) >= count
+
+
 def test_services() -> None:
     lines = run("services").stdout.splitlines()
     assert lines[0].split() == ["service", "spans", "errors", "operations"]
@@ -170,6 +181,7 @@ def test_wait_for_fewer_than_came() -> None:
         ("spans", "--limit", "0"),
         ("spans", "--order", "random"),
         ("spans", "--since", "yesterday"),
+        ("spans", "--min-latency", "quick"),
         ("spans", "--format", "xml"),
         ("trace", " "),
         ("services", "--url", "localhost"),

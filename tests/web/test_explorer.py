@@ -279,6 +279,25 @@ def test_addresses_that_others_print(open_page: Open, path: str, url: re.Pattern
     expect(page.locator("h1").first).to_be_attached()
 
 
+def test_latencies_among_the_terms_of_a_text_select(open_page: Open) -> None:
+    page = open_page("/fixture/explorer?form=text", expects=("400",))
+    area = page.get_by_role("textbox", name="Query text")
+
+    def ask(text: str) -> None:
+        area.fill(text)
+        area.press("Enter")
+
+    ask("duration>100ms")
+    expect(page.locator(".chip.range")).to_contain_text("12 spans")
+    expect(area).to_have_value("")
+    ask(f'service IN ("{bookinfo.PRODUCTPAGE}") and maxDuration=1.3s AND duration >= 100 ms')
+    counted(page, "36")
+    expect(area).to_have_value(f'service IN ("{bookinfo.PRODUCTPAGE}")')
+    expect(page.locator(".chip.range")).to_contain_text(re.compile("100\u202fms – 1.26\u202fs"))
+    ask("duration>quick")
+    expect(page.get_by_role("alert")).to_contain_text("min_latency_us, in µs")
+
+
 def test_what_other_tools_have_fields_for_can_be_typed(open_page: Open) -> None:
     page = open_page("/fixture/explorer")
     bar = page.get_by_role("combobox", name="Add a term")
@@ -292,6 +311,9 @@ def test_what_other_tools_have_fields_for_can_be_typed(open_page: Open) -> None:
     expect(page.locator(".chip.range")).to_contain_text("12 spans")
     enter("span.kind=server error=true")
     counted(page, "1")
+    expect(page.locator(".chip.range")).to_contain_text(
+        "100\u202fms –"
+    )  # it was chosen, and is not the terms'
     expect(page.locator(".chips .chip")).to_have_count(2)
     expect(bar).to_be_focused()
     expect(page.get_by_role("listbox")).to_have_count(0)  # the result is seen, and its rows can be clicked

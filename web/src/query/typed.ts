@@ -33,6 +33,15 @@ export function latencies(input: string): Latencies | null {
   return sign?.startsWith(">") || end?.toLowerCase() === "min" ? { from: us, to: null } : { from: null, to: us };
 }
 
+/** A text with latencies among its terms, `service IN ("a") AND duration>100ms`: the rest of it, and them; null without any. */
+export function withLatencies(text: string): { readonly rest: string; readonly range: Latencies } | null {
+  const parts = text.trim().split(/\s+AND\s+/i);
+  const found = parts.map(latencies).filter((one) => one !== null);
+  if (!found.length) return null;
+  const range = found.reduce((all, one) => ({ from: one.from ?? all.from, to: one.to ?? all.to }));
+  return { rest: parts.filter((part) => !latencies(part)).join(" AND "), range };
+}
+
 /** `error=true http.status_code=503`, as other tools take tags: the terms, if it is more than one. */
 export function pairs(input: string): Term[] {
   const all = [...input.trim().matchAll(/(-?)([^\s=:"]+)[=:](?:"([^"]*)"|([^\s="]+))(?:\s+|$)/g)];

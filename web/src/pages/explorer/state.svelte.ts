@@ -250,14 +250,15 @@ export class ExplorerState {
 
   // How it is changed
 
-  /** A new query: what was selected in the last result is gone. */
-  ask(text: string): void {
+  /** A new query: what was selected in the last result is gone, but for latencies that are `kept`. */
+  ask(text: string, kept = false): void {
     this.overlaid = null;
-    if (text !== this.text || this.snapshot) router.set({ query: text, range: null, preset: null, filter: null, snapshot_id: null, node: null });
+    if (text !== this.text || this.snapshot) router.set({ query: text, ...(kept ? {} : { range: null, preset: null }), filter: null, snapshot_id: null, node: null });
     this.run();
   }
+  /** Other terms of the same question: latencies that were chosen stay. */
   setTerms(terms: readonly Term[]): void {
-    this.ask(predicate(terms));
+    this.ask(predicate(terms), true);
   }
   add(key: string, value: string, negated = false): void {
     this.setTerms(added(this.terms, term(key, value, negated)));
