@@ -157,15 +157,16 @@ class SpanBatch:
         for name in SCHEMA.names:
             chunked = tables.column(name)
             columns[name] = chunked.chunk(0) if chunked.num_chunks == 1 else pa.concat_arrays(chunked.chunks)
+        bounds = np.cumsum([0, *(len(batch) for batch in batches)])
         for dictionary, column in _DICTIONARIES.items():
             parts = [getattr(batch, dictionary) for batch in batches]
             encoded = pa.concat_arrays(parts).dictionary_encode()
             joint[dictionary] = encoded.dictionary
-            mapping = encoded.indices.to_numpy()
-            codes = [codes_of(batch.rows.column(column)) for batch in batches]
-            bases = np.cumsum([0, *(len(part) for part in parts[:-1])])
-            moved = np.concatenate([mapping[code + base] for code, base in zip(codes, bases, strict=True)])
-            columns[column] = recoded(columns[column], moved)
+            bases = np.cumsum([0, *(len(part) for part in parts[:-1])], dtype=np.int32)
+            is_list = column in _LISTS
+            ends = columns[column].offsets.to_numpy()[bounds] if is_list else bounds
+            places = codes_of(columns[column]) + np.repeat(bases, np.diff(ends))
+            columns[column] = recoded(columns[column], encoded.indices.to_numpy().take(places))
         return SpanBatch(pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA), **joint)
 
     def compact(self) -> SpanBatch:
