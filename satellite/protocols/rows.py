@@ -26,7 +26,6 @@ from satellite.model.reporter import Reporter
 from satellite.model.span import TagValue
 from satellite.model.spans import SCHEMA, Kind, Marks, SpanBatch, Status, encode_log
 from satellite.model.tag import decode_tag, encode_tag
-from satellite.protocols.readers.columns import DIFFERENT_BYTES_MIN, DIFFERENT_FREE
 from satellite.protocols.readers.json_document import BROKEN_FREE, REPLACED, TOO_BROKEN, broken_max
 from satellite.protocols.values import FUTURE_NS, TELLING, SpanId, Times, plain_value, sound_text
 
@@ -35,8 +34,15 @@ LEAST_SPAN_BYTES = 16
 """Spans one body may hold (ours), and what one has at least: two ids. Less than that many bytes a span is an attack,
 since spans of a byte or two cost as much time as others."""
 
+TAKES_FREE, TAKES_BYTES = 8 * 2**20, 5
+"""Bytes that all spans of a body may take as rows, and more for each byte of it: texts take what is left to eight times. Ours."""
+
 SPAN_BYTES_MAX = 4 * 2**20
-"""A longer span is dropped (ours): what such a message may unfold to is thirty times its size."""
+"""A longer span is dropped (ours)."""
+
+_SPAN_TAKES, _TAG_TAKES, _ENTRY_TAKES, _DIFFERENT_TAKES, _REPORTER_TAKES = 180, 8, 80, 250, 1000
+"""Bytes of memory for a span; each tag of it; each log or reference, beside twice its own bytes; each different tag, name or extra;
+each reporter. Measured, until they are in columns."""
 
 _TAGS_KNOWN, _KNOWN_CHARACTERS = 2**14, 200
 """As they were sent, so that repeated ones need not be encoded again; long ones rarely repeat."""
@@ -78,7 +84,8 @@ class Rows:
         """Spans added so far that held invalid UTF-8."""
         self._reporters: dict[bytes, int] = {}
         self._extras: dict[bytes, int] = {}
-        self._different_max = DIFFERENT_FREE
+        self._taken = 0
+        self._taken_max = TAKES_FREE
         self._broken_left = BROKEN_FREE
 
     def __len__(self) -> int:
@@ -90,18 +97,19 @@ class Rows:
         """Whatever is added within is of one body; when an error ends that, none of its spans stays.
 
         Raises:
-            TooLarge: of its tags, names and extras more are different than a body of this size has a use for; or more of it is no UTF-8.
+            TooLarge: its spans take more memory than TAKES_BYTES for each byte; or more of it is no UTF-8.
         """
         columns: tuple[Any, ...] = self._rows, self._codes, self._logs, self._references
         dictionaries: tuple[dict[Any, int], ...] = self._tags, self._names, self._reporters, self._extras
         lengths = [len(column) for column in columns]
         known = [len(dictionary) for dictionary in dictionaries]
         broken = self.broken
-        self._different_max = self._different + DIFFERENT_FREE + size_bytes // DIFFERENT_BYTES_MIN
+        self._taken = -self._different_take  # of the bodies before
+        self._taken_max = TAKES_FREE + TAKES_BYTES * size_bytes
         self._broken_left = broken_max(size_bytes)
         try:
             yield
-            self._check_different()
+            self._check_taken()
         except BaseException:
             for column, length in zip(columns, lengths, strict=True):
                 del column[length:]
@@ -117,8 +125,9 @@ class Rows:
             raise
 
     @property
-    def _different(self) -> int:
-        return len(self._tags) + len(self._names) + len(self._extras)
+    def _different_take(self) -> int:
+        different = len(self._tags) + len(self._names) + len(self._extras)
+        return _DIFFERENT_TAKES * different + _REPORTER_TAKES * len(self._reporters)
 
     def since(self, start: int) -> npt.NDArray[Any]:
         """The numbers of the spans from the one at `start` on, under the names of SCHEMA's columns; to be written, too.
@@ -235,9 +244,13 @@ class Rows:
                 raise TooLarge(TOO_BROKEN)
         return sound
 
-    def _check_different(self) -> None:
-        if self._different > self._different_max:
-            raise TooLarge("more different tags, names or ids than a report of this size can hold")
+    def _check_taken(self) -> None:
+        if self._taken + self._different_take > self._taken_max:
+            raise TooLarge("more spans, logs or different tags than a report of this size can hold")
+
+    def _take(self, entries: Sequence[bytes]) -> None:
+        """Count logs or references that are kept."""
+        self._taken += 2 * sum(map(len, entries)) + _ENTRY_TAKES * len(entries)
 
     def log(self, time_ns: int, fields: Iterable[tuple[str, TagValue]]) -> bytes:
         """A log for `add`; a time beyond 64 bits is cut to the limit."""
@@ -246,6 +259,8 @@ class Rows:
             (self._sound(key), self._sound(value) if isinstance(value, str) else value) for key, value in sent
         ]
         encoded = encode_log(max(-_LIMIT_NS, min(_LIMIT_NS, time_ns)), sound)
+        self._take((encoded,))
+        self._check_taken()
         if any(
             one[0] is not other[0] or one[1] is not other[1] for one, other in zip(sent, sound, strict=True)
         ):
@@ -286,7 +301,10 @@ class Rows:
             references: as `encode_reference` gives them; none when there is but the parent.
             extra: what only its protocol has.
         """
-        self._check_different()
+        self._taken += _SPAN_TAKES + _TAG_TAKES * len(tags)
+        if references:
+            self._take(references)
+        self._check_taken()
         has_trace = trace.high or trace.low
         if not has_trace or not span_id.low:
             if not has_trace and not span_id.low:
@@ -339,10 +357,11 @@ class Rows:
             tags: of all spans, as `tag` gave them.
             logs: of all spans, as `log` gives them.
         """
-        self._check_different()
         added = np.zeros(len(np.asarray(numbers["span_id"])), _ROW)
         for name, column in numbers.items():
             added[name] = column
+        self._taken += _SPAN_TAKES * len(added) + _TAG_TAKES * int(added["tags"].sum())
+        self._check_taken()
         self._rows += added.tobytes()
         self._codes.extend(tags)
         self._logs += logs
@@ -394,6 +413,13 @@ def decode_rows(bodies: Sequence[bytes], read: Callable[[bytes, Rows], Report]) 
         except SatelliteError as refusal:
             outcomes.append(refusal)
     return without_tokens(Decoded(rows.build(), outcomes), bare=True)
+
+
+def emptied(elements: list[Any]) -> Iterator[Any]:
+    """The elements of a list; one that was given is not in it any longer, so that its memory can be that of rows."""
+    elements.reverse()
+    while elements:
+        yield elements.pop()
 
 
 def check_spans(count: int, size_bytes: int) -> None:

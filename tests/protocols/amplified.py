@@ -34,6 +34,7 @@ def _filled(make: Callable[[int], bytes], between: bytes = b"") -> bytes:
 
 
 def _text(number: int, length: int = 4) -> bytes:
+    """A number as hex digits, of one length as long as there are enough."""
     return b"%0*x" % (length, number)
 
 
@@ -77,6 +78,55 @@ def _json_attributes(value: bytes) -> bytes:
 def _json_spans(value: bytes, last: bytes = b"") -> bytes:
     rest = b',"attributes":[' + _json_attributes(value) + last + b"]"
     return _json(_filled(lambda number: _json_span(number, rest), b","))
+
+
+def _list(items: bytes) -> bytes:
+    return b"[" + items + b"]"
+
+
+def _zipkin(number: int, rest: bytes) -> bytes:
+    return field(1, field(1, (number + 1).to_bytes(8, "big")) + field(3, b"12345678") + rest)
+
+
+def _jaeger(number: int, rest: bytes) -> bytes:
+    return field(1, field(1, (number + 1).to_bytes(16, "big")) + field(2, b"12345678") + rest)
+
+
+def _jaeger_json(spans: bytes, processes: bytes = b"") -> bytes:
+    return b'{"data":[{"traceID":"1","spans":[%b],"processes":{%b}}]}' % (spans, processes)
+
+
+def _structs(make: Callable[[int], bytes], count: int = 0) -> bytes:
+    """A list of Thrift, of so many, or until it is large."""
+    items = [make(number) for number in range(count)] if count else [_filled(make)]
+    number = count or len(items[0]) // len(make(0))
+    return b"\x0c" + number.to_bytes(4, "big") + b"".join(items)
+
+
+def _thrift_text(number: int, text: bytes) -> bytes:
+    return b"\x0b\x00" + bytes([number]) + len(text).to_bytes(4, "big") + text
+
+
+def _thrift_number(number: int, value: int) -> bytes:
+    return b"\x0a\x00" + bytes([number]) + value.to_bytes(8, "big")
+
+
+def _thrift_span(number: int, rest: bytes) -> bytes:
+    return _thrift_number(1, number + 1) + _thrift_number(3, 1) + _thrift_number(4, 1) + rest + b"\0"
+
+
+def _thrift_tags(number: int) -> bytes:
+    return _structs(lambda i: _thrift_text(1, _text(number * 30 + i, 6)) + b"\0", 30)
+
+
+def _call_of_report(records: bytes) -> bytes:
+    head = b"\x80\x01\x00\x01" + (6).to_bytes(4, "big") + b"Report" + bytes(4)
+    return head + b"\x0c\x00\x02\x0f\x00\x03" + records + bytes(2)
+
+
+def _datadog(make: Callable[[int], bytes]) -> bytes:
+    spans = _filled(make)
+    return b"\x91\xdd" + (len(spans) // len(make(0))).to_bytes(4, "big") + spans
 
 
 CASES: dict[str, Callable[[], bytes]] = {
@@ -126,6 +176,45 @@ CASES: dict[str, Callable[[], bytes]] = {
     ),
     "lightstep baggage": lambda: field(
         3, field(1, _filled(lambda i: field(3, field(1, _text(i)) + field(2, b"v"))))
+    ),
+    "lightstep_thrift different tags": lambda: _call_of_report(
+        _structs(lambda i: _thrift_text(1, _text(i + 1, 7)) + b"\x0f\x00\x08" + _thrift_tags(i) + b"\0")
+    ),
+    "zipkin tiny": lambda: _list(_filled(lambda i: b'{"traceId":"1","id":"2"}', b",")),
+    "zipkin different ids": lambda: _list(
+        _filled(lambda i: b'{"traceId":"no-%b","id":"not-%b"}' % (_text(i), _text(i)), b",")
+    ),
+    "zipkin services": lambda: _filled(lambda i: _zipkin(i, field(8, field(1, _text(i))))),
+    "zipkin annotations of a span": lambda: _structs(
+        lambda _: _thrift_span(
+            0, b"\x0f\x00\x06" + _structs(lambda i: _thrift_number(1, i) + _thrift_text(2, b"") + b"\0")
+        ),
+        1,
+    ),
+    "jaeger tiny": lambda: field(1, _filled(lambda i: _jaeger(i, b""))),
+    "jaeger logs": lambda: field(1, _filled(lambda i: _jaeger(i, field(9, field(2, b"")) * 100))),
+    "jaeger fields of a span": lambda: field(1, _jaeger(0, field(8, b"") * 2**20) * 3),
+    "jaeger_thrift different tags": lambda: (
+        b"\x0f\x00\x02" + _structs(lambda i: _thrift_span(i, b"\x0f\x00\x0a" + _thrift_tags(i))) + b"\0"
+    ),
+    "jaeger_json tiny": lambda: _jaeger_json(_filled(lambda i: b'{"spanID":"%x"}' % (i + 1), b",")),
+    "jaeger_json small": lambda: _jaeger_json(
+        _filled(lambda i: b'{"traceID":"1","spanID":"%x","duration":1}' % (i + 1), b",")
+    ),
+    "jaeger_json references": lambda: _jaeger_json(
+        _filled(lambda i: b'{"spanID":"%x","references":[%b{}]}' % (i + 1, b'{"spanID":"1"},' * 50), b",")
+    ),
+    "jaeger_json processes": lambda: _jaeger_json(
+        _filled(lambda i: b'{"spanID":"%x","processID":"%b"}' % (i + 1, _text(i)), b","),
+        b",".join(b'"%b":{"serviceName":"%b"}' % (_text(i), _text(i)) for i in range(100_000)),
+    ),
+    "datadog names": lambda: _datadog(
+        lambda i: b"\x84\xa8trace_id\x01\xa7span_id\x01\xa4name\xa6%b\xa7service\xa6%b" % ((_text(i, 6),) * 2)
+    ),
+    "datadog events": lambda: _datadog(
+        lambda i: (
+            b"\x83\xa8trace_id\x01\xa7span_id\x01\xabspan_events\xdc\x00\x1e" + b"\x81\xa4name\xa1a" * 30
+        )
     ),
 }
 """By protocol and what there is too much of."""

@@ -15,8 +15,14 @@ from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.span import TagValue
 from satellite.pb import jaeger_pb2 as pb
 from satellite.protocols.jaeger.model import NAME, JaegerSpan, Process, SpanWriter
-from satellite.protocols.readers.columns import EVENT_BYTES_MIN, Range, hold_more, messages_in
-from satellite.protocols.readers.submessages import read_submessages
+from satellite.protocols.readers.columns import (
+    EVENT_BYTES_MIN,
+    Range,
+    hold_more,
+    is_crowded_span,
+    messages_in,
+)
+from satellite.protocols.readers.submessages import Submessages, read_submessages
 from satellite.protocols.readers.thrift import (
     BOOL,
     DOUBLE,
@@ -27,7 +33,7 @@ from satellite.protocols.readers.thrift import (
     STRUCT,
     Field,
     Schema,
-    read_struct,
+    read_parts,
 )
 from satellite.protocols.references import SentReference
 from satellite.protocols.refused import plain_reply
@@ -50,7 +56,7 @@ def decode_thrift(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
 
 def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
-    content = b"".join(read_submessages(body, {1})[1])
+    content = read_submessages(body, {1})[1].joined()
     batch = read_submessages(content, {1, 2})
     spans = batch[1]
     check_spans(len(spans), len(body))
@@ -66,9 +72,11 @@ def _read_protobuf(body: bytes, writer: SpanWriter) -> Report:
         if len(encoded) > SPAN_BYTES_MAX:
             too_large += 1
             continue
+        if is_crowded_span(encoded, (9, 10)):  # with the fields of its logs and its process
+            raise TooLarge("a span has more values than one of its size can hold")
         try:
             span = pb.Span.FromString(encoded)
-            own = writer.reporter_of(_process(span.process)) if span.process else reporter
+            own = writer.reporter_of(_process_of(b"".join(span.process))) if span.process else reporter
         except DecodeError:
             malformed += 1
         else:
@@ -86,10 +94,16 @@ def _references_and_logs(batch: bytes) -> Iterator[Range]:
             yield from messages_in(batch, log, (2,))
 
 
-def _process(parts: Iterable[bytes]) -> Process:
-    encoded = b"".join(parts)
+def _process(parts: Submessages) -> Process:
+    encoded = parts.joined()
     if len(encoded) > SPAN_BYTES_MAX:
         raise TooLarge(f"a process has more than {SPAN_BYTES_MAX} bytes")
+    if is_crowded_span(encoded):
+        raise TooLarge("a process has more tags than one of its size can hold")
+    return _process_of(encoded)
+
+
+def _process_of(encoded: bytes) -> Process:
     process = pb.Process.FromString(encoded)
     return Process(_text(process.service_name), _tags(process.tags))
 
@@ -191,15 +205,17 @@ BATCH: Schema = {1: Field("process", STRUCT, _PROCESS), 2: Field("spans", LIST, 
 def _read_thrift(body: bytes, writer: SpanWriter) -> Report:
     if not body:
         return writer.report()
-    batch = read_struct(body, BATCH)
-    if "spans" not in batch and "process" not in batch:
-        raise BadReport("not a Thrift Batch: it has neither process nor spans")
-    spans = batch.get("spans", ())
-    check_spans(len(spans), len(body))
-    process = batch.get("process", {})
+    # Whoever writes the process where it belongs, before the spans, has them read once.
+    process = next((part for name, part in read_parts(body, BATCH) if name == "process"), {})
     reporter = writer.reporter_of(Process(process.get("service", ""), _thrift_tags(process.get("tags", ()))))
-    for span in spans:
-        writer.add(_thrift_span(span), reporter)
+    count = 0
+    for name, part in read_parts(body, BATCH):
+        if name == "spans":
+            count += 1
+            check_spans(count, len(body))
+            writer.add(_thrift_span(part), reporter)
+    if not process and not count:
+        raise BadReport("not a Thrift Batch: it has neither process nor spans")
     return writer.report()
 
 

@@ -16,18 +16,26 @@ import msgspec
 
 from satellite.errors import BadReport
 from satellite.model.report import Decoded, Receipt, Report
+from satellite.model.reporter import Reporter
 from satellite.model.span import Reference, Span, TagValue
 from satellite.model.spans import Kind, SpanBatch
 from satellite.model.tag import text_of
+from satellite.protocols.halves import SHARED_PARENT
 from satellite.protocols.id_texts import id_texts
 from satellite.protocols.jaeger.model import (
     NAME,
-    SHARED_PARENT,
     JaegerSpan,
     Process,
     SpanWriter,
 )
-from satellite.protocols.readers.json_document import read_json
+from satellite.protocols.readers.json_document import (
+    BYTE_ORDER_MARK,
+    UNCOUNTED_BYTES,
+    VALUE_BYTES_MIN,
+    check_values,
+    read_json,
+)
+from satellite.protocols.readers.json_parts import Elements, cut_array, read_members, read_part
 from satellite.protocols.references import SentReference
 from satellite.protocols.refused import plain_reply
 from satellite.protocols.rows import Rows, decode_rows
@@ -143,50 +151,59 @@ def decode(bodies: Sequence[bytes], received_ns: int) -> Decoded:
 
     def read(body: bytes, rows: Rows) -> Report:
         writer = SpanWriter(rows, received_ns)
-        malformed = sum(_read_trace(trace, writer) for trace in _traces(read_json(body)))
+        malformed = sum(_read_trace(trace, writer) for trace in _traces(body))
+        # One id may stand for both halves of a call, as Zipkin's spans do; the server's is the one that shares it.
+        writer.share()
         return writer.report(malformed)
 
     return decode_rows(bodies, read)
 
 
-def _traces(document: Any) -> list[Json]:
-    if isinstance(document, dict) and "data" in document:
-        document = document["data"]
-    elif isinstance(document, dict):
-        document = [document]
-    if not isinstance(document, list) or not all(
-        isinstance(trace, dict) and isinstance(trace.get("spans"), list) for trace in document
-    ):
-        raise BadReport('not Jaeger\'s JSON: {"data": [{"spans": [...], "processes": {...}}]} is expected')
-    return document
+def _traces(body: bytes) -> Iterator[tuple[Json, Iterable[Any]]]:
+    """Each trace and its spans. Of a large body one trace at a time is in memory, of a large trace one span."""
+    if len(body) <= UNCOUNTED_BYTES:
+        document = read_json(body)
+    else:
+        check_values(body, VALUE_BYTES_MIN)
+        if body.removeprefix(BYTE_ORDER_MARK).lstrip()[:1] == b"[":
+            body = b'{"data":%b}' % body.removeprefix(BYTE_ORDER_MARK)
+        rest, traces = cut_array(body, ("data",), read=_trace)
+        document = _trace(body) if traces is None else read_part(rest) | {"data": traces}
+    if isinstance(document, dict):
+        document = document.get("data", [document])
+    for trace in document if isinstance(document, list | Elements) else [None]:
+        if not isinstance(trace, dict) or not isinstance(spans := trace.get("spans"), list | Elements):
+            raise BadReport(
+                'not Jaeger\'s JSON: {"data": [{"spans": [...], "processes": {...}}]} is expected'
+            )
+        yield trace, spans
 
 
-def _read_trace(trace: Json, writer: SpanWriter) -> int:
+def _trace(part: bytes) -> Any:
+    """A trace; the spans of a large one are Elements."""
+    return read_members(part, "spans")
+
+
+def _read_trace(trace: tuple[Json, Iterable[Any]], writer: SpanWriter) -> int:
     """Add the spans of a trace; the number of those that are none."""
-    processes = trace.get("processes")
-    known = {
-        process_id: writer.reporter_of(_process(process))
-        for process_id, process in (processes if isinstance(processes, dict) else {}).items()
-    }
-    spans = [span for span in trace["spans"] if isinstance(span, dict)]
-    # One id may stand for both halves of a call, as Zipkin's spans do; the server's is the one that shares it.
-    read = [(span, _read_span(span, trace)) for span in spans]
-    clients = {_identity(one) for _, one in read if _kind(one) == Kind.CLIENT}
-    for span, one in read:
+    members, spans = trace
+    processes = members.get("processes")
+    processes = processes if isinstance(processes, dict) else {}
+    known: dict[str, Reporter] = {}
+    malformed = 0
+    for span in spans:
+        if not isinstance(span, dict):
+            malformed += 1
+            continue
         process_id = span.get("processID")
-        reporter = known.get(process_id) if isinstance(process_id, str) else None
-        if reporter is None or isinstance(span.get("process"), dict):
+        if isinstance(span.get("process"), dict) or not isinstance(process_id, str):
             reporter = writer.reporter_of(_process(span.get("process")))
-        writer.add(one, reporter, shared=_kind(one) == Kind.SERVER and _identity(one) in clients)
-    return len(trace["spans"]) - len(spans)
-
-
-def _identity(span: JaegerSpan) -> tuple[int, int]:
-    return span.trace.low, span.span_id.low
-
-
-def _kind(span: JaegerSpan) -> Kind:
-    return kind_of(dict(span.tags).get("span.kind"))
+        else:
+            if process_id not in known:
+                known[process_id] = writer.reporter_of(_process(processes.get(process_id)))
+            reporter = known[process_id]
+        writer.add(_read_span(span, members), reporter)
+    return malformed
 
 
 def _process(process: Any) -> Process:

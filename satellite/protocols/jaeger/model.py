@@ -9,8 +9,9 @@ from typing import NamedTuple
 from satellite.model.report import Report
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import Kind, Marks, Status, id_text
+from satellite.model.spans import Kind, Marks, Status
 from satellite.model.tag import text_of
+from satellite.protocols.halves import share
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.references import SentReference, read_references
 from satellite.protocols.rows import SPAN_BYTES_MAX, Rows, say_broken, say_dropped
@@ -28,9 +29,6 @@ from satellite.protocols.values import (
 )
 
 NAME = "jaeger"
-
-SHARED_PARENT = "shared_parent_id"
-"""In `extra` of the server's half of a shared span: the parent that it named, 16 hex digits (as in Zipkin)."""
 
 Tags = Sequence[tuple[str, TagValue]]
 
@@ -100,11 +98,12 @@ class SpanWriter:
             self.reporter = reporter
         return reporter
 
-    def add(self, span: JaegerSpan, reporter: Reporter, *, shared: bool = False) -> None:
-        """Add a span of a reporter, or count it as nameless. `shared`: it has its id from its caller, as in Zipkin.
+    def share(self) -> None:
+        """Find the halves of one span among those added."""
+        share(self._rows, self._start)
 
-        Then its parent is its own id, so that it becomes the child of the caller's half (ours).
-        """
+    def add(self, span: JaegerSpan, reporter: Reporter) -> None:
+        """Add a span of a reporter, or count it as nameless."""
         codes: list[int] = []
         service = ""
         kind, status, marks = Kind.UNSPECIFIED, Status.UNSET, Marks(0)
@@ -134,11 +133,6 @@ class SpanWriter:
         if span.process_id:
             extra["process_id"] = sound_text(span.process_id)
         extra |= _texts(span, parent)
-        if shared:
-            marks |= Marks.SHARED
-            if parent:
-                extra[SHARED_PARENT] = id_text(parent)
-            parent = span.span_id.low
         kept = self._rows.add(
             reporter=self._rows.reporter(reporter),
             operation=span.operation,

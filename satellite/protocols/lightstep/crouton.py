@@ -32,7 +32,7 @@ from satellite.protocols.readers import thrift
 from satellite.protocols.readers.json_document import clean_text, encode_text
 from satellite.protocols.readers.json_parts import Elements
 from satellite.protocols.readers.thrift import BOOL, DOUBLE, I64, LIST, STRING, STRUCT, Field
-from satellite.protocols.rows import Rows
+from satellite.protocols.rows import Rows, emptied
 from satellite.protocols.values import SERVICE_TAG
 
 KEY_VALUE = {1: Field("Key", STRING), 2: Field("Value", STRING)}
@@ -110,7 +110,7 @@ def read(
     """Add the spans of a ReportRequest to rows; never raises for what it holds, but for JSON nested too deeply.
 
     Args:
-        request: the fields that were there; null is as good as absent. `span_records` may be Elements.
+        request: the fields that were there; null is as good as absent. `span_records`, which is taken out, may be Elements.
         rows: where the spans go.
         received_ns: when it came.
         protocol: name of the WireProtocol.
@@ -123,8 +123,8 @@ def read(
     own_guid = _text(runtime.get("guid"))
     loose = _loose_logs(request.get("log_records"), rows, own_guid)
     malformed = nameless = 0
-    records = request.get("span_records")
-    for record in records if isinstance(records, Elements) else _list(records):
+    records = request.pop("span_records", None)
+    for record in records if isinstance(records, Elements) else emptied(_list(records)):
         if isinstance(record, PlainRecords):
             if loose or not _add_plain(record, writer, own_guid):
                 for sent in record.records():

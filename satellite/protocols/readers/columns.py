@@ -217,14 +217,23 @@ FIELDS_MAX = 2**12
 becomes an object. Ours."""
 
 
-def is_crowded(part: bytes, nested: Container[int] = ()) -> bool:
+SPAN_FIELDS_FREE, SPAN_FIELD_BYTES_MIN = 2**14, 64
+"""A span that is read as an object, and is as large as that, may have so many, and one for each so many of its bytes. Ours."""
+
+
+def is_crowded_span(span: bytes, nested: Container[int] = ()) -> bool:
+    """The same as `is_crowded` of a span, of which more may be expected."""
+    return is_crowded(span, nested, SPAN_FIELDS_FREE + len(span) // SPAN_FIELD_BYTES_MIN)
+
+
+def is_crowded(part: bytes, nested: Container[int] = (), fields_max: int = FIELDS_MAX) -> bool:
     """Whether a message, with those of the `nested` fields in it, is better not read as an object: it is large and consists of very many fields."""
     if len(part) <= PART_BYTES:
         return False
     whole, every = (0, len(part)), range(1, 2**29)
     within = (messages_in(part, one, every) for one in messages_in(part, whole, nested))
     fields = chain(messages_in(part, whole, every), chain.from_iterable(within))
-    return any(seen >= FIELDS_MAX for seen, _ in enumerate(fields))
+    return any(seen >= fields_max for seen, _ in enumerate(fields))
 
 
 def crowded_values(parts: pa.BinaryArray, nested: Container[int] = ()) -> bool:

@@ -71,10 +71,16 @@ def read_members(body: bytes, name: str) -> dict[str, Any]:
     return members
 
 
-def cut_array(body: bytes, path: Sequence[str | int], left: bytes = b"[]") -> tuple[bytes, Elements | None]:
+def cut_array(
+    body: bytes,
+    path: Sequence[str | int],
+    left: bytes = b"[]",
+    read: Callable[[bytes], Any] | None = None,
+) -> tuple[bytes, Elements | None]:
     """(the document with something short in place of the array at that path, the array); the document itself, None: there is none.
 
-    A path goes by keys of objects and places in arrays. Nobody looked yet at what follows the array, nor at its elements.
+    A path goes by keys of objects and places in arrays. Nobody looked yet at what follows the array, nor at its elements, each of
+    which `read` makes a value of (`read_part`, if none is given).
 
     Raises:
         BadReport: what stands before the end of the array is no JSON.
@@ -90,7 +96,7 @@ def cut_array(body: bytes, path: Sequence[str | int], left: bytes = b"[]") -> tu
     ).reshape(-1, 2)
     if len(ranges) > FREE + len(body) // ELEMENT_BYTES_MIN:
         raise TooLarge(f"the JSON has more {path[-1]!r} than a body of this size can hold")
-    return b"%b%b%b" % (body[:begin], left, body[walk.at :]), Elements(body, ranges, read_part)
+    return b"%b%b%b" % (body[:begin], left, body[walk.at :]), Elements(body, ranges, read or read_part)
 
 
 def read_part(part: bytes) -> Any:

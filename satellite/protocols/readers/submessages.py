@@ -5,7 +5,9 @@ A protobuf library makes all of them at once, and two bytes of an empty message 
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from array import array
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
 
 from satellite.errors import BadReport, TooLarge
 from satellite.protocols.readers.columns import AHEAD
@@ -17,14 +19,40 @@ _FIXED_BYTES = {1: 8, 5: 4}
 _VARINT, _LENGTH = 0, 2
 
 
-def read_submessages(body: bytes, wanted: Collection[int]) -> dict[int, list[bytes]]:
-    """Field number → the bytes of its messages, in order; only of the wanted fields.
+@dataclass(frozen=True, slots=True)
+class Submessages:
+    """The messages of one field, in order; each becomes bytes of its own when its turn comes."""
+
+    _body: bytes
+    _places: array[int] = field(default_factory=lambda: array("q"))
+    """Where each begins and ends."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._places) // 2
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The bytes of each."""
+        places = iter(self._places)
+        return (self._body[start:end] for start, end in zip(places, places, strict=True))
+
+    def joined(self) -> bytes:
+        """All of them as one, which is how protobuf merges the occurrences of a message."""
+        return b"".join(self)
+
+    def add(self, start: int, end: int) -> None:
+        """One more, at these places."""
+        self._places.extend((start, end))
+
+
+def read_submessages(body: bytes, wanted: Collection[int]) -> dict[int, Submessages]:
+    """Field number → its messages; only of the wanted fields.
 
     Raises:
         BadReport: not protobuf, or cut off.
         TooLarge: more fields than FIELDS_MAX and FIELD_BYTES_MIN allow.
     """
-    found: dict[int, list[bytes]] = {number: [] for number in wanted}
+    found = {number: Submessages(body) for number in wanted}
     at, end, fields = 0, len(body), 0
     while at < end:
         fields += 1
@@ -34,8 +62,8 @@ def read_submessages(body: bytes, wanted: Collection[int]) -> dict[int, list[byt
         wire_type = key & 7
         if wire_type == _LENGTH:
             size, at = _varint(body, at)
-            if (messages := found.get(key >> 3)) is not None:
-                messages.append(body[at : at + size])
+            if at + size <= end and (messages := found.get(key >> 3)) is not None:
+                messages.add(at, at + size)
             at += size
         elif wire_type == _VARINT:
             at = _varint(body, at)[1]

@@ -29,6 +29,10 @@ ELEMENTS_FREE, ELEMENT_BYTES_MIN = 2**15, 20
 """The lists, sets and maps of one body may hold so many elements together, and one more for each 20 of its bytes. Each
 becomes an object of 160 bytes and more; a tag of two letters takes 17 in a body, and spans are more than tags. Ours."""
 
+PART_ELEMENTS_FREE, PART_ELEMENT_BYTES = 2**14, 128
+"""So many of them in one span, where spans are read one by one, and one more for each 128 bytes of the body: each is up to a
+thousand bytes until the span is in columns. Ours."""
+
 NAME_BYTES_MAX = 256
 """Of a method's name; what is longer is no envelope. Ours."""
 
@@ -139,6 +143,20 @@ def read_struct(body: bytes, schema: Schema, at: int = 0) -> dict[str, Any]:
         raise BadReport("not a Thrift struct: it is cut off") from error
 
 
+def read_parts(body: bytes, schema: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Name and value of those fields of a body's struct that are structs, in order; those of a list one by one under its name.
+
+    Raises:
+        BadReport: as `read_struct`, once it is reached.
+        TooLarge: more elements, of all or of one, than are worth reading.
+    """
+    reader = _Reader(body)
+    try:
+        yield from reader.parts(schema)
+    except (struct.error, IndexError) as error:
+        raise BadReport("not a Thrift struct: it is cut off") from error
+
+
 def read_list(body: bytes, schema: Schema) -> Iterator[dict[str, Any]]:
     """The structs of the bare list that a body is (Zipkin v1's), one by one.
 
@@ -152,7 +170,7 @@ def read_list(body: bytes, schema: Schema) -> Iterator[dict[str, Any]]:
         count = reader.count(1, STRUCT)
         at = 5
         for _ in range(count):
-            one, at = reader.structure(schema, at, 1)
+            one, at = reader.part(schema, at)
             yield one
     except (struct.error, IndexError) as error:
         raise BadReport("not a Thrift list: it is cut off") from error
@@ -173,12 +191,38 @@ def read_texts(encoded: bytes) -> tuple[str, str] | None:
 class _Reader:
     """Reads values of one body; each method takes a place and gives (value, place behind it)."""
 
-    __slots__ = ("_data", "_end", "_left", "_most")
+    __slots__ = ("_data", "_end", "_left", "_part_left")
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self._end = len(data)
-        self._most = self._left = ELEMENTS_FREE + len(data) // ELEMENT_BYTES_MIN
+        self._left = self._part_left = ELEMENTS_FREE + len(data) // ELEMENT_BYTES_MIN
+
+    def parts(self, schema: Schema) -> Iterator[tuple[str, dict[str, Any]]]:
+        at = 0
+        while kind := self._data[at]:
+            _, number = _FIELD.unpack_from(self._data, at)
+            at += 3
+            field = schema.get(number)
+            if field is None or field.kind != kind or not isinstance(field.of, dict):
+                at = self.skip(kind, at, 1)
+            elif kind == STRUCT:
+                one, at = self.part(field.of, at)
+                yield field.name, one
+            elif self._data[at] != STRUCT:
+                at = self._skip_elements(at, 1)
+            else:
+                self._part_left = self._left
+                count = self.count(at + 1, STRUCT)
+                at += 5
+                for _ in range(count):
+                    one, at = self.part(field.of, at)
+                    yield field.name, one
+
+    def part(self, schema: Schema, at: int) -> tuple[dict[str, Any], int]:
+        """A struct that is let go of before the next is read."""
+        self._part_left = PART_ELEMENTS_FREE + self._end // PART_ELEMENT_BYTES
+        return self.structure(schema, at, 1)
 
     def structure(self, schema: Schema, at: int, depth: int) -> tuple[dict[str, Any], int]:
         if depth > DEPTH_MAX:
@@ -323,8 +367,9 @@ class _Reader:
 
     def _take(self, elements: int) -> None:
         self._left -= elements
-        if self._left < 0:
-            raise TooLarge(f"Thrift lists hold more than {self._most} elements together")
+        self._part_left -= elements
+        if self._left < 0 or self._part_left < 0:
+            raise TooLarge("Thrift lists hold more elements than a report of this size can hold")
 
     def _string(self, at: int) -> tuple[bytes, int]:
         end = self._within(at + 4, _I32.unpack_from(self._data, at)[0])

@@ -15,12 +15,12 @@ from satellite.model.reporter import UNKNOWN_SERVICE
 from satellite.model.span import Log, Span, TagValue
 from satellite.model.spans import SpanBatch
 from satellite.model.tag import text_of
+from satellite.protocols.halves import SHARED_PARENT
 from satellite.protocols.id_texts import id_texts
 from satellite.protocols.values import KIND_TAG
 from satellite.protocols.zipkin.model import (
     ADDRESS_FIELDS,
     PEER_TAGS,
-    SHARED_PARENT,
     ZipkinSpan,
     endpoint_items,
     is_error,

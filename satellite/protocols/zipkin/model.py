@@ -7,12 +7,12 @@ from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from satellite.model.reporter import UNKNOWN_SERVICE, Reporter
 from satellite.model.span import TagValue
-from satellite.model.spans import Kind, Marks, Status, decode_extra, id_text
+from satellite.model.spans import Kind, Marks, Status, id_text
 from satellite.model.tag import text_of
+from satellite.protocols.halves import SHARED_PARENT, share
 from satellite.protocols.id_texts import named_texts
 from satellite.protocols.rows import Rows
 from satellite.protocols.values import (
@@ -42,9 +42,6 @@ PEER_TAGS = {
 
 ADDRESS_FIELDS = ("ipv4", "ipv6", "port")
 """Of a local endpoint; attributes of the reporter under these names (ours)."""
-
-SHARED_PARENT = "shared_parent_id"
-"""In `extra` of the server's half of a shared span: the parent that both halves named, 16 hex digits."""
 
 
 class ZipkinSpan(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -204,27 +201,8 @@ class SpanWriter:
 
     def share(self, start: int) -> None:
         """Find the halves of one span among those from a row on: the server's is shared though it did not say so."""
-        if not self._halves.issuperset((Kind.SERVER, Kind.CLIENT)):
-            return
-        spans = self._rows.since(start)
-        ids = spans["span_id"]
-        servers = np.flatnonzero((spans["kind"] == Kind.SERVER) & (spans["marks"] & Marks.SHARED == 0))
-        clients = np.flatnonzero((spans["kind"] == Kind.CLIENT) & (ids != 0))
-        called = set(ids[servers].tolist())
-        if called.isdisjoint(ids[clients].tolist()):
-            return
-        clients = clients[np.isin(ids[clients], ids[servers])]
-        identity = ["trace_high", "trace_low", "span_id"]
-        named = set(spans[identity][clients].tolist())
-        extras = self._rows.extras()
-        for row in servers.tolist():
-            span = spans[row]
-            if span[identity].item() in named:
-                if parent := int(span["parent_id"]):
-                    extra = decode_extra(extras[span["extra"]])
-                    span["extra"] = self._rows.packed(extra | {SHARED_PARENT: id_text(parent)})
-                span["parent_id"] = span["span_id"]
-                span["marks"] |= Marks.SHARED
+        if self._halves.issuperset((Kind.SERVER, Kind.CLIENT)):
+            share(self._rows, start)
 
     def _reporter(self, span: ZipkinSpan) -> int:
         tags = span.tags if isinstance(span.tags, dict) else {}

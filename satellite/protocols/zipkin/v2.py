@@ -17,7 +17,13 @@ from satellite.errors import BadReport, TooLarge
 from satellite.model.report import Decoded, Receipt, Report
 from satellite.model.reporter import Reporter
 from satellite.pb import zipkin_pb2 as pb
-from satellite.protocols.readers.columns import EVENT_BYTES_MIN, Range, hold_more, messages_in
+from satellite.protocols.readers.columns import (
+    EVENT_BYTES_MIN,
+    Range,
+    hold_more,
+    is_crowded_span,
+    messages_in,
+)
 from satellite.protocols.readers.json_document import VALUE_BYTES_MIN, check_values
 from satellite.protocols.readers.json_parts import PART_VALUE_BYTES_MIN, read_elements
 from satellite.protocols.readers.submessages import read_submessages
@@ -27,6 +33,7 @@ from satellite.protocols.rows import (
     Rows,
     check_spans,
     decode_rows,
+    emptied,
     say_broken,
     say_dropped,
 )
@@ -99,7 +106,7 @@ def _read_json(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
     """One element after the other: an odd text or number does not cost the others, nor is more than one in memory."""
     check_values(body, VALUE_BYTES_MIN)
     try:
-        elements: Iterable[Any] = _ELEMENTS.decode(body.removeprefix(b"\xef\xbb\xbf"))
+        elements: Iterable[Any] = emptied(_ELEMENTS.decode(body.removeprefix(b"\xef\xbb\xbf")))
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         elements = read_elements(body)
     found = malformed = 0
@@ -158,6 +165,8 @@ def _read_protobuf(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
         if len(one) > SPAN_BYTES_MAX:
             lost["span_too_large"] += 1
             continue
+        if is_crowded_span(one):
+            raise TooLarge("a span has more values than one of its size can hold")
         try:
             span = _from_protobuf(pb.Span.FromString(one))
         except DecodeError:

@@ -22,7 +22,7 @@ from satellite.protocols.files.formats import FILE_FORMATS
 from satellite.protocols.jaeger import batches as jaeger
 from satellite.protocols.jaeger import json as jaeger_json
 from satellite.protocols.jaeger.batches import PROTOCOL, THRIFT_PROTOCOL, decode, decode_thrift, encode
-from satellite.protocols.readers import thrift
+from satellite.protocols.readers import json_parts, thrift
 from satellite.protocols.wire import RequestHead
 from tests.protocols.neighbours import stay_whole
 
@@ -361,6 +361,12 @@ def test_bad_thrift_does_not_touch_its_neighbours(bad: bytes) -> None:
     stay_whole(decode_thrift, THRIFT, bad)
 
 
+def test_a_process_behind_its_spans_is_theirs() -> None:
+    spans_first = thrift.write_struct(THRIFT_BATCH, dict(reversed(jaeger.BATCH.items())))
+    assert spans_first != THRIFT
+    assert decode_thrift([spans_first], NOW_NS).reports == decode_thrift([THRIFT], NOW_NS).reports
+
+
 def test_an_empty_thrift_body_is_a_report() -> None:
     assert one_report(decode_thrift([b""], NOW_NS))[1] == []
 
@@ -368,10 +374,19 @@ def test_an_empty_thrift_body_is_a_report() -> None:
 # JSON
 
 
+@pytest.fixture(params=[False, True], ids=["at once", "one by one"])
+def _large(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents are read at once, and, as large ones are, span by span."""
+    if request.param:
+        monkeypatch.setattr(jaeger_json, "UNCOUNTED_BYTES", 0)
+        monkeypatch.setattr(json_parts, "UNCOUNTED_BYTES", 0)
+
+
 def read_ui(body: bytes) -> tuple[Report, list[Span]]:
     return one_report(jaeger_json.decode([body], NOW_NS))
 
 
+@pytest.mark.usefixtures("_large")
 def test_the_ui_form_means_what_it_says() -> None:
     report, [span, own] = read_ui(UI)
     assert (report.token, report.reporter.service) == ("tok", "shop")
@@ -396,6 +411,7 @@ def test_the_ui_form_means_what_it_says() -> None:
     assert (own.trace_id, own.service) == (TRACE.hex(), "own")
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize("shape", ["document", "list", "trace"])
 def test_a_document_a_list_of_traces_and_a_trace_read_alike(shape: str) -> None:
     document = json.loads(UI)
@@ -403,6 +419,7 @@ def test_a_document_a_list_of_traces_and_a_trace_read_alike(shape: str) -> None:
     assert read_ui(json.dumps(shapes[shape]).encode())[1] == read_ui(UI)[1]
 
 
+@pytest.mark.usefixtures("_large")
 @pytest.mark.parametrize(
     "bad", [b"", b"{}", b"[1]", b'{"data":null}', b'{"data":[{"spans":3}]}', b"[" * 100_000, b"nope"]
 )
@@ -410,6 +427,7 @@ def test_bad_documents_do_not_touch_their_neighbours(bad: bytes) -> None:
     stay_whole(jaeger_json.decode, UI, bad)
 
 
+@pytest.mark.usefixtures("_large")
 def test_odd_values_do_not_lose_a_span() -> None:
     tags = [
         {"key": "f", "type": "float64", "value": "NaN-"},
