@@ -133,7 +133,8 @@ async def expect(
                 raise NotFound(f"project {project} was dropped during the wait")
             if asked.watch.closed:
                 raise StoreFailed("the satellite stops; the wait ends without a result")
-            refused = asked.watch.refusal if asked.watch.refused > refused_before and not right else ""
+            lacking_still = not right or lacks
+            refused = asked.watch.refusal if asked.watch.refused > refused_before and lacking_still else ""
             if now_at >= deadline and not (right or refused or is_last):
                 is_last = True
                 await asked.catch_up()
@@ -141,7 +142,7 @@ async def expect(
             if now_at >= deadline or refused:
                 held = await in_worker(arrivals, lambda: store.count(project, plan))
                 why = (
-                    f": a report was refused for good: {refused}"
+                    f"{f', but {lacks}' if right else ''}: a report was refused for good: {refused}"
                     if refused
                     else f" within {wanted.timeout_ms / 1000:g} s, but {lacks}"
                     if lacks

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from satellite.pb import satellite_model_pb2 as pb
 _BETWEEN = "(?:%[0-9a-f]{2}|[^a-z0-9]){0,4}"
 """Separators, also as URLs write them."""
 _NAME = f"access{_BETWEEN}token"
-# Patterns are compiled when first needed, which `re` remembers: hardly ever, and all would take a thirtieth of a start.
+# Patterns are compiled when first needed: hardly ever, and all would take a thirtieth of a start.
 _TOKEN = f"(?i)((lightstep|ls){_BETWEEN})?{_NAME}"
 _SECRET = f"(?is)(.*[^a-z0-9])?(lightstep|ls){_BETWEEN}{_NAME}|(join:)?{_NAME}"
 _LETTERS = len("accesstoken")
@@ -65,13 +66,19 @@ _IN_PATH = rf"(?i)(?<![^/;?&,]){_KEY}(?:=|%3D|:|/)(?P<token>[^/;?&\s]+)"
 _LIKE_ONE = r"\b(?=[A-Za-z]*[0-9])(?=[0-9]*[A-Za-z])(?P<token>[A-Za-z0-9]{20,})"
 
 
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """Once: what `re` remembers itself is pushed out by others' patterns."""
+    return re.compile(pattern)
+
+
 def is_secret(key: str) -> bool:
     """Whether the value of this key is an access token, so that it is not kept.
 
     `access_token` and `lightstep.access_token` in any letter case and with any separators; before the latter anything
     may stand, as where an instrumentation writes headers as tags.
     """
-    return re.fullmatch(_SECRET, key) is not None
+    return _compiled(_SECRET).fullmatch(key) is not None
 
 
 def without_token(text: str) -> str:
@@ -84,15 +91,15 @@ def without_token(text: str) -> str:
     def quoted(found: re.Match[str]) -> str:
         return _cut(found) if is_secret(found["key"]) else found[0]
 
-    text = re.sub(_FLAG, _cut, re.sub(_SAID, _cut, re.sub(_QUOTED, quoted, text)))
+    text = _compiled(_FLAG).sub(_cut, _compiled(_SAID).sub(_cut, _compiled(_QUOTED).sub(quoted, text)))
     if ">" in text or "&gt;" in text:
-        text = re.sub(_VALUE_FIRST, _cut, re.sub(_MARKUP, _cut, text))
+        text = _compiled(_VALUE_FIRST).sub(_cut, _compiled(_MARKUP).sub(_cut, text))
     return text
 
 
 def path_without_token(path: str) -> str:
     """The path of a request that may be nobody's, without what is a token there by its name, or looks like one."""
-    return re.sub(_LIKE_ONE, _cut, re.sub(_IN_PATH, _cut, without_token(path)))
+    return _compiled(_LIKE_ONE).sub(_cut, _compiled(_IN_PATH).sub(_cut, without_token(path)))
 
 
 def _cut(found: re.Match[str]) -> str:
@@ -102,7 +109,7 @@ def _cut(found: re.Match[str]) -> str:
 
 def _strength(key: str, *, bare: bool) -> int:
     """How surely the value is this sender's own token for us: 0 for not at all."""
-    said = re.fullmatch(_TOKEN, key)
+    said = _compiled(_TOKEN).fullmatch(key)
     if said is None:
         return 0
     return _SUREST if said[1] else int(bare)

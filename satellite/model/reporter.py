@@ -86,9 +86,16 @@ _DECODER = msgspec.msgpack.Decoder(Reporter)
 _CACHED_BYTES = 4096
 """Larger ones are decoded again each time, so that the cache is bounded in bytes."""
 
-_cached = lru_cache(maxsize=4096)(_DECODER.decode)
+
+def _decoded(encoded: bytes) -> Reporter:
+    reporter = _DECODER.decode(encoded)
+    reporter.__dict__["encoded"] = encoded  # the same bytes, not a second copy of them
+    return reporter
+
+
+_cached = lru_cache(maxsize=4096)(_decoded)
 
 
 def decode_reporter(encoded: bytes) -> Reporter:
     """The Reporter behind one entry of `SpanBatch.reporters`."""
-    return _cached(encoded) if len(encoded) <= _CACHED_BYTES else _DECODER.decode(encoded)
+    return _cached(encoded) if len(encoded) <= _CACHED_BYTES else _decoded(encoded)

@@ -254,6 +254,21 @@ class TestTraces:
 
         assert asyncio.run(play()).total == 1
 
+    def test_a_refusal_ends_the_wait_for_what_a_trace_lacks(self, scene: Scene) -> None:
+        whole = bookinfo.batch(range(2, 3))
+        part = whole.take(np.flatnonzero(whole.column("parent_id") != 0)).compact()
+
+        async def play() -> None:
+            scene.store.write("q", part, arrived_ns=1)
+            wanted = scene.expect('service IN ("ratings.default")', trace=Shape(complete=True))
+            wait = asyncio.create_task(wanted)
+            await scene.arrivals.awaited.wait()
+            scene.arrivals.refused("q", "not a report")
+            with pytest.raises(NotMet, match=r"got 1, but .*: a report was refused for good: not a report"):
+                await wait
+
+        asyncio.run(play())
+
     @pytest.mark.parametrize(
         ("shape", "why"),
         [
