@@ -20,6 +20,7 @@ import msgspec
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError, Unreachable, is_told
 from mock_lightstep_satellite.selector import Selector
 from mock_lightstep_satellite.trace import TracedSpan
+from mock_lightstep_satellite.visible import visible
 
 Query = str | Selector
 """The predicate, in any of its written forms, or a selector (`q`); "" is every span."""
@@ -353,7 +354,7 @@ def error_of(body: dict[str, Any], url: str = "") -> SatelliteError:
         lines += [f"  {line}" for line in explanation.get("lines", ())]
         if url and explanation.get("explorer"):
             lines.append(f"  open: {url}{explanation['explorer']}")
-    return kind("\n".join(lines), hint=body.get("hint"), **details)
+    return kind(visible("\n".join(lines)), hint=body.get("hint"), **details)
 
 
 def failed(url: str, error: httpx.HTTPError) -> Unreachable:

@@ -11,6 +11,7 @@ from mock_lightstep_satellite.errors import NotFound, SatelliteError
 from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.spans import Spans
 from mock_lightstep_satellite.trace import Trace
+from mock_lightstep_satellite.visible import visible
 
 TRACES = 3
 """How many are shown and written: those with errors first, then the latest."""
@@ -34,7 +35,7 @@ def report(spans: Spans, artifacts: Path | None) -> str:
             lines += [f"saved: {file}" for file in _saved(spans, traces, artifacts, lines)]
         except (OSError, SatelliteError) as error:
             lines.append(f"nothing could be saved in {artifacts}: {error}")
-    return "\n".join(lines)
+    return visible("\n".join(lines))
 
 
 def _arrivals(spans: Spans) -> Iterator[str]:

@@ -26,6 +26,7 @@ from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.row import Row
 from mock_lightstep_satellite.span import counted
+from mock_lightstep_satellite.visible import visible
 
 _STYLES = {"error": "red", "warning": "yellow", "info": "cyan"}
 
@@ -67,10 +68,12 @@ def _show(found: list[Row]) -> None:
     out = console()
     for one in found:
         spans = f"{counted(one['spans'], 'span')} of {', '.join(one['services'])}"
-        out.print(Text.assemble((one["name"], _STYLES[one["severity"]]), f": {one['message']} ({spans})"))
-        out.print(Text(f"    {one['advice']}"))
+        out.print(
+            Text.assemble((one["name"], _STYLES[one["severity"]]), visible(f": {one['message']} ({spans})"))
+        )
+        out.print(Text(visible(f"    {one['advice']}")))
         for example in one["examples"]:
             where = f"{example['service']}: {example['operation']}"
-            out.print(Text(f"    trace {example['trace_id']} span {example['span_id']} {where}"))
+            out.print(Text(visible(f"    trace {example['trace_id']} span {example['span_id']} {where}")))
     if not found:
         out.print("nothing is odd about these spans")

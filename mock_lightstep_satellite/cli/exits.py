@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError, StoreFailed, Unreachable
+from mock_lightstep_satellite.visible import visible
 
 MET, NOT_MET, USAGE, UNREACHABLE, FINDINGS = 0, 1, 2, 3, 4
 """FINDINGS: of `check --strict`, when there are any."""
@@ -21,9 +22,9 @@ def exit_code(error: SatelliteError) -> int:
 def complain(error: SatelliteError, *, says: str = "") -> None:
     """The message (of a query with the place) and the hint, on standard error; red on a terminal."""
     console = errors()
-    console.print(Text(f"{says}{error.message}", "red"))
+    console.print(Text(visible(f"{says}{error.message}"), "red"))
     if error.hint:
-        console.print(Text(f"hint: {error.hint}"))
+        console.print(Text(visible(f"hint: {error.hint}")))
 
 
 def errors() -> Console:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from mock_lightstep_satellite.calls import DEFAULT_URL
 from mock_lightstep_satellite.cli.query import ProjectName, Query, Since, Url, asking, canonical, oldest_us
 from mock_lightstep_satellite.span import counted
+from mock_lightstep_satellite.visible import visible
 
 PORTION_BYTES = 1 << 18
 
@@ -95,7 +96,7 @@ def import_(
     ):
         taken = asked.import_(_portions(opened, file, advance), format=format_.value)
     for warning in taken["warnings"]:
-        typer.echo(f"warning: {warning}", err=True)
+        typer.echo(visible(f"warning: {warning}"), err=True)
     typer.echo(f"{counted(taken['spans'], 'span')} taken ({_fates(taken)}): {taken['found']}", err=True)
 
 

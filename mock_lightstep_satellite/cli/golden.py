@@ -16,6 +16,7 @@ from mock_lightstep_satellite.client import Project
 from mock_lightstep_satellite.errors import NotFound
 from mock_lightstep_satellite.span import counted
 from mock_lightstep_satellite.trace import Trace
+from mock_lightstep_satellite.visible import visible
 
 app = typer.Typer(
     no_args_is_help=True, help="Hold traces against files: without ids, times, hosts and ports."
@@ -60,7 +61,7 @@ def check(
     with asking(url, project, may_be_new=True) as asked:
         diff = golden.difference(files, _traces(asked, query), ignore=ignore or ())
     if diff:
-        typer.echo(diff)
+        typer.echo(visible(diff))
         raise typer.Exit(NOT_MET)
 
 

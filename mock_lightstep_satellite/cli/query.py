@@ -25,6 +25,7 @@ from mock_lightstep_satellite.cli.tables import Table, console, remark, share
 from mock_lightstep_satellite.client import Client, Project
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError
 from mock_lightstep_satellite.span import Span, counted, latency
+from mock_lightstep_satellite.visible import visible
 
 
 class Format(StrEnum):
@@ -249,7 +250,7 @@ def _only_project(client: Client, *, may_be_new: bool) -> str:
 def show_notes(notes: Iterable[str]) -> None:
     """What is worth knowing of a query, on standard error."""
     for note in notes:
-        errors().print(Text(f"note: {note}", "yellow"))
+        errors().print(Text(visible(f"note: {note}"), "yellow"))
 
 
 # Showing
@@ -329,11 +330,12 @@ def _row(row: dict[str, Any]) -> Text:
     if row["missing"]:
         return Text(f"missing span {row['span_id']}", "bright_black")
     text = Text(style="red" if row["error"] else "")
-    text.append(row["service"], "bold").append(f"  {row['operation']}  {_lasted(row)}")
+    service, operation = visible(row["service"]), visible(row["operation"])
+    text.append(service, "bold").append(f"  {operation}  {_lasted(row)}")
     if row["path_us"]:
         text.append(f"  ({share(row['path_share'])} of the path)", "bright_black")
     if row["joined_by"]:
-        text.append(f"  joined by {row['joined_by']} only", "yellow")
+        text.append(visible(f"  joined by {row['joined_by']} only"), "yellow")
     if row["error"]:
         text.append("  !")
     return text

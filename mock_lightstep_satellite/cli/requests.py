@@ -15,6 +15,7 @@ from mock_lightstep_satellite.cli.query import Format, FormatOption, ProjectName
 from mock_lightstep_satellite.cli.tables import Table, console, remark
 from mock_lightstep_satellite.client import Client, Project
 from mock_lightstep_satellite.span import counted, latency
+from mock_lightstep_satellite.visible import visible
 
 app = typer.Typer(
     add_completion=False,
@@ -157,7 +158,7 @@ def replay(
     with asking(url, project) as asked:
         given = _whose(asked, strangers).replay(number, to, token=token, ca_file=ca_file, timeout=timeout)
     told = given.grpc_status or str(given.status)
-    console().print(Text(f"{told} {given.message}".rstrip()))
+    console().print(Text(visible(f"{told} {given.message}".rstrip())))
     if given.status >= 400 or (given.grpc_status or "OK") != "OK":
         raise typer.Exit(1)
 
@@ -210,4 +211,4 @@ def _show(detail: dict[str, Any], decoded: dict[str, Any] | None) -> None:
     if one["fault"]:
         lines.append("fault: " + ", ".join(one["fault"]["did"]) + f"  ({', '.join(one['fault']['rules'])})")
     for text in lines:
-        out.print(Text(text), soft_wrap=True)
+        out.print(Text(visible(text)), soft_wrap=True)

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from mock_lightstep_satellite.visible import visible
+
 _TEXT_MIN = 8
 """Characters of a text that are left when it is cut; a terminal wraps what is wider even so."""
 
@@ -22,7 +24,7 @@ def console() -> Console:
 
 def remark(text: str, style: str = "") -> None:
     """A sentence beside a table: below it on a terminal, else on standard error."""
-    Console(stderr=not sys.stdout.isatty(), highlight=False, soft_wrap=True).print(Text(text, style))
+    Console(stderr=not sys.stdout.isatty(), highlight=False, soft_wrap=True).print(Text(visible(text), style))
 
 
 def line(*cells: str, style: str = "") -> None:
@@ -43,7 +45,7 @@ class Table:
 
     def add(self, *cells: str, style: str = "") -> None:
         """One row."""
-        self.rows.append((cells, style))
+        self.rows.append((tuple(map(_one_line, cells)), style))
 
     def print(self) -> None:
         """Write it to standard output."""
@@ -52,15 +54,15 @@ class Table:
             least = sum((column.min_width or 0) + 2 for column in drawn.columns)
             Console(highlight=False, width=max(console().width, least)).print(drawn)
             return
-        lines = [[name.rstrip(">=") for name in self.columns], *(cells for cells, _ in self.rows)]
-        sys.stdout.write("".join("\t".join(_one_line(cell) for cell in line) + "\n" for line in lines))
+        lines = [[_title(name) for name in self.columns], *(cells for cells, _ in self.rows)]
+        sys.stdout.write("".join("\t".join(line) + "\n" for line in lines))
         sys.stdout.flush()
 
     def _drawn(self) -> RichTable:
         table = RichTable(box=None, pad_edge=False, header_style="bold")
         for column, name in enumerate(self.columns):
             whole = name.endswith((">", "="))
-            title = name.rstrip(">=")
+            title = _title(name)
             longest = max(cell_len(text) for text in (title, *(cells[column] for cells, _ in self.rows)))
             table.add_column(
                 title,
@@ -70,12 +72,16 @@ class Table:
                 min_width=longest if whole else min(longest, _TEXT_MIN),
             )
         for cells, style in self.rows:
-            table.add_row(*(Text(_one_line(cell)) for cell in cells), style=style)
+            table.add_row(*map(Text, cells), style=style)
         return table
 
 
+def _title(column: str) -> str:
+    return _one_line(column.rstrip(">="))
+
+
 def _one_line(cell: str) -> str:
-    return cell.translate({9: " ", 10: " ", 13: " "})
+    return visible(cell.translate({9: " ", 10: " ", 13: " "}))
 
 
 def share(part: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from html import escape
 from math import log10, sqrt
@@ -21,6 +22,7 @@ text { fill: light-dark(#1c1f26, #e8eaef); text-anchor: middle; }
 .call { fill: none; stroke: light-dark(#8a93a3, #6d7686); }
 .call.failing { stroke: #d92d20; }
 """.strip()
+_CONTROL = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]")
 _ARROW = (
     '<defs><marker id="to" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto"'
     ' markerUnits="userSpaceOnUse"><path d="M0 0 8 4 0 8z" fill="#8a93a3"/></marker></defs>'
@@ -145,17 +147,22 @@ def _sentence(diagram: Diagram) -> str:
 
 
 def _text(text: str) -> str:
-    """Text inside an element; control characters, which XML cannot hold, go."""
-    return escape("".join(char if char >= " " or char in "\t\n" else "\ufffd" for char in text))
+    """Text inside an element."""
+    return escape(_shown(text))
+
+
+def _shown(text: str) -> str:
+    """The text without control characters, which XML cannot hold and a terminal obeys."""
+    return _CONTROL.sub("\ufffd", text.replace("\r", " "))
 
 
 def _quoted(text: str) -> str:
     """A string of DOT."""
-    clean = text.replace("\\", "\\\\").replace('"', '\\"').replace("\r", " ").replace("\0", "\ufffd")
+    clean = _shown(text).replace("\\", "\\\\").replace('"', '\\"')
     return '"' + clean.replace("\n", "\\n") + '"'
 
 
 def _mermaid(text: str) -> str:
     """Text between quotes; Mermaid knows entities by number."""
     special = {char: f"#{ord(char)};" for char in '"#<>&`'}
-    return "".join(special.get(char, char) for char in text).replace("\r", " ").replace("\n", "<br>")
+    return "".join(special.get(char, char) for char in _shown(text)).replace("\n", "<br>")
