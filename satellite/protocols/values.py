@@ -97,17 +97,18 @@ def read_times(start_ns: int, duration_ns: int, received_ns: int) -> Times:
 
 
 def whole_number(value: Any) -> int:
-    """The integer that a number or a text of digits stands for; 0 for anything else."""
+    """The integer that a number, or a text of one, stands for; 0 for anything else."""
     if type(value) is int:
         return value
-    if isinstance(value, float) and math.isfinite(value):
-        return int(value)
     if isinstance(value, str) and len(value) <= 40:
         try:
             return int(value)
         except ValueError:
-            return 0
-    return 0
+            try:
+                value = float(value)
+            except ValueError:
+                return 0
+    return int(value) if isinstance(value, float) and math.isfinite(value) else 0
 
 
 def moment_us(value: Any) -> int:

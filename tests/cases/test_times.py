@@ -100,11 +100,16 @@ def test_a_later_part_does_not_move_its_span() -> None:
     [
         ("zipkin", zipkin(timestamp="2026-11-10T08:40:00.000007Z")),
         ("zipkin", zipkin(timestamp=str(LATER_US))),
+        ("otlp_json", otlp(startTimeUnixNano="2026-11-10T08:40:00.000007Z")),
+        ("otlp_json", otlp(startTime="2026-11-10T08:40:00.000007Z", endTime="2026-11-10T08:40:00.1Z")),
+        ("otlp_json", otlp(startTimeUnixNano=f"{LATER_US}000.25")),
+        ("otlp_json", otlp(startTimeUnixNano=[LATER_US // 10**6, 7000])),
+        ("zipkin", zipkin(timestamp=f"{LATER_US}.5")),
         ("jaeger_json", jaeger_json(startTime="2026-11-10T09:40:00.000007+01:00")),
         ("lightstep_json", lightstep_json(startTimestamp="2026-11-10T08:40:00.000007Z")),
     ],
 )
-def test_a_start_may_be_a_text(protocol: str, body: bytes) -> None:
+def test_a_start_may_be_written_otherwise(protocol: str, body: bytes) -> None:
     with played(protocol, body) as satellite:
         [span] = satellite.spans()
         assert (span.start_us, "time_invented" in span.marks) == (LATER_US, False)

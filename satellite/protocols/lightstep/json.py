@@ -37,6 +37,7 @@ CONTENT_TYPES = (JSON, "text/plain", "text/json")
 """`text/plain` is what a browser's beacon sends."""
 
 _DECIMAL = re.compile(r"[+-]?\d{1,40}", re.ASCII)
+_HEX_ID = re.compile(r"(?:0[xX])?[0-9a-fA-F]{1,32}")
 
 _KINDS = ("stringValue", "intValue", "doubleValue", "boolValue", "jsonValue")
 _VALUES = {name: name for name in _KINDS} | {name.replace("Value", "_value"): name for name in _KINDS}
@@ -74,6 +75,7 @@ class _Request:
         self._request = request
         self._rows = rows
         self._unfit = 0
+        self._in_hex = False
 
     def read(self, received_ns: int) -> Report:
         """Add the spans; what was of the wrong kind is counted in the report's warnings."""
@@ -95,6 +97,10 @@ class _Request:
         if "spans" not in request and (unread := sorted(request.keys() - _READ)):
             report.warnings.append(
                 f"spans are expected in 'spans'; {clean_text(unread[0])[:40]!r} was not read"
+            )
+        if self._in_hex:
+            report.warnings.append(
+                "ids came in hex digits; they are numbers here, and one without letters is read as decimal"
             )
         if self._unfit:
             report.warnings.append(f"{self._unfit} values were of the wrong kind and were left out")
@@ -145,7 +151,7 @@ class _Request:
             trace_id=trace_id,
             span_id=span_id,
             start_ns=self._time(_field(span, "startTimestamp", "start_timestamp")),
-            duration_us=_signed(self._integer(_field(span, "durationMicros", "duration_micros"))),
+            duration_us=_signed(self._micros(_field(span, "durationMicros", "duration_micros"))),
             tags=tags,
             told=told,
             parent=parent or next((hex_id(value) for key, value in told[::-1] if key == PARENT_TAG), 0),
@@ -219,12 +225,20 @@ class _Request:
         return ()
 
     def _id(self, value: Any) -> int:
-        """64 bits; a negative number is taken for the same bits signed."""
+        """64 bits; a negative number is taken for the same bits signed, a text with letters for hex digits, as ids are shown."""
+        if isinstance(value, str) and _HEX_ID.fullmatch(value) and not _DECIMAL.fullmatch(value):
+            self._in_hex = True
+            return int(value, 16) & MASK
         number = self._integer(value)
         if -(2**63) <= number <= MASK:
             return number & MASK
         self._unfit += 1
         return 0
+
+    def _micros(self, value: Any) -> int:
+        """As `_integer`; of a fraction, as JavaScript's clocks have them, the whole µs."""
+        number = _number(value) if isinstance(value, str | float) and _exact(value) is None else None
+        return self._integer(value) if number is None or not math.isfinite(number) else int(number)
 
     def _integer(self, value: Any) -> int:
         """0 for none."""

@@ -27,7 +27,7 @@ from satellite.protocols.otlp.json_request import (
     read_span,
 )
 from satellite.protocols.otlp.json_values import attribute
-from satellite.protocols.otlp.odd_json import Notes, identifier, integer, shown
+from satellite.protocols.otlp.odd_json import Notes, identifier, integer, moment_ns, shown
 
 _KNOWN_MAX = 2**14
 """Different attributes remembered while a body is read, in case that they come again."""
@@ -157,9 +157,11 @@ class _Writer:
             _delimited(b"\x12", identifier(said.span_id, 8)),
             _delimited(b"\x2a", self._text_of("name", said.name)),
             b"\x39",
-            self._time("startTimeUnixNano", said.start_time_unix_nano or said.start_time_unixnano),
+            self._time(
+                "startTimeUnixNano", said.start_time_unix_nano or said.start_time_unixnano, said.start_time
+            ),
             b"\x41",
-            self._time("endTimeUnixNano", said.end_time_unix_nano or said.end_time_unixnano),
+            self._time("endTimeUnixNano", said.end_time_unix_nano or said.end_time_unixnano, said.end_time),
         ]
         if said.parent_span_id:
             parts.append(_delimited(b"\x22", identifier(said.parent_span_id, 8)))
@@ -189,7 +191,7 @@ class _Writer:
     def _event(self, said: Event) -> bytes:
         parts = (
             b"\x09",
-            self._time("timeUnixNano", said.time_unix_nano or said.time_unixnano),
+            self._time("timeUnixNano", said.time_unix_nano or said.time_unixnano, said.time),
             _delimited(b"\x12", self._text_of("name of an event", said.name)),
             self._keyed(b"\x1a", said.attributes),
             _number(b"\x20", whole(said.dropped_attributes_count, 32)),
@@ -221,11 +223,16 @@ class _Writer:
             joined += encoded
         return bytes(joined)
 
-    def _time(self, name: str, value: Any) -> bytes:
-        """64 bits of ns; 0 for none."""
+    def _time(self, name: str, value: Any, other: Any) -> bytes:
+        """64 bits of ns; 0 for none. `other`: what stands under the name that other tools have, as a moment."""
         if type(value) is str and value.isdecimal() and len(value) < 20:
             return int(value).to_bytes(8, "little")
         number = integer(value)
+        if number is None or not number:
+            for said in (value, other):
+                if (found := moment_ns(said)) is not None:
+                    self._notes.add(f"{name} came as {shown(said)}, which was read as a moment")
+                    return found.to_bytes(8, "little")
         if value and (number is None or not 0 <= number < 2**64):
             self._notes.add(f"{name} is no number of nanoseconds: {shown(value)}")
         elif isinstance(value, dict):

@@ -78,6 +78,7 @@ class Event(Part):
     attributes: Raws = None
     dropped_attributes_count: Any = 0
     time_unixnano: Any = 0
+    time: Any = 0
 
 
 class Link(Part):
@@ -120,6 +121,8 @@ class Span(Part):
     dropped_links_count: Any = 0
     start_time_unixnano: Any = 0
     end_time_unixnano: Any = 0
+    start_time: Any = 0
+    end_time: Any = 0
 
 
 class ScopeSpans(Part):

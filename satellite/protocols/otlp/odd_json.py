@@ -19,6 +19,7 @@ import msgspec
 
 from satellite.model.span import TagValue
 from satellite.pb import otlp_shallow_pb2 as shallow
+from satellite.protocols.time_text import read_time
 
 DEPTH_MAX = 45
 """Levels of arrays in arrays; protobuf reads 49."""
@@ -89,6 +90,23 @@ def integer(value: Any) -> int | None:
             return None
 
 
+def moment_ns(value: Any) -> int | None:
+    """A time that is no number of ns, as ns: RFC 3339 (UTC without a zone), JavaScript's `[seconds, ns]`, ns with a fraction.
+
+    None for anything else.
+    """
+    match value:
+        case str() if len(value) <= 40:
+            found = (
+                int(value.partition(".")[0]) if _FRACTION.fullmatch(value) else read_time(value, zoned=False)
+            )
+        case [int(seconds), int(nanoseconds)] if 0 <= nanoseconds < 10**9:
+            found = seconds * 10**9 + nanoseconds
+        case _:
+            found = None
+    return found if found is not None and 0 < found < 2**63 else None
+
+
 def _exponential(text: str) -> int | None:
     number = Decimal(text) if _EXPONENTIAL.fullmatch(text) else None
     whole = number is not None and abs(number) < 2**64 and number == number.to_integral_value()
@@ -127,6 +145,7 @@ _TEXT = rb'"[^"\\]*+(?:\\[\s\S][^"\\]*+)*+"?'
 """Also one that does not end: otherwise each quote in it would be tried for the beginning of another."""
 _NUMBERS_OR_TEXT = re.compile(_TEXT + rb"|(?P<found>NaN|-?Infinity)")
 _KEYS_OR_TEXT = re.compile(rb"(?P<found>" + _TEXT + rb")\s*+:|" + _TEXT)
+_FRACTION = re.compile(r"\d{16,19}\.\d{1,20}", re.ASCII)
 _SNAKE = re.compile(rb"_([a-z0-9])")
 
 

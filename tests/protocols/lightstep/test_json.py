@@ -220,7 +220,7 @@ def test_what_is_no_time_becomes_the_arrival(text: Any) -> None:
         ("", 0, False),
         (2**64, 0, True),
         (-(2**63) - 1, 0, True),
-        ("0x5", 0, True),
+        ("0x5", 5, True),
         (True, 0, True),
         (5.5, 0, True),
         ([], 0, True),
@@ -302,7 +302,7 @@ def test_durations_wrap_and_are_clamped() -> None:
         for number, value in enumerate(durations)
     ]
     _, kept = decode_one({"spans": spans})
-    assert [one.duration_us for one in kept] == [-5, -5, (2**63 - 1) // 1000, 0, 0]
+    assert [one.duration_us for one in kept] == [-5, -5, (2**63 - 1) // 1000, 1000, 0]
 
 
 def test_broken_text_is_replaced_and_marked() -> None:
@@ -428,3 +428,18 @@ def test_tags_may_be_an_object(tags: Any) -> None:
     said, [kept] = decode_one({"spans": [span(tags=tags, logs=[{"fields": tags}])]})
     assert (kept.tags, kept.logs[0].fields) == ({"k": "v", "n": 7}, {"k": "v", "n": 7})
     assert said.warnings == []
+
+
+def test_ids_in_hex_digits_are_what_they_are_everywhere_else() -> None:
+    context = {"traceId": "7c1e5a90b3d24f6886f0c2d4e6a81b35", "spanId": "0xA1B2C3D4E5F60001"}
+    said, [found] = decode_one({"spans": [span(spanContext=context, references=[])]})
+    assert (found.trace_id, found.span_id) == ("86f0c2d4e6a81b35", "a1b2c3d4e5f60001")
+    assert said.warnings == [
+        "ids came in hex digits; they are numbers here, and one without letters is read as decimal"
+    ]
+
+
+@pytest.mark.parametrize("duration", [350.75, "350.75", 350, "350"])
+def test_a_duration_with_a_fraction_has_its_whole_microseconds(duration: Any) -> None:
+    said, [found] = decode_one({"spans": [span(durationMicros=duration)]})
+    assert (found.duration_us, said.warnings) == (350, [])
