@@ -230,6 +230,7 @@ class SpanPorts:
             ca_pem=no_ca if certificates is None else lambda: certificates.ca_pem,
             on_trap=trapped,
             vain_wait_seconds=self._listeners.vain_wait_seconds,
+            later_wait_seconds=self._listeners.later_wait_seconds,
             faults=faults,
             log=requests,
             spans_received=spans_received if settings.benchmark_mode else None,

@@ -85,6 +85,12 @@ class Process:
         self.process.stderr.close()
 
 
+def processor_seconds(process: int) -> float:
+    """Of the processor that a process has used."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_bytes(process: int, name: str = "VmRSS") -> int:
     """What the operating system counts for a process."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import Protocol
@@ -32,6 +33,7 @@ from satellite.model.report import Receipt
 from satellite.protocols.files.binary_stream import JAEGER_AGENT
 from satellite.protocols.files.recognition import recognised
 from satellite.protocols.readers.compression import ENCODINGS, encoding_of
+from satellite.protocols.refused import is_final
 from satellite.protocols.wire import BodySplitter, Reply, RequestHead, WireProtocol
 from satellite.requests.entry import EntryTaker
 
@@ -88,6 +90,7 @@ class ReportsApp:
         ca_pem: Callable[[], bytes | None],
         on_trap: OnTrap,
         vain_wait_seconds: Callable[[int, str], float] = lambda _port, _peer: 0.0,
+        later_wait_seconds: Callable[[], float] = lambda: 0.0,
         faults: EarlyFaults,
         log: EntryTaker | None = None,
         spans_received: Callable[[], int] | None = None,
@@ -105,6 +108,7 @@ class ReportsApp:
             ca_pem: the certificate that clients should trust, for `/ca.pem`; None: there is none.
             on_trap: hears of what came to nothing: clients that left in mid-report, paths and methods that nobody takes.
             vain_wait_seconds: how long the answer to a request that brought nothing is to wait, by our port and the peer.
+            later_wait_seconds: how long the answer to a report that is told to come later is to wait.
             faults: what is to go wrong before a body is read.
             log: keeps what came and what was answered.
             spans_received: what `GET /spans_received` says; None: there is no such path.
@@ -117,6 +121,7 @@ class ReportsApp:
         self._budget = budget
         self._on_trap = on_trap
         self._vain_wait_seconds = vain_wait_seconds
+        self._later_wait_seconds = later_wait_seconds
         self._faults = faults
         self._log = log
         self._pause_seconds = pause_seconds
@@ -169,11 +174,22 @@ class ReportsApp:
             await self._misbehave(receipt.fault, reply, extra, scope, send, note)
             return
         self._note(scope, request, body, receipt, reply)
+        if receipt.refusal is not None and not is_final(receipt.refusal):
+            await self._put_off(request, body)
         if reply.status in (429, 503):
             extra.append((b"retry-after", b"1"))
         elif reply.status >= 400 and (seconds := self._vain_wait_seconds(request.port, request.peer)):
             await pause(seconds)
         await answer(send, reply.status, reply.content_type.encode(), reply.body, *extra)
+
+    async def _put_off(self, request: ReportRequest, body: Body) -> None:
+        """Wait before it is told to come later, where many are, and there is room for what is held of it."""
+        if seconds := self._later_wait_seconds():
+            body.forget()
+            with suppress(Overloaded):
+                body.share.hold(request.hold())
+                await pause(seconds)
+            body.share.release()
 
     def _note(
         self,

@@ -27,6 +27,10 @@ HEAD_BYTES_MAX = 65_536
 FIELDS_MAX = 256
 """Header fields of a request (ours), trailers counted with them."""
 
+HOLD = "satellite.hold"
+"""Key in an ASGI scope's `extensions`: a function that stops reading a request which will be refused, until it is answered, and
+gives the bytes that are held of it meanwhile."""
+
 UNREAD = "satellite.unread"
 """Key in an ASGI scope's `extensions`: a function that gives what came of a body and was never received, and whether
 that was all of it. After a disconnect ASGI has no other way to it."""
@@ -148,7 +152,7 @@ class Http1Connection(HttpToolsProtocol):
         self._heard = self.loop.time()
         if len(self._began) < _FIRST_LINE_BYTES:
             self._began += data[:_FIRST_LINE_BYTES]
-        if b"pgrade:" in data and not self._is_in_body():
+        if not self._is_in_body():
             data = _without_upgrade(data)
         self._came.append(data)
         allowance = self._listener.turns.came(self._host, len(data))
@@ -247,7 +251,13 @@ class Http1Connection(HttpToolsProtocol):
         self._head_bytes = self._fields = self._hosts = self._chunks = 0
         self._is_coded = False
         self._framing_bytes = self._read_bytes if self._quiet else 0
-        self.scope["extensions"] = {UNREAD: self._unread, CONNECTION: self, PACE: self._pace}  # type: ignore[dict-item]
+        extensions: dict[str, Any] = {
+            HOLD: self._hold,
+            UNREAD: self._unread,
+            CONNECTION: self,
+            PACE: self._pace,
+        }
+        self.scope["extensions"] = extensions
 
     def on_url(self, url: bytes) -> None:
         """Its target, or a part of it."""
@@ -394,6 +404,10 @@ class Http1Connection(HttpToolsProtocol):
         cycle.disconnected = True  # for the application it is as if its sender had left
         cycle.message_event.set()
 
+    def _hold(self) -> int:
+        self.flow.pause_reading()
+        return sum(map(len, self._came)) + len(self.cycle.body)
+
     def _unread(self) -> tuple[bytes, bool]:
         body, self.cycle.body = bytes(self.cycle.body), bytearray()
         return body, not self.cycle.more_body
@@ -446,5 +460,9 @@ def _without_upgrade(data: bytes) -> bytes:
 
     Java's own client has it in every plain request.
     """
-    head, end, rest = data.partition(b"\r\n\r\n")
-    return _UPGRADE.sub(b"\r\nx-upgrade:", head) + end + rest
+    end = data.find(b"\r\n\r\n")
+    if end < 0:
+        end = len(data)
+    if data.find(b"pgrade:", 0, end) < 0:  # what follows may be a large body
+        return data
+    return _UPGRADE.sub(b"\r\nx-upgrade:", data[:end]) + data[end:]

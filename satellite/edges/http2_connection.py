@@ -135,6 +135,10 @@ class Http2Connection(asyncio.Protocol):
         """A report that was refused before it could be delivered."""
         self._listener.intake.refuse(protocol, refusal, peer=self.peer)
 
+    def later_wait_seconds(self) -> float:
+        """How long a report waits before it is told to come later."""
+        return self._listener.owner.later_wait_seconds()
+
     def is_too_slow(self, pace: Pace, now: float) -> bool:
         """Whether a body comes below the least rate."""
         return self._listener.is_too_slow(pace, now)

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from satellite.edges import http2
 from satellite.edges.faulty import CONNECTION
 from satellite.edges.grpc.call import Wire
-from satellite.edges.http1 import UNREAD
+from satellite.edges.http1 import HOLD, UNREAD
 from satellite.edges.pace import PACE, Pace
 
 _PENDING_BYTES_MAX = 256 * 1024
@@ -47,6 +47,8 @@ class Http2Request:
         self._complete = not stream.remote_open
         self._pace = Pace(asyncio.get_running_loop().time)
         self._left = False
+        self._held = False
+        """Whether what comes is thrown away."""
         self._told_to_continue = True
         self._started = False
         self._arrived = asyncio.Event()
@@ -78,7 +80,7 @@ class Http2Request:
             "query_string": query,
             "headers": fields,
             "state": {},
-            "extensions": {UNREAD: self._unread, CONNECTION: wire, PACE: self._pace},
+            "extensions": {HOLD: self._hold, UNREAD: self._unread, CONNECTION: wire, PACE: self._pace},
         }
 
     def begin(self) -> None:
@@ -113,7 +115,8 @@ class Http2Request:
     def data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the body."""
         if data:
-            self._parts.append(data)
+            if not self._held:
+                self._parts.append(data)
             self._pace.came(len(data))
         self._complete = ended
         self._arrived.set()
@@ -180,6 +183,11 @@ class Http2Request:
         self._wire.http2.consume(self._stream, len(body))
         self._wire.write_soon()
         return {"type": "http.request", "body": body, "more_body": not self._complete}
+
+    def _hold(self) -> int:
+        self._held = True
+        self._parts.clear()
+        return 0
 
     def _unread(self) -> tuple[bytes, bool]:
         body = b"".join(self._parts)

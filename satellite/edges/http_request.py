@@ -7,7 +7,7 @@ from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 from satellite.edges.budget import Share
-from satellite.edges.http1 import UNREAD
+from satellite.edges.http1 import HOLD, UNREAD
 from satellite.edges.pace import PACE, Pace
 from satellite.model.report import Receipt
 from satellite.protocols.wire import WireProtocol
@@ -61,6 +61,11 @@ class Body:
         if room := max(0, CUT_BYTES - len(self._sent)):
             self._sent += piece[:room]
 
+    def forget(self) -> None:
+        """What was sent is not asked for any more."""
+        self.parts.clear()
+        self._sent = b""
+
     def as_sent(self) -> bytes:
         """What is known of it still."""
         return self._sent or b"".join(self.parts)
@@ -77,6 +82,7 @@ class ReportRequest:
         "encoding",
         "expects_continue",
         "fences",
+        "hold",
         "length",
         "method",
         "pace",
@@ -111,6 +117,7 @@ class ReportRequest:
         self.peer = f"{client[0]}:{client[1]}" if client else ""
         self.port: int = scope["server"][1]
         self.pace: Pace = scope["extensions"][PACE]
+        self.hold: Callable[[], int] = scope["extensions"][HOLD]
         self.unread: Callable[[], tuple[bytes, bool]] = scope["extensions"][UNREAD]
         for name, value in scope["headers"]:
             if name == b"content-type":

@@ -17,6 +17,7 @@ from itertools import islice
 from typing import Any
 
 from satellite.edges import http2
+from satellite.edges.brake import LATER_AT_ONCE, LATER_PER_SECOND, LATER_WAIT_SECONDS_MAX, Brake
 from satellite.edges.descriptors import Descriptors
 from satellite.edges.faulty_tls import FaultyTls
 from satellite.edges.grpc.engine import Engine
@@ -81,11 +82,16 @@ class Listeners:
         self.turns = LoopTurns()
         self.descriptors = Descriptors(asyncio.get_running_loop().time)
         self.peers = Peers(asyncio.get_running_loop().time)
+        self._later = Brake(
+            at_once=LATER_AT_ONCE, per_second=LATER_PER_SECOND, wait_seconds_max=LATER_WAIT_SECONDS_MAX
+        )
         self.on_connection = on_connection
         self.tasks: asyncio.TaskGroup | None = None
         """Owns what connections start, while `run` runs."""
         self._clock_ns = clock_ns
         self._listeners: list[Listener] = []
+        self._ends = False
+        """Whether `stop` was called."""
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -155,6 +161,7 @@ class Listeners:
 
     async def stop(self, grace_seconds: float) -> None:
         """Return when all requests in hand are answered and their connections closed, or cut off in time."""
+        self._ends = True
         for listener in self._listeners:
             await listener.stop_accepting()
         loop = asyncio.get_running_loop()
@@ -205,6 +212,10 @@ class Listeners:
         if seconds:
             self.on_trap("answers_wait", port, peer, f"more than {VAIN_PER_SECOND:g} a second")
         return seconds
+
+    def later_wait_seconds(self) -> float:
+        """A report is told to come later; how long that is to wait."""
+        return 0.0 if self._ends else self._later.wait_seconds(asyncio.get_running_loop().time())
 
     def connection_closed(self) -> None:
         """A listener's word that one is gone."""

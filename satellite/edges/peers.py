@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 
+from satellite.edges.brake import Brake
+
 _PATIENCE = 200.0
 """Points: connections that came to nothing, before their address waits. A browser, a probe or a scanner of ports has a few."""
 _FORGOTTEN_PER_SECOND = 20.0
@@ -32,8 +34,9 @@ class _Record:
         self.points = 0.0
         self.until = 0.0
         self.next = 0.0
-        self.vain = 0.0
-        """When the answers in vain so far would all be given, at their rate."""
+        self.vain = Brake(
+            at_once=VAIN_AT_ONCE, per_second=VAIN_PER_SECOND, wait_seconds_max=VAIN_WAIT_SECONDS_MAX
+        )
 
 
 class Peers:
@@ -72,10 +75,7 @@ class Peers:
     def vain_wait_seconds(self, host: str) -> float:
         """A request of this address brought nothing (400, 404, 405); how long its answer is to wait, nearly always 0."""
         now = self._clock()
-        record = self._record(host, now)
-        since = max(record.vain, now - VAIN_AT_ONCE / VAIN_PER_SECOND)
-        record.vain = min(since + 1 / VAIN_PER_SECOND, now + VAIN_WAIT_SECONDS_MAX)
-        return max(0.0, record.vain - now)
+        return self._record(host, now).vain.wait_seconds(now)
 
     def _record(self, host: str, now: float) -> _Record:
         """Of this address, which is in trouble now."""

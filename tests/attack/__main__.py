@@ -75,13 +75,16 @@ def table(harms: dict[str, Harm], seconds: float, engine: str) -> str:
 
 def _show_crowd(seconds: float) -> None:
     print(f"{SENDERS} large reports at once, from {ADDRESSES} addresses")
-    print(f"{'when':8} {'spans/s':>8} {'others p99 ms':>14}  answers")
+    print(
+        f"{'when':8} {'spans/s':>8} {'satellite µs a span':>20} {'senders µs':>11} {'others p99 ms':>14}  answers"
+    )
     harm = crowd(seconds)
-    for when, outcome in (("before", harm.before), ("crowd", harm.crowd), ("after", harm.after)):
+    for when, outcome in (("before", harm.before), ("crowd", harm.crowd)):
         print(
-            f"{when:8} {outcome.spans_per_second:8.0f} {outcome.small_p99_ms:14.0f}"
-            f"  {dict(outcome.statuses)} {dict(outcome.refusals)}"
+            f"{when:8} {outcome.spans_per_second:8.0f} {outcome.satellite_us:20.2f} {outcome.senders_us:11.2f}"
+            f" {outcome.small_p99_ms:14.0f}  {dict(outcome.statuses)} {dict(outcome.refusals)}"
         )
+    print(f"{'after':8} {'':8} {'':20} {'':11} {harm.after.small_p99_ms:14.0f}")
 
 
 if __name__ == "__main__":

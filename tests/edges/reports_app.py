@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from satellite.edges.budget import ReadingBudget
 from satellite.edges.http import ReportsApp
-from satellite.edges.http1 import UNREAD
+from satellite.edges.http1 import HOLD, UNREAD
 from satellite.edges.pace import PACE, Pace
 from satellite.errors import Overloaded, SatelliteError
 from satellite.faults.book import Faults
@@ -76,6 +77,11 @@ class Edge:
     protocols: Sequence[WireProtocol] = (PROTOCOL,)
     trapped: list[tuple[str, int, str, str, str]] = field(default_factory=list)
     in_vain: list[tuple[int, str]] = field(default_factory=list)
+    later_wait_seconds: float = 0.001
+    told_later: int = 0
+    """Of the answers, how many were asked to wait that long."""
+    held_bytes: int = 0
+    """Of a request that waits for such an answer."""
     read: int = 0
     """How many times a body's next part was asked for."""
 
@@ -96,16 +102,7 @@ class Edge:
         ]
         if gone:
             messages.append({"type": "http.disconnect"})
-        scope = {
-            "type": "http",
-            "method": method,
-            "path": path,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()],
-            "query_string": query,
-            "client": ("10.1.2.3", 4567),
-            "server": ("10.9.9.9", 8181),
-            "extensions": {UNREAD: lambda: unread, PACE: Pace(lambda: 0.0)},
-        }
+        scope = self.scope(method, path, headers or {}, query, unread)
         sent: list[MutableMapping[str, Any]] = []
 
         async def receive() -> MutableMapping[str, Any]:
@@ -123,6 +120,25 @@ class Edge:
         assert int(answer_headers["content-length"]) == len(body["body"])
         return Answer(start["status"], answer_headers, body["body"])
 
+    def scope(
+        self,
+        method: str = "POST",
+        path: str = PATH,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        query: bytes = b"",
+        unread: tuple[bytes, bool] = (b"", False),
+    ) -> MutableMapping[str, Any]:
+        return {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": [(name.lower().encode(), value.encode()) for name, value in headers.items()],
+            "query_string": query,
+            "client": ("10.1.2.3", 4567),
+            "server": ("10.9.9.9", 8181),
+            "extensions": {HOLD: lambda: self.held_bytes, UNREAD: lambda: unread, PACE: Pace(lambda: 0.0)},
+        }
+
     def app(self, pause_seconds: float = 10) -> ReportsApp:
         return ReportsApp(
             self.intake,
@@ -133,6 +149,7 @@ class Edge:
             ca_pem=lambda: b"the CA",
             on_trap=lambda *trap: self.trapped.append((*trap, "")[:5]),
             vain_wait_seconds=self.vain_wait_seconds,
+            later_wait_seconds=self.later,
             faults=Faults(lambda: 0),
             pause_seconds=pause_seconds,
         )
@@ -140,6 +157,10 @@ class Edge:
     def vain_wait_seconds(self, port: int, peer: str) -> float:
         self.in_vain.append((port, peer))
         return 0.001
+
+    def later(self) -> float:
+        self.told_later += 1
+        return self.later_wait_seconds
 
     def must_ask(self, *parts: bytes, **how: Any) -> Answer:
         answer = self.ask(*parts, **how)

@@ -434,6 +434,47 @@ def test_a_call_in_hand_is_answered_before_the_stop_ends(engine: str) -> None:
     asyncio.run(run())
 
 
+class TestToldToComeLater:
+    """By our engine, where many are: the answer waits for its turn."""
+
+    def test_one_that_may_come_again_waits_for_its_turn_and_others_do_not(self) -> None:
+        async def run() -> None:
+            intake = FakeIntake(Overloaded("try again later"))
+            asked: list[float] = []
+            async with serving("edge", intake) as (server, port):
+                server.listeners.later_wait_seconds = lambda: asked.append(0.001) or 0.001  # type: ignore[method-assign,func-returns-value]
+                for refusal in (Overloaded("try again later"), StoreFailed("the disk is full")):
+                    intake.refusal = refusal
+                    with pytest.raises(grpc.aio.AioRpcError, match=refusal.message):
+                        await call(port, b"x")
+                intake.refusal = BadReport("no report")
+                with pytest.raises(grpc.aio.AioRpcError, match="no report"):
+                    await call(port, b"x")
+                assert len(asked) == 2
+                assert server.budget.held_bytes == 0
+
+        asyncio.run(run())
+
+    @pytest.mark.parametrize("method", [METHOD, STREAM])
+    def test_it_is_told_when_the_satellite_stops(self, method: str) -> None:
+        async def run() -> None:
+            intake = FakeIntake(Overloaded("try again later"))
+            asked = asyncio.Event()
+            async with serving("edge", intake) as (server, port), asyncio.TaskGroup() as tasks:
+                server.listeners.later_wait_seconds = lambda: asked.set() or 3600.0  # type: ignore[method-assign,func-returns-value]
+                async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+                    answer = tasks.create_task(expect_unavailable(channel, method))
+                    await asked.wait()
+                    tasks.create_task(server.stop(30))
+                    await answer
+
+        async def expect_unavailable(channel: grpc.aio.Channel, method: str) -> None:
+            with pytest.raises(grpc.aio.AioRpcError, match="try again later"):
+                await over(channel, b"x" * 1000, method)
+
+        asyncio.run(run())
+
+
 def test_a_port_that_is_taken_is_an_os_error(engine: str) -> None:
     async def run() -> None:
         async with serving(engine, FakeIntake()) as (_, port):

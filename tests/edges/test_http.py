@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import zlib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -150,9 +152,44 @@ def test_the_intakes_refusals(refusal: SatelliteError, status: int) -> None:
     answer = edge.must_ask(b"x")
     assert answer.status == status
     assert ("retry-after" in answer.headers) == (status == 503)
+    assert edge.told_later == (status == 503)
     assert edge.intake.refused == []  # it has counted them itself
     if status != 503:
         assert answer.response().errors == [refusal.message]
+
+
+def test_where_what_is_held_of_it_has_no_room_it_is_told_at_once_to_come_later() -> None:
+    edge = Edge(FakeIntake(Overloaded("try again")), later_wait_seconds=3600, held_bytes=LIMIT + 1)
+    edge.reading_bytes_max = LIMIT
+    assert edge.must_ask(b"x").status == 503
+
+
+def test_whoever_is_about_to_be_told_to_come_later_is_told_when_the_satellite_stops() -> None:
+    edge = Edge(FakeIntake(Overloaded("try again")), later_wait_seconds=3600)
+
+    async def run() -> list[Any]:
+        sent: list[Any] = []
+        asked = asyncio.Event()
+
+        def wait() -> float:
+            asked.set()
+            return 3600
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"x"}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        edge.later = wait  # type: ignore[method-assign]
+        task = asyncio.ensure_future(edge.app()(edge.scope(), receive, send))
+        await asked.wait()
+        assert not sent
+        task.cancel()
+        await task
+        return sent
+
+    assert asyncio.run(run())[0]["status"] == 503
 
 
 def test_a_client_that_leaves_is_counted_and_not_answered() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from satellite.edges.http1 import FIELDS_MAX, HEAD_BYTES_MAX, HEAD_PIECE_BYTES
+from satellite.edges.http1 import FIELDS_MAX, HEAD_BYTES_MAX, HEAD_PIECE_BYTES, HOLD
 from tests.edges.served import REQUEST, client_context, closing, served
 
 
@@ -341,6 +341,36 @@ def test_a_body_that_was_refused_is_not_refused_again_at_the_end(
 
     run(main)
     assert "Traceback" not in caplog.text
+
+
+def test_while_it_waits_to_be_refused_a_body_is_not_read(run: Any) -> None:
+    """Whoever is put off holds a socket's worth of memory, not a body's; after the answer the connection goes on."""
+    held, gate = asyncio.Queue[int](), asyncio.Event()
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/large":
+            held.put_nowait(scope["extensions"][HOLD]())
+            await gate.wait()
+            held.put_nowait(scope["extensions"][HOLD]())
+        await send({"type": "http.response.start", "status": 503, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def main() -> None:
+        async with served(app=refuse) as here:
+            reader, writer = await asyncio.open_connection("127.0.0.1", here.plain)
+            size = 32 * 2**20
+            writer.write(b"POST /large HTTP/1.1\r\nHost: here\r\nContent-Length: %d\r\n\r\n" % size)
+            writer.write(bytes(size))
+            writer.write(closing(b"GET /next HTTP/1.1\r\nHost: here\r\n\r\n"))
+            first = await held.get()
+            for _ in range(5):
+                await here.talk(closing(b"GET /other HTTP/1.1\r\nHost: here\r\n\r\n"))
+            gate.set()
+            assert await held.get() == first < size
+            assert (await reader.read()).count(b"HTTP/1.1 503") == 2
+            writer.close()
+
+    run(main)
 
 
 def test_a_body_larger_than_what_uvicorn_buffers(run: Any) -> None:

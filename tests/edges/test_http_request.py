@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from satellite.edges.http1 import UNREAD
+from satellite.edges.http1 import HOLD, UNREAD
 from satellite.edges.pace import PACE, Pace
 from satellite.errors import AccessDenied, Overloaded
 from satellite.model.report import Receipt
@@ -65,7 +65,7 @@ class Stream:
             "query_string": b"",
             "client": ("10.1.2.3", 4567),
             "server": ("10.9.9.9", 8181),
-            "extensions": {UNREAD: lambda: self.unread, PACE: Pace(lambda: 0.0)},
+            "extensions": {HOLD: lambda: 0, UNREAD: lambda: self.unread, PACE: Pace(lambda: 0.0)},
         }
         await self.edge.app(pause_seconds=0.001)(scope, receive, send)
 

@@ -54,6 +54,10 @@ class Wire(Protocol):
         """A report that was refused before it could be delivered."""
         ...
 
+    def later_wait_seconds(self) -> float:
+        """How long a report waits before it is told to come later."""
+        ...
+
     def is_too_slow(self, pace: Pace, now: float) -> bool:
         """Whether a message or body comes below the least rate."""
         ...

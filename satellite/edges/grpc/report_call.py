@@ -12,7 +12,7 @@ from satellite.edges import faulty, http2
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate_aside
 from satellite.edges.grpc import status
 from satellite.edges.grpc.call import HEADERS, ONE_MESSAGE, STOPPING, Call
-from satellite.edges.grpc.messages import PREFIX_BYTES, message
+from satellite.edges.grpc.messages import PREFIX_BYTES, Messages, message
 from satellite.edges.grpc.metadata import Metadata
 from satellite.edges.grpc.notebook import Notebook
 from satellite.edges.grpc.status import CallFailed
@@ -21,6 +21,7 @@ from satellite.faults.decision import Decision
 from satellite.intake.intake import Delivery
 from satellite.model.report import Receipt
 from satellite.protocols.readers.compression import inflate
+from satellite.protocols.refused import is_final
 from satellite.protocols.wire import RequestHead, WireProtocol
 
 _HEADERS = http2.encode(HEADERS)
@@ -48,6 +49,7 @@ class ReportCall(Call):
         "_message",
         "_notebook",
         "_protocol",
+        "_put_off",
         "_waits",
     )
 
@@ -77,10 +79,12 @@ class ReportCall(Call):
         self._answers = 0
         self._waits = False
         """Whether a message is in hand."""
+        self._put_off: CallFailed | None = None
+        """Its status is known, and waits to be said."""
 
     def data(self, data: bytes, *, ended: bool) -> None:
         """A piece of the body."""
-        if self.over:
+        if self.over or self._put_off is not None:
             return
         if self._held is not None:
             self._held.append((data, ended))
@@ -141,8 +145,10 @@ class ReportCall(Call):
         return bool(self._answers) and not self._waits and self.messages.is_empty
 
     def stop(self) -> None:
-        """A call that is silent ends well; one with a message in hand or on its way when that is answered."""
-        if self._protocol.grpc_streams and not (self.over or self._waits) and self.messages.is_empty:
+        """A call that is silent ends well; one with a message in hand or on its way when that is answered; one that waits to hear no, now."""
+        if self._put_off is not None:
+            super().fail(self._put_off)
+        elif self._protocol.grpc_streams and not (self.over or self._waits) and self.messages.is_empty:
             self._finish()
 
     def _next(self) -> None:
@@ -197,7 +203,7 @@ class ReportCall(Call):
 
     def cancelled(self) -> bool:
         """Whether nobody waits for it any more, and the intake may leave it."""
-        return self.over
+        return self.over or self._put_off is not None
 
     def set_result(self, receipt: Receipt) -> None:
         """What became of it."""
@@ -300,14 +306,33 @@ class ReportCall(Call):
         self, refusal: SatelliteError, code: grpc.StatusCode | None = None, receipt: Receipt | None = None
     ) -> None:
         details = self._protocol.grpc_details(refusal) if code is None else None
-        self._fail_with(CallFailed(code or status.code_of(refusal), refusal.message, details), receipt)
+        failure = CallFailed(code or status.code_of(refusal), refusal.message, details)
+        if is_final(refusal) or not (seconds := self.wire.later_wait_seconds()):
+            self._fail_with(failure, receipt)
+        else:
+            self._fail_later(seconds, failure, receipt)
+
+    def _fail_later(self, seconds: float, failure: CallFailed, receipt: Receipt | None) -> None:
+        """The same in so many seconds; nothing of what came is kept till then."""
+        self._note_failure(failure, receipt)
+        self._put_off = failure
+        self._waits = True
+        self._message = b""
+        self._pace = None
+        self.messages = Messages(self.messages.limit_bytes)
+        self._share.release()
+        asyncio.get_running_loop().call_later(seconds, super().fail, failure)
 
     def _fail_with(self, failure: CallFailed, receipt: Receipt | None) -> None:
         """Answer with a status that is not OK, for what the intake said."""
+        if self._put_off is None:
+            self._note_failure(failure, receipt)
+        super().fail(failure)
+
+    def _note_failure(self, failure: CallFailed, receipt: Receipt | None) -> None:
         if self._notebook is not None and not self.over:
             self._notebook.failed(self, failure, self._began_ns, self._message, self._encoding, receipt)
             self._began_ns = 0
-        super().fail(failure)
 
     def fail(self, failure: CallFailed, trailers: Metadata = ()) -> None:
         """Answer with a status that is not OK, for what was wrong with the call itself."""
