@@ -41,6 +41,11 @@ class SatelliteError(Exception):
             # Below the message wherever a traceback is shown: in the failure of a test, for one.
             self.add_note(f"hint: {hint}")
 
+    def bare(self) -> Self:
+        """The error itself, for who keeps it, without where it was raised: the variables there, a whole report among them, would stay as long."""
+        self.__traceback__ = self.__cause__ = self.__context__ = None
+        return self
+
     def as_json(self) -> dict[str, Any]:
         """The one shape of an error: `{"error": {"code", "message", "hint", …details}}`."""
         error: dict[str, Any] = {"code": self.code, "message": self.message, "hint": self.hint}

@@ -208,7 +208,7 @@ class _Import:
             await self._take(self._reader.feed(bytes(portion)))
             await self._take(self._reader.finish())
         except (BadReport, TooLarge) as fault:
-            return fault
+            return fault.bare()
         return None
 
     async def _take(self, bodies: Iterator[Body]) -> None:

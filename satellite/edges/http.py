@@ -159,7 +159,7 @@ class ReportsApp:
         except SatelliteError as refusal:
             if request.expects_continue:
                 extra.append((b"connection", b"close"))  # what follows may be the body or the next request
-            receipt = self._refused(request, refusal)
+            receipt = self._refused(request, refusal.bare())
         finally:
             body.share.release()
         if receipt is None:

@@ -305,6 +305,9 @@ class Intake:
             self._destination.failed("decode", error)
             answer([self._refused(item, StoreFailed("the satellite failed; see its log")) for item in items])
             return
+        for outcome in decoded.reports:
+            if isinstance(outcome, SatelliteError):
+                outcome.bare()
         parcel = Parcel(protocol.name, arrived_ns, [item.origin for item in items], decoded)
         self._destination.write(parcel, answer)
 

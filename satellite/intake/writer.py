@@ -143,7 +143,7 @@ class Writer:
             try:
                 project = origin.project or self._project(_token_of(outcome, origin), projects)
             except SatelliteError as refusal:
-                receipts[place] = self._refused(parcel, origin, refusal, outcome)
+                receipts[place] = self._refused(parcel, origin, refusal.bare(), outcome)
                 continue
             # What became of imports is counted apart from what reporters send.
             imported = origin.project is not None
@@ -222,7 +222,7 @@ class Writer:
         try:
             written = self._store.write(project, batch, arrived_ns=parcel.arrived_ns, dropped=dropped)
         except SatelliteError as refusal:
-            return refusal
+            return refusal.bare()
         except Exception as error:  # noqa: BLE001 - the engine's mistake; senders are told to try again
             self.failed("write", error)
             return StoreFailed("the store failed; see the satellite's log")

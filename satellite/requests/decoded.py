@@ -58,12 +58,12 @@ def decoded(
         )
     try:
         body = inflate(entry.body, entry.encoding, bytes_max) if entry.encoding else entry.body
-        made = protocol.decode([body], entry.began_ns)
-        report = made.reports[0]
-        if isinstance(report, SatelliteError):
-            raise report
     except SatelliteError as error:
-        return DecodedRequest(protocol.name, "", {}, [], 0, {}, {}, [], error.message)
+        return _unread(protocol, error)
+    made = protocol.decode([body], entry.began_ns)
+    report = made.reports[0]
+    if isinstance(report, SatelliteError):
+        return _unread(protocol, report.bare())
     rows = range(report.rows.start, report.rows.stop)
     return DecodedRequest(
         protocol.name,
@@ -76,3 +76,7 @@ def decoded(
         report.warnings,
         None,
     )
+
+
+def _unread(protocol: WireProtocol, error: SatelliteError) -> DecodedRequest:
+    return DecodedRequest(protocol.name, "", {}, [], 0, {}, {}, [], error.message)

@@ -299,7 +299,7 @@ class ReportCall(Call):
 
     def _refuse(self, refusal: SatelliteError, code: grpc.StatusCode | None = None) -> None:
         """It was no report for the intake to see."""
-        self.wire.refused(self._protocol.name, refusal)
+        self.wire.refused(self._protocol.name, refusal.bare())
         self._fail(refusal, code)
 
     def _fail(

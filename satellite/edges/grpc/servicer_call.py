@@ -99,7 +99,7 @@ class ServicerCall(Call):
             try:
                 body = await inflate_aside(body, self.encoding(), self.messages.limit_bytes)
             except SatelliteError as refusal:
-                raise CallFailed(status.code_of_message(refusal), refusal.message) from refusal
+                raise CallFailed(status.code_of_message(refusal), refusal.message) from refusal.bare()
         if self._handler.request_deserializer is None:
             return body
         try:
