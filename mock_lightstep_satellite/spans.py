@@ -45,13 +45,79 @@ class Golden:
     """Write the missing ones; in CI a missing file fails instead."""
 
 
-class AsyncSpans:
-    """The spans of one test with methods to await, in whatever event loop runs the test: `await async_spans.expect(…)`.
+class Addresses:
+    """Where the spans of one test are sent, and with what."""
 
-    Addresses are asked of `spans`.
-    """
+    def __init__(self, satellite: Satellite | RemoteSatellite, token: str) -> None:
+        self.satellite = satellite
+        self.token = token
+        """The access token to report with; in open mode also the project's name."""
+        self.project = token
+
+    @property
+    def url(self) -> str:
+        """These spans in the Explorer, for a browser."""
+        return f"{self.satellite.url}/{quote(self.project, safe='')}/explorer"
+
+    @property
+    def grpc_target(self) -> str:
+        """host:port of gRPC with TLS; its certificate is signed by `ca_file`."""
+        return self._address("grpc_target")
+
+    @property
+    def grpc_plain_target(self) -> str:
+        """host:port of gRPC without TLS."""
+        return self._address("grpc_plain_target")
+
+    @property
+    def http_url(self) -> str:
+        """Base URL for reports over HTTP."""
+        return self._address("http_url")
+
+    @property
+    def https_url(self) -> str:
+        """Base URL for reports over HTTP with TLS."""
+        return self._address("https_url")
+
+    @property
+    def plain_target(self) -> str:
+        """host:port of any protocol without TLS: gRPC and HTTP."""
+        return self._address("plain_target")
+
+    @property
+    def secure_target(self) -> str:
+        """host:port of any protocol with TLS."""
+        return self._address("secure_target")
+
+    @property
+    def ca_file(self) -> Path:
+        """The certificate authority that signed the satellite's certificate, PEM."""
+        file = self.satellite.ca_file
+        if file is None:
+            raise LookupError(f"the satellite at {self.satellite.url} serves no TLS")
+        return Path(file)
+
+    def _address(self, name: str) -> str:
+        address = str(getattr(self.satellite, name) or "")
+        if not address:
+            raise LookupError(f"the satellite at {self.satellite.url} has no {name} that answers from here")
+        return address
+
+    def env(self) -> dict[str, str]:
+        """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
+
+        LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
+        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers; where only the port for HTTP answers it is that,
+        and OTEL_EXPORTER_OTLP_PROTOCOL says so.
+        """
+        return environment(self.satellite, self.token)
+
+
+class AsyncSpans(Addresses):
+    """The spans of one test with methods to await, in whatever event loop runs the test: `await async_spans.expect(…)`."""
 
     def __init__(self, spans: Spans) -> None:
+        super().__init__(spans.satellite, spans.token)
         self.spans = spans
 
     def __repr__(self) -> str:
@@ -60,17 +126,8 @@ class AsyncSpans:
     @asynccontextmanager
     async def _asking(self) -> AsyncIterator[AsyncProject]:
         """A connection for one question: a loop may end, or a task be cancelled, with nothing left open."""
-        async with AsyncClient(self.spans.satellite.url) as client:
-            yield client.project(self.spans.project)
-
-    @property
-    def token(self) -> str:
-        """As `Spans.token`."""
-        return self.spans.token
-
-    def env(self) -> dict[str, str]:
-        """As `Spans.env`."""
-        return self.spans.env()
+        async with AsyncClient(self.satellite.url) as client:
+            yield client.project(self.project)
 
     async def expect(
         self,
@@ -241,7 +298,7 @@ class _HereSpans(AsyncSpans):
         yield self.spans.asked._awaited
 
 
-class Spans:
+class Spans(Addresses):
     """The spans of one test: where to send them, and how to wait for them."""
 
     def __init__(
@@ -252,77 +309,16 @@ class Spans:
         *,
         timeout: float = TIMEOUT_S,
     ) -> None:
+        super().__init__(satellite, token)
         self.golden = golden
         self.timeout = timeout
         """Seconds that `expect` and `fence` wait where they are given none: `--satellite-timeout`."""
-        self.token = token
-        """The access token to report with; in open mode also the project's name."""
-        self.project = token
-        self.satellite = satellite
         self.asked: Project = satellite.client.project(token)
         """Everything else that can be asked: `spans.asked.histogram()`."""
         self._awaited = _HereSpans(self)
 
     def __repr__(self) -> str:
         return f"<Spans of project {self.project} at {self.satellite.url}>"
-
-    @property
-    def url(self) -> str:
-        """These spans in the Explorer, for a browser."""
-        return f"{self.satellite.url}/{quote(self.project, safe='')}/explorer"
-
-    @property
-    def grpc_target(self) -> str:
-        """host:port of gRPC with TLS; its certificate is signed by `ca_file`."""
-        return self._address("grpc_target")
-
-    @property
-    def grpc_plain_target(self) -> str:
-        """host:port of gRPC without TLS."""
-        return self._address("grpc_plain_target")
-
-    @property
-    def http_url(self) -> str:
-        """Base URL for reports over HTTP."""
-        return self._address("http_url")
-
-    @property
-    def https_url(self) -> str:
-        """Base URL for reports over HTTP with TLS."""
-        return self._address("https_url")
-
-    @property
-    def plain_target(self) -> str:
-        """host:port of any protocol without TLS: gRPC and HTTP."""
-        return self._address("plain_target")
-
-    @property
-    def secure_target(self) -> str:
-        """host:port of any protocol with TLS."""
-        return self._address("secure_target")
-
-    @property
-    def ca_file(self) -> Path:
-        """The certificate authority that signed the satellite's certificate, PEM."""
-        file = self.satellite.ca_file
-        if file is None:
-            raise LookupError(f"the satellite at {self.satellite.url} serves no TLS")
-        return Path(file)
-
-    def _address(self, name: str) -> str:
-        address = str(getattr(self.satellite, name) or "")
-        if not address:
-            raise LookupError(f"the satellite at {self.satellite.url} has no {name} that answers from here")
-        return address
-
-    def env(self) -> dict[str, str]:
-        """Environment for the program under test: names that tracers read, and ours; only addresses that exist.
-
-        LIGHTSTEP_HOST and LIGHTSTEP_PORT are those of gRPC with TLS, as the tracers that read them expect.
-        OTEL_EXPORTER_OTLP_ENDPOINT takes gRPC and HTTP, whichever the SDK prefers; where only the port for HTTP answers it is that,
-        and OTEL_EXPORTER_OTLP_PROTOCOL says so.
-        """
-        return environment(self.satellite, self.token)
 
     @contextmanager
     def watch(self) -> Iterator[Watch]:
