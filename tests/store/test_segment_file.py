@@ -14,6 +14,7 @@ from satellite.query.plan import ALL, Plan
 from satellite.store import GroupOrder, Store
 from satellite.store.recall import segment_file
 from satellite.store.recall.questions import RecallQuestions
+from satellite.store.recall.read_ahead import FILES, reading_ahead
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.segment_file import DamagedFile, NewerFile, SegmentFile
 from satellite.store.recall.tally import prepare
@@ -146,6 +147,46 @@ def test_a_part_is_fetched_as_one_before_it_is_looked_at(
     assert column.nbytes > mmap.PAGESIZE
     assert fetched.start <= place(column)
     assert fetched.stop == place(column) + column.nbytes
+
+
+def test_what_two_files_were_asked_for_the_next_ones_have_read_already(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segment_file, "PIECE_BYTES", mmap.PAGESIZE)
+    files = []
+    for number in range(FILES + 4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        files.append(stored(folder, segment()))
+    advised = [Advised(file._map) for file in files]
+    for file, one in zip(files, advised, strict=True):
+        monkeypatch.setattr(file, "_map", one)
+
+    def told() -> list[int]:
+        found = [len(one.fetched) for one in advised]
+        for one in advised:
+            one.fetched.clear()
+        return found
+
+    def some(file: SegmentFile) -> None:
+        file.some("posting_rows", 3, 5)
+
+    rest = [0] * (len(files) - 3)
+    for ask in (lambda file: file.array("bucket"), some):
+        for file in files:
+            file._read.clear()
+        with reading_ahead(files):
+            ask(files[0])
+            assert told() == [1, 0, 0, *rest], "it may be the only one"
+            ask(files[1])
+            assert told() == [0, *[1] * (FILES + 1), 0, 0]
+            ask(files[2])
+            assert told() == [0, 0, 1, *rest[:-2], 1, 0]
+            ask(files[2])
+            assert told() == [0, 0, 1, *rest], "it was read"
+        ask(files[3])
+        ask(files[4])
+        assert told() == [0, 0, 0, 1, 1, *rest[2:]], "nobody goes through them"
 
 
 def test_every_damaged_byte_is_found(tmp_path: Path) -> None:

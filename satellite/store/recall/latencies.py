@@ -53,9 +53,7 @@ def _exact(hits: Sequence[tuple[Segment, Mask | None]]) -> Histogram:
         Bucket(i, *bounds_us(i), count=int(counts[i]), errors=int(errors[i]))
         for i in np.flatnonzero(counts).tolist()
     ]
-    starts = [start_bounds_ns(segment, mask) for segment, mask in hits]
-    oldest = min((oldest for oldest, _ in starts), default=None)
-    newest = max((newest for _, newest in starts), default=None)
+    starts = all_start_bounds_ns(hits)
     percentiles: dict[str, int] = {}
     cumulated = np.cumsum(counts)
     ordered: dict[int, npt.NDArray[Any]] = {}
@@ -72,8 +70,8 @@ def _exact(hits: Sequence[tuple[Segment, Mask | None]]) -> Histogram:
         total,
         int(errors.sum()),
         distinct_traces(hits),
-        None if oldest is None else oldest // 1000,
-        None if newest is None else newest // 1000,
+        None if starts is None else starts[0] // 1000,
+        None if starts is None else starts[1] // 1000,
     )
 
 
@@ -93,6 +91,23 @@ def _weighted(hits: Hits, weights: npt.NDArray[np.float64]) -> Histogram:
         oldest_us=int(starts.min()),
         newest_us=int(starts.max()),
     )
+
+
+def all_start_bounds_ns(hits: Sequence[tuple[Segment, Mask | None]]) -> tuple[int, int] | None:
+    """Least and greatest start of the matches of all segments; only those are looked at whose rows may lie beyond what was found."""
+    oldest: int | None = None
+    newest: int | None = None
+    for part in sorted(hits, key=lambda part: part[0].start_bounds_ns[0]):
+        if oldest is not None and part[0].start_bounds_ns[0] >= oldest:
+            break
+        found = start_bounds_ns(*part)[0]
+        oldest = found if oldest is None else min(oldest, found)
+    for part in sorted(hits, key=lambda part: -part[0].start_bounds_ns[1]):
+        if newest is not None and part[0].start_bounds_ns[1] <= newest:
+            break
+        found = start_bounds_ns(*part)[1]
+        newest = found if newest is None else max(newest, found)
+    return None if oldest is None or newest is None else (oldest, newest)
 
 
 def start_bounds_ns(segment: Segment, mask: Mask | None) -> tuple[int, int]:

@@ -28,6 +28,7 @@ from satellite.store.recall import assembly, matches
 from satellite.store.recall.groups import groups
 from satellite.store.recall.latencies import histogram
 from satellite.store.recall.pages import find
+from satellite.store.recall.read_ahead import reading_ahead
 from satellite.store.recall.segment import Segment, held_ns
 from satellite.store.recall.segment_file import DamagedFile
 from satellite.store.recall.suggestions import suggest
@@ -40,13 +41,15 @@ T = TypeVar("T")
 def without_damaged(
     question: Callable[Concatenate[Any, str, P], T],
 ) -> Callable[Concatenate[Any, str, P], T]:
-    """The question's answer, if need be without the files that turn out to be damaged."""
+    """The question's answer, read ahead for, and if need be without the files that turn out to be damaged."""
 
     @wraps(question)
     def answer(self: Any, project: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
         while True:
+            files = [segment.file for segment in self.moment(project)[0] if segment.file is not None]
             try:
-                return question(self, project, *args, **kwargs)
+                with reading_ahead(files):
+                    return question(self, project, *args, **kwargs)
             except DamagedFile as damaged:
                 self.lose(project, damaged)
 

@@ -4,7 +4,7 @@
 
 The Arrow file holds one record batch of one row (see model/span_bytes.py): the rows, their dictionaries and, when the
 segment is sealed, its postings and prepared columns. The head says what is in it and has a checksum for each part; of
-the two largest, of which a question wants little, one for each piece as well.
+the largest, of which a question wants little, one for each piece as well.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import mmap
 import struct
 import zlib
+from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from satellite.model.codes import picked
 from satellite.model.span_bytes import ROWS, array_of, checksum, pack, rows_of
 from satellite.model.spans import SCHEMA, SpanBatch
 from satellite.store.durable.files import write_whole
+from satellite.store.recall import read_ahead
 from satellite.store.recall.fingerprints import Prints
 from satellite.store.recall.segment import Segment
 from satellite.store.recall.tag_index import PostingIndex, ScanIndex
@@ -42,8 +44,8 @@ STEPS = "steps"
 _RUNS_MAX = 64
 """Of more runs of neighbouring tags everything between the first and the last is looked at (ours)."""
 
-IN_PIECES = ("tags", "posting_rows")
-PIECE_BYTES = 2**18
+IN_PIECES = ("tags", "posting_rows", "posting_offsets", "tag_prints")
+PIECE_BYTES = 2**16
 
 
 class DamagedFile(StoreFailed):
@@ -230,10 +232,16 @@ class SegmentFile:
         rows = array_of(self._packed, ROWS)
         self._columns = {field.name: i for i, field in enumerate(rows.type)}
         self._checked: set[str] = set()
+        self._read: set[str | tuple[str, int, int]] = set()
+        """Parts, and pieces of parts, that were fetched since `release`."""
 
     def has(self, name: str) -> bool:
         """Whether it holds this array beside the spans."""
         return name in self._known
+
+    def size(self, name: str) -> int:
+        """How many entries an array beside the spans has."""
+        return len(array_of(self._packed, name))
 
     def array(self, name: str) -> pa.Array:
         """A dictionary, or an array beside the spans. Raises DamagedFile."""
@@ -252,26 +260,44 @@ class SegmentFile:
         buffers = array.buffers()
         if pa.types.is_binary(array.type):
             begins = np.frombuffer(buffers[1], np.int32)
-            self._check_pieces(name, buffers[1], sums[0], 4 * first, 4 * (last + 1))
-            self._check_pieces(name, buffers[2], sums[1], int(begins[first]), int(begins[last]))
+            self._check_pieces(name, buffers[1], 0, 4 * first, 4 * (last + 1))
+            self._check_pieces(name, buffers[2], 1, int(begins[first]), int(begins[last]))
         else:
             width = array.type.bit_width // 8
-            self._check_pieces(name, buffers[1], sums[0], width * first, width * last)
+            self._check_pieces(name, buffers[1], 0, width * first, width * last)
         return array
 
-    def _check_pieces(self, name: str, buffer: pa.Buffer, sums: list[int], start: int, stop: int) -> None:
-        size = self.head.piece_bytes
+    def _check_pieces(self, name: str, buffer: pa.Buffer, number: int, start: int, stop: int) -> None:
+        """The pieces that hold these bytes of the buffer, whose checksums are the `number`-th of the part."""
+        size, sums = self.head.piece_bytes, self.head.pieces[name][number]
         numbers = range(start // size, -(-stop // size))
-        self._fetch(
-            buffer.address + numbers.start * size,
-            min(numbers.stop * size, buffer.size) - numbers.start * size,
+        self._fetch_pieces(name, number, numbers)
+        self._tell_ahead(
+            (name, number, numbers.start), lambda other: other._fetch_pieces(name, number, numbers)
         )
-        for number in numbers:
-            piece = buffer[number * size : (number + 1) * size]
+        for piece_number in numbers:
+            piece = buffer[piece_number * size : (piece_number + 1) * size]
             if self._checked.isdisjoint((name, key := f"{name}@{piece.address}")):
-                if zlib.crc32(piece) != sums[number]:
+                if zlib.crc32(piece) != sums[piece_number]:
                     raise DamagedFile(self.path, f"the checksum of {name} is wrong")
                 self._checked.add(key)
+
+    def _fetch_pieces(self, name: str, number: int, pieces: range) -> None:
+        """Have pieces read, as far as there are any; for `number` see `_check_pieces`."""
+        array = self._part(name)
+        buffer = None if array is None else array.buffers()[1 + number]
+        if buffer is None:
+            return
+        begin = min(pieces.start * self.head.piece_bytes, buffer.size)
+        end = min(pieces.stop * self.head.piece_bytes, buffer.size)
+        self._fetch(buffer.address + begin, end - begin)
+
+    def _tell_ahead(self, part: str | tuple[str, int, int], expect: Callable[[SegmentFile], None]) -> None:
+        """That a part is read, if it was not lately."""
+        if part not in self._read:
+            self._read.add(part)
+            if (ahead := read_ahead.now()) is not None:
+                ahead.asked(self, part if isinstance(part, str) else part[:2], expect)
 
     def numbers(self, name: str) -> npt.NDArray[Any]:
         """The same as numbers."""
@@ -299,24 +325,37 @@ class SegmentFile:
 
     def _check(self, name: str, array: pa.Array) -> None:
         self.touched = True
-        for buffer in array.buffers():
-            if buffer is not None:
-                self._fetch(buffer.address, buffer.size)
+        self._fetch_all(array)
+        self._tell_ahead(name, lambda other: other._fetch_all(other._part(name)))
         if name not in self._checked:
             if checksum(array) != self.head.sums.get(name):
                 raise DamagedFile(self.path, f"the checksum of {name} is wrong")
             self._checked.add(name)
 
+    def _part(self, name: str) -> pa.Array | None:
+        """By the name of its checksum; None: it has none."""
+        column = name.removeprefix(f"{ROWS}.")
+        if column == name:
+            return array_of(self._packed, name) if name in self._known else None
+        place = self._columns.get(column)
+        return None if place is None else array_of(self._packed, ROWS).field(place)
+
+    def _fetch_all(self, array: pa.Array | None) -> None:
+        for buffer in () if array is None else array.buffers():
+            if buffer is not None:
+                self._fetch(buffer.address, buffer.size)
+
     def _fetch(self, address: int, size: int) -> None:
         """Have these bytes read, those that are not in memory, in few large reads."""
         start = address - self._address
-        if size > mmap.PAGESIZE:
+        if size:
             first = start - start % mmap.PAGESIZE
             self._map.madvise(mmap.MADV_WILLNEED, first, start + size - first)
 
     def release(self) -> None:
         """Let the operating system have the pages that were read; they come back when they are needed."""
         self.touched = False
+        self._read.clear()
         self._map.madvise(mmap.MADV_DONTNEED)
 
     def segment(self, dead: npt.NDArray[np.int64]) -> Segment:
@@ -400,8 +439,20 @@ class StoredIndex(PostingIndex):
     def _rows(self) -> npt.NDArray[np.uint16]:  # type: ignore[override]
         return self._file.numbers("posting_rows")
 
+    def _size(self) -> int:
+        """How many tags there are."""
+        return self._file.size("posting_offsets") - 1
+
     def _rows_between(self, first: int, last: int) -> npt.NDArray[np.uint16]:
         return np.asarray(self._file.some("posting_rows", first, last))[first:last]
+
+    def _bounds(self, first: int, last: int) -> npt.NDArray[np.int32]:
+        return np.asarray(self._file.some("posting_offsets", first, last + 1))[first : last + 1]
+
+    def _prints_between(self, first: int, last: int) -> Prints | None:
+        if not self._file.has("tag_prints"):
+            return None
+        return np.asarray(self._file.some("tag_prints", first, last))[first:last]
 
     @cached_property
     def _offsets(self) -> npt.NDArray[np.int32]:  # type: ignore[override]

@@ -20,6 +20,7 @@ from satellite.store.distinct import distinct, order_below
 from satellite.store.recall import own_pages
 from satellite.store.recall.fingerprints import (
     Fingerprints,
+    Prints,
     by_fingerprint,
     fingerprints,
     places_like,
@@ -33,7 +34,7 @@ Counts = npt.NDArray[np.int64]
 
 
 _SEVERAL = 64
-"""Rows of more tags are looked for together."""
+"""Rows of more tags are looked for together; of no more tags of a key the texts are compared, without fingerprints."""
 
 _FEW = 4
 """So many codes are sooner compared one by one."""
@@ -333,11 +334,9 @@ class PostingIndex:
 
     def codes_like(self, key: str, values: tuple[str, ...]) -> Codes:
         """Codes of the key, all that have one of these texts, or an element with it, among them; ascending."""
-        i = self._position.get(key)
-        if i is None or self._prints is None:
-            return self.codes_of(key)
-        first, last = int(self._starts[i]), int(self._starts[i + 1])
-        return places_like(self._prints[first:last], key, values) + np.int32(first)
+        codes = self.codes_of(key)
+        prints = self._prints_between(int(codes[0]), int(codes[-1]) + 1) if len(codes) > _SEVERAL else None
+        return codes if prints is None else places_like(prints, key, values) + codes[0]
 
     def occurrences(self, key: str) -> tuple[Rows, Codes]:
         """(rows that have the key, each once; the code of its last value in each)."""
@@ -346,16 +345,15 @@ class PostingIndex:
             return _scan(self._batch, codes)
         if not len(codes):
             return np.empty(0, np.int32), codes
-        first, last = int(codes[0]), int(codes[-1]) + 1
-        counts = np.diff(self._offsets[first : last + 1])
-        return self._rows_between(self._offsets[first], self._offsets[last]), np.repeat(codes, counts)
+        bounds = self._bounds(int(codes[0]), int(codes[-1]) + 1)
+        return self._rows_between(bounds[0], bounds[-1]), np.repeat(codes, np.diff(bounds))
 
     def rows_of(self, key: str, codes: Codes) -> Rows:
         """The rows whose last value of the key has one of these codes."""
         if key in self.repeated or len(codes) > _SEVERAL:
             rows, last = self.occurrences(key)
-            return rows[one_of(last, codes, len(self._offsets))]
-        parts = [self._rows_between(*self._offsets[code : code + 2]) for code in codes.tolist()]
+            return rows[one_of(last, codes, self._size())]
+        parts = [self._rows_between(*self._bounds(code, code + 1)) for code in codes.tolist()]
         return np.concatenate(parts) if parts else np.empty(0, np.uint16)
 
     def key_counts(self, mask: Mask | None) -> Counts:
@@ -374,16 +372,28 @@ class PostingIndex:
         i = self._position.get(key)
         if i is None:
             return np.empty(0, np.int64)
-        return self._counted_between(self._offsets[self._starts[i] : self._starts[i + 1] + 1], mask)
+        return self._counted_between(self._bounds(self._starts[i], self._starts[i + 1]), mask)
 
     def used(self, mask: Mask | None) -> Mask:
         """Whether each code is the last value of its key in any of the rows."""
         if mask is None:
             used = np.diff(self._offsets) > 0
         else:
-            used = np.zeros(len(self._offsets) - 1, np.bool_)
+            used = np.zeros(self._size(), np.bool_)
             used[entries(self._batch, mask)] = True
         return _used_last(self, used, mask)
+
+    def _size(self) -> int:
+        """How many tags there are."""
+        return len(self._offsets) - 1
+
+    def _bounds(self, first: int, last: int) -> npt.NDArray[np.int32]:
+        """Where the postings of the tags first … last begin, and where those of the last end."""
+        return self._offsets[first : last + 1]
+
+    def _prints_between(self, first: int, last: int) -> Prints | None:
+        """The fingerprints of the tags first … last, which are those of a key."""
+        return None if self._prints is None else self._prints[first:last]
 
     def _rows_between(self, first: int, last: int) -> Rows:
         """The postings at first … last."""

@@ -24,7 +24,10 @@ Weights = npt.NDArray[np.float64]
 
 def distinct_traces(parts: Sequence[tuple[Segment, Mask | None]]) -> int:
     """Distinct traces among the rows of these segments."""
-    found = np.sort(np.concatenate([np.empty(0, np.uint64), *(_ids_in(*part) for part in parts)]))
+    # In order within each segment: what is made for numbers in any order takes twice as long.
+    found = np.sort(
+        np.concatenate([np.empty(0, np.uint64), *(_ids_in(*part) for part in parts)]), kind="stable"
+    )
     again = found[1:][found[1:] == found[:-1]]
     return len(found) - len(again) + int(beyond(parts, distinct(again), None, 1)[0])
 
@@ -127,5 +130,5 @@ def shared_ids(parts: Sequence[tuple[Segment, Mask | None]]) -> Ids:
     """The lower halves of trace ids that lie in more than one of these segments, ascending."""
     if len(parts) < 2:
         return np.empty(0, np.uint64)
-    ids = np.sort(np.concatenate([segment.trace_numbers[0] for segment, _ in parts]))
+    ids = np.sort(np.concatenate([segment.trace_numbers[0] for segment, _ in parts]), kind="stable")
     return distinct(ids[1:][ids[1:] == ids[:-1]])
