@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import io
 import os
 import sys
 from dataclasses import dataclass
@@ -159,6 +160,8 @@ def main() -> None:
     """The command's entry point: what goes wrong is one line and a hint, and the exit code says which kind."""
     if sys.stdout is None:  # closed by who started the command, who wants its exit code only
         sys.stdout = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal or pipe whose encoding has no µ shows ?
+        sys.stdout.reconfigure(errors="replace")
     try:
         app()
     except ModuleNotFoundError as error:

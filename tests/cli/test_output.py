@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -25,6 +26,23 @@ def test_a_full_disk(arguments: list[str]) -> None:
         1,
         "satellite: cannot write standard output: No space left on device\n",
     )
+
+
+def test_an_encoding_that_has_not_all_letters() -> None:
+    """As of a console of Windows, or where no locale is set."""
+    printing = "from mock_lightstep_satellite import cli; cli.app = lambda: print('5 µs └──'); cli.main()"
+    for encoding, shown in (
+        ("ascii", b"5 ?s ???"),
+        ("latin-1", b"5 \xb5s ???"),
+        ("utf-8", "5 µs └──".encode()),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-c", printing],
+            capture_output=True,
+            check=False,
+            env=os.environ | {"PYTHONIOENCODING": encoding},
+        )
+        assert (done.returncode, done.stdout.strip()) == (0, shown), done.stderr
 
 
 def test_one_that_is_closed() -> None:
