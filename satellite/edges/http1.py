@@ -51,6 +51,9 @@ _BODY_PIECE_BYTES = 32_768
 _BODY_AT_ONCE_BYTES = 262_144
 """Of a body, before the application takes it: about what is read at once, so that it need not wait for several turns."""
 
+_JOINED_BYTES = 65_536
+"""What is larger is not copied to stand behind its head."""
+
 _UPGRADE = re.compile(rb"\r\nupgrade:", re.IGNORECASE)
 
 
@@ -82,11 +85,41 @@ class _Flow(FlowControl):
             self._on_resume()
 
 
-class _Last:
-    """The transport, for the last answer of a connection on which more may come."""
+class _Answer:
+    """The transport for one answer. Its head waits for what follows in the same turn of the loop, and goes out with it: one call of the
+    kernel and one segment in place of two.
+    """
 
-    def __init__(self, transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.write, self.is_closing, self.close = transport.write, transport.is_closing, close
+    def __init__(self, transport: asyncio.Transport, close: Callable[[], None] | None = None) -> None:
+        """Args: `close` does what is to be done when the answer is the last of its connection."""
+        self._transport = transport
+        self._close = close or transport.close
+        self._head = b""
+        self.is_closing = transport.is_closing
+
+    def write(self, data: bytes | memoryview) -> None:
+        """A head, or some of the body."""
+        head, self._head = self._head, b""
+        if head and len(data) <= _JOINED_BYTES:
+            self._transport.write(b"".join((head, data)))
+        elif head:
+            self._transport.write(head)
+            self._transport.write(data)
+        elif data[:5] == b"HTTP/" and data[-4:] == b"\r\n\r\n":
+            self._head = bytes(data)
+            asyncio.get_running_loop().call_soon(self._flush)
+        else:
+            self._transport.write(data)
+
+    def _flush(self) -> None:
+        head, self._head = self._head, b""
+        if head and not self.is_closing():
+            self._transport.write(head)
+
+    def close(self) -> None:
+        """Nothing follows."""
+        self._flush()
+        self._close()
 
 
 class Http1Connection(HttpToolsProtocol):
@@ -291,7 +324,9 @@ class Http1Connection(HttpToolsProtocol):
             self._listener.trap("http1_at_grpc_path", self._peer(), shown(self.url.decode("latin-1")))
             self._refuse(_GRPC_PATH)
         super().on_headers_complete()
-        if not self.cycle.keep_alive:
+        if self.cycle.keep_alive:
+            self.cycle.transport = _Answer(self.transport)  # type: ignore[assignment]
+        else:
             self._end_with(self.cycle)
 
     def on_chunk_header(self) -> None:
@@ -443,7 +478,7 @@ class Http1Connection(HttpToolsProtocol):
         self._end()
 
     def _end_with(self, cycle: RequestResponseCycle) -> None:
-        cycle.transport = _Last(self.transport, self._end)  # type: ignore[assignment]
+        cycle.transport = _Answer(self.transport, self._end)  # type: ignore[assignment]
 
     def _end(self) -> None:
         """All is answered. What is closed while the peer still sends ends with a reset, which can overtake the answer."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from satellite.edges.http1 import FIELDS_MAX, HEAD_BYTES_MAX, HEAD_PIECE_BYTES, HOLD
+from satellite.edges.http1 import FIELDS_MAX, HEAD_BYTES_MAX, HEAD_PIECE_BYTES, HOLD, _Answer
 from tests.edges.served import REQUEST, client_context, closing, served
 
 
@@ -382,3 +382,47 @@ def test_a_body_larger_than_what_uvicorn_buffers(run: Any) -> None:
                 assert (await here.talk(head + body, tls=tls)).endswith(body)
 
     run(main)
+
+
+class Writes:
+    """A transport that keeps what is written to it."""
+
+    def __init__(self) -> None:
+        self.all: list[bytes] = []
+        self.closed = False
+
+    def write(self, data: bytes) -> None:
+        self.all.append(bytes(data))
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_a_head_goes_out_with_what_follows_it_at_once() -> None:
+    head, large = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n", bytes(100_000)
+
+    async def written(*pieces: bytes | None, close: bool = False) -> list[bytes]:
+        transport: Any = Writes()
+        answer = _Answer(transport)
+        for piece in pieces:
+            if piece is None:
+                await asyncio.sleep(0)
+            else:
+                answer.write(piece)
+        if close:
+            answer.close()
+        return [*transport.all]
+
+    assert asyncio.run(written(head, b"hello")) == [head + b"hello"]
+    assert asyncio.run(written(head, b"he", b"llo")) == [head + b"he", b"llo"]
+    assert asyncio.run(written(head, b"")) == [head]
+    assert asyncio.run(written(head, None)) == [head], "a body that is yet to come does not hold it up"
+    assert asyncio.run(written(head, None, b"hello")) == [head, b"hello"]
+    assert asyncio.run(written(head, close=True)) == [head]
+    assert asyncio.run(written(head, large)) == [head, large]
+    assert asyncio.run(written(b"HTTP/1.1 100 Continue\r\n\r\n", None, head, b"hello"))[1:] == [
+        head + b"hello"
+    ]
