@@ -28,7 +28,7 @@ from satellite.protocols.zipkin import v2 as zipkin
 TAKEN = (
     'taken are OTLP ({"resourceSpans": …}, also Tempo\'s {"batches": …}), Jaeger ({"data": [{"spans", "processes"}]}), '
     "Zipkin ([{…}, …]), LightStep reports and stored traces, and what OpenTelemetry's console exporters print in Python, Go, JavaScript, "
-    "PHP, C++ and .NET, and the Collector's debug exporter in detail: as JSON, JSON lines or lists, plain or compressed; and protobuf of "
+    "PHP, Ruby, C++ and .NET, and the Collector's debug exporter in detail: as JSON, JSON lines or lists, plain or compressed; and protobuf of "
     "OTLP, Zipkin and LightStep"
 )
 """The hint with every file of which nothing could be taken."""
@@ -106,6 +106,7 @@ PHP = Form(
     "output of OpenTelemetry PHP's console exporter", "otlp-json", otlp.JSON_PROTOCOL, console.from_php
 )
 CPP = Form("output of OpenTelemetry C++'s ostream exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
+RUBY = Form("output of OpenTelemetry Ruby's console exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
 COLLECTOR = Form("output of the Collector's debug exporter", "otlp-json", otlp.JSON_PROTOCOL, list)
 JAEGER = Form("Jaeger's JSON", "jaeger-json", jaeger_json.PROTOCOL, _framed(b'{"data":[', b"]}"))
 JAEGER_SPAN = Form(

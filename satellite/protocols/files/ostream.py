@@ -55,9 +55,9 @@ def to_otlp(text: bytes) -> bytes:
                 part[name] = found[2].strip()
         elif pair := _PAIR.fullmatch(bare):
             last = pair[1]
-            values[last] = pair[2]
+            values[last] = [pair[2]]
         elif last:
-            values[last] += f"\n{bare}"
+            values[last].append(bare)
     return _request(span)
 
 
@@ -67,7 +67,7 @@ def _request(span: Json) -> bytes:
     return grouped(
         [
             (
-                {"resource": {"attributes": attributes_of(span.get("resources", {}))}},
+                {"resource": {"attributes": _attributes(span, "resources")}},
                 {"scope": {"name": name or version, "version": version if name else ""}},
                 {
                     "traceId": id_of(span.get("trace_id")),
@@ -82,12 +82,12 @@ def _request(span: Json) -> bytes:
                         "code": span.get("status") or "Unset",
                         "message": span.get("description", ""),
                     },
-                    "attributes": attributes_of(span.get("attributes", {})),
+                    "attributes": _attributes(span),
                     "events": [
                         {
                             "name": one.get("name", ""),
                             "timeUnixNano": str(_number(one.get("timestamp"))),
-                            "attributes": attributes_of(one.get("attributes", {})),
+                            "attributes": _attributes(one),
                         }
                         for one in span["events"]
                     ],
@@ -95,7 +95,7 @@ def _request(span: Json) -> bytes:
                         {
                             "traceId": id_of(one.get("trace_id")),
                             "spanId": id_of(one.get("span_id")),
-                            "attributes": attributes_of(one.get("attributes", {})),
+                            "attributes": _attributes(one),
                         }
                         for one in span["links"]
                     ],
@@ -103,6 +103,10 @@ def _request(span: Json) -> bytes:
             )
         ]
     )
+
+
+def _attributes(owner: Json, section: str = "attributes") -> list[Json]:
+    return attributes_of({key: "\n".join(lines) for key, lines in owner.get(section, {}).items()})
 
 
 def _number(text: str | None) -> int:

@@ -17,6 +17,7 @@ from satellite.protocols.files.binary_stream import BinaryStream
 from satellite.protocols.files.collector import CollectorLines
 from satellite.protocols.files.inflating import Inflated
 from satellite.protocols.files.json_stream import JsonStream, Piece
+from satellite.protocols.files.ruby import RubyLines
 from satellite.protocols.wire import WireProtocol
 
 AUTO = "auto"
@@ -53,7 +54,11 @@ class FileReader:
         self._json: JsonStream | None = None
         self._binary: BinaryStream | None = None
         self._start = b""
-        self._printers = ((Activities(), json_forms.DOTNET), (CollectorLines(), json_forms.COLLECTOR))
+        self._printers = (
+            (Activities(), json_forms.DOTNET),
+            (CollectorLines(), json_forms.COLLECTOR),
+            (RubyLines(), json_forms.RUBY),
+        )
         self._number = 0
         self.titles: Counter[str] = Counter()
         """What was found: documents (messages, lines) by form."""

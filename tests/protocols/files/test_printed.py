@@ -318,6 +318,47 @@ def test_a_time_of_cpp_that_is_none_is_said(start: str) -> None:
     assert "stands where a time should" in reader.faults[0]
 
 
+RUBY = Path(__file__).with_name("ruby.txt").read_text()
+
+
+@pytest.mark.parametrize("portion", [7, 1 << 20])
+def test_what_ruby_prints(portion: int) -> None:
+    [span, root], reader = read(RUBY, portion)
+    assert reader.found == "output of OpenTelemetry Ruby's console exporter"
+    assert len(reader.faults) == 3  # the lines of the log
+    assert (span.trace_id, span.span_id, span.parent_span_id) == (TRACE, "a1b2c3d4e5f60002", root.span_id)
+    assert (span.service, span.operation, span.kind) == ("shop-ruby", 'GET "/basket"', "server")
+    assert (span.start_us, span.duration_us, span.error) == (START_US, 5000, True)
+    expected = {"http.status_code": 500, "ok": False, "list": ["a", "b"], "path": "/{id}"}
+    assert expected.items() <= span.tags.items()
+    assert span.tags["otel.scope.name"] == "OpenTelemetry::Instrumentation::Rack"
+    assert span.reporter.attributes["process.pid"] == 83900
+    [log] = span.logs
+    assert (log.time_us, log.fields["event"]) == (START_US + 1000, "exception")
+    assert str(log.fields["exception.stacktrace"]).startswith("basket.rb:7:in `load'")
+    assert (span.references[-1].trace_id, span.references[-1].span_id) == (
+        TRACE[:-1] + "6",
+        "a1b2c3d4e5f60009",
+    )
+    assert (root.operation, root.parent_span_id, root.error) == ("load", None, False)
+
+
+@pytest.mark.parametrize("cut", range(600, len(RUBY), 97))
+def test_what_ruby_printed_may_be_cut_off_anywhere(cut: int) -> None:
+    """Within a text, a hash, an object: what was complete is there."""
+    spans, reader = read(RUBY[:cut])
+    assert len(spans) + reader.faulty >= 2 or cut < RUBY.index("Started")
+    assert {span.trace_id for span in spans} <= {TRACE}
+
+
+@pytest.mark.parametrize(
+    "odd", ["a" * 500_000, "#<" * 200_000, "[" * 300_000, '"\\' * 200_000, "{a: " * 200_000, "=>" * 200_000]
+)
+def test_what_ruby_never_prints_is_read_once(odd: str) -> None:
+    spans, _ = read(f"#<struct OpenTelemetry::SDK::Trace::SpanData\n name={odd}\n tracestate=nil>\n")
+    assert spans == []
+
+
 PHP = {
     "name": "GET /basket",
     "context": {"trace_id": TRACE, "span_id": "a1b2c3d4e5f60002", "trace_state": "", "trace_flags": 1},
