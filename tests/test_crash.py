@@ -90,6 +90,18 @@ def _held(url: str, project: str) -> Counter[int]:
             cursor = {"cursor": page["next_cursor"]}
 
 
+def _counted(url: str, project: str) -> Counter[int]:
+    """The same by one question for a thousand reports: no span is read, only where their tags say they are."""
+    counted: Counter[int] = Counter()
+    with httpx.Client(base_url=f"{url}/api/v1/projects/{project}", timeout=60) as client:
+        while True:
+            asked = {"by": "number", "order": "avg_latency_us", "offset": str(len(counted))}
+            page = client.get("/groups", params=asked).json()
+            counted.update({int(group["values"][0]): group["count"] for group in page["groups"]})
+            if not page["groups"]:
+                return counted
+
+
 @pytest.mark.thorough
 def test_kill_9_under_load(tmp_path: Path) -> None:
     chance = random.Random(1)
@@ -126,7 +138,7 @@ def test_kill_9_under_load(tmp_path: Path) -> None:
 def check(
     satellite: Process, acknowledged: dict[str, set[int]], marks: dict[str, int], *, read_all: bool = True
 ) -> None:
-    """Everything acknowledged is there, once, and the books are right; what is gone stays gone, so that not each round must read all."""
+    """Everything acknowledged is there, once, and the books are right; `read_all`: each span is read, which takes its time."""
     url = satellite.url("explorer_port")
     with Client(url) as client:
         found = {one["project"]: one for one in client.projects()}
@@ -138,9 +150,7 @@ def check(
         marks[project] = mark
         assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
         assert ledger["stored"] >= SPANS * len(numbers)
-        if not read_all:
-            continue
-        held = _held(url, project)
+        held = _held(url, project) if read_all else _counted(url, project)
         missing = [number for number in numbers if held[number] < SPANS]
         doubled = [number for number, spans in held.items() if spans > SPANS]
         assert not missing, f"acknowledged and gone in {project}: {missing[:5]}"
