@@ -16,17 +16,38 @@ import pytest
 from satellite import Satellite
 from satellite.store.durable.state import State
 
+TRACE = f"{1:032x}"
 QUESTIONS = [
     "/api/v1/projects",
-    "/api/v1/projects/default/spans?query=",
-    "/api/v1/projects/default/histogram?query=",
-    "/api/v1/projects/default/groups?by=service",
-    "/api/v1/projects/default/services",
-    "/api/v1/projects/default/diagram",
-    "/api/v1/projects/default/suggest?kind=key",
-    "/api/v1/projects/default/streams",
-    "/api/v1/projects/default/snapshots",
+    *(
+        f"/api/v1/projects/default{question}"
+        for question in (
+            "",
+            "/spans?query=",
+            "/histogram?query=",
+            "/heatmap?query=",
+            "/groups?by=service",
+            "/correlations?query=",
+            "/explain?query=service%20IN%20(%22nobody%22)",
+            "/traces?query=",
+            f"/traces/{TRACE}",
+            f"/traces/{TRACE}/tree",
+            f"/traces/{TRACE}/critical-path",
+            f"/traces/{TRACE}/spans/{1:016x}",
+            "/services",
+            "/services/shop",
+            "/diagram",
+            "/suggest?kind=key",
+            "/checks",
+            "/reporters",
+            "/requests",
+            "/streams",
+            "/snapshots",
+            "/export",
+        )
+    ),
 ]
+"""One of each kind."""
 
 
 def report(number: int, service: str) -> list[dict[str, Any]]:
@@ -46,12 +67,16 @@ def report(number: int, service: str) -> list[dict[str, Any]]:
 def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     """Nothing that is written gets to the disk while this lasts; tells when the journal waits for it."""
     waits, goes_on = threading.Event(), threading.Event()
-    sync, run = os.fdatasync, State._run
+    sync, sync_all, run = os.fdatasync, os.fsync, State._run
 
     def wait(descriptor: int) -> None:
         waits.set()
         goes_on.wait()
         sync(descriptor)
+
+    def wait_for_all(descriptor: int) -> None:
+        goes_on.wait()
+        sync_all(descriptor)
 
     def wait_to_run(self: State, step: Any) -> Any:
         goes_on.wait()
@@ -59,6 +84,7 @@ def stalled(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 
     with monkeypatch.context() as disk:
         disk.setattr(os, "fdatasync", wait)
+        disk.setattr(os, "fsync", wait_for_all)
         disk.setattr(State, "_run", wait_to_run)
         try:
             yield waits
@@ -92,10 +118,12 @@ def test_while_it_stalls_senders_wait_and_everybody_else_is_answered(
         assert send(2, "bank") == 200
         with stalled(monkeypatch) as disk_waits:
             waits = sender.submit(send, 3, "mint")
-            assert {path: ask(path) for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
-            assert [run() for _ in range(3)] == [200] * 3
-            assert httpx.get(satellite.admin_url + "/_live").status_code == 200
             disk_waits.wait()
+            assert {path: ask(path) for path in QUESTIONS} == dict.fromkeys(QUESTIONS, 200)
+            satellite.client.project("default").expect("", count=2)
+            assert [run() for _ in range(3)] == [200] * 3
+            for path in ("/_live", "/metrics", "/diagnostics"):
+                assert httpx.get(satellite.admin_url + path).status_code == 200
             monkeypatch.setattr("satellite.intake.intake.STALLED_SECONDS", 0.0)
             assert send(4, "mint") == 503
             assert httpx.get(satellite.admin_url + "/_ready").status_code == 503
