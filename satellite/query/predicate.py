@@ -27,6 +27,7 @@ def read(text: str, *, lenient: bool = False) -> Tree:
     Raises:
         BadQuery: it does not parse.
     """
+    text = text.removeprefix("\ufeff")  # of a file that an editor on Windows wrote
     if not text.strip():
         return Tree()
     head = _CHIP_HEAD.match(text)
@@ -80,6 +81,7 @@ def _grammar() -> Lark:
     )
 
 
+_PERCENT = re.compile("%(?:20|22|28)")
 _CHIP_HEAD = re.compile(r"\s*-?([\w.\-]+):")
 
 
@@ -127,6 +129,10 @@ _OR = "there is no OR between terms: use IN / NOT IN with all values of a key in
 _PARENTHESES = 'values stand in parentheses: IN ("value")'
 _PATTERN = 'patterns are regular expressions: MATCHES REGEXP ("prefix.*")'
 _CHIPS = "chips stand side by side, with nothing between them"
+_TRACEQL = (
+    'terms stand without braces, and are joined by AND: service IN ("shop") AND "http.status_code" IN ("500")'
+)
+_ENCODED_TWICE = "the query is percent-encoded once too often"
 _COMMA = "values are separated by commas; one with white space in it goes in double quotes"
 _TERM = 'a term is a key, an operator and values: operation IN ("checkout"), "error" IN ("true")'
 _TERMS = "terms are joined by AND"
@@ -152,15 +158,20 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
     else:
         at = cast(int, error.pos_in_stream)
         found = cast(re.Match[str], _NEXT.match(text, at))[0]
-    if (compared := _compared(text, at, expected, error)) is not None:
+    in_braces = text.lstrip().startswith("{")
+    if not in_braces and (compared := _compared(text, at, expected, error)) is not None:
         return compared
     # A quote that is closed would be a token, if an unexpected one.
     if isinstance(error, UnexpectedCharacters) and found[0] in QUOTES:
-        return complaint(text, at, "a quote that is never closed", _UNCLOSED)
+        return complaint(text, at, "a quote that is never closed", _TRACEQL if in_braces else _UNCLOSED)
     if found == ")" and "BARE" in expected and "_CLOSE" not in expected:
         return complaint(text, at, "an empty value list", _EMPTY)
-    what = f"expected {_listed(expected)}, found {shown(found) if found else 'the end'}"
+    what = f"expected {_listed(expected)}, found {_seen(found)}"
     hint = _hint(found, expected)
+    if in_braces:
+        hint = _TRACEQL
+    elif _PERCENT.search(text) and " " not in text:
+        hint = _ENCODED_TWICE
     if (chip := _KEY_AND_VALUE.fullmatch(text.strip())) is not None:
         negated, key, value = chip.groups()
         field = FIELDS.get(key) or field_named(key)
@@ -171,6 +182,12 @@ def _explained(text: str, error: UnexpectedInput) -> BadQuery:
     if is_trace_id(text):
         hint = f"the spans of a trace are {Field.TRACE_ID.value} IN ({quoted(text.strip())})"
     return complaint(text, at, what, hint)
+
+
+def _seen(found: str) -> str:
+    if found and not found.isprintable() and not found.strip("\u200b\u200c\u200d\u2060\ufeff\xad"):
+        return f"an invisible character (U+{ord(found[0]):04X})"
+    return shown(found) if found else "the end"
 
 
 def _listed(expected: AbstractSet[str]) -> str:

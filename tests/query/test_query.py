@@ -237,3 +237,11 @@ def test_a_plan_survives_its_written_forms(plan: Plan) -> None:
     elif len(plan.terms) == 1:
         with pytest.raises(BadQuery):
             parse(chips(plan))
+
+
+@pytest.mark.parametrize("character", ["\u200b", "\ufeff", "\xad"])
+def test_a_character_that_nobody_sees_is_named(character: str) -> None:
+    with pytest.raises(
+        BadQuery, match=rf"found an invisible character \(U\+{ord(character):04X}\) at column 17"
+    ):
+        parse(f'service IN ("a"){character}')

@@ -99,6 +99,8 @@ def read(body: bytes, lost: dict[str, int]) -> Iterator[ZipkinSpan]:
         return zipkin_v1.read_thrift(body)
     if b'"batch"' in body and body.lstrip()[:1] == b"{":
         raise BadReport("this is Jaeger's JSON, not a list of Zipkin spans; send it by gRPC or as Thrift")
+    if body.lstrip()[:1] == b"{":
+        raise BadReport("not Zipkin: a JSON object; spans come in an array, one, too: [{…}]")
     raise BadReport("not Zipkin: neither a JSON array, nor protobuf, nor a Thrift list")
 
 

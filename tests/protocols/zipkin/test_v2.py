@@ -568,3 +568,9 @@ def test_names_as_protobuf_has_them() -> None:
     }
     [span] = decode([json.dumps([sent]).encode()], 1).batch.spans()
     assert (span.trace_id, span.parent_span_id, span.service) == (f"{0x5B:016x}", f"{3:016x}", "shop")
+
+
+def test_a_span_without_its_list_is_told_what_it_lacks() -> None:
+    [outcome] = decode([b' {"traceId": "1", "id": "2"}'], NOW_NS).reports
+    assert isinstance(outcome, BadReport)
+    assert outcome.message == "not Zipkin: a JSON object; spans come in an array, one, too: [{…}]"
