@@ -32,7 +32,7 @@ async def while_there(request: Request, answer: Coroutine[Any, Any, T]) -> T | N
             for leaving in watched:
                 leaving.cancel()
     except ExceptionGroup as failed:
-        raise failed.exceptions[0] from None
+        raise failed.with_traceback(None).exceptions[0] from None  # the group would keep itself by it
     except TimeoutError:
         if not there.expired():
             raise

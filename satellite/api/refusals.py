@@ -29,9 +29,9 @@ class ErrorAnswer(msgspec.Struct, frozen=True):
 
 
 def refusal(error: SatelliteError) -> Response:
-    """The answer to what is refused."""
+    """The answer to what is refused; of the error no more than that is kept."""
     headers = {"retry-after": "1"} if isinstance(error, errors.Overloaded) else None
-    body = _ENCODER.encode(error.as_json())
+    body = _ENCODER.encode(error.bare().as_json())
     return Response(body, error.http_status, headers=headers, media_type="application/json")
 
 

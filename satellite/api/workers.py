@@ -42,6 +42,7 @@ class Workers:
                 limit.give_up()
                 if not answering.cancel():
                     await asyncio.wait([awaited])
+                    awaited.exception()  # that it was given up is no news for the log
                 raise
 
     def close(self) -> None:

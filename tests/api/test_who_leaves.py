@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import socket
 import threading
 from collections.abc import Iterator
@@ -79,7 +80,9 @@ def test_over_grpc(satellite: Satellite, crowds: Crowds) -> None:
         assert crowds.ended.wait(PATIENCE_S)
 
 
-def test_a_question_too(satellite: Satellite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_too(
+    satellite: Satellite, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     begun, ended = threading.Event(), threading.Event()
     left: list[float | None] = []
 
@@ -104,3 +107,6 @@ def test_a_question_too(satellite: Satellite, monkeypatch: pytest.MonkeyPatch) -
         assert not ended.is_set()
     assert ended.wait(PATIENCE_S)
     assert left == [-float("inf")], "it was given up, not out of time"
+    satellite.client.project("q").services()  # the loop has gone on
+    gc.collect()
+    assert not [record for record in caplog.records if record.name == "asyncio"], "nobody asked for its end"

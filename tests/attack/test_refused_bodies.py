@@ -1,4 +1,4 @@
-"""A report that was refused leaves nothing behind: not the body, nor what it was inflated to, until a collector of garbage looks."""
+"""What was refused leaves nothing behind: not the body, what it was inflated to, nor what a question had in hand, until a collector of garbage looks."""
 
 from __future__ import annotations
 
@@ -86,3 +86,26 @@ def test_over_grpc(satellite: Satellite, body: bytes) -> None:
         with _nothing_stays(), suppress(grpc.RpcError):
             call(body)
             pytest.fail("it was taken")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "spans?query=nope(", b""),
+        ("GET", "tail?query=(", b""),
+        ("GET", "traces/abc", b""),
+        ("GET", "traces/abc/html", b""),
+        ("GET", "groups?by=", b""),
+        ("POST", "expect", b'{"timeout_ms":1}'),
+        ("POST", "expect", b"x" * 100_000),
+        ("POST", "import", b"nonsense" * 100_000),
+        ("POST", "import", BOMB),
+        ("POST", "import-snapshot", b'{"a":1}'),
+    ],
+    ids=lambda given: given if isinstance(given, str) else f"{len(given)} bytes",
+)
+def test_questions(satellite: Satellite, method: str, path: str, body: bytes) -> None:
+    url = f"{satellite.url}/api/v1/projects/shop/{path}"
+    with httpx.Client(timeout=60) as client, _nothing_stays():
+        answer = client.request(method, url, content=body, headers={"content-type": "application/json"})
+        assert answer.status_code >= 400
