@@ -160,7 +160,7 @@ class CollectorLines:
         return True
 
     def _end(self) -> None:
-        if self._span is not None:
+        if self._span is not None and self._span.keys() & {"Trace ID", "ID"}:  # other exporters begin so, too
             scope = self._scope
             self._held.add(
                 {

@@ -285,6 +285,13 @@ def test_lines_that_only_look_like_the_collectors_are_none() -> None:
     assert reader.faulty == 5
 
 
+def test_a_span_of_another_exporter_is_none_of_the_collectors() -> None:
+    spans, reader = read(
+        'Span #0\n  Instrumentation Scope\n  Name: "x"\n  TraceId: 7c1e5a90b3d24f6886f0c2d4e6a81b35\n'
+    )
+    assert (spans, reader.found) == ([], "")
+
+
 OSTREAM = Path(__file__).with_name("ostream.txt").read_text()
 
 
