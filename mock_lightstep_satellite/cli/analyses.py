@@ -188,8 +188,7 @@ def correlations(
             explained(asked, query, bounds_of(since))
             return
     if found["reason"]:
-        inside = counted(found["in_traces"], "trace")
-        remark(f"no contrast: {inside} inside, {found['out_traces']} outside")
+        remark(f"no contrast: {found['in_traces']} traces are inside, {found['out_traces']} are not")
         return
     table = Table(("score>", "what", "where", "inside>", "others>", "same traces"))
     for row in found["correlations"]:

@@ -14,6 +14,7 @@ from satellite.model.spans import SCHEMA, SpanBatch, SpanBuilder
 from satellite.model.tag import element_texts, key_prefix, text_of
 from satellite.model.tags import elements_of, layout, order_by_key, texts_of
 from satellite.query.plan import LOG_PREFIX
+from satellite.store.clickhouse.shelves import Shelves, encoded, key_sets
 from satellite.store.latency import bucket_of
 from satellite.store.recall.log_fields import row_fields
 from satellite.store.recall.tag_index import flat_codes, tag_rows
@@ -55,14 +56,16 @@ def table_of(project: int, batch: SpanBatch, marks: Ints, arrived_ns: Ints) -> p
         "mark": pa.array(marks),
         "arrived_ns": pa.array(arrived_ns),
         "bucket": pa.array(bucket_of(batch.column("duration_ns"))),
-        "service": services.take(pa.array(of_reporter)),
+        "service": encoded(of_reporter, services),
         "tracer": pa.array(np.array([one.id for one in reporters], np.uint64)[of_reporter]),
     }
     columns |= {column: batch.array(name) for column, name in _COPIED.items()}
     for name, dictionary in (("name", batch.names), ("reporter", batch.reporters), ("extra", batch.extras)):
-        columns[name] = dictionary.take(batch.array(name))
+        columns[name] = encoded(batch.column(name), dictionary)
     lists = batch.array("tags")
-    columns["tags"] = pa.ListArray.from_arrays(_from_zero(lists.offsets), batch.tags.take(lists.flatten()))
+    columns["tags"] = pa.ListArray.from_arrays(
+        _from_zero(lists.offsets), encoded(np.asarray(lists.flatten()), batch.tags)
+    )
     columns |= _answers(batch)
     return pa.table(columns)
 
@@ -117,6 +120,12 @@ RARE_SHARE = 512
 RARE_FROM_SPANS = 64
 """Of an insert; with fewer nothing is known to be rare (ours)."""
 
+RARE_FROM_VALUES = 64
+"""That a key has in an insert; with fewer they are no burden, and to group by the key no tag is read (ours)."""
+
+FEW_KEYS = 512
+"""Of an insert; with more of them the values of any key are a burden (ours)."""
+
 TEXT = 0x12
 """What stands before the text of a canonical tag; see `protos/satellite_model.proto`."""
 
@@ -149,9 +158,25 @@ class _Pairs:
         order = np.argsort(rows, kind="stable")
         entries = pa.concat_arrays([pa.array([], pa.binary()), *self.entries])
         offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=size))])
-        return pa.ListArray.from_arrays(
-            pa.array(offsets.astype(np.int32)), entries.take(pa.array(codes[order]))
-        )
+        return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), encoded(codes[order], entries))
+
+
+class _Values(_Pairs):
+    """Whole values, which stand on shelves, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shelves = Shelves()
+
+    def know_values(self, key: str, texts: pa.BinaryArray) -> int:
+        """Values of a key to point to; the code of the first."""
+        self._shelves.know(key, texts)
+        return self.know(_entries(key, texts))
+
+    def shelf_columns(self, size: int) -> dict[str, pa.DictionaryArray]:
+        """The shelves, when all values were added and nothing else."""
+        rows, codes = (np.concatenate([np.empty(0, np.int64), *each]) for each in (self.rows, self.codes))
+        return dict(self._shelves.columns(rows, codes, size))
 
 
 def entry(key: str, text: str) -> bytes:
@@ -159,35 +184,40 @@ def entry(key: str, text: str) -> bytes:
     return key_prefix(key) + text.encode("utf-8", "surrogatepass")
 
 
-def _entries(key: str, texts: pa.StringArray) -> pa.BinaryArray:
+def _entries(key: str, texts: pa.BinaryArray) -> pa.BinaryArray:
     prefix = pa.scalar(key_prefix(key), pa.binary())
-    return pc.binary_join_element_wise(prefix, texts.cast(pa.binary()), pa.scalar(b"", pa.binary()))
+    return pc.binary_join_element_wise(prefix, texts, pa.scalar(b"", pa.binary()))
 
 
 def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
-    """The columns `keys`, `rare_keys`, `log_keys`, `valued` and `answers`."""
+    """The columns `keys`, `rare_keys`, `log_keys`, `valued`, `answers`, `key_set` and the shelves."""
     size = len(batch)
     names, starts, order = order_by_key(batch.tags)
-    pairs, elements = _Pairs(), _Pairs()
-    entry_of = np.empty(len(batch.tags), np.int64)
     key_of = np.empty(len(batch.tags), np.int64)
+    key_of[order] = np.repeat(np.arange(len(names)), np.diff(starts))
+    all_rows, codes = tag_rows(batch).astype(np.int64), flat_codes(batch).astype(np.int64)
+    rows, codes = _last_of_each_key(all_rows, codes, key_of, len(names))
+    rare = _rare(batch.tags, names, key_of, codes, size)[codes]
+    rare &= (np.bincount(all_rows, minlength=size) == np.bincount(rows, minlength=size))[rows]
+    asked = np.zeros(len(batch.tags), np.bool_)
+    asked[codes[~rare]] = True
+    pairs, elements = _Values(), _Pairs()
+    entry_of = np.empty(len(batch.tags), np.int64)
     owners: list[Ints] = []
     """Tags that are lists."""
     element_codes: list[Ints] = []
     for number, key in enumerate(names):
         places = order[starts[number] : starts[number + 1]]
+        places = places[asked[places]]
         tags = batch.tags.take(pa.array(places))
-        entry_of[places] = pairs.know(_entries(key, texts_of(tags, key))) + np.arange(len(places))
-        key_of[places] = number
+        entry_of[places] = pairs.know_values(key, texts_of(tags, key).cast(pa.binary())) + np.arange(
+            len(places)
+        )
         found = elements_of(tags, key)
         if len(found.tags):
-            first = elements.know(_entries(key, found.texts))
+            first = elements.know(_entries(key, found.texts.cast(pa.binary())))
             owners.append(places[found.tags])
             element_codes.append(first + np.arange(len(found.tags)))
-    all_rows, codes = tag_rows(batch).astype(np.int64), flat_codes(batch).astype(np.int64)
-    rows, codes = _last_of_each_key(all_rows, codes, key_of, len(names))
-    rare = _rare(batch.tags, names, key_of, codes, size)[codes]
-    rare &= (np.bincount(all_rows, minlength=size) == np.bincount(rows, minlength=size))[rows]
     pairs.add(rows[~rare], entry_of[codes[~rare]])
     key_lists, rare_keys = _Pairs(), _Pairs()
     known = pa.array([name.encode("utf-8", "surrogatepass") for name in names], pa.binary())
@@ -199,6 +229,7 @@ def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
     valued = (
         np.bincount(np.concatenate(pairs.rows), minlength=size) if pairs.rows else np.zeros(size, np.int64)
     )
+    shelves = pairs.shelf_columns(size)
     log_keys = _add_logs(batch, elements)
     first = pairs.know(pa.concat_arrays([pa.array([], pa.binary()), *elements.entries]))
     for more_rows, more_codes in zip(elements.rows, elements.codes, strict=True):
@@ -209,6 +240,9 @@ def _answers(batch: SpanBatch) -> dict[str, pa.Array]:
         "log_keys": log_keys.column(size),
         "valued": pa.array(valued.astype(np.uint16)),
         "answers": pairs.column(size),
+        "shelved": pa.array(np.ones(size, np.uint8)),
+        "key_set": key_sets(rows, key_of[codes], known, size),
+        **shelves,
     }
 
 
@@ -223,8 +257,11 @@ def _rare(
     has_value = end - start > value
     text = has_value & (data[np.where(has_value, start + value, 0)] == TEXT)
     searched = np.array([name in FULL_TRACE_TAGS for name in names])[key_of]
-    few = np.bincount(codes, minlength=len(tags)) <= max(1, size // RARE_SHARE)
-    rare: npt.NDArray[np.bool_] = text & ~searched & few
+    count = np.bincount(codes, minlength=len(tags))
+    few = count <= max(1, size // RARE_SHARE)
+    values = np.bincount(key_of[count > 0], minlength=len(names))
+    many = ((values >= RARE_FROM_VALUES) | (len(names) > FEW_KEYS))[key_of]
+    rare: npt.NDArray[np.bool_] = text & ~searched & few & many
     return rare
 
 
@@ -252,14 +289,14 @@ def _add_lists(elements: _Pairs, rows: Ints, codes: Ints, owners: list[Ints], fo
 
 
 def _add_attributes(
-    batch: SpanBatch, pairs: _Pairs, elements: _Pairs, rows: Ints, keys: Ints, names: list[str]
+    batch: SpanBatch, pairs: _Values, elements: _Pairs, rows: Ints, keys: Ints, names: list[str]
 ) -> None:
     """The attributes of each row's reporter, where the row has no such tag."""
     number = {name: i for i, name in enumerate(names)}
     of_reporter = batch.column("reporter")
     everything = np.arange(len(batch))
-    for place, encoded in enumerate(batch.reporters.to_pylist()):
-        attributes = dict(decode_reporter(encoded).attributes)
+    for place, reporter in enumerate(batch.reporters.to_pylist()):
+        attributes = dict(decode_reporter(reporter).attributes)
         if not attributes:
             continue
         mine = everything[of_reporter == place]
@@ -267,10 +304,11 @@ def _add_attributes(
             lacking = mine
             if key in number:
                 lacking = np.setdiff1d(mine, rows[keys == number[key]], assume_unique=True)
-            code = pairs.know(pa.array([entry(key, text_of(value))], pa.binary()))
+            text = text_of(value).encode("utf-8", "surrogatepass")
+            code = pairs.know_values(key, pa.array([text], pa.binary()))
             pairs.add(lacking, np.full(len(lacking), code))
-            for text in element_texts(value):
-                code = elements.know(pa.array([entry(key, text)], pa.binary()))
+            for element in element_texts(value):
+                code = elements.know(pa.array([entry(key, element)], pa.binary()))
                 elements.add(lacking, np.full(len(lacking), code))
 
 
@@ -287,11 +325,11 @@ def _add_logs(batch: SpanBatch, elements: _Pairs) -> _Pairs:
         with_it = np.unique(fields.rows)
         keys.add(with_it, np.full(len(with_it), number))
         key = LOG_PREFIX + name
-        first = elements.know(_entries(key, texts_of(fields.tags, name)))
+        first = elements.know(_entries(key, texts_of(fields.tags, name).cast(pa.binary())))
         elements.add(fields.rows, first + fields.codes)
         found = elements_of(fields.tags, name)
         if len(found.tags):
-            first = elements.know(_entries(key, found.texts))
+            first = elements.know(_entries(key, found.texts.cast(pa.binary())))
             codes = fields.codes.astype(np.int64)
             _add_lists(
                 elements,

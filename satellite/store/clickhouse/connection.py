@@ -55,12 +55,18 @@ _REFUSED = {
 }
 """What is said at the start, by ClickHouse's codes."""
 
+_USER = "it must be a user who may create, alter, read and insert into tables of that database"
+
 _SETTINGS = {
     "max_query_size": STATEMENT_BYTES,
     "max_memory_usage": QUESTION_BYTES,
     "output_format_arrow_string_as_string": 0,
     "output_format_arrow_compression_method": "none",
 }
+
+
+class Refused(StoreFailed):
+    """ClickHouse does not let this user; that is not over by itself."""
 
 
 class Connection:
@@ -122,7 +128,9 @@ class Connection:
             )
         code = getattr(error, "code", None)
         if code in _REFUSED:
-            return BadDataDirectory(f"clickhouse_url: ClickHouse at {self.where} {_REFUSED[code]}")
+            return BadDataDirectory(
+                f"clickhouse_url: ClickHouse at {self.where} {_REFUSED[code]}", hint=_USER
+            )
         reason = _said(error) if code else _of_the_network(error)
         return BadDataDirectory(
             f"clickhouse_url: ClickHouse at {self.where} does not answer: {reason}",
@@ -219,7 +227,7 @@ class Connection:
                 hint="try again later",
             )
         if code in _REFUSED:
-            return StoreFailed(f"ClickHouse at {self.where} {_REFUSED[code]}", hint="try again later")
+            return Refused(f"ClickHouse at {self.where} {_REFUSED[code]}", hint=_USER)
         if code == _TIMEOUT:
             return TookTooLong(
                 "the question was given up when its time was up (question_seconds_max)",

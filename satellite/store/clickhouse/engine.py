@@ -25,7 +25,7 @@ from satellite.store import ProjectStats, Written
 from satellite.store.assembled import Ints
 from satellite.store.clickhouse import commits, schema
 from satellite.store.clickhouse.commons import ClickHouseCommons
-from satellite.store.clickhouse.connection import Connection
+from satellite.store.clickhouse.connection import Connection, Refused
 from satellite.store.clickhouse.eviction import Eviction
 from satellite.store.clickhouse.inbox import NO_ANSWER, PATIENCE_SECONDS, Arrival, Errand, Inbox
 from satellite.store.clickhouse.predicates import Moment
@@ -35,6 +35,7 @@ from satellite.store.clickhouse.questions import ClickHouseQuestions
 from satellite.store.clickhouse.retention import Retention
 from satellite.store.clickhouse.seats import Seat
 from satellite.store.commons import Commons
+from satellite.store.durable.directory import BadDataDirectory
 from satellite.store.durable.files import Damage
 from satellite.store.recall.recent import Remembered
 
@@ -69,7 +70,7 @@ class ClickHouseStore(ClickHouseQuestions):
             duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again; 0: never.
 
         Raises:
-            BadDataDirectory: a newer satellite wrote it.
+            BadDataDirectory: a newer satellite wrote it, or ClickHouse does not let this user.
             SatelliteError: ClickHouse does not take what is needed.
         """
         self._damage: list[Damage] = []
@@ -79,8 +80,10 @@ class ClickHouseStore(ClickHouseQuestions):
             schema.bring_up(connection)
             seat = Seat(connection, host, clock_seconds) if self.shared else None
             self._projects = Projects(connection, seat, int(duplicate_window_seconds * 1e9), clock_seconds)
-        except BaseException:
+        except BaseException as error:
             connection.close()
+            if isinstance(error, Refused):  # nobody waits for that to be over
+                raise BadDataDirectory(f"clickhouse_url: {error.message}", hint=error.hint) from None
             raise
         self._eviction = Eviction(self._projects, retention or Retention(), clock_seconds)
         self._busy_since: float | None = None

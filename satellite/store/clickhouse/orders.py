@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from satellite.store import COMPARED, NUMBER, NUMBER_MAX, ByValue, Order
 from satellite.store.clickhouse import literal
-from satellite.store.clickhouse.predicates import value
+from satellite.store.clickhouse.shelves import PRESENT
 from satellite.store.cursor import Cursor
 
 _COLUMNS = {
@@ -27,10 +27,10 @@ class Sorting(NamedTuple):
     """True for what stands behind the cursor."""
 
 
-def sorting(project: int, order: Order | ByValue, read: Cursor | None, *, by_columns: bool) -> Sorting:
-    """The order of a project's spans, and what of it is behind a cursor; without one it is all.
+def sorting(order: Order | ByValue, value: str, read: Cursor | None, *, by_columns: bool) -> Sorting:
+    """The order of spans, and what of it is behind a cursor; without one it is all.
 
-    `by_columns`: ClickHouse leaves out what cannot be among the first (its dynamic filter for LIMIT). That is a filter more, and costs
+    `value`: of the key of ByValue, see `predicates.value`. `by_columns`: ClickHouse leaves out what cannot be among the first (its dynamic filter for LIMIT). That is a filter more, and costs
     more than it saves where few spans match.
     """
     if isinstance(order, str):
@@ -49,7 +49,8 @@ def sorting(project: int, order: Order | ByValue, read: Cursor | None, *, by_col
         place = f"({first}, {second}, span_id, mark)"
         later = "1" if read is None else f"{place} > ({', '.join(map(str, read.after))})"
         return Sorting(f"{first} AS first, {second} AS second, NULL AS value", keys, later)
-    text, own, rest = value(project, order.key), "bitNot(duration_ns)", "bitNot(duration_ns), span_id, mark"
+    text = f"substring(nullIf({value}, ''), {len(PRESENT) + 1})"
+    own, rest = "bitNot(duration_ns)", "bitNot(duration_ns), span_id, mark"
     lacking, *compared = _compared(text)
     direction, behind = ("DESC", "<") if order.descending else ("ASC", ">")
     keys = ", ".join([lacking, *(f"{key} {direction}" for key in compared), rest])

@@ -8,9 +8,10 @@ from typing import NamedTuple
 from satellite.model.ids import hashed
 from satellite.model.spans import Marks, Status
 from satellite.model.tag import encode_tag, key_prefix
-from satellite.query.plan import LOG_PREFIX, Field, Plan, Term
+from satellite.query.plan import Field, Plan, Term
 from satellite.store.clickhouse.columns import entry
 from satellite.store.clickhouse.literal import text, texts
+from satellite.store.clickhouse.shelves import PRESENT, found_on_shelf
 from satellite.store.recall.terms import FULL_TRACE_TAGS
 
 IS_ERROR = f"(status = {int(Status.ERROR)})"
@@ -172,7 +173,7 @@ def _some(project: int, condition: str) -> str:
 
 def _has_rare(project: int, key: str) -> str:
     """Whether a span has a rare value of this key; most keys have none, which ClickHouse remembers of each part."""
-    has = f"has(rare_keys, {text(key)})"
+    has = has_rare(key)
     return f"{_some(project, has)} AND {has}"
 
 
@@ -238,16 +239,34 @@ def _any(conditions: Iterable[str]) -> str:
     return " OR ".join(f"({one})" for one in conditions) or "0"
 
 
-def value(project: int, key: str) -> str:
-    """What a span's value of a key to group by is; NULL: it has none."""
-    if key == "service":
-        return "service"
-    if key == "operation":
-        return "name"
+def has_rare(key: str) -> str:
+    """That a span has a rare value of a key."""
+    return f"has(rare_keys, {text(key)})"
+
+
+UNSHELVED = "shelved = 0"
+"""That a span was written before version 5 of the schema, and stands on no shelf."""
+
+
+NAMED = {"service": "service", "operation": "name"}
+"""Keys to group by that are columns."""
+
+
+def value(key: str, *, rare: bool = False, unshelved: bool = False) -> str:
+    """PRESENT and a span's value of a key to group by; "": it has none.
+
+    `rare`, `unshelved`: whether any span fulfils has_rare or UNSHELVED. It cannot be asked in the same statement: ClickHouse would read what only such
+    spans need.
+    """
+    if key in NAMED:
+        return f"concat('{PRESENT}', {NAMED[key]})"
     prefix = text(key_prefix(key))
-    # Elements of lists stand behind the value that has them; a field of logs may have no value before it.
-    answers = "arraySlice(answers, 1, valued)" if key.startswith(LOG_PREFIX) else "answers"
-    first = f"arrayFirst(a -> startsWith(a, {prefix}), {answers})"
-    said = f"substring(nullIf({first}, ''), {len(key_prefix(key)) + 1})"
-    rare = _rare_text(f"arrayFirst(t -> startsWith(t, {prefix}), tags)", key)
-    return f"if({_has_rare(project, key)}, {rare}, {said})"
+    found = found_on_shelf(key)
+    if unshelved:
+        first = f"arrayFirst(a -> startsWith(a, {prefix}), arraySlice(answers, 1, valued))"
+        said = f"concat('{PRESENT}', substring({first}, {len(key_prefix(key)) + 1}))"
+        found = f"if({UNSHELVED}, if({first} = '', '', {said}), {found})"
+    if rare:
+        said = _rare_text(f"arrayFirst(t -> startsWith(t, {prefix}), tags)", key)
+        found = f"if({has_rare(key)}, concat('{PRESENT}', {said}), {found})"
+    return found

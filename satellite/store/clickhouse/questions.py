@@ -49,14 +49,18 @@ from satellite.store.clickhouse.connection import Connection
 from satellite.store.clickhouse.orders import sorting
 from satellite.store.clickhouse.predicates import (
     IS_ERROR,
+    NAMED,
+    UNSHELVED,
     Moment,
     bounds,
     counted,
+    has_rare,
     microseconds,
     terms,
     value,
     where,
 )
+from satellite.store.clickhouse.shelves import PRESENT
 from satellite.store.clickhouse.suggestions import suggestions
 from satellite.store.latency import EDGES_US, PERCENTILES, bounds_us
 
@@ -108,7 +112,8 @@ class ClickHouseQuestions(ABC):
         if read is not None:
             moment = moment._replace(mark=read.until)
         condition = where(moment, plan)
-        ordered = sorting(moment.project, order, read, by_columns=not plan.terms)
+        text = "" if isinstance(order, str) else self._value(moment, order.key)
+        ordered = sorting(order, text, read, by_columns=not plan.terms)
         part = f"{condition} AND {ordered.later} ORDER BY {ordered.keys} LIMIT {limit + 1}"
         if order not in {"arrival", "-arrival"}:  # to sort whole spans would have all of them read
             part = f"{moment.condition} AND mark GLOBAL IN (SELECT mark FROM spans WHERE {part}) ORDER BY {ordered.keys}"
@@ -291,16 +296,13 @@ class ClickHouseQuestions(ABC):
         moment = self.moment(project)
         if moment is None:
             return Groups([], 0)
-        names = [f"v{i}" for i in range(len(by))]
-        grouped = f"GROUP BY {', '.join(names)}" if names else ""
-        values = "".join(
-            f"{value(moment.project, key)} AS {name}, " for key, name in zip(by, names, strict=True)
-        )
+        names, values = self._grouping(moment, by)
+        group_by = f"GROUP BY {', '.join(names)}" if names else ""
         key = (
             "" if order == "values" else f"{order.lstrip('-')} {'DESC' if order.startswith('-') else 'ASC'}, "
         )
-        lacking = " OR ".join(f"isNull({name})" for name in names) or "0"
-        ordered = f"{lacking}, {key}" + ", ".join([f"isNull({name}), {name}" for name in names] or ["1"])
+        lacking = " OR ".join(f"{name} = ''" for name in names) or "0"
+        ordered = f"{lacking}, {key}" + ", ".join([f"{name} = '', {name}" for name in names] or ["1"])
         part = "" if limit is None and not offset else f"LIMIT {offset}, {2**62 if limit is None else limit}"
         condition = where(moment, plan)
         found = self.connection.ask(
@@ -309,18 +311,37 @@ class ClickHouseQuestions(ABC):
             f" {_RANKS} AS ranks, ranks[1] AS p50_us, ranks[2] AS p95_us, ranks[3] AS p99_us,"
             f" sum_us / count AS avg_latency_us, errors / count AS error_ratio, {_TRACES} AS traces, groupArray({_PLACE}) AS places,"
             f" bitNot(groupArraySorted({_EXEMPLARS})(bitNot(duration_ns))[-1]) AS slow_ns, count() OVER () AS total"
-            f" FROM spans WHERE {condition} {grouped} HAVING count > 0 ORDER BY {ordered} {part})"
+            f" FROM spans WHERE {condition} {group_by} HAVING count > 0 ORDER BY {ordered} {part})"
             f" ORDER BY {ordered}"
         ).to_pylist()
         if found:
             total = found[0]["total"]
         else:
             counted = self.connection.ask(
-                f"SELECT count() AS total FROM (SELECT {values}1 FROM spans WHERE {condition} {grouped})"
+                f"SELECT count() AS total FROM (SELECT {values}1 FROM spans WHERE {condition} {group_by})"
             )
             total = counted["total"][0].as_py() if names else 0
         slowest = self._slowest(condition, values, names, min((row["slow_ns"] for row in found), default=0))
         return Groups([_group(row, names, slowest[_values(row, names)]) for row in found], total)
+
+    def _grouping(self, moment: Moment, by: Sequence[str]) -> tuple[list[str], str]:
+        """Names for the columns to group by, and what to select for them."""
+        names = [f"v{i}" for i in range(len(by))]
+        values = (f"{self._value(moment, key)} AS {name}, " for key, name in zip(by, names, strict=True))
+        return names, "".join(values)
+
+    def _value(self, moment: Moment, key: str) -> str:
+        if key in NAMED:
+            return value(key)
+        rare, unshelved = (self.any_is(moment, which) for which in (has_rare(key), UNSHELVED))
+        return value(key, rare=rare, unshelved=unshelved)
+
+    def any_is(self, moment: Moment, condition: str) -> bool:
+        """Whether any span of the project fulfils a condition."""
+        found = self.connection.ask(
+            f"SELECT 1 FROM spans WHERE project = {moment.project} AND {condition} LIMIT 1"
+        )
+        return bool(found.num_rows)
 
     def _slowest(
         self, condition: str, values: str, names: Sequence[str], slow_ns: int
@@ -344,10 +365,7 @@ class ClickHouseQuestions(ABC):
         moment = self.moment(project)
         if moment is None:
             return found
-        names = [f"v{i}" for i in range(len(by))]
-        values = "".join(
-            f"{value(moment.project, key)} AS {name}, " for key, name in zip(by, names, strict=True)
-        )
+        names, values = self._grouping(moment, by)
         rows = self.connection.ask(
             f"SELECT {values}intDiv(start_ns - ({from_ns}), {step_ns}) AS step, count() AS spans,"
             f" countIf({IS_ERROR}) AS errors, {_RANKS} AS ranks, {_CELLS} AS cells"
@@ -433,7 +451,9 @@ def _counted(places: Sequence[int]) -> list[Cell]:
 
 
 def _values(row: dict[str, Any], names: Sequence[str]) -> tuple[str | None, ...]:
-    return tuple(None if row[name] is None else row[name].decode("utf-8", "replace") for name in names)
+    return tuple(
+        row[name].decode("utf-8", "replace")[len(PRESENT) :] if row[name] else None for name in names
+    )
 
 
 def _group(row: dict[str, Any], names: Sequence[str], slowest: list[str]) -> Group:

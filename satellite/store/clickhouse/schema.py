@@ -16,7 +16,8 @@ _VERSIONS = "schema_versions"
 _MAY_FAIL = "TYPE text("
 """An index that older ClickHouse does not have; questions are slower without."""
 
-_ADDED = re.compile(r"ALTER TABLE (\w+) ADD COLUMN IF NOT EXISTS (\w+) (.+?)(?: CODEC|\s+COMMENT|$)")
+_ALTERED = re.compile(r"ALTER TABLE (\w+)")
+_ADDED = re.compile(r"ADD COLUMN IF NOT EXISTS (\w+) (.+?)(?: CODEC|\s+COMMENT| AFTER|,?$)", re.MULTILINE)
 
 
 def files() -> list[tuple[int, str, str]]:
@@ -80,8 +81,9 @@ def columns(text: str) -> dict[str, dict[str, str]]:
                 re.match(r"    (\w+) (.+?)(?:,$| CODEC| COMMENT| DEFAULT|$)", line) for line in lines
             )
             found[table[1]] = {one[1]: one[2] for one in described if one is not None and one[1] != "INDEX"}
-        elif (added := _ADDED.match(statement)) is not None:
-            found.setdefault(added[1], {})[added[2]] = added[3]
+        elif (altered := _ALTERED.match(statement)) is not None:
+            for name, kind in _ADDED.findall(statement):
+                found.setdefault(altered[1], {})[name] = kind
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from satellite.model import compute as pc
+from satellite.model.reporter import decode_reporter
 from satellite.model.span import PARENT_TAG
 from satellite.model.tag import key_prefix
 from satellite.query.plan import LOG_PREFIX
@@ -18,7 +19,8 @@ from satellite.store import DISTINCT_MAX, Suggestion, SuggestionKind
 from satellite.store.clickhouse import literal
 from satellite.store.clickhouse.columns import WHOLE, batch_of, column_of, numbers_of
 from satellite.store.clickhouse.connection import Connection
-from satellite.store.clickhouse.predicates import IS_ERROR
+from satellite.store.clickhouse.predicates import IS_ERROR, UNSHELVED
+from satellite.store.clickhouse.shelves import keys_in
 from satellite.store.recall.suggestions import log_values, shown_texts
 
 _COUNTS = f"count() AS spans, countIf({IS_ERROR}) AS errors"
@@ -38,7 +40,7 @@ def suggestions(
         case "operation":
             parts = [asked.named("name")]
         case "key":
-            parts = [asked.named("arrayJoin(keys)", unless=PARENT_TAG)]
+            parts = [asked.keys()]
             if text.startswith(LOG_PREFIX):
                 parts.append(asked.named("arrayJoin(log_keys)", prefix=LOG_PREFIX))
         case "value":
@@ -68,16 +70,35 @@ class _Asked:
     def __init__(self, connection: Connection, condition: str) -> None:
         self._connection, self._condition = connection, condition
 
-    def named(self, column: str, *, unless: str | None = None, prefix: str = "") -> pa.Table:
+    def named(self, column: str, *, prefix: str = "") -> pa.Table:
         """Each name in a column."""
-        left_out = "" if unless is None else f" HAVING name_ != {literal.text(unless)}"
         found = self._connection.ask(
-            f"SELECT {column} AS name_, {_COUNTS} FROM spans WHERE {self._condition} GROUP BY name_{left_out}"
+            f"SELECT {column} AS name_, {_COUNTS} FROM spans WHERE {self._condition} GROUP BY name_"
         )
         names = column_of(found, "name_").cast(pa.string())
         if prefix:
             names = pa.array([prefix + name for name in names.to_pylist()], pa.string())
         return _counted(names, numbers_of(found, "spans"), numbers_of(found, "errors"))
+
+    def keys(self) -> pa.Table:
+        """Each key of tags, but for PARENT_TAG: of the sets of keys that spans have."""
+        parts = []
+        for column, which in (("key_set", f"NOT ({UNSHELVED})"), ("arrayJoin(keys)", UNSHELVED)):
+            found = self._connection.ask(
+                f"SELECT {column} AS name_, {_COUNTS} FROM spans WHERE {self._condition} AND {which} GROUP BY name_"
+            )
+            keys, owners = column_of(found, "name_"), np.arange(found.num_rows)
+            if column == "key_set":
+                keys, owners = keys_in(keys)
+            parts.append(
+                _counted(
+                    keys.cast(pa.string()),
+                    numbers_of(found, "spans")[owners],
+                    numbers_of(found, "errors")[owners],
+                )
+            )
+        table = pa.concat_tables(parts)
+        return table.filter(pc.not_equal(table["value"], PARENT_TAG))
 
     def values(self, key: str) -> pa.Table:
         """Each value of a key; of a list its elements."""
@@ -102,16 +123,14 @@ class _Asked:
         if not wanted:
             return {}
         said, all_said = self._said()
-        found = self._connection.ask(
-            f"SELECT DISTINCT arrayJoin(rare_keys) AS key FROM spans WHERE {self._condition}"
-        )
-        rare = set(found["key"].to_pylist())
+        rare, elsewhere = self._rare_keys(), self._keys_elsewhere()
         counts = {}
         for key in wanted:
             encoded = key.encode("utf-8", "surrogatepass")
             texts = said.get(encoded, set())
+            complete = all_said or len(texts) >= DISTINCT_MAX
             # Of a list each element is a value.
-            if any(text.startswith(b"[") for text in texts) or not (all_said or len(texts) >= DISTINCT_MAX):
+            if not complete or key in elsewhere or any(text.startswith(b"[") for text in texts):
                 count = len(pc.unique(self.values(key)["value"]))
             else:
                 count = len(texts)
@@ -120,8 +139,21 @@ class _Asked:
             counts[key] = min(count, DISTINCT_MAX)
         return counts
 
+    def _rare_keys(self) -> set[bytes]:
+        """Keys that have values in `tags` alone."""
+        found = self._connection.ask(
+            f"SELECT DISTINCT arrayJoin(rare_keys) AS key FROM spans WHERE {self._condition}"
+        )
+        return set(found["key"].to_pylist())
+
+    def _keys_elsewhere(self) -> set[str]:
+        """Keys of reporters' attributes, whose values are among the answers, too."""
+        found = self._connection.ask(f"SELECT DISTINCT reporter FROM spans WHERE {self._condition}")
+        reporters = map(decode_reporter, found["reporter"].to_pylist())
+        return {key for reporter in reporters for key, _ in reporter.attributes}
+
     def _said(self) -> tuple[dict[bytes, set[bytes]], bool]:
-        """The texts of each key that are among the answers, and whether these are all, or DISTINCT_MAX at least of their key.
+        """The texts of each key that are among the answers, of tags, attributes and logs, and whether these are all, or DISTINCT_MAX at least of their key.
 
         To read the tags would cost three times as much.
         """
@@ -132,8 +164,7 @@ class _Asked:
             others = " AND ".join(["1", *(f"NOT startsWith(entry, {prefix})" for prefix in prefixes)])
             found = self._connection.ask(
                 "SELECT entry FROM (SELECT entry FROM"
-                " (SELECT arrayJoin(arraySlice(answers, 1, length(keys) - length(rare_keys))) AS entry"
-                f" FROM spans WHERE {self._condition}) WHERE {others} GROUP BY entry"
+                f" (SELECT arrayJoin(answers) AS entry FROM spans WHERE {self._condition}) WHERE {others} GROUP BY entry"
                 f" SETTINGS max_rows_to_group_by = {_ENTRIES_MAX}, group_by_overflow_mode = 'any')"
             )
             for entry in found["entry"].to_pylist():

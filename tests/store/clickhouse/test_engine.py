@@ -18,7 +18,7 @@ from satellite.model.span import TagValue
 from satellite.model.spans import SpanBatch
 from satellite.query.limit import limited
 from satellite.query.plan import ALL, Plan
-from satellite.store.clickhouse import columns, suggestions
+from satellite.store.clickhouse import columns, shelves, suggestions
 from satellite.store.clickhouse.columns import batch_of as batch_of_rows
 from satellite.store.clickhouse.columns import table_of
 from satellite.store.clickhouse.engine import ClickHouseStore
@@ -69,6 +69,7 @@ def test_so_are_those_about_values_that_few_spans_have(
 ) -> None:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(columns, "RARE_FROM_SPANS", 1)
+        patched.setattr(columns, "RARE_FROM_VALUES", 1)
         assert_answers_of_the_oracle(opened, history, asked)
 
 
@@ -91,6 +92,19 @@ def test_rows_of_the_table_are_the_spans(packages: str) -> None:
     table = table_of(7, whole, 5 + np.arange(len(whole)), np.zeros(len(whole), np.int64))
     assert table["mark"].to_pylist() == [*range(5, 5 + len(whole))]
     assert batch_of_rows(table).spans() == whole.spans()
+
+
+def test_values_of_a_key_that_has_few_are_rare_only_where_keys_are_many(packages: str) -> None:
+    def rare(keys: int) -> int:
+        parts = [
+            span.with_tags({f"k{i % keys}": f"v{i}"})
+            for i, span in ((i, numbered(600).slice(i, i + 1)) for i in range(600))
+        ]
+        table = table_of(7, SpanBatch.concat(parts), np.arange(600), np.zeros(600, np.int64))
+        return sum(map(len, table["rare_keys"].to_pylist()))
+
+    assert rare(60) == 0
+    assert rare(600) >= 600
 
 
 # Versions that were replaced, seen from pages that began before
@@ -117,6 +131,7 @@ def test_values_of_keys_are_counted_wherever_they_are(
     store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, rare_from_spans: int
 ) -> None:
     monkeypatch.setattr(columns, "RARE_FROM_SPANS", rare_from_spans)
+    monkeypatch.setattr(columns, "RARE_FROM_VALUES", 1)
     spans, oracle = numbered(150), NaiveStore()
     parts = []
     for i in range(150):
@@ -141,7 +156,11 @@ def test_values_of_keys_are_counted_wherever_they_are(
         assert store.suggest("p", "key", ALL) == oracle.suggest("p", "key", ALL)
 
 
-def test_a_value_of_one_span_is_found_without_reading_others(store: ClickHouseStore) -> None:
+@pytest.mark.parametrize("rare_from_values", [1, 2])
+def test_a_value_of_one_span_is_found_without_reading_others(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch, rare_from_values: int
+) -> None:
+    monkeypatch.setattr(columns, "RARE_FROM_VALUES", rare_from_values)
     for i in range(3):
         spans = numbered(3_000).slice(i * 1_000, i * 1_000 + 1_000)
         with_id = spans.slice(7, 8).with_tags({"id": f"only {i}"})
@@ -156,7 +175,10 @@ def test_a_value_of_one_span_is_found_without_reading_others(store: ClickHouseSt
     assert read[0] == "1", "\n".join(map(bytes.decode, explained))
 
 
-def test_a_rare_value_is_kept_once_and_found_in_every_way(store: ClickHouseStore) -> None:
+def test_a_rare_value_is_kept_once_and_found_in_every_way(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(columns, "RARE_FROM_VALUES", 6)
     texts = ["x" * length for length in (0, 1, 127, 128, 16_383, 16_384)]
     spans = numbered(200)
     with_id = [spans.slice(i, i + 1).with_tags({"id": text}) for i, text in enumerate(texts)]
@@ -174,6 +196,77 @@ def test_a_rare_value_is_kept_once_and_found_in_every_way(store: ClickHouseStore
     assert store.count("p", matches("id", "x{2,200}", "y")) == 2
     assert store.count("p", tag("id", texts[2], negated=True)) == 199
     assert store.count("p", tag("id", "y")) == 0
+
+
+# Values on shelves
+
+
+def test_keys_on_one_shelf_are_told_apart(store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "SHELVES", 1)
+    keys = ["a", "", '"', "\\", 'k"a', "k%22a", "%", ":", ":x", ",", "}{", "=", "=a", "a\xfe", 'a":"=b']
+    texts = [
+        "",
+        '"',
+        'x"',
+        "\\",
+        '\\"',
+        '"a":"=b',
+        '\xff"a":"=b"',
+        "\\u0041",
+        "%22",
+        "\n",
+        "\0",
+        "=",
+        "é",
+        "b",
+    ]
+    spans, oracle = numbered(200), NaiveStore()
+    parts = []
+    for i in range(200):
+        tags: dict[str, TagValue] = {
+            key: texts[(i * (place + 1)) % len(texts)]
+            for place, key in enumerate(keys)
+            if (i >> place % 7) % 3
+        }
+        parts.append(spans.slice(i, i + 1).with_tags(tags))
+    for one in (oracle, store):
+        one.write("p", SpanBatch.concat(parts), arrived_ns=NOW_NS)
+    for key in keys:
+        assert store.groups("p", ALL, [key]) == oracle.groups("p", ALL, [key]), key
+    assert store.groups("p", ALL, keys[:3]) == oracle.groups("p", ALL, keys[:3])
+    assert store.suggest("p", "key", ALL) == oracle.suggest("p", "key", ALL)
+
+
+@pytest.mark.parametrize("looked_up_max", [0, 10**6])
+def test_each_row_has_its_texts_and_each_text_is_made_once(
+    monkeypatch: pytest.MonkeyPatch, looked_up_max: int
+) -> None:
+    monkeypatch.setattr(shelves, "_LOOKED_UP_MAX", looked_up_max)
+    texts = pa.array([b"a", b"b", b"ab", b""], pa.binary())
+    rows, codes = np.array([1, 1, 2, 4, 4, 5, 6, 6]), np.array([0, 1, 2, 0, 1, 3, 1, 0])
+    found = shelves.joined(rows, codes, texts, 8)
+    assert found.to_pylist() == [b"", b"ab", b"ab", b"", b"ab", b"", b"ba", b""]
+    assert sorted(found.dictionary.to_pylist()) == [b"", b"ab", b"ba"]
+
+
+def test_a_key_whose_values_are_few_is_grouped_without_its_tags(
+    store: ClickHouseStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans = numbered(2_000)
+    once = spans.slice(7, 8).with_tags({"code": "503"})
+    often = [spans.slice(0, 7), once, spans.slice(8, 2_000)]
+    store.write("p", SpanBatch.concat(often), arrived_ns=NOW_NS)
+    asked: list[str] = []
+    ask = store.connection.ask
+
+    def listening(statement: str) -> pa.Table:
+        asked.append(statement)
+        return ask(statement)
+
+    monkeypatch.setattr(store.connection, "ask", listening)
+    found = store.groups("p", ALL, ["code"], order="values").groups
+    assert [(group.values, group.count) for group in found] == [(["503"], 1), ([None], 1_999)]
+    assert not [statement for statement in asked if "tags" in statement or "answers" in statement]
 
 
 # When ClickHouse does not
