@@ -53,8 +53,8 @@ _API = "/api/"
 """No page's address begins so."""
 
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".html": "text/html"}
-_JAEGERS_TRACE = re.compile(r"/trace/[0-9a-fA-F]{1,32}")
-"""With `/search` what Kiali and Grafana link to when they are told that this is Jaeger; the browser leads on."""
+_OTHERS_TRACE = re.compile(r"/(?:trace|(?:zipkin/)?traces)/[0-9a-fA-F]{1,32}")
+"""With `/search` what Kiali and Grafana link to when they are told that this is Jaeger or Zipkin; the browser leads on."""
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _COMPRESSED_FROM_BYTES = 1024
 
@@ -145,7 +145,7 @@ class Pages:
 
 
 def _is_page(path: str) -> bool:
-    if path == "/search" or _JAEGERS_TRACE.fullmatch(path):
+    if path == "/search" or _OTHERS_TRACE.fullmatch(path):
         return True
     segments = path.strip("/").split("/")
     if len(segments) == 1:

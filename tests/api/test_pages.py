@@ -66,6 +66,8 @@ def get(folder: Path, path: str, *, prefix: str = "", method: str = "GET", **hea
         "/a%20b/streams/x/y",
         "/t0k3n/trace?span_guid=1",
         "/trace/3abad6f90441a7ed",
+        "/zipkin/traces/3abad6f90441a7ed",
+        "/traces/3abad6f90441a7ed",
         "/search?service=productpage.default",
     ]
     + [f"/p/{page}" for page in ("service-directory/shop/deployments", "operation/7", "developer-mode")],

@@ -252,6 +252,7 @@ FOUND_URL = re.compile(r"/(?!-/)[^/]+/trace/00000000b00c0002(\?span=0000000b00c0
         (f"/fixture/trace?span_guid={SPAN}", TRACE_URL),
         (f"/some-access-token/trace?span_guid={SPAN}&at_micros=1700000002010000", FOUND_URL),
         ("/trace/b00c0002", FOUND_URL),
+        ("/zipkin/traces/00000000b00c0002", FOUND_URL),
         (
             "/search?service=ratings.default&tags=%7B%22error%22%3A%22true%22%7D&minDuration=1ms&lookback=1h",
             re.compile(

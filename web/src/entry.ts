@@ -1,8 +1,10 @@
-/* The addresses that LightStep's tools, webhooks and tracers print, and those of Jaeger's pages; where they lead here. */
+/* The addresses that LightStep's tools, webhooks and tracers print, and those of Jaeger's and Zipkin's pages; where they lead here. */
 
 import { latencies } from "./query/typed.ts";
 import { predicate, quoted, term, type Term } from "./query/terms.ts";
 import type { Place } from "./router.svelte.ts";
+
+const ID = /^[0-9a-f]{1,32}$/i;
 
 /** Where an address leads on to; null when it is a page of ours already. */
 export function entry(place: Place): Place | null {
@@ -40,7 +42,8 @@ export function entry(place: Place): Place | null {
     default:
       if (project === "diagnostics" && !page) return { project: "-", page: "status", rest: [], params };
       if (project === "search" && !page) return jaegerSearch(params);
-      if (project === "trace" && /^[0-9a-f]{1,32}$/i.test(page)) return { project: "-", page: "trace", rest: [page], params };
+      if ((project === "trace" || project === "traces") && ID.test(page)) return { project: "-", page: "trace", rest: [page], params };
+      if (project === "zipkin" && page === "traces" && ID.test(rest[0] ?? "")) return { project: "-", page: "trace", rest, params };
       return null;
   }
 }

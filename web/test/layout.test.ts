@@ -154,12 +154,15 @@ test("LightStep's addresses lead on", () => {
   expect(led("operation", "filter_percentile=90.0", ["id"])).toBe("streams/id?filter_percentile=90.0");
   expect(led("explorer", "snapshot_id=a&selected_node_id=s")).toBe("explorer?snapshot_id=a&node=s&tab=diagram");
   expect(led("trace", "selected_span_guid=1&trace_handle=h")).toBe("trace?trace_handle=h&span_guid=1");
-  const jaeger = (project: string, page: string, search = ""): string => {
-    const to = entry({ project, page, rest: [], params: new URLSearchParams(search) });
+  const jaeger = (project: string, page: string, search = "", rest: string[] = []): string => {
+    const to = entry({ project, page, rest, params: new URLSearchParams(search) });
     return to ? `${[to.project, to.page, ...to.rest].join("/")}?${to.params}` : "";
   };
   expect(jaeger("trace", "3abad6f90441a7ed")).toBe("-/trace/3abad6f90441a7ed?");
   expect(jaeger("trace", "live")).toBe("");
+  expect(jaeger("traces", "3abad6f90441a7ed")).toBe("-/trace/3abad6f90441a7ed?");
+  expect(jaeger("zipkin", "traces", "", ["3abad6f90441a7ed"])).toBe("-/trace/3abad6f90441a7ed?");
+  expect(jaeger("zipkin", "traces", "", ["live"])).toBe("");
   const search = new URLSearchParams({ service: "a", operation: "all", tags: '{"error":"true"}', minDuration: "100ms", lookback: "custom", start: "1", end: "2", limit: "20" });
   expect(jaeger("search", "", search.toString())).toBe(`-/explorer?${new URLSearchParams({ query: 'service IN ("a") AND "error" IN ("true")', range: "100000-3600000000", oldest: "1", youngest: "2" })}`);
   expect(led("notebooks", "query=x&start_micros=1&end_micros=2")).toBe("explorer?query=x&oldest=1&youngest=2");
