@@ -65,7 +65,7 @@ def encode_tag(key: str, value: TagValue) -> bytes:
         text = value.encode("utf-8", "replace")
         if len(name) < 128 and len(text) < 128:
             return b"\x0a%c%b\x12%c%b" % (len(name), name, len(text), text)
-        return b"\x0a%b%b\x12%b%b" % (_varint_of(len(name)), name, _varint_of(len(text)), text)
+        return b"\x0a%b%b\x12%b%b" % (varint(len(name)), name, varint(len(text)), text)
     tag = pb.Tag(key=name)
     match value:
         case None:
@@ -89,7 +89,8 @@ def encode_tag(key: str, value: TagValue) -> bytes:
     return tag.SerializeToString()
 
 
-def _varint_of(number: int) -> bytes:
+def varint(number: int) -> bytes:
+    """A number as protobuf writes it."""
     made = bytearray()
     while number > 0x7F:
         made.append(number & 0x7F | 0x80)

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 from google.protobuf.message import DecodeError
 
 from satellite.model import compute as pc
 from satellite.model.spans import encode_log
-from satellite.model.tag import decode_tag, encode_tag
+from satellite.model.tag import decode_tag, encode_tag, varint
 from satellite.model.tags import layout
 from satellite.pb import otlp_shallow_pb2 as shallow
 from satellite.pb import satellite_model_pb2 as model
 from satellite.protocols.otlp.tags import Ints, read_attribute, text
+from satellite.protocols.readers.columns import PART_BYTES
+from satellite.protocols.rows import emptied
 
 REF_TYPE = "opentracing.ref_type"
 """Link attribute that says child_of or follows_from."""
 
 _LIMIT = np.uint64(2**63 - 1)
+
+_FIELD = b"\x12"
+"""Before each field of a Log."""
 
 _AT_ONCE = 2**14
 """So many events are read at a time, whatever a body holds."""
@@ -27,11 +34,22 @@ def logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
     """(satellite.model.Log of each event, which of them held invalid UTF-8).
 
     Every event has a time of its own, most share the rest with others: what follows the time is read once for each
-    distinct text of it among those that are read together.
+    distinct text of it among those that are read together. A large one is read alone, which takes a third of the memory.
     """
-    read = [_logs_of(events[at : at + _AT_ONCE]) for at in range(0, len(events), _AT_ONCE)]
-    logs, broken = zip(*read, strict=True)
-    return pa.concat_arrays(logs), np.concatenate([found + _AT_ONCE * i for i, found in enumerate(broken)])
+    start, end, _ = layout(events)
+    large = {*np.flatnonzero(end - start > PART_BYTES).tolist()}
+    cuts = {*range(0, len(events), _AT_ONCE), *large, *(place + 1 for place in large), len(events)}
+    logs, broken = [], []
+    for at, until in pairwise(sorted(cuts)):
+        if at in large:
+            log, was_broken = _log(events[at])
+            logs.append(pa.array([log], pa.binary()))
+            broken.append(np.array([at] * was_broken, np.int64))
+        else:
+            together, places = _logs_of(events[at:until])
+            logs.append(together)
+            broken.append(places + at)
+    return pa.concat_arrays(logs), np.concatenate(broken)
 
 
 def _logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
@@ -69,7 +87,7 @@ def _logs_of(events: pa.BinaryArray) -> tuple[pa.BinaryArray, Ints]:
         pa.scalar(b"", pa.binary()),
     )
     if not usual.all():
-        read = [_log(events[i].as_py()) for i in np.flatnonzero(~usual).tolist()]
+        read = [_log(events[i]) for i in np.flatnonzero(~usual).tolist()]
         broken[~usual] = [was_broken for _, was_broken in read]
         logs = pc.replace_with_mask(logs, pa.array(~usual), pa.array([log for log, _ in read], pa.binary()))
     return logs, np.flatnonzero(broken)
@@ -83,30 +101,34 @@ def _log_rest(encoded: bytes) -> tuple[bytes | None, bool]:
         return None, False
     if message.time_unix_nano:
         return None, False
-    broken: list[bytes] = []
-    fields = []
-    for attribute in message.attributes:
-        tag, was_broken = read_attribute(attribute)
-        fields.append(tag)
-        if was_broken:
-            broken.append(attribute)
-    name = text(message.name, broken).encode()
-    log = model.Log(fields=fields, name=name, dropped_count=message.dropped_attributes_count)
-    return log.SerializeToString(), bool(broken)
+    said = message.name, list(message.attributes), message.dropped_attributes_count
+    return _encoded(*said)
 
 
-def _log(encoded: bytes) -> tuple[bytes, bool]:
-    """(the Log of an event out of the ordinary, whether UTF-8 was broken)."""
+def _log(event: pa.BinaryScalar) -> tuple[bytes, bool]:
+    """(the Log of an event by itself, whether UTF-8 was broken)."""
     try:
-        message = shallow.Event.FromString(encoded)
+        message = shallow.Event.FromString(event.as_py())
     except DecodeError:
-        return encode_log(0, [("satellite.malformed_log", encoded)]), False
-    time_ns = message.time_unix_nano
-    message.time_unix_nano = 0
-    rest, broken = _log_rest(message.SerializeToString())
-    seconds, nanos = divmod(time_ns, 1_000_000_000)
-    head = model.Log(timestamp=model.Time(seconds=seconds, nanos=nanos)).SerializeToString()
-    return head + (rest or b""), broken
+        return encode_log(0, [("satellite.malformed_log", event.as_py())]), False
+    seconds, nanos = divmod(message.time_unix_nano, 1_000_000_000)
+    time = model.Log(timestamp=model.Time(seconds=seconds, nanos=nanos)).SerializeToString()
+    said = message.name, list(message.attributes), message.dropped_attributes_count
+    del message  # which has all of it once more
+    return _encoded(*said, time)
+
+
+def _encoded(name: bytes, attributes: list[bytes], dropped: int, time: bytes = b"") -> tuple[bytes, bool]:
+    """(a Log with this time, whether UTF-8 was broken)."""
+    broken: list[bytes] = []
+    rest = model.Log(name=text(name, broken).encode(), dropped_count=dropped).SerializeToString()
+    was_broken = bool(broken)
+    parts = [time]
+    for attribute in emptied(attributes):
+        tag, odd = read_attribute(attribute)
+        was_broken |= odd
+        parts += (_FIELD, varint(len(tag)), tag)
+    return b"".join([*parts, rest]), was_broken
 
 
 def _times_of(times_ns: Ints) -> pa.BinaryArray:
