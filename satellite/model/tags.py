@@ -29,10 +29,14 @@ from satellite.model.tag import (
     encode_tag,
     key_prefix,
     text_of,
+    varint,
 )
 from satellite.pb import satellite_model_pb2 as pb
 
 Codes = npt.NDArray[np.int32]
+
+_HEAD_BYTES = 140
+"""Where the text of a long tag begins, at most."""
 
 _NOTHING = np.empty(0, np.int64)
 
@@ -99,12 +103,35 @@ def _out_of_the_ordinary(tags: pa.BinaryArray) -> list[int]:
     start, end, data = layout(tags)
     base = start[0]
     if end[-1] - base > _BYTES_AT_ONCE:  # a single one: of each byte over 0x7f eight would be noted
-        return [0]
+        return [] if _is_long_text(tags) else [0]
     regular, dubious = _classify(start - base, end - base, data[base : end[-1]])
     texts = np.flatnonzero(regular & dubious)
     touched = ~regular
     touched[[i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]] = True
     return np.flatnonzero(touched).tolist()
+
+
+def _is_long_text(tag: pa.BinaryArray) -> bool:
+    """Whether a single tag is canonical, a text, and UTF-8; told without a copy of it."""
+    start, end, data = layout(tag)
+    head = data[start[0] : start[0] + _HEAD_BYTES].tobytes()
+    if len(head) < _HEAD_BYTES or head[0] != KEY or head[1] >= 128:
+        return False
+    at = 2 + head[1]
+    length = int(end[0] - start[0]) - at - 1 - len(varint(int(end[0] - start[0])))
+    written = bytes([STRING]) + varint(length)
+    if head[at : at + len(written)] != written or at + len(written) + length != end[0] - start[0]:
+        return False
+    try:
+        head[2:at].decode()
+        text = start[0] + at + len(written)
+        ends = pa.py_buffer(np.array([0, length], np.int32))
+        pa.Array.from_buffers(pa.binary(), 1, [None, ends, tag.buffers()[2].slice(int(text), length)]).cast(
+            pa.string()
+        )
+    except (UnicodeDecodeError, pa.ArrowInvalid):
+        return False
+    return True
 
 
 def layout(

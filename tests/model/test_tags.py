@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from satellite.model import tags
 from satellite.model.span import TagValue
 from satellite.model.tag import (
     MALFORMED_KEY,
@@ -74,6 +75,33 @@ def test_any_bytes_become_canonical_tags(raw: list[bytes]) -> None:
             encode_tag(key, JsonText(value) if isinstance(value, str) else value),
         }
         assert key != MALFORMED_KEY or value == encoded
+
+
+@given(
+    st.lists(
+        st.binary(max_size=30)
+        | st.builds(encode_tag, st.text(max_size=140), st.text() | st.just("x" * 20_000))
+        | st.builds(lambda text: b"\x0a\x01k\x12%c%b" % (len(text), text), st.binary(max_size=127))
+        | st.just(b"\x0a\x01k\x12\x83\x00abc"),
+        unique=True,
+        min_size=1,
+        max_size=8,
+    )
+)
+def test_tags_that_are_looked_at_by_themselves_read_as_the_others(raw: list[bytes]) -> None:
+    sent = pa.array([b"", *raw], pa.binary())[1:]
+    together = normalise(sent, READER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tags, "_BYTES_AT_ONCE", 0)
+        alone = normalise(sent, READER)
+    for one in (together, alone):
+        assert one.repaired.tolist() == together.repaired.tolist()
+    places = [range(len(raw)) if one.mapping is None else one.mapping.tolist() for one in (together, alone)]
+    found = [
+        [one.tags[place].as_py() if place >= 0 else None for place in mapping]
+        for one, mapping in zip((together, alone), places, strict=True)
+    ]
+    assert found[0] == found[1]
 
 
 def test_odd_spellings_of_one_tag_become_one() -> None:

@@ -137,6 +137,12 @@ CASES: dict[str, Callable[[], bytes]] = {
     "otlp large lists": lambda: _in_span(
         lambda i: field(9, field(1, _text(i)) + field(2, field(5, field(1, b"") * 60_000)))
     ),
+    "otlp long event": lambda: _in_span(
+        lambda i: field(11, field(2, "\U0001f600".encode() + b"x" * BODY_BYTES))
+    ),
+    "otlp long field of an event": lambda: _in_span(
+        lambda i: field(11, field(3, _pair(b"k", "\U0001f600".encode() + b"x" * BODY_BYTES)))
+    ),
     "otlp different states": lambda: _spans(lambda i: field(3, _text(i, 20))),
     "otlp different statuses": lambda: _spans(lambda i: field(15, field(2, _text(i, 14)))),
     "otlp odd spans": lambda: _spans(
@@ -173,6 +179,11 @@ CASES: dict[str, Callable[[], bytes]] = {
     "lightstep broken operations": lambda: _filled(lambda i: field(3, field(2, b"\xff" * 200 + _text(i)))),
     "lightstep different tags": lambda: field(
         3, _filled(lambda i: field(6, field(1, b"k") + field(2, _text(i, 17))))
+    ),
+    "lightstep long tag": lambda: field(
+        3,
+        field(1, b"\x08\x01\x10\x02")
+        + field(6, field(1, b"k") + field(2, "\U0001f600".encode() + b"x" * BODY_BYTES)),
     ),
     "lightstep baggage": lambda: field(
         3, field(1, _filled(lambda i: field(3, field(1, _text(i)) + field(2, b"v"))))

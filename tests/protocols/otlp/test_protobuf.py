@@ -23,6 +23,7 @@ from satellite.model.report import Receipt, Report
 from satellite.model.span import Reference, Span
 from satellite.model.spans import Kind, SpanBatch, Status
 from satellite.model.tag import decode_tag
+from satellite.protocols.otlp import events
 from satellite.protocols.otlp.protobuf import (
     JSON_PROTOCOL,
     PROTOCOL,
@@ -378,6 +379,14 @@ def test_tags_of_the_view_follow_the_spans_own_in_order() -> None:
     assert len(set(batch.tags.to_pylist())) == len(batch.tags)
 
 
+@pytest.fixture(params=[False, True], ids=["together", "alone"])
+def _alone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Events are read together, and, as large ones are, each by itself."""
+    if request.param:
+        monkeypatch.setattr(events, "PART_BYTES", 0)
+
+
+@pytest.mark.usefixtures("_alone")
 def test_events_with_and_without_a_time_of_their_own() -> None:
     sent = span()
     for time, name in ((START_NS, "a"), (0, "b"), (2**64 - 1, "c"), (START_NS + 10**9, "a"), (1, "")):
@@ -392,6 +401,7 @@ def test_events_with_and_without_a_time_of_their_own() -> None:
     ]
 
 
+@pytest.mark.usefixtures("_alone")
 def test_a_broken_event_costs_only_itself() -> None:
     raw = span(events=[{"name": "fine", "time_unix_nano": 5000}]).SerializeToString() + b"\x5a\x02\xff\xff"
     scope = b"\x12" + bytes([len(raw)]) + raw
