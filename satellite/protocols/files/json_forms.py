@@ -250,6 +250,17 @@ def _line(members: dict[str, bytes]) -> bytes:
     return b""
 
 
+def printed_lines(text: bytes) -> list[str]:
+    """The lines of a program that an object of JSON keeps, as Docker and loggers do, without their indentation; none of any other."""
+    try:
+        members = _members(text)
+    except SatelliteError:
+        return []
+    said = next((members[name] for name in _PRINTED if members.get(name, b"")[:1] == b'"'), b'""')
+    printed: str = json.loads(said.decode("utf-8", "replace"))
+    return [line.strip() for line in printed.splitlines() if line.strip()]
+
+
 def _data(members: dict[str, bytes], depth: int) -> Iterator[Unit]:
     """Jaeger's answers: traces under `data`, or none and `errors`."""
     data = members["data"]

@@ -160,7 +160,7 @@ class FileReader:
             place = f"line {piece.line}"
             found = json_forms.parts(piece.text) if piece.is_json else []
             if not any(part.form or part.other for part in found):
-                if self._is_printed(piece.text):
+                if self._is_printed(piece):
                     yield from self._printed()
                     continue
                 if not piece.text.startswith(b"{"):
@@ -178,12 +178,16 @@ class FileReader:
                     for body in part.bodies:
                         yield Body(part.form.reader, body, place, part.form.format)
 
-    def _is_printed(self, text: bytes) -> bool:
+    def _is_printed(self, piece: Piece) -> bool:
         """Whether it belongs to spans that are printed line by line."""
-        if len(text) > _LINE_BYTES_MAX:
+        if len(piece.text) > _LINE_BYTES_MAX:
             return False
-        line = text.decode("utf-8", "replace")
-        return any(printer.take(line) for printer, _ in self._printers)
+        lines = json_forms.printed_lines(piece.text) if piece.text[:1] == b"{" else []
+        taken = [
+            any(printer.take(line) for printer, _ in self._printers)
+            for line in lines or [piece.text.decode("utf-8", "replace")]
+        ]
+        return any(taken)
 
     def _printed(self, *, last: bool = False) -> Iterator[Body]:
         """The spans that were printed line by line, once they are complete and enough."""

@@ -241,6 +241,23 @@ def test_what_the_collector_prints(before: str, portion: int) -> None:
     )
 
 
+@pytest.mark.parametrize("portion", [7, 1 << 20])
+@pytest.mark.parametrize("name", ["collector", "ruby", "activity"])
+def test_what_is_printed_in_the_lines_that_docker_keeps(name: str, portion: int) -> None:
+    printed = {"collector": COLLECTOR, "ruby": RUBY, "activity": DOTNET}[name]
+    kept = [{"log": f"{line}\n", "stream": "stdout", "time": "x"} for line in printed.splitlines()]
+    spans, _ = read("".join(json.dumps(one) + "\n" for one in kept), portion)
+    assert spans == read(printed)[0]
+
+
+def test_what_the_collector_prints_into_a_log_of_json() -> None:
+    printed = COLLECTOR[COLLECTOR.index("ResourceSpans") : COLLECTOR.rindex("\t{")]
+    line = json.dumps({"level": "info", "ts": 1.5, "msg": printed, "kind": "exporter"})
+    spans, reader = read(f'{{"level":"info","msg":"Traces","resource spans":1}}\n{line}\n' * 2)
+    assert [span.operation for span in spans] == ["GET /basket", "root"] * 2
+    assert len(reader.faults) == 2
+
+
 COLLECTOR_OLD = """Resource labels:
       -> service.name: STRING(productpage.default)
 InstrumentationLibrarySpans #0
