@@ -29,6 +29,8 @@ HEADERS = ((b":status", b"200"), CONTENT_TYPE, ACCEPT_ENCODING)
 """What every answer begins with."""
 
 STOPPING = "the satellite is stopping; send again"
+_NEAR_SECONDS = 3.0
+"""A deadline so near has a timer: more than the second between two looks, which a busy loop may be late for (ours)."""
 ONE_MESSAGE = "more than one message in a call that has one"
 
 
@@ -111,6 +113,7 @@ class Call:
         "_owed_bytes",
         "_pace",
         "_share",
+        "_timer",
         "done",
         "head",
         "messages",
@@ -143,9 +146,13 @@ class Call:
         """What the client may send again, once a message that waits is taken."""
         self._pace: Pace | None = None
         """Of a message that is not complete."""
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        """In the time of the event loop."""
+        self._timer: asyncio.TimerHandle | None = None
         if head.timeout_seconds is not None:
-            self._deadline = asyncio.get_running_loop().call_later(head.timeout_seconds, self._expired)
+            now = asyncio.get_running_loop().time()
+            self._deadline = now + head.timeout_seconds
+            self._watch_deadline(now)
 
     # What the connection tells
 
@@ -167,9 +174,18 @@ class Call:
 
     def tick(self, now: float) -> None:
         """A second passed."""
+        self._watch_deadline(now)
         if self._pace is not None and not self.over and self.wire.is_too_slow(self._pace, now):
             self.wire.slow_body(self.stream.head.path.decode("latin-1"))
             self.fail(CallFailed(grpc.StatusCode.UNAVAILABLE, "the message comes too slowly"))
+
+    def _watch_deadline(self, now: float) -> None:
+        """Set a timer when it comes near; most calls are over long before, and a timer would be a good part of their cost."""
+        if self._deadline is None or self._timer is not None or self.over:
+            return
+        seconds = self._deadline - now
+        if seconds <= _NEAR_SECONDS:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, seconds), self._expired)
 
     # For those that are one
 
@@ -236,15 +252,15 @@ class Call:
     def release(self) -> None:
         """It is over."""
         self.over = True
-        if self._deadline is not None:
-            self._deadline.cancel()
+        if self._timer is not None:
+            self._timer.cancel()
         self._share.release()
 
     def seconds_left(self) -> float | None:
         """Until its deadline; None without one."""
         if self._deadline is None:
             return None
-        return max(0.0, self._deadline.when() - asyncio.get_running_loop().time())
+        return max(0.0, self._deadline - asyncio.get_running_loop().time())
 
     def _expired(self) -> None:
         self.fail(CallFailed(grpc.StatusCode.DEADLINE_EXCEEDED, "the deadline of the call has passed"))
