@@ -71,11 +71,23 @@ def small_trace(
 
 
 def _parts_of(segments: Sequence[Segment], trace_ids: Sequence[tuple[int | None, int]]) -> list[_Rows]:
+    uppers: dict[int, list[int | None]] = {}
+    for high, low in trace_ids:
+        uppers.setdefault(low, []).append(high)
     found = (
-        (segment, [row for high, low in trace_ids for row in segment.rows_of_trace(high, low)])
+        (segment, [row for low, highs in uppers.items() for row in _of_id(segment, low, highs)])
         for segment in segments
     )
     return [(segment, distinct(np.array(rows, np.int64))) for segment, rows in found if rows]
+
+
+def _of_id(segment: Segment, low: int, highs: Sequence[int | None]) -> list[int]:
+    """Live rows of the traces with this lower half and one of these upper ones (None: any): looked for once."""
+    rows = segment.rows_of_trace(None, low)
+    if not rows or None in highs:
+        return rows
+    high = segment.batch.column("trace_high")[rows].tolist()
+    return [row for row, its in zip(rows, high, strict=True) if its in highs]
 
 
 def _gathered_trace(parts: Sequence[_Rows]) -> tuple[SpanBatch, Ints]:
