@@ -160,6 +160,39 @@ def test_traces_out_of_many_segments_are_a_few_parts() -> None:
     assert unmarked([some.batch.spans()]) == unmarked([wanted.batch.spans()])
 
 
+def test_what_is_suggested_is_kept_until_something_changes() -> None:
+    with closing(RecallStore()) as store:
+
+        def services() -> dict[str, int]:
+            found = store.suggest("p", "service", ALL)
+            assert not found or store.suggest("p", "service", ALL) is found
+            return {one.value: one.spans for one in found}
+
+        def row(span_id: int, service: str, arrived_ns: int, **more: int) -> None:
+            reporter = Reporter("lightstep", service)
+            store.write("p", one(span_id=span_id, reporter=reporter, **more), arrived_ns=arrived_ns)  # type: ignore[arg-type]
+
+        assert services() == {}
+        row(1, "shop", NOW_NS)
+        row(2, "bank", NOW_NS)
+        assert services() == {"shop": 1, "bank": 1}
+        row(3, "shop", NOW_NS)
+        assert services() == {"shop": 2, "bank": 1}
+        row(3, "shop", NOW_NS, duration_ns=7)
+        assert services() == {"shop": 2, "bank": 1}
+        store.settle()
+        assert services() == {"shop": 2, "bank": 1}
+        assert store.suggest("p", "service", ALL, text="ban") != store.suggest("p", "service", ALL)
+        store.reset("p")
+        assert services() == {}
+        row(4, "bank", NOW_NS)
+        assert services() == {"bank": 1}
+        store.drop("p")
+        assert store.suggest("p", "service", ALL) == []
+        row(5, "shop", NOW_NS)
+        assert services() == {"shop": 1}
+
+
 def test_an_evicted_span_may_come_again() -> None:
     with closing(RecallStore(bytes_per_project=MIB, segment_spans=1_000)) as store:
         whole = numbered(30_000)

@@ -14,7 +14,8 @@ import numpy as np
 
 from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch
-from satellite.store import ProjectStats, Written
+from satellite.query.plan import Plan as QueryPlan
+from satellite.store import ProjectStats, Suggestion, SuggestionKind, Written
 from satellite.store.assembled import Ints
 from satellite.store.durable.files import Damage
 from satellite.store.recall import assembly, row
@@ -47,6 +48,10 @@ _AT_HAND_SEGMENTS = 128
 
 def _are_at_hand(segments: Sequence[Segment]) -> bool:
     return len(segments) <= _AT_HAND_SEGMENTS and all(segment.file is None for segment in segments)
+
+
+_ANSWERS_MAX = 64
+"""Kept of a project at a time (ours)."""
 
 
 class RecallStore(RecallQuestions):
@@ -285,6 +290,27 @@ class RecallStore(RecallQuestions):
         if rows := home.lose(damaged.path):
             self._disk.set_aside(project, damaged.path, rows, damaged.reason)
             self._keeper.changed(home, due=True)
+
+    def suggest(
+        self,
+        project: str,
+        kind: SuggestionKind,
+        plan: QueryPlan,
+        *,
+        key: str = "",
+        text: str = "",
+        limit: int = 100,
+    ) -> list[Suggestion]:
+        """See Questions; kept until the segments are others, since every page asks for the same."""
+        home = self._projects.get(project)
+        answers = home.answers if home else {}
+        question = (kind, plan, key, text, limit)
+        found: list[Suggestion] | None = answers.get(question)
+        if found is None:
+            found = super().suggest(project, kind, plan, key=key, text=text, limit=limit)
+            if len(answers) < _ANSWERS_MAX:
+                answers[question] = found
+        return found
 
     def mark(self, project: str) -> int:
         """See Store."""
