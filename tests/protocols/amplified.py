@@ -180,6 +180,9 @@ CASES: dict[str, Callable[[], bytes]] = {
     "lightstep different tags": lambda: field(
         3, _filled(lambda i: field(6, field(1, b"k") + field(2, _text(i, 17))))
     ),
+    "lightstep nearly too many different tags": lambda: field(
+        3, _filled(lambda i: field(6, field(1, b"k") + field(6, b"[1,2,3,4,%06d]" % (i * 10 // 11))))
+    ),
     "lightstep long tag": lambda: field(
         3,
         field(1, b"\x08\x01\x10\x02")
