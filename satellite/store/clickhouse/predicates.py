@@ -17,6 +17,10 @@ from satellite.store.recall.terms import FULL_TRACE_TAGS
 IS_ERROR = f"(status = {int(Status.ERROR)})"
 
 
+UNSHELVED = "shelved = 0"
+"""That a span was written before version 5 of the schema, and stands on no shelf."""
+
+
 def microseconds(ns: str) -> str:
     """Nanoseconds rounded down, as Span.duration_us."""
     return f"(intDiv({ns}, 1000) - ({ns} < 0 AND {ns} % 1000 != 0))"
@@ -134,8 +138,13 @@ def _tag(project: int, term: Term) -> str:
         said = f"substring(a, {len(key_prefix(term.key)) + 1})"
         rare_said = _rare_text("t", term.key)
         rare = f"arrayExists(t -> startsWith(t, {prefix}) AND ({_matches(rare_said, term)}), tags)"
+        shelf = found_on_shelf(term.key)
+        # Elements of lists, and logs, stand on no shelf.
+        beside = f"({UNSHELVED} OR length(answers) > valued)"
+        others = f"arrayExists(a -> startsWith(a, {prefix}) AND ({_matches(said, term)}), answers)"
         found = [
-            f"arrayExists(a -> startsWith(a, {prefix}) AND ({_matches(said, term)}), answers)",
+            _any(f"match({shelf}, {_whole(pattern, PRESENT)})" for pattern in term.patterns),
+            f"{_some(project, beside)} AND {beside} AND {others}",
             f"{_has_rare(project, term.key)} AND {rare}",
         ]
     else:
@@ -230,9 +239,9 @@ def _hex_16(column: str) -> str:
     return f"leftPad(lower(hex({column})), 16, '0')"
 
 
-def _whole(pattern: str) -> str:
+def _whole(pattern: str, before: str = "") -> str:
     """`.` is no line break, as in the other engines; ClickHouse's own default is that it is."""
-    return text(rf"(?-s)\A(?:{pattern})\z")
+    return text(rf"(?-s)\A{before}(?:{pattern})\z")
 
 
 def _any(conditions: Iterable[str]) -> str:
@@ -242,10 +251,6 @@ def _any(conditions: Iterable[str]) -> str:
 def has_rare(key: str) -> str:
     """That a span has a rare value of a key."""
     return f"has(rare_keys, {text(key)})"
-
-
-UNSHELVED = "shelved = 0"
-"""That a span was written before version 5 of the schema, and stands on no shelf."""
 
 
 NAMED = {"service": "service", "operation": "name"}

@@ -269,6 +269,26 @@ def test_a_key_whose_values_are_few_is_grouped_without_its_tags(
     assert not [statement for statement in asked if "tags" in statement or "answers" in statement]
 
 
+def test_a_pattern_is_looked_for_on_a_shelf_alone_where_spans_have_no_lists_and_logs(
+    store: ClickHouseStore,
+) -> None:
+    asked = matches("code", "5..")
+    statement = statement_of(lambda questions: questions.histogram("p", asked))
+
+    def reads_answers() -> bool:
+        lines = store.connection.ask(f"EXPLAIN actions = 1 {statement}")["explain"].to_pylist()
+        explained = b"\n".join(lines)
+        assert b"shelf_" in explained
+        return b"answers" in explained
+
+    store.write("p", numbered(100).with_tags({"code": "503"}), arrived_ns=NOW_NS)
+    assert store.histogram("p", asked).count == 100
+    assert not reads_answers()
+    store.write("p", numbered(101).slice(100, 101).with_tags({"code": ["a", "504"]}), arrived_ns=NOW_NS)
+    assert store.histogram("p", asked).count == 101
+    assert reads_answers()
+
+
 # When ClickHouse does not
 
 
