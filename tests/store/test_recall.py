@@ -20,11 +20,12 @@ from satellite.store.recall.assembly import PARTS_MAX, assemble
 from satellite.store.recall.engine import RecallStore
 from satellite.store.recall.held import HeldSpans
 from satellite.store.recall.segment import Segment
+from satellite.store.recall.suggested import ANSWER_CHARACTERS_MAX, ANSWERS_MAX
 from tests import bookinfo
 from tests.store.asking import answers, assert_balanced, find, stats, tag, unmarked, where
 from tests.store.conformance import StoreConformance
 from tests.store.naive import NaiveStore
-from tests.store.rows import NOW_NS, SECOND_NS, numbered, one
+from tests.store.rows import NOW_NS, SECOND_NS, numbered, one, tagged
 from tests.store.strategies import TRACES, Question, Step, play, questions, steps
 
 MIB = 2**20
@@ -158,6 +159,19 @@ def test_traces_out_of_many_segments_are_a_few_parts() -> None:
     assert some.marks.tolist() == wanted.marks.tolist()
     assert some.matched.tolist() == wanted.matched.tolist()
     assert unmarked([some.batch.spans()]) == unmarked([wanted.batch.spans()])
+
+
+def test_of_what_is_suggested_long_names_are_not_kept() -> None:
+    with closing(RecallStore()) as store:
+        store.write("p", tagged({"short": "a" * 10, "long": "b" * ANSWER_CHARACTERS_MAX}), arrived_ns=NOW_NS)
+        for key, is_kept in (("short", True), ("long", False)):
+            found = store.suggest("p", "value", ALL, key=key)
+            assert found
+            assert (store.suggest("p", "value", ALL, key=key) is found) == is_kept
+        found = store.suggest("p", "key", ALL)
+        for number in range(ANSWERS_MAX):
+            store.suggest("p", "key", ALL, text=str(number))
+        assert store.suggest("p", "key", ALL) is not found
 
 
 def test_what_is_suggested_is_kept_until_something_changes() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from satellite.errors import Overloaded
 from satellite.model.spans import SpanBatch
+from satellite.query.plan import ALL
 from satellite.query.plan import Plan as QueryPlan
 from satellite.store import ProjectStats, Suggestion, SuggestionKind, Written
 from satellite.store.assembled import Ints
@@ -29,6 +30,7 @@ from satellite.store.recall.recent import Remembered
 from satellite.store.recall.records import Emptied, Forgotten, Kept
 from satellite.store.recall.segment import SEGMENT_SPANS, Segment
 from satellite.store.recall.segment_file import DamagedFile
+from satellite.store.recall.suggested import Suggested
 from satellite.store.recall.tally import prepare
 
 MOST_LOOSE = 256
@@ -48,10 +50,6 @@ _AT_HAND_SEGMENTS = 128
 
 def _are_at_hand(segments: Sequence[Segment]) -> bool:
     return len(segments) <= _AT_HAND_SEGMENTS and all(segment.file is None for segment in segments)
-
-
-_ANSWERS_MAX = 64
-"""Kept of a project at a time (ours)."""
 
 
 class RecallStore(RecallQuestions):
@@ -92,6 +90,7 @@ class RecallStore(RecallQuestions):
             on_disk=disk is not None,
         )
         self._account = Account(budgets.whole.memory_bytes)
+        self._suggested = Suggested()
         self._window_ns = int(duplicate_window_seconds * 1e9)
         self._segment_spans = min(segment_spans, SEGMENT_SPANS)
         self._projects: dict[str, Project] = {}
@@ -301,15 +300,15 @@ class RecallStore(RecallQuestions):
         text: str = "",
         limit: int = 100,
     ) -> list[Suggestion]:
-        """See Questions; kept until the segments are others, since every page asks for the same."""
+        """See Questions; what is asked about all spans is kept until they are others."""
         home = self._projects.get(project)
-        answers = home.answers if home else {}
-        question = (kind, plan, key, text, limit)
-        found: list[Suggestion] | None = answers.get(question)
+        if home is None or plan != ALL:
+            return super().suggest(project, kind, plan, key=key, text=text, limit=limit)
+        question, state = (project, kind, key, text, str(limit)), home.state
+        found = self._suggested.get(question, state)
         if found is None:
             found = super().suggest(project, kind, plan, key=key, text=text, limit=limit)
-            if len(answers) < _ANSWERS_MAX:
-                answers[question] = found
+            self._suggested.keep(question, state, found)
         return found
 
     def mark(self, project: str) -> int:

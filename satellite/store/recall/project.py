@@ -6,7 +6,6 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -78,8 +77,8 @@ class Project:
     """The journal's last record of it."""
     over: bool = False
     """It was dropped; whoever still has it looks for the one that now has its name."""
-    answers: dict[Any, Any] = field(default_factory=dict)
-    """What was answered of the segments that there are now, by the question; another dictionary as soon as there are others."""
+    state: object = field(default_factory=object)
+    """Stands for the segments that there are now: another as soon as there are others."""
     lock: threading.Lock = field(default_factory=threading.Lock)
     writing: threading.Lock = field(default_factory=threading.Lock)
     """Held while a batch is on its way into the journal; taken before `lock`."""
@@ -126,7 +125,7 @@ class Project:
         )
 
     def _count(self, memory_bytes: int, file_bytes: int) -> None:
-        self.answers = {}  # after the segments: who began with the others has the other dictionary
+        self.state = object()  # after the segments: who began with the others has the other
         self.account.add(memory_bytes - self.bytes, file_bytes - self.file_bytes)
         self.bytes, self.file_bytes = memory_bytes, file_bytes
 
