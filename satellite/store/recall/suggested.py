@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Sequence
 
 from satellite.store import Suggestion
 
@@ -22,20 +23,20 @@ class Suggested:
     def __init__(self) -> None:
         """Nothing was asked yet."""
         self._lock = threading.Lock()
-        self._answers: OrderedDict[Question, tuple[object, list[Suggestion]]] = OrderedDict()
+        self._answers: OrderedDict[Question, tuple[object, tuple[Suggestion, ...]]] = OrderedDict()
 
     def get(self, question: Question, state: object) -> list[Suggestion] | None:
         """The answer, if it was given in this state of the project."""
         with self._lock:
-            known, answer = self._answers.get(question, (None, None))
-        return answer if known is state else None
+            known, answer = self._answers.get(question, (None, ()))
+        return list(answer) if known is state else None
 
-    def keep(self, question: Question, state: object, answer: list[Suggestion]) -> None:
+    def keep(self, question: Question, state: object, answer: Sequence[Suggestion]) -> None:
         """It was answered so; `state` is of before it was looked at."""
         if sum(map(len, question)) + sum(len(one.value) for one in answer) > ANSWER_CHARACTERS_MAX:
             return
         with self._lock:
-            self._answers[question] = state, answer
+            self._answers[question] = state, tuple(answer)
             self._answers.move_to_end(question)
             if len(self._answers) > ANSWERS_MAX:
                 self._answers.popitem(last=False)
