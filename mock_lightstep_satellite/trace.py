@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Never, overload
 from mock_lightstep_satellite.errors import is_told
 from mock_lightstep_satellite.selector import Selector, q
 from mock_lightstep_satellite.span import Span, counted, latency
+from mock_lightstep_satellite.visible import in_one_line
 
 _TREE_SPANS_MAX = 200
 """Spans that the tree in a failure's text shows."""
@@ -279,7 +280,8 @@ class Trace(Sequence[TracedSpan]):
             shown += 1
             mark = "  ERROR" if span.error else ""
             lost = f"  (parent {span.parent_span_id} missing)" if id(span) in self._orphans else ""
-            yield f"  {indent}{branch}{span.service}: {span.operation}  {latency(span.exact_duration_us)}{mark}{lost}"
+            name = in_one_line(f"{span.service}: {span.operation}")
+            yield f"  {indent}{branch}{name}  {latency(span.exact_duration_us)}{mark}{lost}"
             below = indent + {"├─ ": "│  ", "└─ ": "   "}.get(branch, "")
             children = span.children
             waiting += [

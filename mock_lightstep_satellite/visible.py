@@ -13,3 +13,8 @@ def visible(text: str) -> str:
     if text.isprintable():
         return text
     return _HIDDEN.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def in_one_line(text: str) -> str:
+    """The same with a space in place of a tab and of what ends a line, for a name within a line of others."""
+    return visible(text.translate({9: " ", 10: " ", 13: " "}))

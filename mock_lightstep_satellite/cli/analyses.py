@@ -188,7 +188,8 @@ def correlations(
             explained(asked, query, bounds_of(since))
             return
     if found["reason"]:
-        remark(f"no contrast: {found['in_traces']} traces are inside, {found['out_traces']} are not")
+        inside = counted(found["in_traces"], "trace")
+        remark(f"no contrast: {inside} inside, {found['out_traces']} outside")
         return
     table = Table(("score>", "what", "where", "inside>", "others>", "same traces"))
     for row in found["correlations"]:

@@ -25,7 +25,7 @@ from mock_lightstep_satellite.cli.tables import Table, console, remark, share
 from mock_lightstep_satellite.client import Client, Project
 from mock_lightstep_satellite.errors import BadRequest, SatelliteError
 from mock_lightstep_satellite.span import Span, counted, latency
-from mock_lightstep_satellite.visible import visible
+from mock_lightstep_satellite.visible import in_one_line, visible
 
 
 class Format(StrEnum):
@@ -330,7 +330,7 @@ def _row(row: dict[str, Any]) -> Text:
     if row["missing"]:
         return Text(f"missing span {row['span_id']}", "bright_black")
     text = Text(style="red" if row["error"] else "")
-    service, operation = visible(row["service"]), visible(row["operation"])
+    service, operation = in_one_line(row["service"]), in_one_line(row["operation"])
     text.append(service, "bold").append(f"  {operation}  {_lasted(row)}")
     if row["path_us"]:
         text.append(f"  ({share(row['path_share'])} of the path)", "bright_black")

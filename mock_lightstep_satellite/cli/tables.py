@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mock_lightstep_satellite.visible import visible
+from mock_lightstep_satellite.visible import in_one_line, visible
 
 _TEXT_MIN = 8
 """Characters of a text that are left when it is cut; a terminal wraps what is wider even so."""
@@ -30,9 +30,9 @@ def remark(text: str, style: str = "") -> None:
 def line(*cells: str, style: str = "") -> None:
     """One line at once: two spaces between the cells on a terminal, else a tab."""
     if sys.stdout.isatty():
-        console().print(Text("  ".join(map(_one_line, cells)), style), soft_wrap=True)
+        console().print(Text("  ".join(map(in_one_line, cells)), style), soft_wrap=True)
     else:
-        sys.stdout.write("\t".join(map(_one_line, cells)) + "\n")
+        sys.stdout.write("\t".join(map(in_one_line, cells)) + "\n")
         sys.stdout.flush()
 
 
@@ -45,7 +45,7 @@ class Table:
 
     def add(self, *cells: str, style: str = "") -> None:
         """One row."""
-        self.rows.append((tuple(map(_one_line, cells)), style))
+        self.rows.append((tuple(map(in_one_line, cells)), style))
 
     def print(self) -> None:
         """Write it to standard output."""
@@ -77,11 +77,7 @@ class Table:
 
 
 def _title(column: str) -> str:
-    return _one_line(column.rstrip(">="))
-
-
-def _one_line(cell: str) -> str:
-    return visible(cell.translate({9: " ", 10: " ", 13: " "}))
+    return in_one_line(column.rstrip(">="))
 
 
 def share(part: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from mock_lightstep_satellite.visible import in_one_line
 from satellite.explore.trace_tree import TreeRow, trace_tree
 from satellite.explore.whole_trace import WholeTrace
 from satellite.model.span import latency
@@ -23,12 +24,14 @@ def drawn(whole: WholeTrace, *, rows: int, key: str = "") -> Iterator[str]:
             if key in span.tags:
                 values[span.trace_id, span.span_id] = text_of(span.tags[key])
     names = [(_branches(tree.rows, row), row) for row in tree.rows]
-    width = max((len(branch) + len(row.service or "missing span") for branch, row in names), default=0)
+    width = max(
+        (len(branch) + len(in_one_line(row.service or "missing span")) for branch, row in names), default=0
+    )
     for branch, row in names:
         if row.missing:
             yield f"{branch}missing span {row.span_id}"
             continue
-        name = f"{branch}{row.service}"
+        name = branch + in_one_line(row.service or "")
         value = values.get((row.trace_id, row.span_id))
         told = f"  {key}={_short(value)}" if value is not None else ""
         failed = "  error" if row.error else ""
@@ -56,4 +59,5 @@ def _has_later(rows: list[TreeRow], row: TreeRow) -> bool:
 
 
 def _short(text: str) -> str:
+    text = in_one_line(text[: 4 * _TEXT])
     return text if len(text) <= _TEXT else text[: _TEXT - 1] + "…"

@@ -11,6 +11,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 import numpy as np
 
+from mock_lightstep_satellite.visible import in_one_line
 from satellite.checks.finding import Finding
 from satellite.checks.spans import findings
 from satellite.errors import SatelliteError
@@ -329,4 +330,4 @@ def _spans(count: int) -> str:
 
 
 def _listed(seen: Sequence[Suggestion]) -> str:
-    return ", ".join(f"{suggestion.value[:200]} ({suggestion.spans})" for suggestion in seen)
+    return ", ".join(f"{in_one_line(suggestion.value[:200])} ({suggestion.spans})" for suggestion in seen)

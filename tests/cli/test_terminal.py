@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -21,7 +22,7 @@ from satellite.query.plan import ALL
 from satellite.store.recall.engine import RecallStore
 from tests.serving import api_of, serving
 
-EVIL = "\x1b]0;t\x07\x9b2J\u202eab\u2066\r\x7f\u2028"
+EVIL = "\x1b]0;t\x07\x9b2J\u202eab\u2066\r\x7f\u2028\nzz\tz"
 NEVER = {*map(chr, range(32)), *map(chr, range(0x7F, 0xA0)), *"\u2028\u2029\u202a\u202e\u2066"} - {"\n", "\t"}
 TRACE = f"{1:016x}"
 
@@ -80,6 +81,8 @@ def test_what_is_printed(
     result = runner.invoke(app, [*arguments, "--url", url], env={"NO_COLOR": "1", "TERM": "dumb"})
     assert result.exit_code in (0, 1), result.output
     assert not NEVER & {*result.output}, result.output
+    if not terminal:  # where nothing is wrapped
+        assert not re.search(r"^\s*zz", result.output, re.MULTILINE), result.output
 
 
 def test_diagrams_for_other_programs(store: RecallStore) -> None:
