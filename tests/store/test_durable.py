@@ -152,6 +152,21 @@ def test_answers_are_the_oracle_s_after_any_number_of_restarts(
 # Reset, drop, budgets
 
 
+def test_a_batch_larger_than_a_segment_comes_back_in_several(tmp_path: Path) -> None:
+    store = opened(tmp_path, segment_spans=50)
+    store.write("p", some(130, 1), arrived_ns=NOW_NS)
+    abandon(store)  # before it is sealed
+    with (
+        closing(RecallStore(segment_spans=50)) as expected,
+        closing(opened(tmp_path, segment_spans=50)) as store,
+    ):
+        expected.write("p", some(130, 1), arrived_ns=NOW_NS)
+        assert max(map(len, store.moment("p")[0])) == 50
+        store.settle()
+        assert answers(store, "p", ALL) == answers(expected, "p", ALL)
+        assert_balanced(store)
+
+
 def test_a_reset_lasts_and_marks_go_on(tmp_path: Path) -> None:
     store = opened(tmp_path)
     store.write("p", numbered(5), arrived_ns=NOW_NS)

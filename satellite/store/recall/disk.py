@@ -260,7 +260,9 @@ class Disk:
         if batch is not None and record.first_mark + len(batch) - 1 > known.filed:
             filed = max(known.filed - record.first_mark + 1, 0)
             rest = batch.slice(filed, len(batch)).compact() if filed else batch
-            one.add(Segment.of(rest, record.first_mark + filed, record.arrived_ns), self.segment_spans)
+            first_mark, full = record.first_mark + filed, self.segment_spans
+            for segment in Segment.pieces(rest, first_mark, record.arrived_ns, full):
+                one.add(segment, full)
         if record.gone:
             one.gone.append(records.marks_of(record.gone))
         if number > known.number:

@@ -174,14 +174,8 @@ class Project:
         if self.window_ns and len(batch):
             marks = np.arange(self.mark + 1, self.mark + len(batch) + 1)
             self.remember(batch, settled.keys, marks, arrived_ns)
-        arrived: list[Segment] = []
-        for start in range(0, len(batch), segment_spans):
-            part = batch
-            if len(batch) > segment_spans:
-                part = batch.slice(start, min(start + segment_spans, len(batch))).compact()
-            arrived.append(Segment.of(part, self.mark + 1, arrived_ns))
-            self.mark += len(part)
-        self.append(arrived)
+        self.append(Segment.pieces(batch, self.mark + 1, arrived_ns, segment_spans))
+        self.mark += len(batch)
         self.received += plan.received
         for reason, number in plan.dropped.items():
             self.dropped[reason] = self.dropped.get(reason, 0) + number

@@ -65,6 +65,20 @@ class Segment:
         return Segment(batch, ScanIndex(batch), first_mark, arrived_ns, arrived_ns, np.empty(0, np.int64))
 
     @staticmethod
+    def pieces(batch: SpanBatch, first_mark: int, arrived_ns: int, segment_spans: int) -> list[Segment]:
+        """The same of a batch that may have more rows than a full segment: as many as it takes."""
+        if len(batch) <= segment_spans:
+            return [Segment.of(batch, first_mark, arrived_ns)] if len(batch) else []
+        return [
+            Segment.of(
+                batch.slice(start, min(start + segment_spans, len(batch))).compact(),
+                first_mark + start,
+                arrived_ns,
+            )
+            for start in range(0, len(batch), segment_spans)
+        ]
+
+    @staticmethod
     def held(
         batch: SpanBatch, marks: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None
     ) -> Segment:
