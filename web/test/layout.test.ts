@@ -5,7 +5,7 @@ import { entry } from "../src/entry.ts";
 import { gapsOf, LANES, lanesOf, linesOf, niceStep, tickLabel, toldApart, type Row } from "../src/pages/trace/rows.ts";
 import { merged } from "../src/pages/trace/tree.ts";
 import { absent, added, failed, narrowed, predicate, term, termsOf } from "../src/query/terms.ts";
-import { latencies, pairs, typed } from "../src/query/typed.ts";
+import { latencies, pairs, typed, withLatencies } from "../src/query/typed.ts";
 
 describe("the latency axis", () => {
   test("buckets are those of the satellite", () => {
@@ -139,6 +139,11 @@ describe("terms", () => {
 test("what other tools have fields for can be typed", () => {
   expect(["duration>100ms", "latency >= 1.5 s", "minDuration=250us", "duration<20ms", "max latency: 2m"].map(latencies)).toEqual([{ from: 100_000, to: null }, { from: 1_500_000, to: null }, { from: 250, to: null }, { from: null, to: 20_000 }, { from: null, to: 120_000_000 }]);
   expect(["duration", "duration=100ms", "duration>", "duration>5", "http.duration>5ms", "minDuration=x"].map(latencies)).toEqual([null, null, null, null, null, null]);
+});
+test("latencies among the terms of a text are taken out of it, but not out of quotes", () => {
+  expect(withLatencies('service IN ("a") AND duration>100ms and max latency: 2s')).toEqual({ rest: 'service IN ("a")', range: { from: 100_000, to: 2_000_000 } });
+  expect(withLatencies('"k" IN ("a \\" AND duration>1ms AND b") AND duration>100ms')).toEqual({ rest: '"k" IN ("a \\" AND duration>1ms AND b")', range: { from: 100_000, to: null } });
+  expect(['"k" IN ("a AND duration>1ms AND b")', "service IN", ""].map(withLatencies)).toEqual([null, null, null]);
 });
 test("tags in a row are as many terms", () => {
   expect(pairs('error=true http.status_code=503 -component="a proxy"')).toEqual([term("error", "true"), term("http.status_code", "503"), term("service", "a proxy", true)]);

@@ -73,16 +73,16 @@ def grouped(spans: Iterable[tuple[Json, Json, Json]]) -> bytes:
 
 
 def _python_resource(span: Json) -> Json:
-    said = _dict(span.get("resource"))
+    said = dict_of(span.get("resource"))
     attributes = said.get("attributes", said)  # before 1.10 the attributes stood there themselves
     return {
-        "resource": {"attributes": attributes_of(_dict(attributes))},
+        "resource": {"attributes": attributes_of(dict_of(attributes))},
         "schemaUrl": said.get("schema_url") or "",
     }
 
 
 def _python_span(span: Json) -> Json:
-    context, status = _dict(span.get("context")), _dict(span.get("status"))
+    context, status = dict_of(span.get("context")), dict_of(span.get("status"))
     return {
         "traceId": id_of(context.get("trace_id")),
         "spanId": id_of(context.get("span_id")),
@@ -98,22 +98,29 @@ def _python_span(span: Json) -> Json:
             "code": f"STATUS_CODE_{str(status.get('status_code') or 'UNSET').rpartition('.')[2]}",
             "message": status.get("description"),
         },
-        "attributes": attributes_of(_dict(span.get("attributes"))),
+    } | carried(span, "context", id_of, time_ns)
+
+
+def carried(span: Json, context: str, id_: Callable[[Any], str], time: Callable[[Any], str]) -> Json:
+    """Attributes, events and links, which Python, PHP and Ruby name alike but for what a link's `context` is called."""
+    links = [(link, dict_of(link.get(context))) for link in dicts(span.get("links"))]
+    return {
+        "attributes": attributes_of(dict_of(span.get("attributes"))),
         "events": [
             {
                 "name": event.get("name"),
-                "timeUnixNano": time_ns(event.get("timestamp")),
-                "attributes": attributes_of(_dict(event.get("attributes"))),
+                "timeUnixNano": time(event.get("timestamp")),
+                "attributes": attributes_of(dict_of(event.get("attributes"))),
             }
             for event in dicts(span.get("events"))
         ],
         "links": [
             {
-                "traceId": id_of(_dict(link.get("context")).get("trace_id")),
-                "spanId": id_of(_dict(link.get("context")).get("span_id")),
-                "attributes": attributes_of(_dict(link.get("attributes"))),
+                "traceId": id_(whose.get("trace_id")),
+                "spanId": id_(whose.get("span_id")),
+                "attributes": attributes_of(dict_of(link.get("attributes"))),
             }
-            for link in dicts(span.get("links"))
+            for link, whose in links
         ],
     }
 
@@ -149,7 +156,7 @@ def _go_resource(span: Json) -> Json:
 
 
 def _go_scope(span: Json) -> Json:
-    scope = _dict(span.get("InstrumentationScope") or span.get("InstrumentationLibrary"))
+    scope = dict_of(span.get("InstrumentationScope") or span.get("InstrumentationLibrary"))
     said = {
         "name": scope.get("Name"),
         "version": scope.get("Version"),
@@ -159,12 +166,12 @@ def _go_scope(span: Json) -> Json:
 
 
 def _go_span(span: Json) -> Json:
-    context, status = _dict(span.get("SpanContext")), _dict(span.get("Status"))
+    context, status = dict_of(span.get("SpanContext")), dict_of(span.get("Status"))
     return {
         "traceId": id_of(context.get("TraceID")),
         "spanId": id_of(context.get("SpanID")),
         "traceState": context.get("TraceState"),
-        "parentSpanId": id_of(_dict(span.get("Parent")).get("SpanID")),
+        "parentSpanId": id_of(dict_of(span.get("Parent")).get("SpanID")),
         "name": span.get("Name"),
         "kind": span.get("SpanKind"),
         "startTimeUnixNano": time_ns(span.get("StartTime")),
@@ -188,9 +195,9 @@ def _go_span(span: Json) -> Json:
         ],
         "links": [
             {
-                "traceId": id_of(_dict(link.get("SpanContext")).get("TraceID")),
-                "spanId": id_of(_dict(link.get("SpanContext")).get("SpanID")),
-                "traceState": _dict(link.get("SpanContext")).get("TraceState"),
+                "traceId": id_of(dict_of(link.get("SpanContext")).get("TraceID")),
+                "spanId": id_of(dict_of(link.get("SpanContext")).get("SpanID")),
+                "traceState": dict_of(link.get("SpanContext")).get("TraceState"),
                 "attributes": _go_attributes(link.get("Attributes")),
                 "droppedAttributesCount": link.get("DroppedAttributeCount") or 0,
             }
@@ -200,7 +207,7 @@ def _go_span(span: Json) -> Json:
 
 
 def _go_attributes(said: Any) -> list[Json]:
-    return [{"key": one.get("Key"), "value": _go_value(_dict(one.get("Value")))} for one in dicts(said)]
+    return [{"key": one.get("Key"), "value": _go_value(dict_of(one.get("Value")))} for one in dicts(said)]
 
 
 def _go_value(said: Json) -> Json:
@@ -217,11 +224,13 @@ def _go_value(said: Json) -> Json:
 
 
 def _javascript_resource(span: Json) -> Json:
-    return {"resource": {"attributes": attributes_of(_dict(_dict(span.get("resource")).get("attributes")))}}
+    return {
+        "resource": {"attributes": attributes_of(dict_of(dict_of(span.get("resource")).get("attributes")))}
+    }
 
 
 def _javascript_scope(span: Json) -> Json:
-    scope = _dict(span.get("instrumentationScope") or span.get("instrumentationLibrary"))
+    scope = dict_of(span.get("instrumentationScope") or span.get("instrumentationLibrary"))
     said = {"name": scope.get("name"), "version": scope.get("version")}
     return {"scope": said, "schemaUrl": scope.get("schemaUrl") or ""}
 
@@ -233,26 +242,26 @@ def _javascript_span(span: Json) -> Json:
         "traceId": id_of(span.get("traceId")),
         "spanId": id_of(span.get("id")),
         "traceState": span.get("traceState"),
-        "parentSpanId": id_of(span.get("parentId") or _dict(span.get("parentSpanContext")).get("spanId")),
+        "parentSpanId": id_of(span.get("parentId") or dict_of(span.get("parentSpanContext")).get("spanId")),
         "name": span.get("name"),
         "kind": kind + 1 if isinstance(kind, int) else 0,  # its enum has no place for none
         "startTimeUnixNano": str(start_ns),
         "endTimeUnixNano": str(start_ns + _microseconds_ns(duration_us)) if start_ns else "0",
-        "status": _dict(span.get("status")),
-        "attributes": attributes_of(_dict(span.get("attributes"))),
+        "status": dict_of(span.get("status")),
+        "attributes": attributes_of(dict_of(span.get("attributes"))),
         "events": [
             {
                 "name": event.get("name"),
                 "timeUnixNano": str(_pair_ns(event.get("time"))),
-                "attributes": attributes_of(_dict(event.get("attributes"))),
+                "attributes": attributes_of(dict_of(event.get("attributes"))),
             }
             for event in dicts(span.get("events"))
         ],
         "links": [
             {
-                "traceId": id_of(_dict(link.get("context")).get("traceId")),
-                "spanId": id_of(_dict(link.get("context")).get("spanId")),
-                "attributes": attributes_of(_dict(link.get("attributes"))),
+                "traceId": id_of(dict_of(link.get("context")).get("traceId")),
+                "spanId": id_of(dict_of(link.get("context")).get("spanId")),
+                "attributes": attributes_of(dict_of(link.get("attributes"))),
             }
             for link in dicts(span.get("links"))
         ],
@@ -263,11 +272,11 @@ def _javascript_span(span: Json) -> Json:
 
 
 def _php_resource(span: Json) -> Json:
-    return {"resource": {"attributes": attributes_of(_dict(span.get("resource")))}}
+    return {"resource": {"attributes": attributes_of(dict_of(span.get("resource")))}}
 
 
 def _php_span(span: Json) -> Json:
-    context, status = _dict(span.get("context")), _dict(span.get("status"))
+    context, status = dict_of(span.get("context")), dict_of(span.get("status"))
     return {
         "traceId": id_of(context.get("trace_id")),
         "spanId": id_of(context.get("span_id")),
@@ -278,24 +287,7 @@ def _php_span(span: Json) -> Json:
         "startTimeUnixNano": _nanoseconds(span.get("start")),
         "endTimeUnixNano": _nanoseconds(span.get("end")),
         "status": {"code": status.get("code") or "Unset", "message": status.get("description")},
-        "attributes": attributes_of(_dict(span.get("attributes"))),
-        "events": [
-            {
-                "name": event.get("name"),
-                "timeUnixNano": _nanoseconds(event.get("timestamp")),
-                "attributes": attributes_of(_dict(event.get("attributes"))),
-            }
-            for event in dicts(span.get("events"))
-        ],
-        "links": [
-            {
-                "traceId": id_of(_dict(link.get("context")).get("trace_id")),
-                "spanId": id_of(_dict(link.get("context")).get("span_id")),
-                "attributes": attributes_of(_dict(link.get("attributes"))),
-            }
-            for link in dicts(span.get("links"))
-        ],
-    }
+    } | carried(span, "context", id_of, _nanoseconds)
 
 
 def _nanoseconds(value: Any) -> str:
@@ -322,7 +314,8 @@ def _pair_ns(value: Any) -> int:
 # All
 
 
-def _dict(value: Any) -> Json:
+def dict_of(value: Any) -> Json:
+    """The object that it is, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from satellite.protocols.files.console import Json, attributes_of, dicts
+from satellite.protocols.files.console import Json, attributes_of, carried, dict_of
 from satellite.protocols.files.held import Held
 
 DEPTH_MAX = 40
@@ -162,10 +162,10 @@ def _unescaped(found: re.Match[str]) -> str:
 
 
 def _converted(span: Json) -> tuple[Json, Json, Json]:
-    status = _dict(span.get("status"))
-    scope = _dict(span.get("instrumentation_scope") or span.get("instrumentation_library"))
+    status = dict_of(span.get("status"))
+    scope = dict_of(span.get("instrumentation_scope") or span.get("instrumentation_library"))
     return (
-        {"resource": {"attributes": attributes_of(_dict(_dict(span.get("resource")).get("attributes")))}},
+        {"resource": {"attributes": attributes_of(dict_of(dict_of(span.get("resource")).get("attributes")))}},
         {"scope": {key: scope[key] for key in ("name", "version") if isinstance(scope.get(key), str)}},
         {
             "traceId": _hex(span.get("trace_id")),
@@ -179,29 +179,9 @@ def _converted(span: Json) -> tuple[Json, Json, Json]:
                 "code": f"STATUS_CODE_{_CODES.get(status.get('code', 1), 'UNSET')}",
                 "message": status.get("description"),
             },
-            "attributes": attributes_of(_dict(span.get("attributes"))),
-            "events": [
-                {
-                    "name": one.get("name"),
-                    "timeUnixNano": _ns(one.get("timestamp")),
-                    "attributes": attributes_of(_dict(one.get("attributes"))),
-                }
-                for one in dicts(span.get("events"))
-            ],
-            "links": [
-                {
-                    "traceId": _hex(_dict(one.get("span_context")).get("trace_id")),
-                    "spanId": _hex(_dict(one.get("span_context")).get("span_id")),
-                    "attributes": attributes_of(_dict(one.get("attributes"))),
-                }
-                for one in dicts(span.get("links"))
-            ],
-        },
+        }
+        | carried(span, "span_context", _hex, _ns),
     )
-
-
-def _dict(value: Any) -> Json:
-    return value if isinstance(value, dict) else {}
 
 
 def _hex(value: Any) -> str:

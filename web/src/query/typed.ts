@@ -33,9 +33,12 @@ export function latencies(input: string): Latencies | null {
   return sign?.startsWith(">") || end?.toLowerCase() === "min" ? { from: us, to: null } : { from: null, to: us };
 }
 
+/** Between two terms; not within quotes. */
+const AND = /\s+AND\s+(?=(?:[^"\\]|\\.|"(?:[^"\\]|\\.)*")*$)/i;
+
 /** A text with latencies among its terms, `service IN ("a") AND duration>100ms`: the rest of it, and them; null without any. */
 export function withLatencies(text: string): { readonly rest: string; readonly range: Latencies } | null {
-  const parts = text.trim().split(/\s+AND\s+/i);
+  const parts = text.trim().split(AND);
   const found = parts.map(latencies).filter((one) => one !== null);
   if (!found.length) return null;
   const range = found.reduce((all, one) => ({ from: one.from ?? all.from, to: one.to ?? all.to }));
