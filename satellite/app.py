@@ -187,7 +187,11 @@ class App:
         settings = self._settings
         self._page = page = Page.create(self._receivers_wanted)
         opened.callback(page.close)
-        self._store, self._kept = await asyncio.to_thread(open_storage, settings, time.monotonic)
+        self._metrics = Metrics()
+        self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
+        self._store, self._kept = await asyncio.to_thread(
+            open_storage, settings, time.monotonic, self._witness.failed
+        )
         opened.push_async_callback(asyncio.to_thread, self._store.close)
         opened.push_async_callback(asyncio.to_thread, _save, self._kept.close)
         self._memory = MemoryGuard(
@@ -195,6 +199,7 @@ class App:
             self._store,
             resident=self._resident_bytes,
             tell=partial(setattr, page, "spare_bytes"),
+            failed=self._witness.failed,
         )
         self._memory.start()
         opened.push_async_callback(asyncio.to_thread, self._memory.close)
@@ -215,7 +220,6 @@ class App:
     def _open_intake(self, opened: AsyncExitStack) -> None:
         """The way of reports to the store, and who is told of them."""
         settings, page = self._settings, self._page
-        self._metrics = Metrics()
         self._metrics.watch_projects(self._figures)
         remembered = self._store.remembered
         self._metrics.watch_remembered(lambda: remembered.bytes, max_bytes=remembered.bytes_max)
@@ -236,7 +240,6 @@ class App:
             bytes_per_project=settings.request_log_bytes_per_project,
             bytes_in_total=settings.request_log_bytes,
         )
-        self._witness = Witness(self._metrics, log, clock_seconds=time.monotonic)
         self._writer = Writer(
             self._store,
             self._tokens,

@@ -185,10 +185,14 @@ class MemoryGuard:
         limit: int,
         holder: Holder,
         *,
+        failed: Callable[[str, Exception], None],
         resident: Callable[[], int] = resident_bytes,
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
-        """Guard `limit` bytes; `start` begins. `tell` hears again and again how much more may be taken."""
+        """Guard `limit` bytes; `start` begins. `tell` hears again and again how much more may be taken, `failed` why a look
+        could not be (under the name `relieving`); the next one comes all the same.
+        """
+        self._failed = failed
         self._tell = tell
         self.limit = limit
         self._holder = holder
@@ -262,8 +266,11 @@ class MemoryGuard:
                 self._called = False
                 if self._closed:
                     return
-            self.tidy()
-            self.relieve()
+            try:
+                self.tidy()
+                self.relieve()
+            except Exception as error:  # noqa: BLE001 - the next look may help
+                self._failed("relieving", error)
 
     def close(self) -> None:
         """End the thread."""

@@ -18,6 +18,7 @@ from satellite.store.durable.files import Damage
 from satellite.store.durable.state import State
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
+from satellite.store.recall.keeper import tell_python
 from satellite.store.recall.recent import Remembered
 from satellite.store.recall.segment import SEGMENT_SPANS
 
@@ -73,14 +74,16 @@ class Engine(Store, Protocol):
         ...
 
 
-def open_storage(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[Engine, State]:
-    """The store, with everything that it held before, and the small state beside it.
+def open_storage(
+    settings: Settings, clock_seconds: Callable[[], float], failed: Callable[[str, Exception], None]
+) -> tuple[Engine, State]:
+    """The store, with everything that it held before, and the small state beside it; `failed`: see RecallStore.
 
     Raises:
         BadDataDirectory: another satellite has the directory, a newer one wrote it, or it cannot be written.
     """
     if settings.store != "clickhouse":
-        return open_recall(settings, clock_seconds)
+        return open_recall(settings, clock_seconds, failed)
     url = settings.clickhouse_url.get_secret_value()
     if url.startswith("chdb://"):
         return open_chdb(Path(url.removeprefix("chdb://")), settings, clock_seconds)
@@ -150,8 +153,12 @@ def _clickhouse(
     )
 
 
-def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple[RecallStore, State]:
-    """The satellite's own engine. Raises BadDataDirectory."""
+def open_recall(
+    settings: Settings,
+    clock_seconds: Callable[[], float],
+    failed: Callable[[str, Exception], None] = tell_python,
+) -> tuple[RecallStore, State]:
+    """The satellite's own engine; `failed`: see there. Raises BadDataDirectory."""
     folder = settings.data_dir
     disk = None
     disk_bytes = settings.disk_bytes_in_total
@@ -182,6 +189,7 @@ def open_recall(settings: Settings, clock_seconds: Callable[[], float]) -> tuple
         disk_bytes_in_total=disk_bytes or 2**63,
         duplicate_window_seconds=settings.duplicate_window_seconds,
         disk=disk,
+        failed=failed,
     )
     return store, state
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -114,7 +115,7 @@ def test_only_mappings_without_pages_of_their_own_go() -> None:
 
 def test_near_the_limit_reports_are_refused_until_spans_have_gone() -> None:
     spans = Spans(900)
-    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken)
+    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken, failed=print)
     assert not guard.problem
     assert "memory is short: 0 of 0 MiB" in guard.refuses(10)
     assert guard.problem
@@ -127,7 +128,7 @@ def test_near_the_limit_reports_are_refused_until_spans_have_gone() -> None:
 
 def test_with_room_nothing_is_done() -> None:
     spans = Spans(500)
-    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken)
+    guard = MemoryGuard(1000, spans, resident=lambda: spans.taken, failed=print)
     guard.relieve()
     assert (spans.asked, spans.released, guard.refuses(10)) == ([], 0, "")
 
@@ -141,7 +142,7 @@ def test_a_process_that_grew_gives_back_now_and_then(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(memory, "give_back", give_back)
     monkeypatch.setattr(memory, "time", SimpleNamespace(monotonic=lambda: now))
-    guard = MemoryGuard(10_000 * MIB, spans, resident=lambda: spans.taken)
+    guard = MemoryGuard(10_000 * MIB, spans, resident=lambda: spans.taken, failed=print)
     guard.tidy()
     now += 1000
     guard.tidy()
@@ -232,3 +233,27 @@ def test_three_times_the_limit_and_it_lives(tmp_path: Path, limited: list[str], 
         ledger = project["ledger"]
         assert ledger["received"] == ledger["stored"] + sum(ledger["dropped"].values()) + ledger["evicted"]
         assert ledger["received"] == 100 * sum(taken for taken, _, _ in totals)
+
+
+def test_a_look_that_fails_is_told_and_the_next_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, Exception]] = []
+    looks = 0
+    again = threading.Event()
+
+    def resident() -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 2:  # the first is of the start
+            raise ValueError("no such figure")
+        if looks > 2:
+            again.set()
+        return 0
+
+    monkeypatch.setattr(memory, "PAUSE_SECONDS", 0)
+    guard = MemoryGuard(
+        1000, Spans(0), resident=resident, failed=lambda what, error: told.append((what, error))
+    )
+    guard.start()
+    assert again.wait(60)
+    guard.close()
+    assert [(what, str(error)) for what, error in told] == [("relieving", "no such figure")]

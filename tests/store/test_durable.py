@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -17,6 +18,7 @@ from satellite.model.spans import SpanBatch
 from satellite.query.plan import ALL
 from satellite.store import Store, Written
 from satellite.store.durable.directory import BadDataDirectory, Directory
+from satellite.store.recall import keeper
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
 from tests import bookinfo
@@ -350,6 +352,29 @@ def test_what_is_sealed_after_the_manifest_was_written_is_filed_too(tmp_path: Pa
     store.settle()
     store.close()
     assert len(list((tmp_path / "spans" / "p").iterdir())) == 3
+
+
+def test_filing_that_fails_is_told_and_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    again = threading.Event()
+    holding = Disk.holding
+
+    def now_and_then(disk: Disk) -> set[str]:
+        if not told:
+            raise ZeroDivisionError("never seen before")
+        again.set()
+        return holding(disk)
+
+    monkeypatch.setattr(keeper, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(Disk, "holding", now_and_then)
+    store = opened(tmp_path, segment_spans=50, failed=lambda what, error: told.append((what, str(error))))
+    for i in range(16):
+        store.write("p", some(10, 1 + 10 * i), arrived_ns=NOW_NS + i)
+    assert again.wait(60)
+    store.settle()
+    store.close()
+    assert told == [("filing", "never seen before")]
+    assert [*(tmp_path / "spans" / "p").iterdir()]
 
 
 # A disk that does not take it

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 import pytest
@@ -325,3 +325,27 @@ def test_projects_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [stats.project for stats in store.projects()] == ["a", "b"]
         assert store.drop("a")
         assert store.write("c", bookinfo.batch(range(1)), arrived_ns=1).stored == 6
+
+
+def test_a_merge_that_fails_is_told_and_the_next_one_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, str]] = []
+    merged = Segment.merged
+    failing = True
+
+    def now_and_then(parts: Sequence[Segment], *, sealed: bool) -> Segment:
+        if failing:
+            raise ZeroDivisionError("never seen before")
+        return merged(parts, sealed=sealed)
+
+    monkeypatch.setattr(Segment, "merged", now_and_then)
+    with closing(RecallStore(failed=lambda what, error: told.append((what, str(error))))) as store:
+        for number in range(20):
+            store.write("shop", one(span_id=number + 1), arrived_ns=NOW_NS)
+        store.settle()
+        assert set(told) == {("merging", "never seen before")}
+        assert len(store.moment("shop")[0]) == 20
+        failing = False
+        store.write("shop", one(span_id=21), arrived_ns=NOW_NS)
+        store.settle()
+        assert len(store.moment("shop")[0]) < 20
+        assert store.count("shop", ALL) == 21

@@ -8,7 +8,7 @@ segments as it is and never wait; writers of one project take turns.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -23,7 +23,7 @@ from satellite.store.recall import assembly, row
 from satellite.store.recall.budget import Budget, Budgets
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.eviction import Eviction
-from satellite.store.recall.keeper import Keeper
+from satellite.store.recall.keeper import Keeper, tell_python
 from satellite.store.recall.project import Account, Plan, Project
 from satellite.store.recall.questions import RecallQuestions
 from satellite.store.recall.recent import Remembered
@@ -67,6 +67,7 @@ class RecallStore(RecallQuestions):
         duplicate_window_seconds: float = 120,
         segment_spans: int = SEGMENT_SPANS,
         disk: Disk | None = None,
+        failed: Callable[[str, Exception], None] = tell_python,
     ) -> None:
         """A store with what its disk holds; without a disk an empty one.
 
@@ -81,6 +82,7 @@ class RecallStore(RecallQuestions):
             duplicate_window_seconds: how long after its arrival a span is recognised when it is sent again; 0: never.
             segment_spans: rows per sealed segment, at most 65,536.
             disk: where everything is kept besides; None: nowhere, all is in memory.
+            failed: hears what a thread of the store could not do (`merging`, `filing`) and why; the thread goes on.
         """
         budgets = Budgets.given(
             Budget(bytes_per_project, disk_bytes_per_project),
@@ -95,7 +97,8 @@ class RecallStore(RecallQuestions):
         self._segment_spans = min(segment_spans, SEGMENT_SPANS)
         self._projects: dict[str, Project] = {}
         self._disk = disk
-        self._keeper = Keeper(disk, self._projects) if disk is not None else None
+        self._failed = failed
+        self._keeper = Keeper(disk, self._projects, failed) if disk is not None else None
         self._eviction = Eviction(
             self._projects,
             self._account,
@@ -231,6 +234,8 @@ class RecallStore(RecallQuestions):
                     self._eviction.evict_largest()
                 except DamagedFile as damaged:
                     self.lose(home.name, damaged)
+                except Exception as error:  # noqa: BLE001 - other projects, and what comes here, are still to be merged
+                    self._failed("merging", error)
 
     def _merge(self, home: Project) -> None:
         """Merge what there is to merge in one project."""

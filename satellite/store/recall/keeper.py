@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from satellite.store.durable.manifest import ProjectEntry
 from satellite.store.recall import row
@@ -15,12 +15,21 @@ PAUSE_SECONDS = 1.0
 """Between two looks when nothing calls for one (ours)."""
 
 
+def tell_python(what: str, error: Exception) -> None:  # noqa: ARG001 - the thread's name says it
+    """Say what a thread could not do as Python says it of one that ended."""
+    thread = threading.current_thread()
+    threading.excepthook(threading.ExceptHookArgs((type(error), error, error.__traceback__, thread)))
+
+
 class Keeper:
     """One for a store with a disk."""
 
-    def __init__(self, disk: Disk, projects: Mapping[str, Project]) -> None:
-        """For these projects, whose mapping grows and shrinks; `start` begins."""
+    def __init__(
+        self, disk: Disk, projects: Mapping[str, Project], failed: Callable[[str, Exception], None]
+    ) -> None:
+        """For these projects, whose mapping grows and shrinks; `start` begins. `failed`: see RecallStore."""
         self._disk = disk
+        self._failed = failed
         self._projects = projects
         self._changed: set[Project] = set()
         self._gone: set[str] = set()
@@ -62,7 +71,12 @@ class Keeper:
                     self._wake.wait(PAUSE_SECONDS)
                 if self._closed:
                     return
-            self.turn()
+            try:
+                self.turn()
+            except Exception as error:  # noqa: BLE001 - what comes is still to be filed
+                self._failed("filing", error)
+                with self._wake:
+                    self._wake.wait_for(lambda: self._closed, PAUSE_SECONDS)
 
     def turn(self) -> None:
         """File what is sealed and what makes the journal long, say so in the manifest, remove what is not needed.
