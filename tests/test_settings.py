@@ -1,4 +1,6 @@
 import json
+import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -153,12 +155,12 @@ def test_unknown_environment_names_are_told_with_the_nearest() -> None:
     [
         ({"hots": "x"}, {}, "flag --hots: no such setting, did you mean host?"),
         ({}, {"COLLECTOR_EXPLORER_PORT": "99999"}, "environment COLLECTOR_EXPLORER_PORT: .*65535"),
-        ({}, {"COLLECTOR_EXPLORER_PORT": "http"}, "environment COLLECTOR_EXPLORER_PORT: .*integer"),
+        ({}, {"COLLECTOR_EXPLORER_PORT": "http"}, "environment COLLECTOR_EXPLORER_PORT: write a port"),
         ({"bytes_per_project_overrides": "{"}, {}, "flag --bytes-per-project-overrides: not JSON"),
         (
             {"bytes_per_project_overrides": '{"a": "x"}'},
             {},
-            "flag --bytes-per-project-overrides, a: .*integer",
+            "flag --bytes-per-project-overrides, a: write bytes",
         ),
         ({"ingestion_tags": "blue"}, {}, "flag --ingestion-tags: write tags as key:value"),
         ({"logging_level": "loud"}, {}, "flag --logging-level: .*'debug'"),
@@ -250,7 +252,7 @@ def test_retention_by_time_is_clickhouse_s() -> None:
     assert loaded.settings.retention_seconds_overrides == {"shop": 60}
     with pytest.raises(BadSetting, match="needs store clickhouse"):
         load({"retention_seconds": "3600"}, {})
-    with pytest.raises(BadSetting, match="greater than 0"):
+    with pytest.raises(BadSetting, match="more than 0"):
         load({"store": "clickhouse", "clickhouse_url": "chdb:///x", "retention_seconds": "0"}, {})
 
 
@@ -445,3 +447,37 @@ def test_units_that_are_none_are_refused(text: str) -> None:
 
 def test_an_address_may_have_the_brackets_of_a_url() -> None:
     assert load({}, {"COLLECTOR_HOST": "[::1]"}).settings.host == "::1"
+
+
+@pytest.mark.parametrize("name", [*Settings.model_fields])
+def test_what_is_wrong_with_a_value_is_said_in_our_words(name: str) -> None:
+    values: list[Any] = ["x y", "1.5", "-7", "99999999999", "nan", "{}", '{"": 1}', '{"a": "x"}', "[1]"]
+    refused = 0
+    for value in [*values, 1.5, -7, 10**11, math.inf, [1], {"a": 0}, {"a": "x"}, {7: "x"}, True]:
+        try:
+            load({name: value}, {})
+        except BadSetting as error:
+            refused += 1
+            told = str(error)
+            assert not re.search(r"Input|String|Value|unable|valid ", told), (value, told)
+            assert told.startswith("flag --") or name in told
+    assert refused
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "right"),
+    [
+        ("grpc_plain_port", "x", "write a port's number, 0 for no listener, or `free` for any that is"),
+        ("grpc_plain_port", "70000", "must be at most 65535"),
+        ("bytes_per_project", "12x", "write bytes as a whole number, or with a unit, as 512MiB, 2GB"),
+        ("question_seconds_max", "soon", "write seconds as a number, or with a unit, as 500ms, 30s, 2m"),
+        ("question_seconds_max", "0", "must be more than 0"),
+        ("receivers", "many", "write a whole number"),
+        ("logging_level", "loud", "write 'debug', 'info', 'warning' or 'error'"),
+        ("strict_checks", "perhaps", "write true or false"),
+    ],
+)
+def test_a_bad_value_says_what_would_be_right(name: str, value: str, right: str) -> None:
+    with pytest.raises(BadSetting) as caught:
+        load({}, {f"COLLECTOR_{name.upper()}": value})
+    assert str(caught.value) == f"environment COLLECTOR_{name.upper()}: {right}"

@@ -176,7 +176,7 @@ class Settings(BaseModel):
     """Other values of `retention_seconds` for some projects: `{"project": seconds}`."""
     duplicate_window_seconds: SecondsOrNone = 120.0
     """How far back a span that comes again is recognised and kept once; 0 looks for none."""
-    max_msg_size_bytes: Annotated[int, Field(ge=1, le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
+    max_msg_size_bytes: Annotated[Bytes, Field(le=2**31 - 1), Original("grpc_max_msg_size_bytes")] = (
         64 * 2**20
     )
     """The largest report, as sent and once more after decompression; a larger one is refused."""
@@ -205,7 +205,7 @@ class Settings(BaseModel):
     """Open connections of one port from one address, so that one client cannot take all of them."""
     streams_per_connection_max: Annotated[int, Field(ge=1, le=2**31 - 1)] = 256
     """Calls and requests at a time on one connection of HTTP/2; clients are told, and wait with more."""
-    header_list_bytes_max: Annotated[int, Field(ge=4096, le=2**20)] = 65_536
+    header_list_bytes_max: Annotated[Bytes, Field(ge=4096, le=2**20)] = 65_536
     """The headers of a request over HTTP/2, as RFC 9113 counts them; more are answered 431. HTTP/1 has 64 KiB."""
     handshake_seconds_max: Seconds = 10.0
     """For a TLS handshake, for the head of a request once it began, for the first settings of HTTP/2."""

@@ -27,6 +27,7 @@ from satellite.settings.declaration import (
 )
 from satellite.settings.no_effect import NO_EFFECT, why_no_effect
 from satellite.settings.values import OFF
+from satellite.settings.what_is_right import what_is_right
 
 
 class _Given(NamedTuple):
@@ -262,9 +263,10 @@ def _check(chosen: Mapping[str, _Given]) -> Settings:
         return Settings(**{name: given.value for name, given in chosen.items()})
     except ValidationError as error:
         problems = []
-        for problem in error.errors(include_url=False, include_input=False, include_context=False):
-            text = problem["msg"].removeprefix("Value error, ")
+        for problem in error.errors(include_url=False, include_input=False):
             name = str(problem["loc"][0]) if problem["loc"] else ""
+            text = what_is_right(name, problem["type"], problem.get("ctx", {}))
+            text = text or problem["msg"].removeprefix("Value error, ")
             # Below the setting's own name the place may be a token.
             place = "" if name == "access_tokens" else "".join(f", {part}" for part in problem["loc"][1:])
             problems.append(f"{chosen[name].origin}{place}: {text}" if name in chosen else text)

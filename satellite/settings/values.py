@@ -128,8 +128,8 @@ def _clickhouse(url: Secret[str]) -> Secret[str]:
     return url
 
 
-def _home(path: Path | str | None) -> Path | None:
-    return Path(path).expanduser() if path else None
+def _home(path: object) -> object:
+    return Path(path).expanduser() if path and isinstance(path, Path | str) else path or None
 
 
 Port = Annotated[int, BeforeValidator(port), Field(ge=ANY_FREE_PORT, le=65535)]
