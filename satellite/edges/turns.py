@@ -116,6 +116,8 @@ class LoopTurns:
         self._used = {host: used - share for host, used in self._used.items() if used > share}
         self._left = TURN
         left = PUT_OFF_SHARE
+        if not (self._waiting or self._used):
+            return
         due = deque(host for host in self._waiting if host not in self._used)
         while due and left > 0:
             host = due.popleft()

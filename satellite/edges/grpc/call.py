@@ -243,9 +243,13 @@ class Call:
 
     def end(self, block: bytes) -> None:
         """Send the status and let go."""
-        connection = self.wire.http2
-        connection.send_block(self.stream, block, end=True)
-        connection.want_no_more(self.stream)
+        self.wire.http2.send_block(self.stream, block, end=True)
+        self.ended_by_us()
+
+    def ended_by_us(self) -> None:
+        """Our last frame is written or waits: let go."""
+        if self.stream.remote_open:
+            self.wire.http2.want_no_more(self.stream)
         self.wire.write_soon()
         self.release()
 
@@ -254,7 +258,8 @@ class Call:
         self.over = True
         if self._timer is not None:
             self._timer.cancel()
-        self._share.release()
+        if self._share.held_bytes:
+            self._share.release()
 
     def seconds_left(self) -> float | None:
         """Until its deadline; None without one."""

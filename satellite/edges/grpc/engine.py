@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import grpc
 
@@ -79,12 +78,11 @@ class Engine:
         head = stream.head.meaning
         if head is None:
             head = stream.head.meaning = self._read(stream.head, wire.port)
-        limits: Any = {"message_bytes_max": self._message_bytes_max, "budget": self._budget}
         if head.failure is not None:
             wait_seconds = 0.0
             if head.failure.code is grpc.StatusCode.UNIMPLEMENTED and not self.serves(stream.head.path):
                 wait_seconds = self._on_unknown(wire, stream.head.path.decode("latin-1"))
-            call = Call(wire, stream, head, **limits)
+            call = Call(wire, stream, head, message_bytes_max=self._message_bytes_max, budget=self._budget)
             if self._notebook is not None:
                 self._notebook.failed(call, head.failure)
             if wait_seconds:
@@ -93,10 +91,11 @@ class Engine:
                 call.fail(head.failure)
             return call
         if head.protocol is not None:
+            read_delay_s = 0.0
             if self._faults.early:
                 request = Request("grpc", stream.head.path.decode("latin-1"), wire.port, wire.peer)
                 slow = self._faults.of_head(request)
-                limits["read_delay_s"] = slow.read_delay_s if slow else 0.0
+                read_delay_s = slow.read_delay_s if slow else 0.0
             return ReportCall(
                 wire,
                 stream,
@@ -104,9 +103,18 @@ class Engine:
                 protocol=head.protocol,
                 notebook=self._notebook,
                 fences=self._fences,
-                **limits,
+                message_bytes_max=self._message_bytes_max,
+                budget=self._budget,
+                read_delay_s=read_delay_s,
             )
-        return ServicerCall(wire, stream, head, handler=head.handler, **limits)
+        return ServicerCall(
+            wire,
+            stream,
+            head,
+            handler=head.handler,
+            message_bytes_max=self._message_bytes_max,
+            budget=self._budget,
+        )
 
     def _read(self, head: http2.Head, port: int) -> CallHead:
         token = encoding = ""

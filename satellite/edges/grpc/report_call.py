@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
 
 import grpc
 
 from satellite.edges import faulty, http2
+from satellite.edges.budget import ReadingBudget
 from satellite.edges.compression import INFLATE_IN_THREAD_BYTES, inflate_aside
 from satellite.edges.grpc import status
-from satellite.edges.grpc.call import HEADERS, ONE_MESSAGE, STOPPING, Call
+from satellite.edges.grpc.call import HEADERS, ONE_MESSAGE, STOPPING, Call, CallHead, Wire
 from satellite.edges.grpc.messages import PREFIX_BYTES, Messages, message
 from satellite.edges.grpc.metadata import Metadata
 from satellite.edges.grpc.notebook import Notebook
@@ -55,14 +55,18 @@ class ReportCall(Call):
 
     def __init__(
         self,
-        *arguments: Any,
+        wire: Wire,
+        stream: http2.Stream,
+        head: CallHead,
+        *,
+        message_bytes_max: int,
+        budget: ReadingBudget,
         protocol: WireProtocol,
         notebook: Notebook | None = None,
         fences: Callable[[], int],
         read_delay_s: float = 0.0,
-        **limits: Any,
     ) -> None:
-        super().__init__(*arguments, **limits)
+        super().__init__(wire, stream, head, message_bytes_max=message_bytes_max, budget=budget)
         self._protocol = protocol
         self._notebook = notebook
         self._began_ns = 0 if notebook is None else notebook.clock_ns()
@@ -222,11 +226,15 @@ class ReportCall(Call):
         right = self._protocol.encode(receipt, _HEAD).body
         self._note(receipt, right)
         connection = self.wire.http2
+        self._answers += 1
         if not self.sent_headers:
             self.sent_headers = True
+            if not self._protocol.grpc_streams or (self.done and self.messages.is_empty):
+                connection.send_answer(self.stream, _HEADERS, message(right), _OK)
+                self.ended_by_us()
+                return
             connection.send_block(self.stream, _HEADERS)
         connection.send_data(self.stream, message(right))
-        self._answers += 1
         if self.messages.is_empty:
             self._fences = self._count_fences()  # of the next one, which has not begun
         if not self._protocol.grpc_streams or (self.done and self.messages.is_empty):

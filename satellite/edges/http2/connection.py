@@ -70,18 +70,14 @@ class Connection(Control):
         events: list[Event] = []
         if self.ended:
             return events
-        at = 0
-        if self._rest:
-            if not data:
-                data, at = self._rest, self._rest_at
-            else:
-                data = self._rest[self._rest_at :] + data
         self._work_left = work_max
         self.waits = False
         try:
+            data, at = self._joined(data, events)
             if not self._greeted:
                 at = self._greet(data)
-            at = self._read(data, at, events)
+            if not self.waits:
+                at = self._read(data, at, events)
         except ConnectionFault as fault:
             self._fail(fault, events)
         else:
@@ -91,6 +87,24 @@ class Connection(Control):
                 self._rest, self._rest_at = data[at:], 0
         self.work = work_max - self._work_left
         return events
+
+    def _joined(self, data: bytes, events: list[Event]) -> tuple[bytes, int]:
+        """What is to be read, and from where on: what was left with what came. A frame that began before is taken by itself,
+        so that the rest of a large read is not copied to stand behind it.
+        """
+        rest, at = self._rest, self._rest_at
+        if not rest:
+            return data, 0
+        if not data:
+            return rest, at
+        if self._greeted and len(rest) - at >= frames.HEADER_BYTES:
+            high, low, *_ = frames.head_of(rest, at)
+            missing = frames.HEADER_BYTES + (high << 8 | low) - (len(rest) - at)
+            if 0 < missing < len(data) - missing:
+                first = rest[at:] + data[:missing]
+                at = self._read(first, 0, events)
+                return (first + data[missing:], at) if self.waits else (data, missing)
+        return rest[at:] + data, 0
 
     def _greet(self, data: bytes) -> int:
         """§3.4."""
@@ -224,14 +238,15 @@ class Connection(Control):
         if self._goaway_at is not None:  # §6.8: as if it had never come
             self._begin(stream_id, ours=True)
             return
-        self._begin(stream_id)
         if len(self.streams) >= self.limits.streams_max:
+            self._begin(stream_id)
             raise StreamFault(
                 stream_id, ErrorCode.REFUSED_STREAM, "more streams at a time than our settings allow"
             )
         if head.fault:
+            self._begin(stream_id)
             raise StreamFault(stream_id, ErrorCode.PROTOCOL_ERROR, head.fault)
-        del self._closed[stream_id]
+        self._number(stream_id)
         stream = self.streams[stream_id] = Stream(
             stream_id,
             head,
@@ -245,11 +260,15 @@ class Connection(Control):
         events.append(Request(stream, head, ended))
 
     def _begin(self, stream_id: int, *, ours: bool = False) -> None:
-        """A client uses a new stream: odd, and higher than all before (§5.1.1). Remembered as closed until it opens."""
+        """A client uses a new stream that is not to open: remembered as closed."""
+        self._number(stream_id)
+        self._remember(stream_id, ours=ours)
+
+    def _number(self, stream_id: int) -> None:
+        """A client uses a new stream: odd, and higher than all before (§5.1.1)."""
         if stream_id % 2 == 0 or stream_id <= self.last_stream_id:
             raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a stream's number is even or was left behind")
         self.last_stream_id = stream_id
-        self._remember(stream_id, ours=ours)
 
     def _trailers(self, stream_id: int, block: bytes, events: list[Event], *, ended: bool) -> None:
         fields, fault = self._headers.trailers(block)

@@ -118,6 +118,23 @@ def headers(stream_id: int, block: bytes, *, end: bool, frame_bytes: int = FRAME
     return b"".join(frames)
 
 
+def answer(stream_id: int, head: bytes, body: bytes, trailers: bytes) -> bytes:
+    """HEADERS, DATA and HEADERS that end the stream, of blocks and a body that each fit a frame."""
+    head_bytes, body_bytes, trailer_bytes = len(head), len(body), len(trailers)
+    return b"".join(
+        (
+            _pack_head(head_bytes >> 8, head_bytes & 0xFF, HEADERS, END_HEADERS, stream_id),
+            head,
+            _pack_head(body_bytes >> 8, body_bytes & 0xFF, DATA, 0, stream_id),
+            body,
+            _pack_head(
+                trailer_bytes >> 8, trailer_bytes & 0xFF, HEADERS, END_HEADERS | END_STREAM, stream_id
+            ),
+            trailers,
+        )
+    )
+
+
 def unpadded(flags: int, payload: bytes) -> bytes:
     """The payload of a DATA or HEADERS frame without its padding (§6.1). Raises ConnectionFault: more padding than frame."""
     if not flags & PADDED:

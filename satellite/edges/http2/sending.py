@@ -98,6 +98,29 @@ class Sending:
         self._blocked[stream.id] = stream
         self._pump(stream, [])
 
+    def send_answer(self, stream: Stream, head: bytes, body: bytes, trailers: bytes) -> None:
+        """A whole answer, its sections as blocks of `encode`: in one piece where nothing has to wait, as nearly always."""
+        size = len(body)
+        if (
+            stream.queue
+            or self._table_prefix
+            or not stream.local_open
+            or max(size, len(head), len(trailers)) > self._frame_bytes
+            or size > stream.send_window
+            or size > self._send_window
+        ):
+            self.send_block(stream, head)
+            self.send_data(stream, body)
+            self.send_block(stream, trailers, end=True)
+            return
+        stream.send_window -= size
+        self._send_window -= size
+        stream.local_open = False
+        stream.answered = True
+        self._out.append(frames.answer(stream.id, head, body, trailers))
+        self._patience.earn(patience.EARNED_BY_DATA_SENT)
+        self._answered(stream)
+
     def reset(self, stream: Stream, code: ErrorCode = ErrorCode.CANCEL) -> None:
         """End a stream at once in both directions; what it has queued is dropped."""
         if self.streams.get(stream.id) is stream:

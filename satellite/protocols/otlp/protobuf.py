@@ -83,10 +83,16 @@ def _written(body: bytes) -> tuple[bytes, list[str], int] | SatelliteError:
 # Answers
 
 
+_ACCEPTED = Reply(200, PROTOBUF, b"")
+"""An ExportTraceServiceResponse without a word."""
+
+
 def encode(receipt: Receipt, _head: RequestHead) -> Reply:
     """ExportTraceServiceResponse or google.rpc.Status, as protobuf."""
     if receipt.refusal is not None:
         return refusal_reply(receipt.refusal)
+    if not receipt.dropped and not receipt.warnings:
+        return _ACCEPTED
     rejected, message = partial_success(receipt)
     response = ExportTraceServiceResponse()
     if message:

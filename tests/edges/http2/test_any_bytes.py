@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from satellite.edges.http2 import PREFACE, Connection, Data, Ended, Limits, Request
 from satellite.edges.http2 import frames as f
+from satellite.edges.http2.connection import WORK_MAX
 from tests.edges.http2.client import Client, frames_of
 
 KINDS = st.integers(0, 11)
@@ -31,12 +32,15 @@ def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     return [data[begin:end] for begin, end in pairwise(marks)]
 
 
-def events_of(data: list[bytes]) -> tuple[list[Any], bytes]:
+def events_of(data: list[bytes], work_max: int = WORK_MAX) -> tuple[list[Any], bytes]:
     server = Connection(Limits())
     events: list[Any] = []
     out = server.take()
     for piece in data:
-        events += server.receive(piece)
+        events += server.receive(piece, work_max)
+        out += server.take()
+    while server.waits:
+        events += server.receive(b"", work_max)
         out += server.take()
     assert not events or not server.ended or isinstance(events[-1], Ended)
     return events, out
@@ -50,6 +54,9 @@ def test_any_frames_in_any_pieces(frames: list[bytes], tail: bytes, cuts: list[i
     frames_of(out)
     assert out == out_in_pieces
     assert [type(event) for event in whole] == [type(event) for event in in_pieces]
+    little_by_little, out_little_by_little = events_of(pieces_of(data, cuts), work_max=1)
+    assert out == out_little_by_little
+    assert [type(event) for event in whole] == [type(event) for event in little_by_little]
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -47,6 +47,30 @@ def test_a_request_and_its_answer() -> None:
     assert client.server.streams == {}
 
 
+@pytest.mark.parametrize("window", [65_535, 6, 5, 0])
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_whole_answer_is_what_its_parts_are(window: int, ended: bool) -> None:
+    taken = []
+    for whole in (True, False):
+        client = Client(settings={f.INITIAL_WINDOW_SIZE: window})
+        stream = client.begin(end=ended).stream
+        head, trailers = encode([(b":status", b"200")]), encode([(b"trailer", b"z")])
+        if whole:
+            client.server.send_answer(stream, head, b"answer", trailers)
+        else:
+            client.server.send_block(stream, head)
+            client.server.send_data(stream, b"answer")
+            client.server.send_block(stream, trailers, end=True)
+        client.server.want_no_more(stream)
+        before = client.take()
+        client.receive(f.window_update(1, 6) if window < 6 else b"")
+        taken.append((before, client.take(), dict(client.server.streams)))
+        client.server.send_answer(stream, head, b"again", trailers)
+        assert client.take() == []
+    assert taken[0] == taken[1]
+    assert taken[0][2] == {}
+
+
 def test_our_settings_come_first() -> None:
     settings, window = Client(Limits(streams_max=7)).greeting
     values = dict(struct.iter_unpack(">HL", settings.payload))
