@@ -49,6 +49,10 @@ class Form:
     """Documents of this form that stand one after another → bodies for the reader."""
 
 
+NOT_JSON = "not JSON"
+"""How the fault of a document begins that is none: it may have no end."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """What a piece of a file turned out to be: bodies to read, spans that are something else, or a fault."""
@@ -310,7 +314,7 @@ def _patient(text: bytes) -> object:
         return json.loads(text.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, ValueError) else "nested too deeply"
-        raise BadReport(f"not JSON: {reason}; it begins with {_shown(text)}") from error
+        raise BadReport(f"{NOT_JSON}: {reason}; it begins with {_shown(text)}") from error
 
 
 def _written(value: object) -> bytes:

@@ -28,6 +28,8 @@ _LONG_LIST = re.compile(
     rb'"(?:resourceSpans|resource_spans|batches|data)"\s*:\s*\[)'
 )
 """How a document begins that is one list in a frame, whose other members say nothing about its elements."""
+_FRAME = re.compile(rb'\{\s*"(?:resourceSpans|resource_spans|batches|data)"\s*:\s*\[')
+"""How a document begins that is in no other one."""
 _BETWEEN = re.compile(rb"[\s,\x1e\x00]*")
 """What may stand between documents: RFC 7464 puts a record separator there."""
 _BRACKETED = re.compile(rb"\[(?!(?:null|true|false)\b)[A-Za-z]")
@@ -53,12 +55,24 @@ class Piece:
     """False for a line between documents that does not begin as one."""
 
 
+def behind_cut(broken: Piece) -> Piece | None:
+    """What stands behind a document whose end is missing, from where the next one begins; None: no other does.
+
+    A program that was killed while it wrote a file, and started again, goes on in the same line.
+    """
+    found = _FRAME.search(broken.text, 1)
+    if found is None:
+        return None
+    return Piece(broken.text[found.start() :], broken.line + broken.text.count(b"\n", 0, found.start()))
+
+
 class JsonStream:
     """Bytes in any portions in, pieces out."""
 
-    def __init__(self) -> None:
+    def __init__(self, line: int = 1) -> None:
+        """`line`: of the first byte that is fed."""
         self._text = bytearray()
-        self._line = 1
+        self._line = line
         self._lines: bool | None = None
         """Whether there is a document a line; None until enough has come to know."""
         self._document: _Document | None = None

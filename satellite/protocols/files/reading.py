@@ -16,7 +16,7 @@ from satellite.protocols.files.activities import Activities
 from satellite.protocols.files.binary_stream import BinaryStream
 from satellite.protocols.files.collector import CollectorLines
 from satellite.protocols.files.inflating import Inflated
-from satellite.protocols.files.json_stream import JsonStream, Piece
+from satellite.protocols.files.json_stream import JsonStream, Piece, behind_cut
 from satellite.protocols.files.ruby import RubyLines
 from satellite.protocols.wire import WireProtocol
 
@@ -27,6 +27,8 @@ _HEAD_BYTES = 64
 """Behind white space, enough to tell text from what is none."""
 _BLANK = b" \t\r\n\x1e"
 _TEXT_SHOWN = 40
+_CUT_MAX = 30
+"""Documents without an end in a file, behind which the next one is looked for (ours)."""
 _LINE_BYTES_MAX = 1 << 20
 """Of a line of printed spans (ours)."""
 
@@ -59,7 +61,7 @@ class FileReader:
             (CollectorLines(), json_forms.COLLECTOR),
             (RubyLines(), json_forms.RUBY),
         )
-        self._number = 0
+        self._number = self._cut = 0
         self.titles: Counter[str] = Counter()
         """What was found: documents (messages, lines) by form."""
         self.others: Counter[str] = Counter()
@@ -177,6 +179,15 @@ class FileReader:
                     self.titles[part.form.title] += 1
                     for body in part.bodies:
                         yield Body(part.form.reader, body, place, part.form.format)
+            if any(part.fault.startswith(json_forms.NOT_JSON) for part in found):
+                yield from self._behind_cut(piece)
+
+    def _behind_cut(self, broken: Piece) -> Iterator[Body]:
+        """The documents that a broken one, which has no end, swallowed."""
+        if self._cut < _CUT_MAX and (rest := behind_cut(broken)) is not None:
+            self._cut += 1
+            stream = JsonStream(rest.line)
+            yield from self._documents([*stream.feed(rest.text), *stream.finish()])
 
     def _is_printed(self, piece: Piece) -> bool:
         """Whether it belongs to spans that are printed line by line."""

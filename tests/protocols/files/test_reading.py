@@ -502,3 +502,31 @@ def test_documents_without_a_span_are_not_called_broken(document: Any) -> None:
     sent = json.dumps(document).encode()
     assert [*reader.feed(sent), *reader.finish()] == []
     assert reader.faults == [f"line 1: JSON that holds no spans: {json.dumps(document)!r}"]
+
+
+_TWO = [json.dumps(REQUEST), json.dumps(REQUEST | {"resourceSpans": [RESOURCE] * 2})]
+_CUTS = {
+    "the same line": _TWO[0][:100] + "\n".join(_TWO),
+    "after a line": "\n".join([_TWO[0], _TWO[0][:150] + _TWO[1]]),
+    "printed at length": json.dumps(REQUEST, indent=2)[:200]
+    + "\n"
+    + "\n".join(json.dumps(json.loads(one), indent=2) for one in _TWO),
+    "twice": _TWO[0][:60] + _TWO[0] + "\n" + _TWO[1][:120] + _TWO[1],
+    "a brace alone": "{\n" + "\n".join(_TWO),
+}
+
+
+@pytest.mark.parametrize("portion", [11, 1 << 20])
+@pytest.mark.parametrize("cut", _CUTS)
+def test_behind_a_document_without_an_end_the_next_one_is_found(cut: str, portion: int) -> None:
+    spans, reader = read(_CUTS[cut].encode(), portion)
+    assert len(spans) == 3
+    assert reader.faulty == (2 if cut == "twice" else 1)
+    assert "not JSON" in reader.faults[0]
+
+
+@pytest.mark.parametrize("start", ['{"data":[', '{"resourceSpans":[{"a":"', '{"batches":[0]'])
+def test_documents_without_an_end_are_sought_behind_a_few_times_only(start: str) -> None:
+    spans, reader = read(start.encode() * 20_000)
+    assert not spans
+    assert reader.faulty <= 20_000
