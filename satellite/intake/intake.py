@@ -1,8 +1,12 @@
 """The one way in: what a socket received becomes spans that queries see, and a receipt for the sender.
 
-Bodies wait in two lanes (`queue`), large ones in their own. The thread of each takes what waits, some of each sender, has
+Bodies wait in two lanes (`queue`), large ones in their own. The worker of each takes what waits, some of each sender, has
 it decoded in one call, hands that on as a parcel (`writer` says what becomes of it), and lets the senders know. What
 nobody waits for any more is not decoded.
+
+A lane's worker is its thread. Where writing waits for nothing, calls that will be short are worked off by the event loop
+itself, one in each of its turns: decoding and the loop are both Python, so two threads would only take the interpreter
+from each other, and what arrives during a call makes the next one larger (ADR 022).
 """
 
 from __future__ import annotations
@@ -11,6 +15,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from satellite.errors import Overloaded, SatelliteError, StoreFailed
@@ -29,6 +34,13 @@ WAIT_SECONDS_MAX = 2.0
 
 STALLED_SECONDS = 5.0
 """When the call in hand takes longer, as when the disk has stalled, nothing more joins those that wait. Ours."""
+
+TURN_SECONDS = 0.005
+"""What a call in the event loop may take, going by the latest of its protocol: others who want the loop wait no longer than
+they would for the interpreter. Ours."""
+
+TURN_BODY_BYTES = 256 * 2**10
+"""A larger body is no matter for the event loop, whatever its protocol took lately: it may be one that was made to take long. Ours."""
 
 STACK_BYTES = 32 * 2**20
 """Of the threads that decode, which decoders of deep bodies count on (`readers.columns`); taken as far as it is used."""
@@ -51,12 +63,15 @@ class Delivery(NamedTuple):
     """How many there were when its sender began to send it; None: not known."""
 
 
-class _Lane(NamedTuple):
-    """Bodies that one thread decodes."""
+@dataclass(slots=True)
+class _Lane:
+    """Bodies that one worker decodes, one call after the other."""
 
-    queue: Queue
     came: threading.Condition
-    """Something was put there."""
+    """The thread has something to do."""
+    queue: Queue = field(default_factory=Queue)
+    loop: asyncio.AbstractEventLoop | None = None
+    """Which works off what is here, so that the thread does not; None: none does."""
 
 
 class Intake:
@@ -97,8 +112,8 @@ class Intake:
         self._came: dict[asyncio.AbstractEventLoop, list[tuple[Delivery, Waiter]]] = {}
         """In this turn of each event loop."""
         self._lock = threading.Lock()
-        self._small = _Lane(Queue(), threading.Condition(self._lock))
-        self._large = _Lane(Queue(), threading.Condition(self._lock))
+        self._small = _Lane(threading.Condition(self._lock))
+        self._large = _Lane(threading.Condition(self._lock))
         self._threads = [
             _start(lambda: self._work(self._small), "intake"),
             _start(lambda: self._work(self._large), "intake-large"),
@@ -172,14 +187,39 @@ class Intake:
                 lane = self._large if len(item.body) > LARGE_BYTES else self._small
                 refusal = self._refuse_full(item, lane.queue, short=short)
                 if refusal is None:
-                    if not lane.queue:
-                        lane.came.notify()
                     lane.queue.put(item)
                     self._waiting_bytes += len(item.body)
                 else:
                     refused.append((item, refusal))
+            in_turn = self._begin(self._small, loop)
+            if self._large.queue:
+                self._large.came.notify()
             self._tell(self._waiting_bytes, self._full)
         _set_results([(item.waiter, self._refused(item, refusal)) for item, refusal in refused])
+        if in_turn:
+            self._take_turn(loop)
+
+    def _begin(self, lane: _Lane, loop: asyncio.AbstractEventLoop) -> bool:
+        """Have somebody work off what waits in a lane; True: the caller does, in its turn of the loop."""
+        if not lane.queue or (lane.loop is not None and not lane.loop.is_closed()):
+            return False
+        lane.loop = None
+        if lane.queue.began is not None:  # the thread has a call in hand, and will look for more
+            return False
+        if self._fits_turn(lane.queue):
+            lane.loop = loop
+            return True
+        lane.came.notify()
+        return False
+
+    def _fits_turn(self, queue: Queue) -> bool:
+        first = queue.next
+        return (
+            self._open
+            and not self._destination.waits
+            and len(first.body) <= TURN_BODY_BYTES
+            and queue.seconds(first) <= TURN_SECONDS
+        )
 
     def _sender(self, one: Delivery) -> str:
         """Who waits together: a project, those with one token, or those at one address."""
@@ -255,27 +295,63 @@ class Intake:
             thread.join(max(0.0, until - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
-    # In the threads
+    # In the event loop, or in the threads
+
+    def _take_turn(self, loop: asyncio.AbstractEventLoop) -> None:
+        """One call of what is small; another in the loop's next turn, as long as anything waits."""
+        lane = self._small
+        with self._lock:
+            if not lane.queue or not self._fits_turn(lane.queue):
+                lane.loop = None
+                lane.came.notify()
+                return
+            taken = lane.queue.take(TURN_SECONDS)
+            lane.queue.began = time.monotonic()
+        try:
+            self._work_off(taken, lane.queue, loop)
+        finally:
+            with self._lock:
+                lane.loop = loop if lane.queue else None
+        if lane.loop is not None:
+            loop.call_soon(self._take_turn, loop)
 
     def _work(self, lane: _Lane) -> None:
         queue = lane.queue
         while True:
             with self._lock:
-                lane.came.wait_for(lambda: queue or not self._open)
+                lane.came.wait_for(lambda: not self._open or (queue and lane.loop is None))
+                if lane is self._small and queue and self._fits_turn(queue) and self._give_back(lane):
+                    continue
                 taken = queue.take()
-            if not taken:
-                return
-            items, abandoned = list[Waiting](), list[Waiting]()
-            for item in taken:
-                (abandoned if item.abandoned else items).append(item)
-            if abandoned:
-                self._give_up(abandoned)
-            if items:
+                if not taken:
+                    return
                 queue.began = time.monotonic()
-                self._process(items)
-                with self._lock:
-                    queue.measured(items, queue.busy_seconds(time.monotonic()))
-                    queue.began = None
+            self._work_off(taken, queue)
+
+    def _give_back(self, lane: _Lane) -> bool:
+        """Have the loop of whoever is next go on, after what was too long for it."""
+        loop = lane.queue.next.loop
+        try:
+            loop.call_soon_threadsafe(self._take_turn, loop)
+        except RuntimeError:  # it is closed
+            return False
+        lane.loop = loop
+        return True
+
+    def _work_off(
+        self, taken: Sequence[Waiting], queue: Queue, here: asyncio.AbstractEventLoop | None = None
+    ) -> None:
+        items, abandoned = list[Waiting](), list[Waiting]()
+        for item in taken:
+            (abandoned if item.abandoned else items).append(item)
+        if abandoned:
+            self._give_up(abandoned)
+        if items:
+            self._process(items, here)
+        with self._lock:
+            if items:
+                queue.measured(items, queue.busy_seconds(time.monotonic()))
+            queue.began = None
 
     def _give_up(self, abandoned: Sequence[Waiting]) -> None:
         for item in abandoned:
@@ -292,10 +368,10 @@ class Intake:
         waits = max(self._small.queue.wait_seconds, self._large.queue.wait_seconds)
         return self._waiting_bytes <= self._max_waiting_bytes // 2 and waits <= WAIT_SECONDS_MAX / 2
 
-    def _process(self, items: list[Waiting]) -> None:
+    def _process(self, items: list[Waiting], here: asyncio.AbstractEventLoop | None) -> None:
         def answer(receipts: list[Receipt]) -> None:
             self._done(items)
-            _answer(items, receipts)
+            _answer(items, receipts, here)
 
         arrived_ns = self._clock_ns()
         protocol = items[0].protocol
@@ -332,13 +408,17 @@ def _start(work: Callable[[], None], name: str) -> threading.Thread:
     return thread
 
 
-def _answer(items: Sequence[Waiting], receipts: Sequence[Receipt]) -> None:
-    """Hand each waiting edge its receipt; one wake-up per event loop."""
+def _answer(
+    items: Sequence[Waiting], receipts: Sequence[Receipt], here: asyncio.AbstractEventLoop | None
+) -> None:
+    """Hand each waiting edge its receipt; one wake-up per event loop but the one whose turn this is."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Waiter, Receipt]]] = {}
     for item, receipt in zip(items, receipts, strict=True):
         by_loop.setdefault(item.loop, []).append((item.waiter, receipt))
     for loop, answers in by_loop.items():
-        if not loop.is_closed():
+        if loop is here:
+            _set_results(answers)
+        elif not loop.is_closed():
             loop.call_soon_threadsafe(_set_results, answers)
 
 

@@ -43,6 +43,11 @@ class Parcel:
 class Destination(Protocol):
     """Where decoded reports go; methods may be called from any thread."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether `write` may wait, as no event loop should."""
+        ...
+
     def write(self, parcel: Parcel, answer: Callable[[list[Receipt]], None]) -> None:
         """Have the spans become visible; then `answer` is called, with one receipt for each origin, in any thread.
 

@@ -128,11 +128,19 @@ class Queue:
         self._seconds = max(0.0, self._seconds + seconds) if self._rows else 0.0
         self.waiting_bytes += size_bytes
 
-    def take(self) -> list[Waiting]:
-        """The next items, all of one protocol, those of each sender in order of arrival; [] when nothing waits."""
+    @property
+    def next(self) -> Waiting:
+        """What is taken first; something waits."""
+        return next(iter(self._rows.values())).items[0]
+
+    def take(self, seconds: float = CALL_SECONDS) -> list[Waiting]:
+        """The next items, all of one protocol, those of each sender in order of arrival; [] when nothing waits.
+
+        As many as take no longer than `seconds`, going by the latest of their protocol, and at least one.
+        """
         taken: list[Waiting] = []
-        left, seconds_left = BYTES_PER_CALL, CALL_SECONDS
-        protocol = next(iter(self._rows.values())).items[0].protocol if self._rows else None
+        left, seconds_left = BYTES_PER_CALL, seconds
+        protocol = self.next.protocol if self._rows else None
         progress = True
         while progress:
             progress = False

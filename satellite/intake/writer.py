@@ -107,6 +107,11 @@ class Writer:
         """Reports of which nothing was kept, the newest of each project and kind, in the order in which they came."""
         return self._refusals.all()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the store waits for something when it writes."""
+        return self._store.write_waits
+
     def write(self, parcel: Parcel, answer: Callable[[list[Receipt]], None]) -> None:
         """Write it; `answer` is called when its spans are visible, or it is known why they never will be."""
         answer(self._write(parcel))

@@ -63,6 +63,9 @@ class FarWriter:
         for lane, under_way in self._lanes.items():
             loop.add_reader(lane.fileno(), self._answer, lane, under_way)
 
+    waits = True
+    """For the store's process, whose receipts the event loop takes."""
+
     def write(self, parcel: Parcel, answer: Callable[[list[Receipt]], None]) -> None:
         """Send it; waits while UNDER_WAY are on their way. `answer` is called in the event loop."""
         lane = self._large if parcel.origins[0].size_bytes > LARGE_BYTES else self._small

@@ -377,6 +377,11 @@ class Store(Questions, Protocol):
         """
         ...
 
+    @property
+    def write_waits(self) -> bool:
+        """Whether `write` may wait: for a disk, or for another program. Else it takes as long as its spans need."""
+        ...
+
     def mark(self, project: str) -> int:
         """The mark after the last span that arrived; 0 before the first."""
         ...

@@ -4,7 +4,8 @@ import asyncio
 import itertools
 import os
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from satellite.errors import AccessDenied, BadReport, Overloaded, StoreFailed
 from satellite.intake.arrivals import Arrivals
-from satellite.intake.intake import Intake
+from satellite.intake.intake import LARGE_BYTES, TURN_BODY_BYTES, Intake
 from satellite.intake.reporters import FIGURES_REMEMBERED
 from satellite.intake.tokens import Tokens
 from satellite.intake.writer import Writer
@@ -30,6 +31,7 @@ from satellite.query.plan import ALL
 from satellite.store.durable.directory import Directory
 from satellite.store.recall.disk import Disk
 from satellite.store.recall.engine import RecallStore
+from tests.intake.disked import Disked
 
 _IDS = itertools.count(1)
 
@@ -252,9 +254,9 @@ def held_protocol(gate: threading.Event, entered: threading.Event) -> WireProtoc
     return WireProtocol("held", (), (), (), decode, PROTOCOL.encode)
 
 
-def test_a_full_queue_refuses_and_becomes_ready_again(store: RecallStore) -> None:
+def test_a_full_queue_refuses_and_becomes_ready_again(disked: RecallStore) -> None:
     gate, entered = threading.Event(), threading.Event()
-    intake, protocol = make(store, max_waiting_bytes=1000), held_protocol(gate, entered)
+    intake, protocol = make(disked, max_waiting_bytes=1000), held_protocol(gate, entered)
     first, second = body("p", 30), body("p", 10)
     assert len(first) < 1000 < len(first) + 2 * len(second)
 
@@ -278,9 +280,9 @@ def test_a_full_queue_refuses_and_becomes_ready_again(store: RecallStore) -> Non
     assert intake.close(10)
 
 
-def test_closing_finishes_what_waits_and_takes_nothing_more(store: RecallStore) -> None:
+def test_closing_finishes_what_waits_and_takes_nothing_more(disked: RecallStore) -> None:
     gate, entered = threading.Event(), threading.Event()
-    intake, protocol = make(store), held_protocol(gate, entered)
+    intake, protocol = make(disked), held_protocol(gate, entered)
 
     async def check() -> None:
         async with asyncio.TaskGroup() as tasks:
@@ -293,6 +295,86 @@ def test_closing_finishes_what_waits_and_takes_nothing_more(store: RecallStore) 
         assert [task.result().stored for task in held] == [1, 1, 1]
 
     asyncio.run(check())
+    assert intake.close(10)
+
+
+@pytest.fixture
+def disked() -> Iterator[RecallStore]:
+    engine = Disked()
+    yield engine
+    engine.close()
+
+
+def seen_in(threads: list[int], *, before: Callable[[], object] = lambda: None) -> WireProtocol:
+    """A codec that says which thread it was called in."""
+
+    def decode(bodies: Any, now_ns: int) -> Decoded:
+        threads.append(threading.get_ident())
+        before()
+        return PROTOCOL.decode(bodies, now_ns)
+
+    return WireProtocol("seen", (), (), (), decode, PROTOCOL.encode)
+
+
+def test_short_calls_are_worked_off_by_the_event_loop(store: RecallStore) -> None:
+    threads: list[int] = []
+    receipts = submit(make(store), *[body("p", 2) for _ in range(3)], protocol=seen_in(threads))
+    assert [receipt.stored for receipt in receipts] == [2, 2, 2]
+    assert threads == [threading.get_ident()]  # all that came in one turn, in one call
+
+
+def test_the_event_loop_does_not_wait_for_a_disk(disked: RecallStore) -> None:
+    threads: list[int] = []
+    [receipt] = submit(make(disked), body("p"), protocol=seen_in(threads))
+    assert receipt.stored == 1
+    assert threading.get_ident() not in threads
+
+
+def test_large_bodies_are_no_matter_for_the_event_loop(store: RecallStore) -> None:
+    threads: list[int] = []
+    large = body("p", TURN_BODY_BYTES // 10)
+    assert TURN_BODY_BYTES < len(large) <= LARGE_BYTES
+    submit(make(store, max_waiting_bytes=2**21), large, protocol=seen_in(threads))
+    assert threading.get_ident() not in threads
+
+
+def test_what_takes_long_leaves_the_event_loop_and_comes_back_when_it_is_quick_again(
+    store: RecallStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count()
+    late = [0.0]
+    monkeypatch.setattr("satellite.intake.intake.time.monotonic", lambda: next(clock) * 1e-6 + late[0])
+    seconds = [0.0]
+    threads: list[int] = []
+
+    def take_time() -> None:
+        late[0] += seconds[0]
+
+    intake, protocol = make(store), seen_in(threads, before=take_time)
+
+    async def check() -> None:
+        here = threading.get_ident()
+        seconds[0] = 1.0
+        while threads[-1:] in ([], [here]):  # each call makes the next one look longer
+            await intake.submit(protocol, body("p"))
+        seconds[0] = 0.0
+        while threads[-1] != here:
+            await intake.submit(protocol, body("p"))
+
+    asyncio.run(check())
+    assert intake.close(10)
+
+
+def test_reports_of_two_loops_are_answered_in_their_own(store: RecallStore) -> None:
+    intake = make(store)
+
+    async def send() -> int:
+        receipts = await asyncio.gather(*[intake.submit(PROTOCOL, body("p")) for _ in range(50)])
+        return sum(receipt.stored for receipt in receipts)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert sum(threads.map(lambda _: asyncio.run(send()), range(8))) == 400
+    assert intake.waiting_bytes == 0
     assert intake.close(10)
 
 

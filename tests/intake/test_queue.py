@@ -25,7 +25,7 @@ from satellite.model.spans import SpanBuilder
 from satellite.protocols.lightstep import protobuf as lightstep
 from satellite.protocols.wire import WireProtocol
 from satellite.protocols.zipkin import v2 as zipkin
-from satellite.store.recall.engine import RecallStore
+from tests.intake.disked import Disked
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def held(gate: threading.Event, entered: threading.Event, decoded: list[int]) ->
 
 
 def writing() -> Writer:
-    return Writer(RecallStore(), Tokens.open(), Arrivals(), clock_ns=lambda: 1)
+    return Writer(Disked(), Tokens.open(), Arrivals(), clock_ns=lambda: 1)
 
 
 def intake(writer: Writer | None = None) -> Intake:

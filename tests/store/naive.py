@@ -227,6 +227,8 @@ class NaiveStore:
         batch = SpanBatch.concat([SpanBuilder().build(), *(row.batch for row in rows)])
         return batch, np.array([row.mark for row in rows], np.int64)
 
+    write_waits = False
+
     def at_hand(self, project: str) -> bool:
         """As in Store."""
         return len(self._all(project)) < 1000

@@ -107,6 +107,11 @@ class ClickHouseStore(ClickHouseQuestions):
         moment = self.moment(project)
         return moment.mark if moment is not None else 0
 
+    @property
+    def write_waits(self) -> bool:
+        """See Store."""
+        return True
+
     def at_hand(self, project: str) -> bool:  # noqa: ARG002 - of none
         """See Store: a server has it, or chDB."""
         return False

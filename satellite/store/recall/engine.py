@@ -139,6 +139,11 @@ class RecallStore(RecallQuestions):
 
     # Writing
 
+    @property
+    def write_waits(self) -> bool:
+        """See Store."""
+        return self._disk is not None
+
     def write(
         self, project: str, batch: SpanBatch, *, arrived_ns: int, dropped: Mapping[str, int] | None = None
     ) -> Written:
