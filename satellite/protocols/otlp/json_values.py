@@ -29,7 +29,7 @@ class _AnyValue(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     bytes_value: Any = msgspec.UNSET
 
 
-class _ArrayValue(msgspec.Struct):
+class _ArrayValue(msgspec.Struct, forbid_unknown_fields=True):
     values: list[_AnyValue | None] | None = None
 
 
@@ -38,7 +38,7 @@ class _KeyValue(msgspec.Struct):
     value: _AnyValue | None = None
 
 
-class _KeyValueList(msgspec.Struct):
+class _KeyValueList(msgspec.Struct, forbid_unknown_fields=True):
     values: list[_KeyValue | None] | None = None
 
 

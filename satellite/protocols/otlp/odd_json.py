@@ -280,13 +280,15 @@ def _double(value: Any, _depth: int) -> TagValue:
 
 def _array(value: Any, depth: int) -> TagValue:
     items = value.get("values") if isinstance(value, dict) else value
+    if items is None and value:  # members, but not those of a list
+        return text(value)
     return meant(items, depth) if isinstance(items, list) else None if items is None else text(value)
 
 
 def _map(value: Any, depth: int) -> TagValue:
     pairs = value.get("values") if isinstance(value, dict) else value
-    if pairs is None:
-        return {}
+    if pairs is None:  # a map as JSON has it
+        return {key: meant(inner, depth + 1) for key, inner in value.items() if key != "values"}
     if not isinstance(pairs, list) or not all(isinstance(pair, dict) for pair in pairs):
         return text(value)
     return {text(pair.get("key", "")): meant(pair.get("value"), depth + 1) for pair in pairs}
