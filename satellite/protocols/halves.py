@@ -20,7 +20,11 @@ def share(rows: Rows, start: int) -> None:
     ids = spans["span_id"]
     servers = np.flatnonzero((spans["kind"] == Kind.SERVER) & (spans["marks"] & Marks.SHARED == 0))
     clients = np.flatnonzero((spans["kind"] == Kind.CLIENT) & (ids != 0))
-    clients = clients[np.isin(ids[clients], ids[servers])]
+    if not len(clients) or not len(servers):
+        return
+    sorted_ids = np.sort(ids[servers])
+    near = np.minimum(np.searchsorted(sorted_ids, ids[clients]), len(sorted_ids) - 1)
+    clients = clients[sorted_ids[near] == ids[clients]]
     if not len(clients):
         return
     identity = ["trace_high", "trace_low", "span_id"]

@@ -10,6 +10,7 @@ import struct
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -44,8 +45,11 @@ _SPAN_TAKES, _TAG_TAKES, _ENTRY_TAKES, _DIFFERENT_TAKES, _REPORTER_TAKES = 180, 
 """Bytes of memory for a span; each tag of it; each log or reference, beside twice its own bytes; each different tag, name or extra;
 each reporter. Measured, until they are in columns."""
 
-_TAGS_KNOWN, _KNOWN_CHARACTERS = 2**14, 200
+_TAGS_KNOWN, _KEYS_KNOWN, _KNOWN_CHARACTERS = 2**14, 2**10, 200
 """As they were sent, so that repeated ones need not be encoded again; long ones rarely repeat."""
+
+_ITEMS_AT_ONCE = 2**12
+"""Keys and values of tags as objects. Ours."""
 
 _TELLING = FewKeys(sorted(TELLING))
 
@@ -73,6 +77,8 @@ class Rows:
         self._logs: list[bytes] = []
         self._references: list[bytes] = []
         self._tags: dict[bytes, int] = {}
+        self._known_keys: dict[str, bytes] = {}
+        """How the tag of a short text begins, up to the text's length."""
         self._known_texts: dict[tuple[Any, ...], int] = {}
         self._known_others: dict[tuple[Any, ...], int] = {}
         self._known_sent: dict[bytes, int] = {}
@@ -142,19 +148,28 @@ class Rows:
 
     def tags(self, sent: Mapping[Any, Any]) -> list[int]:
         """The codes of tags as JSON and MessagePack may bring them, for `add`; keys that are no text become text."""
+        return self._items([*sent.items()])
+
+    def all_tags(self, sent: Iterator[tuple[Any, Any]]) -> list[int]:
+        """As `tags`, the keys and values of many spans one after the other, for `add_columns`."""
+        codes: list[int] = []
+        while items := [*islice(sent, _ITEMS_AT_ONCE)]:
+            codes += self._items(items)
+        return codes
+
+    def _items(self, items: list[tuple[Any, Any]]) -> list[int]:
         codes: list[Any]
         try:
-            codes = [*map(self._known_texts.get, sent.items())]
+            codes = [*map(self._known_texts.get, items)]
         except TypeError:  # a list or a map cannot be looked up
-            codes = [None] * len(sent)
+            codes = [None] * len(items)
         if None in codes:
-            for place, item in enumerate(sent.items()):
-                if codes[place] is None:
-                    key, value = item
-                    if type(value) is str and type(key) is str:
-                        codes[place] = self._text(item)
-                    else:
-                        codes[place] = self.tag(key if type(key) is str else repr(key), plain_value(value))
+            for place in [place for place, code in enumerate(codes) if code is None]:
+                key, value = items[place]
+                codes[place] = self.tag(
+                    key if type(key) is str else repr(key),
+                    value if type(value) is str else plain_value(value),
+                )
         return codes
 
     def tag(self, key: str, value: TagValue) -> int:
@@ -176,8 +191,21 @@ class Rows:
 
     def _text(self, tag: tuple[str, str]) -> int:
         """The code of a tag that is a text, and not known as it was sent."""
-        code = self._code(*tag)
-        if len(tag[1]) <= _KNOWN_CHARACTERS:
+        key, value = tag
+        beginning = self._known_keys.get(key)
+        if beginning is not None and len(value) < 128 and value.isascii():
+            encoded = b"%b%c%b" % (beginning, len(value), value.encode())
+            code = self._tags.setdefault(encoded, len(self._tags))
+        else:
+            code = self._code(key, value)
+            if (
+                len(self._known_keys) < _KEYS_KNOWN
+                and 0 < len(key) < 128
+                and key.isascii()
+                and key not in TELLING
+            ):
+                self._known_keys[key] = encode_tag(key, "")[:-1]
+        if len(value) <= _KNOWN_CHARACTERS:
             known = self._known_texts
             if len(known) >= _TAGS_KNOWN:
                 known.clear()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple
 
@@ -66,11 +66,9 @@ class ZipkinSpan(msgspec.Struct, rename="camel", omit_defaults=True):
     """v1 only."""
 
 
-def reporter_of(span: ZipkinSpan) -> Reporter:
-    """Who sent it: the local endpoint, of which tags may tell the service too."""
-    tags = span.tags if isinstance(span.tags, dict) else {}
-    local = span.local_endpoint if isinstance(span.local_endpoint, dict) else {}
-    service = tags.get(SERVICE_TAG) or local.get("serviceName") or tags.get("lightstep.component_name") or ""
+def reporter_of(tags: Mapping[str, Any], local: Mapping[str, Any]) -> Reporter:
+    """Who sent a span: its local endpoint, of which tags may tell the service too."""
+    service = tags.get(SERVICE_TAG) or local.get("serviceName") or tags.get(_COMPONENT_TAG) or ""
     return Reporter(
         protocol=NAME,
         service=sound_text(text_of(plain_value(service))) or UNKNOWN_SERVICE,
@@ -99,7 +97,9 @@ def is_error(value: TagValue) -> bool:
     return not (value is False or (isinstance(value, str) and value.lower() == "false"))
 
 
-_TELLING = frozenset((SERVICE_TAG, "error", STATUS_TAG, KIND_TAG, "lightstep.meta_event"))
+_COMPONENT_TAG = "lightstep.component_name"
+TELLING = frozenset((SERVICE_TAG, _COMPONENT_TAG, "error", STATUS_TAG, KIND_TAG, "lightstep.meta_event"))
+"""Keys of tags that say something of their span, or of who sent it."""
 _NO_MARKS = Marks(0)
 _KIND_TAGS = {kind: kind.name.lower() for kind in Kind}
 
@@ -115,17 +115,14 @@ class _Told(NamedTuple):
 _NOTHING = _Told()
 
 
-class Said(NamedTuple):
-    """What a span says beside its own ids and times, in the terms of `Rows.add`."""
+class Meaning(NamedTuple):
+    """What a span is by its kind, flags and tags."""
 
-    reporter: int
-    operation: str
-    parent: int
     kind: Kind
+    kind_text: str
+    """The value of the tag that tells the kind; "" when it is unknown, or the span has such a tag."""
     status: Status
     marks: Marks
-    tags: list[int]
-    logs: Sequence[bytes]
     extra: dict[str, TagValue] | None
 
 
@@ -149,67 +146,61 @@ class SpanWriter:
         """
         span_id, parent_id = read_id(span.id), span.parent_id
         named = read_id(parent_id) if parent_id else NO_ID
+        parent = named.low
         start_us = moment_us(span.timestamp)
-        said = self.said(span, span_id.low, named.low, start_us)
-        extra = named_texts(named.text) | (said.extra or {}) if named.text else said.extra
+        sent_tags = span.tags if isinstance(span.tags, dict) else {}
+        meaning = self.meaning(span.kind, span.debug, span.shared, sent_tags)
+        extra: dict[str, TagValue] = named_texts(named.text) if named.text else {}
+        if span.shared is True:
+            extra |= {SHARED_PARENT: id_text(parent)} if parent else {}
+            parent = span_id.low
+        tags = self._rows.tags({key: value for key, value in sent_tags.items() if key != SERVICE_TAG})
+        if meaning.kind_text:
+            tags.append(self._rows.tag(KIND_TAG, meaning.kind_text))
+        if span.remote_endpoint:
+            tags += [self._rows.tag(*item) for item in endpoint_items(span.remote_endpoint, PEER_TAGS)]
         return self._rows.add(
-            reporter=said.reporter,
-            operation=said.operation,
+            reporter=self.reporter_code(sent_tags, span.local_endpoint),
+            operation=span.name if isinstance(span.name, str) else text_of(plain_value(span.name)),
             trace=read_id(span.trace_id),
             span_id=span_id._replace(high=0) if span_id.high else span_id,
             times=read_times(start_us * 1000, whole_number(span.duration) * 1000, self._received_ns),
-            parent=said.parent,
-            kind=said.kind,
-            status=said.status,
-            marks=said.marks,
-            tags=said.tags,
-            logs=said.logs,
-            extra=extra,
+            parent=parent,
+            kind=meaning.kind,
+            status=meaning.status,
+            marks=meaning.marks,
+            tags=tags,
+            logs=self.logs(span.annotations, start_us) if span.annotations else (),
+            extra=extra | (meaning.extra or {}) or None,
         )
 
-    def said(self, span: ZipkinSpan, span_id: int, parent: int, start_us: int) -> Said:
-        """What a span with these ids and this start says beside them."""
-        marks = _NO_MARKS
-        extra: dict[str, TagValue] = {}
-        if span.shared is True:
-            marks = Marks.SHARED
-            if parent:
-                extra[SHARED_PARENT] = id_text(parent)
-            parent = span_id
-        if span.debug is True:
-            extra["debug"] = True
+    def meaning(self, kind_sent: Any, debug: Any, shared: Any, tags: Mapping[str, Any]) -> Meaning:
+        """What these fields of a span mean; nothing is checked yet."""
+        extra: dict[str, TagValue] = {"debug": True} if debug is True else {}
         kind = Kind.UNSPECIFIED
-        if span.kind is not None:
-            kind_name = text_of(plain_value(span.kind))
+        if kind_sent is not None:
+            kind_name = text_of(plain_value(kind_sent))
             kind = kind_of(kind_name)
             if kind == Kind.UNSPECIFIED and kind_name:
                 extra["kind_text"] = sound_text(kind_name)
-        tags, told = self._tags(span, kind)
+        told = _NOTHING if TELLING.isdisjoint(tags) else _told(tags)
+        kind_text = _KIND_TAGS[kind] if kind and told.kind is None else ""
         kind = kind or told.kind or kind
         self._halves.add(kind)
-        return Said(
-            self._reporter(span),
-            span.name if isinstance(span.name, str) else text_of(plain_value(span.name)),
-            parent,
-            kind,
-            told.status,
-            marks | told.marks if told.marks else marks,
-            tags,
-            self._logs(span, start_us) if span.annotations else (),
-            extra or None,
-        )
+        marks = Marks.SHARED if shared is True else _NO_MARKS
+        return Meaning(kind, kind_text, told.status, marks | told.marks, extra or None)
 
     def share(self, start: int) -> None:
         """Find the halves of one span among those from a row on: the server's is shared though it did not say so."""
         if self._halves.issuperset((Kind.SERVER, Kind.CLIENT)):
             share(self._rows, start)
 
-    def _reporter(self, span: ZipkinSpan) -> int:
-        tags = span.tags if isinstance(span.tags, dict) else {}
-        local = span.local_endpoint if isinstance(span.local_endpoint, dict) else {}
+    def reporter_code(self, tags: Mapping[str, Any], endpoint: Any) -> int:
+        """The code of who sent a span with these tags and this local endpoint."""
+        local = endpoint if isinstance(endpoint, dict) else {}
         known: tuple[Any, ...] = (
             tags.get(SERVICE_TAG),
-            tags.get("lightstep.component_name"),
+            tags.get(_COMPONENT_TAG),
             local.get("serviceName"),
             local.get("ipv4"),
             local.get("ipv6"),
@@ -220,33 +211,17 @@ class SpanWriter:
         except TypeError:  # a list where a text should be
             known, code = (), None
         if code is None or self.reporter is None:
-            reporter = reporter_of(span)
+            reporter = reporter_of(tags, local)
             self.reporter = self.reporter or reporter
             code = self._rows.reporter(reporter)
             if known:
                 self._reporters[known] = code
         return code
 
-    def _tags(self, span: ZipkinSpan, kind: Kind) -> tuple[list[int], _Told]:
-        """(codes of the tags, what they say)."""
-        codes: list[int] = []
-        told = _NOTHING
-        if isinstance(span.tags, dict):
-            tags = span.tags
-            if not _TELLING.isdisjoint(tags):
-                told = _told(tags)
-                tags = {key: value for key, value in tags.items() if key != SERVICE_TAG}
-            codes = self._rows.tags(tags)
-        if kind and told.kind is None:
-            codes.append(self._rows.tag(KIND_TAG, _KIND_TAGS[kind]))
-        if span.remote_endpoint:
-            codes += [self._rows.tag(*item) for item in endpoint_items(span.remote_endpoint, PEER_TAGS)]
-        return codes, told
-
-    def _logs(self, span: ZipkinSpan, start_us: int) -> list[bytes]:
+    def logs(self, annotations: Any, start_us: int) -> list[bytes]:
         """Annotations as logs with the field `event`; one without a time has that of the span's start."""
         logs: list[bytes] = []
-        for annotation in span.annotations if isinstance(span.annotations, list) else []:
+        for annotation in annotations if isinstance(annotations, list) else []:
             if isinstance(annotation, dict) and (value := plain_value(annotation.get("value"))) is not None:
                 time_us = moment_us(annotation.get("timestamp")) or start_us
                 logs.append(self._rows.log(time_us * 1000, [("event", value)]))
