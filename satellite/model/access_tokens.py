@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from satellite.model import compute as pc
 from satellite.model.report import Decoded, Report
-from satellite.model.reporter import Reporter, decode_reporter, distinct_reporters
+from satellite.model.reporter import Reporter, decode_reporter
 from satellite.model.spans import SCHEMA, SpanBatch, decode_extra
 from satellite.model.tag import MALFORMED_KEY, JsonText, decode_tag, encode_tag, text_of
 from satellite.pb import satellite_model_pb2 as pb
@@ -127,7 +127,7 @@ def without_tokens(decoded: Decoded, *, bare: bool = False) -> Decoded:
     """
     batch = decoded.batch
     reports = [report for report in decoded.reports if isinstance(report, Report)]
-    if _may_hold(b"".join(distinct_reporters(report.reporter for report in reports)[1])):
+    if _may_hold(b"".join({report.reporter.encoded for report in reports})):
         for report in reports:
             _take(report, report.reporter.attributes, bare=bare)
             report.reporter = _clean_reporter(report.reporter)

@@ -38,7 +38,7 @@ Codes = npt.NDArray[np.int32]
 _HEAD_BYTES = 140
 """Where the text of a long tag begins, at most."""
 
-_NOTHING = np.empty(0, np.int64)
+_NOTHING, _NO_CODES = np.empty(0, np.int64), np.empty(0, np.int32)
 
 
 class Normalised(NamedTuple):
@@ -80,7 +80,7 @@ def normalise(tags: pa.BinaryArray, reader: Callable[[bytes], Any]) -> Normalise
             del values
         parts.append(part)
     if not changed:
-        return Normalised(tags, None, np.empty(0, np.int32))
+        return Normalised(tags, None, _NO_CODES)
     encoded = pa.chunked_array(parts).dictionary_encode()
     del parts
     mapping = pc.fill_null(pa.chunked_array([one.indices for one in encoded.chunks]), -1).to_numpy()
@@ -91,6 +91,9 @@ def portions(tags: pa.BinaryArray) -> Iterator[tuple[int, int]]:
     """Where the parts of an array begin and end that are looked at together: within _TAGS_AT_ONCE and _BYTES_AT_ONCE."""
     starts, ends, _ = layout(tags)
     first = 0
+    if 0 < len(tags) <= _TAGS_AT_ONCE and ends[-1] - starts[0] <= _BYTES_AT_ONCE:
+        yield 0, len(tags)
+        return
     while first < len(tags):
         end = max(first + 1, int(np.searchsorted(ends, starts[first] + _BYTES_AT_ONCE, "right")))
         end = min(end, first + _TAGS_AT_ONCE, len(tags))
@@ -105,6 +108,8 @@ def _out_of_the_ordinary(tags: pa.BinaryArray) -> list[int]:
     if end[-1] - base > _BYTES_AT_ONCE:  # a single one: of each byte over 0x7f eight would be noted
         return [] if _is_long_text(tags) else [0]
     regular, dubious = _classify(start - base, end - base, data[base : end[-1]])
+    if regular.all() and not dubious.any():
+        return []
     texts = np.flatnonzero(regular & dubious)
     touched = ~regular
     touched[[i for i in texts.tolist() if not _is_utf8(tags[i].as_py())]] = True

@@ -55,8 +55,8 @@ class SpanColumns:
         body = np.repeat(np.arange(len(counts)), counts)
         context = spans.field("span_context")
         trace, span_id = _numbers(context, "trace_id"), _numbers(context, "span_id")
-        nameless = (trace | span_id) == 0
-        if nameless.any():
+        zero_ids = np.count_nonzero(trace) < len(trace) or np.count_nonzero(span_id) < len(trace)
+        if zero_ids and (nameless := (trace | span_id) == 0).any():
             for i, lost in enumerate(np.bincount(body[nameless], minlength=len(counts)).tolist()):
                 if lost:
                     self.reports[i].dropped["no_ids"] = lost
@@ -70,7 +70,8 @@ class SpanColumns:
             report.rows = slice(start, start + count)
             start += count
         self.marks = np.zeros(len(trace), np.uint16)
-        self._mark((trace == 0) | (span_id == 0), Marks.ZERO_ID)
+        if zero_ids:
+            self._mark((trace == 0) | (span_id == 0), Marks.ZERO_ID)
 
         offsets = self._offsets()
         start_ns, duration_ns = self._times(spans, offsets[body])
@@ -82,6 +83,9 @@ class SpanColumns:
             self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
         extra, extras = self._extras(context, body, offsets)
         reporter_of, reporters = distinct_reporters(report.reporter for report in self.reports)
+        logs = spans.field(
+            "logs"
+        )  # of the wire's own type: to put the lists together anew is a tenth of a cast
         columns = [
             pa.array(np.zeros(len(trace), np.uint64)),
             pa.array(trace),
@@ -96,42 +100,45 @@ class SpanColumns:
             pa.array(status),
             pa.array(self.marks),
             tag_lists,
-            spans.field("logs"),
+            pa.ListArray.from_arrays(logs.offsets, logs.values),
             references,
         ]
-        rows = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)  # casts what is of another type
+        rows = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
         return SpanBatch(rows, tags, operations, pa.array(reporters, pa.binary()), extras)
 
     def _offsets(self) -> Ints:
         """The clock correction of each report in ns; 0 where it is absurd."""
-        offsets = np.asarray(self.columns.column("timestamp_offset_micros")).copy()
-        if offsets.any():
-            for i in np.flatnonzero(np.abs(offsets.astype(np.float64)) > OFFSET_LIMIT_US).tolist():
-                self.reports[i].warnings.append(
-                    "timestamp_offset_micros is more than a day and was not applied"
-                )
-                offsets[i] = 0
+        sent: Ints = np.asarray(self.columns.column("timestamp_offset_micros"))
+        if not sent.any():
+            return sent
+        offsets = sent.copy()
+        for i in np.flatnonzero(np.abs(offsets.astype(np.float64)) > OFFSET_LIMIT_US).tolist():
+            self.reports[i].warnings.append("timestamp_offset_micros is more than a day and was not applied")
+            offsets[i] = 0
         result: Ints = offsets * 1000
         return result
 
     def _times(self, spans: pa.StructArray, offset_ns: Ints) -> tuple[Ints, Ints]:
         start = spans.field("start_timestamp")
         seconds, nanos = _numbers(start, "seconds"), _numbers(start, "nanos")
-        usable = ((seconds | nanos) != 0) & (seconds < _LIMIT_S) & (seconds > -_LIMIT_S)
-        if usable.all():
+        moved = offset_ns != 0
+        start_ns: Ints
+        if not len(spans) or (seconds.min() > 0 and seconds.max() < _LIMIT_S):
             start_ns = seconds * 1_000_000_000 + nanos + offset_ns
         else:
+            usable: Mask = ((seconds | nanos) != 0) & (seconds < _LIMIT_S) & (seconds > -_LIMIT_S)
+            moved &= usable
             start_ns = np.where(usable, seconds, 0) * 1_000_000_000 + nanos + offset_ns
             start_ns[~usable] = self.received_ns
             begin_with_logs(start_ns, spans.field("logs"), ~usable)
             self._mark(~usable, Marks.TIME_INVENTED)
-        self._mark(usable & (offset_ns != 0), Marks.OFFSET_APPLIED)
+        self._mark(moved, Marks.OFFSET_APPLIED)
         self._mark(start_ns > self.received_ns + _FUTURE_NS, Marks.FUTURE)
         # Unsigned on the wire; tracers let a negative duration wrap.
-        duration_us = np.asarray(spans.field("duration_micros")).view(np.int64)
+        sent_us = np.asarray(spans.field("duration_micros"))
+        duration_us = sent_us.view(np.int64)
         duration_ns = duration_us * 1000
-        odd = (duration_us < 0) | (duration_us > _LIMIT_US)
-        if odd.any():
+        if len(sent_us) and sent_us.max() > _LIMIT_US:
             self._mark(duration_us < 0, Marks.NEGATIVE_DURATION)
             too_long = (duration_us > _LIMIT_US) | (duration_us < -_LIMIT_US)
             self._mark(too_long, Marks.CLAMPED)
@@ -219,9 +226,12 @@ class SpanColumns:
         if (hits := places.get(PARENT_TAG)) is not None:
             hits = hits[parent[row[hits]] == 0]
             parent[row[hits]] = meanings(PARENT_TAG, clean.tags, codes[hits])
-        tag_lists = pa.ListArray.from_arrays(
-            pa.array(offsets.astype(np.int32)), pa.array(codes.astype(np.int32))
-        )
+        if clean.mapping is None:
+            tag_lists = pa.ListArray.from_arrays(lists.offsets, encoded.indices)
+        else:
+            tag_lists = pa.ListArray.from_arrays(
+                pa.array(offsets.astype(np.int32)), pa.array(codes.astype(np.int32))
+            )
         return clean.tags, tag_lists, kind, status
 
     def _mark_rows(self, rows: Ints, mark: Marks) -> None:

@@ -83,6 +83,8 @@ def _parse(bodies: Sequence[bytes]) -> pa.RecordBatch:
     if not is_small and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
         raise _too_many()
     columns = _READER.read(bodies)
+    if size_bytes <= 2 * FREE:  # not even of empty messages, of two bytes each, can be too many
+        return columns
     spans = columns.column("spans").values
     messages = len(spans) + len(spans.field("references").values)
     if is_small and messages > FREE and hold_more(bodies, MESSAGE_BYTES_MIN, (3,), _spans_and_references):
