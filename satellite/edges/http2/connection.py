@@ -16,6 +16,8 @@ WORK_MAX = 1 << 62
 _WORK_OF_REQUEST = 16
 _WORK_OF_DATA = 3
 """What the owner is thought to have of it, beside the frame's own 1."""
+_LARGE_DATA_BYTES = 4096
+"""A DATA frame from so many bytes on is taken together with those behind it."""
 
 
 class Connection(Control):
@@ -135,8 +137,11 @@ class Connection(Control):
                 break
             self._work_left -= 1
             at = begin + length
-            payload = data[begin:at]
             stream_id &= 0x7FFFFFFF
+            if kind == frames.DATA and length >= _LARGE_DATA_BYTES and not flags:
+                payload, flags, at = self._run(data, begin, at, stream_id)
+            else:
+                payload = data[begin:at]
             if self._block is not None and (kind != frames.CONTINUATION or stream_id != self._block[0]):
                 raise ConnectionFault(ErrorCode.PROTOCOL_ERROR, "a header block is interrupted")
             if not self.settled:
@@ -155,6 +160,30 @@ class Connection(Control):
             except StreamFault as fault:
                 self._reset_for(fault, events)
         return at
+
+    def _run(self, data: bytes, begin: int, end: int, stream_id: int) -> tuple[bytes, int, int]:
+        """(payload, flags, where it ends) of a DATA frame together with those of its stream that stand right behind it: a body of
+        many frames costs what its reads do. Each is work; windows and lengths are looked at for all of them.
+        """
+        parts = [memoryview(data)[begin:end]]
+        flags = 0
+        while not flags and self._work_left > _WORK_OF_DATA and len(data) - end >= frames.HEADER_BYTES:
+            high, low, kind, next_flags, next_id = frames.head_of(data, end)
+            length = high << 8 | low
+            begin = end + frames.HEADER_BYTES
+            if (
+                kind != frames.DATA
+                or next_id & 0x7FFFFFFF != stream_id
+                or next_flags & frames.PADDED
+                or not (length >= _LARGE_DATA_BYTES or next_flags & frames.END_STREAM)
+                or length > self.limits.frame_bytes_max
+                or begin + length > len(data)
+            ):
+                break
+            self._work_left -= 1 + _WORK_OF_DATA
+            end, flags = begin + length, next_flags
+            parts.append(memoryview(data)[begin:end])
+        return b"".join(parts), flags, end
 
     def _data(self, flags: int, stream_id: int, payload: bytes, events: list[Event]) -> None:
         """§6.1."""

@@ -71,6 +71,46 @@ def test_a_whole_answer_is_what_its_parts_are(window: int, ended: bool) -> None:
     assert taken[0][2] == {}
 
 
+@pytest.mark.parametrize("work_max", [1, 9, 1 << 62])
+@pytest.mark.parametrize(
+    "sizes",
+    [[16_384, 16_000] * 3 + [300], [16_384, 5, 16_384, 0], [4096, 4095, 16_384], [16_384, 9000, 16_384]],
+)
+@pytest.mark.parametrize("padding", [b"", b"\2"])
+def test_large_frames_of_one_body_are_its_bytes(sizes: list[int], work_max: int, padding: bytes) -> None:
+    client = Client()
+    stream, other = client.begin(1).stream, client.begin(3).stream
+    body = bytes(range(256)) * 400
+    wire, at = b"", 0
+    for number, size in enumerate(sizes):
+        flags = f.END_STREAM if number == len(sizes) - 1 else 0
+        payload = body[at : at + size]
+        at += size
+        if padding and number == 1:
+            flags, payload = flags | f.PADDED, padding + payload + bytes(2)
+        wire += f.frame(f.DATA, flags, 1, payload)
+    wire += f.frame(f.DATA, f.END_STREAM, 3, body[:5000])
+    events = client.server.receive(wire, work_max)
+    work = client.server.work
+    while client.server.waits:
+        events += client.server.receive(b"", work_max)
+        work += client.server.work
+    for one, wanted in ((stream, body[:at]), (other, body[:5000])):
+        pieces = [event for event in events if isinstance(event, Data) and event.stream is one]
+        assert b"".join(piece.data for piece in pieces) == wanted
+        assert [piece.ended for piece in pieces] == [False] * (len(pieces) - 1) + [True]
+    assert work == 4 * (len(sizes) + 1)
+    assert client.server.unfinished_bytes == 0
+
+
+def test_large_frames_beyond_the_streams_window_end_it() -> None:
+    client = Client(Limits(stream_window_bytes=65_535))
+    client.begin(1)
+    [reset] = client.receive(f.frame(f.DATA, 0, 1, bytes(16_384)) * 4)[-1:]
+    assert isinstance(reset, Reset)
+    assert reset.code == ErrorCode.FLOW_CONTROL_ERROR
+
+
 def test_our_settings_come_first() -> None:
     settings, window = Client(Limits(streams_max=7)).greeting
     values = dict(struct.iter_unpack(">HL", settings.payload))
