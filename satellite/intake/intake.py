@@ -369,23 +369,35 @@ class Intake:
         return self._waiting_bytes <= self._max_waiting_bytes // 2 and waits <= WAIT_SECONDS_MAX / 2
 
     def _process(self, items: list[Waiting], here: asyncio.AbstractEventLoop | None) -> None:
+        unanswered = True
+
         def answer(receipts: list[Receipt]) -> None:
+            nonlocal unanswered
+            unanswered = False
             self._done(items)
             _answer(items, receipts, here)
+
+        def fail(what: str, error: Exception) -> None:
+            self._destination.failed(what, error)
+            if unanswered:
+                failure = StoreFailed("the satellite failed; see its log")
+                answer([self._refused(item, failure) for item in items])
 
         arrived_ns = self._clock_ns()
         protocol = items[0].protocol
         try:
             decoded = protocol.decode([item.body for item in items], arrived_ns)
         except Exception as error:  # noqa: BLE001 - a codec's mistake must not end the satellite
-            self._destination.failed("decode", error)
-            answer([self._refused(item, StoreFailed("the satellite failed; see its log")) for item in items])
+            fail("decode", error)
             return
         for outcome in decoded.reports:
             if isinstance(outcome, SatelliteError):
                 outcome.bare()
         parcel = Parcel(protocol.name, arrived_ns, [item.origin for item in items], decoded)
-        self._destination.write(parcel, answer)
+        try:
+            self._destination.write(parcel, answer)
+        except Exception as error:  # noqa: BLE001 - nor must that of whoever hears of it; the next call is another's
+            fail("write", error)
 
 
 def _waits_too_long() -> Overloaded:

@@ -406,6 +406,25 @@ def test_a_failing_codec_ends_nothing(store: RecallStore) -> None:
     assert intake.close(10)
 
 
+@pytest.mark.parametrize("engine", [RecallStore, Disked])
+def test_a_failure_beside_the_store_is_told_to_the_sender_and_ends_nothing(
+    engine: type[RecallStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(engine()) as store:
+        writer = writing(store)
+        intake = make(writer)
+
+        async def check() -> None:
+            with monkeypatch.context() as broken:
+                broken.setattr(writer._reporters, "heard", lambda *_: 1 / 0)
+                assert isinstance((await intake.submit(PROTOCOL, body("p"))).refusal, StoreFailed)
+            assert (await intake.submit(PROTOCOL, body("p"))).stored == 1
+
+        asyncio.run(check())
+        assert intake.waiting_bytes == 0
+        assert intake.close(10)
+
+
 def test_no_two_protocols_claim_the_same_call() -> None:
     methods = [method for protocol in PROTOCOLS for method in protocol.grpc_methods]
     bodies = [
