@@ -240,10 +240,9 @@ class _Window:
 
     def _number(self, at: Ints, width: int) -> Ints:
         """The number of so many bytes; of four without a sign, of eight with one."""
-        number = np.zeros(len(at), np.int64)
-        for place in range(width):
-            number = (number << 8) | self._data[self._clipped(at + place)]
-        return number
+        octets = self._data[self._clipped(at)[:, None] + np.arange(width)]  # behind the window are zeros
+        numbers: Ints = octets.view(">u4" if width == 4 else ">i8").ravel().astype(np.int64)
+        return numbers
 
     def _clipped(self, at: Ints) -> Ints:
         return np.minimum(at, self._size)
