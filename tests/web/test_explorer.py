@@ -7,7 +7,7 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
@@ -297,6 +297,35 @@ def test_latencies_among_the_terms_of_a_text_select(open_page: Open) -> None:
     expect(page.locator(".chip.range")).to_contain_text(re.compile("100\u202fms – 1.26\u202fs"))
     ask("duration>quick")
     expect(page.get_by_role("alert")).to_contain_text("min_latency_us, in µs")
+
+
+def test_an_answer_leaves_alone_what_was_typed_since(open_page: Open) -> None:
+    page = open_page("/fixture/explorer?form=text")
+    area = page.get_by_role("textbox", name="Query text")
+    settled(page)
+    held: list[Route] = []
+    holding = True
+
+    def hold(route: Route) -> None:
+        if holding:
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route("**/api/v1/query?**", hold)
+    with page.expect_request("**/api/v1/query?**"):
+        area.fill('service IN ("nobody")')
+        area.press("Enter")
+    area.fill("half a thou")
+    holding = False
+    with page.expect_response("**/api/v1/query?**"):
+        for route in held:
+            route.continue_()
+    settled(page)
+    expect(area).to_have_value("half a thou")
+    area.fill('service  IN ("somebody")')
+    area.press("Enter")
+    expect(area).to_have_value('service IN ("somebody")')
 
 
 def test_what_other_tools_have_fields_for_can_be_typed(open_page: Open) -> None:
