@@ -197,8 +197,7 @@ class Intake:
                 else:
                     refused.append((item, refusal))
             in_turn = self._begin(self._small, loop)
-            if self._large.queue:
-                self._large.came.notify()
+            self._begin(self._large, loop)
             self._tell(self._waiting_bytes, self._full)
         _set_results([(item.waiter, self._refused(item, refusal)) for item, refusal in refused])
         if in_turn:
@@ -218,6 +217,7 @@ class Intake:
         return False
 
     def _fits_turn(self, queue: Queue) -> bool:
+        """Whether the event loop may have what is first there; never of the lane of large bodies."""
         first = queue.next
         return (
             self._open
@@ -332,7 +332,7 @@ class Intake:
         while True:
             with self._lock:
                 lane.came.wait_for(lambda: not self._open or (queue and lane.loop is None))
-                if lane is self._small and queue and self._fits_turn(queue) and self._give_back(lane):
+                if queue and self._fits_turn(queue) and self._give_back(lane):
                     continue
                 taken = queue.take()
                 if not taken:

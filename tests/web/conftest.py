@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from satellite.embedded import Satellite
 from satellite.page_ports import PAGES_FOLDER
@@ -98,6 +98,27 @@ def open_page(served: Satellite, browser: Browser) -> Iterator[Callable[..., Pag
     for context in contexts:
         context.close()
     assert not wrong
+
+
+def holding(page: Page, pattern: str) -> Callable[[], None]:
+    """Keep back what the page asks for from now on; call what is returned to let it, and all that follows, go."""
+    held: list[Route] = []
+    released = False
+
+    def hold(route: Route) -> None:
+        if released:
+            route.continue_()
+        else:
+            held.append(route)
+
+    def release() -> None:
+        nonlocal released
+        released = True
+        for route in held:
+            route.continue_()
+
+    page.route(pattern, hold)
+    return release
 
 
 def settled(page: Page) -> None:

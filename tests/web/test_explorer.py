@@ -7,12 +7,12 @@ from collections.abc import Callable
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, expect
 
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture, said, settled
+from tests.web.conftest import holding, picture, said, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)  # a busy machine is no defect
@@ -303,24 +303,13 @@ def test_an_answer_leaves_alone_what_was_typed_since(open_page: Open) -> None:
     page = open_page("/fixture/explorer?form=text")
     area = page.get_by_role("textbox", name="Query text")
     settled(page)
-    held: list[Route] = []
-    holding = True
-
-    def hold(route: Route) -> None:
-        if holding:
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route("**/api/v1/query?**", hold)
+    release = holding(page, "**/api/v1/query?**")
     with page.expect_request("**/api/v1/query?**"):
         area.fill('service IN ("nobody")')
         area.press("Enter")
     area.fill("half a thou")
-    holding = False
     with page.expect_response("**/api/v1/query?**"):
-        for route in held:
-            route.continue_()
+        release()
     settled(page)
     expect(area).to_have_value("half a thou")
     area.fill('service  IN ("somebody")')

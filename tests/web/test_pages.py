@@ -14,7 +14,7 @@ from playwright.sync_api import Page, Route, expect
 from satellite.embedded import Satellite
 from satellite.protocols.otlp.export import encode_request
 from tests import bookinfo
-from tests.web.conftest import picture, settled
+from tests.web.conftest import holding, picture, settled
 
 pytestmark = pytest.mark.interop
 expect.set_options(timeout=60_000)
@@ -167,26 +167,15 @@ def test_live_shows_what_arrives(served: Satellite, open_page: Callable[..., Pag
 def test_a_quick_enter_means_what_was_typed(open_page: Callable[..., Page]) -> None:
     page = open_page("/pages/explorer")
     settled(page)
-    held: list[Route] = []
-    holding = True
-
-    def hold(route: Route) -> None:
-        if holding:
-            held.append(route)
-        else:
-            route.continue_()
-
     page.get_by_role("combobox", name="Add a term").click()
     page.keyboard.type("http.status")
     expect(page.get_by_role("option")).to_have_count(1)
     settled(page)
-    page.route("**/suggest?**", hold)
+    release = holding(page, "**/suggest?**")
     with page.expect_request(lambda request: "suggest?" in request.url and "q=500" in request.url):
         page.keyboard.type("_code=500")
     page.keyboard.press("Enter")
-    holding = False
-    for route in held:  # all but the last were called off
-        route.continue_()
+    release()  # all but the last were called off
     expect(page.locator(".chip")).to_have_text("http.status_code500")
 
 

@@ -83,9 +83,8 @@ class SpanColumns:
             self._mark(np.isin(names.indices.to_numpy(), broken), Marks.BAD_UTF8)
         extra, extras = self._extras(context, body, offsets)
         reporter_of, reporters = distinct_reporters(report.reporter for report in self.reports)
-        logs = spans.field(
-            "logs"
-        )  # of the wire's own type: to put the lists together anew is a tenth of a cast
+        # Of the wire's own type: to put the lists together anew is a tenth of a cast.
+        logs = spans.field("logs")
         columns = [
             pa.array(np.zeros(len(trace), np.uint64)),
             pa.array(trace),
